@@ -1,0 +1,79 @@
+"""Usage events: what a gateway metered, on its way to the ledger, which takes each exactly once."""
+
+from datetime import datetime
+
+from mizzen_crds.wire import Message
+
+
+class Attempt(Message):
+    """One try at an engine."""
+
+    endpoint: str
+    """Pod."""
+    outcome: str
+    """ok, or the code of the error."""
+    duration_ms: float
+    """Time it took."""
+
+
+class UsageEvent(Message):
+    """One admitted request. (project_id, request_id) is unique for ever."""
+
+    project_id: str
+    """prj_..."""
+    request_id: str
+    """req_...: sortable by time."""
+    key_id: str
+    """key_..."""
+    model: str
+    """Served name, as resolved."""
+    deployment: str = ""
+    """Deployment that answered."""
+    revision: str = ""
+    """Revision that answered."""
+    operation: str
+    """chat.completions, completions, embeddings, infer."""
+    started_at: datetime
+    """When the request was parsed, UTC."""
+    duration_ms: float
+    """Until the last byte was written."""
+    ttft_ms: float | None = None
+    """Until the engine's first byte."""
+    status: int
+    """HTTP status that the caller got."""
+    answered: bool
+    """The first byte was written."""
+    estimated: bool = False
+    """Counted rather than told by the engine, or found unfinished after a crash."""
+    input_tokens: int = 0
+    """Prompt tokens."""
+    output_tokens: int = 0
+    """Generated tokens."""
+    cost_pico: int = 0
+    """Money, in 10^-12 of the currency's unit."""
+    currency: str
+    """ISO 4217 code."""
+    rate_card_id: str = ""
+    """Price that was applied."""
+    budget_ids: list[str] = []
+    """Budgets that the cost is charged to."""
+    gateway: str
+    """Holder of the leases that the cost comes out of."""
+    attempts: list[Attempt] = []
+    """Tries, in order."""
+
+
+class UsageBatch(Message):
+    """Body of `POST /internal/v1/usage/events`."""
+
+    events: list[UsageEvent]
+    """At most 1,000."""
+
+
+class UsageReceipt(Message):
+    """Its answer: all events are in the ledger now."""
+
+    accepted: int
+    """Events that were new."""
+    duplicates: int
+    """Events that the ledger had already."""

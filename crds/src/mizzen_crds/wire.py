@@ -1,0 +1,29 @@
+"""Base classes of all that crosses a process boundary: strict on what people write, lenient on what programs read."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Resource(BaseModel):
+    """A part of a custom resource: camelCase on the wire, unknown fields refused, docstrings are descriptions."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        use_enum_values=False,
+    )
+
+
+class Observed(Resource):
+    """A part of a status: fields that a newer release added are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Message(BaseModel):
+    """A body between two programs: snake_case on the wire; a reader passes over fields that it does not know."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
