@@ -163,7 +163,7 @@ class LeaseRequest(Message):
 
 
 class LeaseGrant(Message):
-    """Credit that a gateway holds. Credit is charged as the holder's usage events arrive, and returns when it expires."""
+    """Credit that a gateway holds: charged as its usage events arrive, returned when it expires."""
 
     budget_id: str
     """bud_..."""
