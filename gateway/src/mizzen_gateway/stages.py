@@ -1,0 +1,228 @@
+"""What the stages of the pipeline hand to each other, and the interface of each stage that decides about a request.
+
+`pipeline.py` calls them in order; auth/, limits/ and metering/ implement them; `wiring.py` puts them together.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+Headers = Mapping[bytes, bytes]
+"""Request headers by lower-case name; repeated ones joined by a comma."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is no: the protocol of the request decides how its body looks."""
+
+    status: int
+    """HTTP status."""
+    code: str
+    """invalid_api_key, rate_limit_exceeded, ...; see docs of the gateway."""
+    message: str
+    """For people: names the field, the limit and the remedy."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """More response headers, e.g. retry-after."""
+    param: str | None = None
+    """Field of the request that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a key speaks for."""
+
+    organization_id: str
+    """org_..."""
+    project_id: str
+    """prj_..."""
+    project: str
+    """Name of the project."""
+    namespace: str
+    """Namespace whose deployments are the project's own."""
+    key_id: str
+    """key_..."""
+    models: frozenset[str] | None = None
+    """Served names that the key may call; None for all that the project may call."""
+    grants: frozenset[str] = frozenset()
+    """`project/model` of other projects that this project may call, where those offer it."""
+
+
+class Authenticator(Protocol):
+    """Stage 2, from the snapshot in memory: never a call per request."""
+
+    def authenticate(self, headers: Headers) -> Caller | Refusal:
+        """The caller, or 401 invalid_api_key: same body and same work for malformed, unknown, revoked and foreign keys."""
+        ...
+
+
+class AccessView(Protocol):
+    """What the snapshot says beside keys."""
+
+    @property
+    def ready(self) -> bool:
+        """A snapshot is there and not older than its lifetime."""
+        ...
+
+    def namespace_of(self, project: str) -> str | None:
+        """Namespace of the project of this name; None when there is no such project."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The most that a request can use."""
+
+    input_tokens: int
+    """Upper bound on the prompt's tokens, all prompts together; 0 where nothing is counted in tokens."""
+    choices: int
+    """Outputs generated: n (or best_of) x prompts; 0 where nothing is generated."""
+    output_tokens: int
+    """Upper bound on the tokens of one output: the caller's cap, else the most that the model may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request used."""
+
+    input_tokens: int = 0
+    """Prompt tokens."""
+    output_tokens: int = 0
+    """Generated tokens."""
+    estimated: bool = False
+    """Counted here rather than told by the engine."""
+    billable: bool = True
+    """False where the request failed before its first byte: all that was reserved is returned, the cost is 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Money for a request."""
+
+    cost_pico: int
+    """In 10^-12 of the currency's unit."""
+    currency: str
+    """ISO 4217 code."""
+    rate_card_id: str
+    """Price that was applied; empty for none."""
+    budget_ids: tuple[str, ...]
+    """Budgets that it is charged to."""
+
+
+class Reservation(Protocol):
+    """What stage 4 took from every limit and budget that matches."""
+
+    @property
+    def output_cap(self) -> int | None:
+        """Tokens that the engine may write for one output, to be written into the request; None: as the caller asked."""
+        ...
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Response headers of an admitted request: x-ratelimit-*."""
+        ...
+
+    @property
+    def bound(self) -> Charge:
+        """The most that the request can cost: what the budgets hold back for it."""
+        ...
+
+    def settle(self, usage: Usage) -> Charge:
+        """Return what was not used and charge what was. Called exactly once, from a `finally`."""
+        ...
+
+
+class Quota(Protocol):
+    """Stage 4: every limit and budget that matches, in one atomic step."""
+
+    def reserve(
+        self, caller: Caller, model: str, estimate: Estimate, now: float
+    ) -> "Reservation | Refusal | Awaitable[Reservation | Refusal]":
+        """Take from all or from none.
+
+        `model` is the served name (the main one, never an alias; `project/name` where it is another project's), `now`
+        seconds since the epoch. Awaitable only where a budget lease must be refilled first.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One try at an engine."""
+
+    endpoint: str
+    """Pod."""
+    outcome: str
+    """ok, or the code of the error."""
+    duration_ms: float
+    """Time it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An admitted request on its way to an engine."""
+
+    request_id: str
+    """From `Meter.new_request_id`."""
+    caller: Caller
+    """For whom."""
+    model: str
+    """Served name, as given to `Quota.reserve`."""
+    namespace: str
+    """Namespace of the deployment."""
+    deployment: str
+    """Name of the deployment."""
+    operation: str
+    """chat.completions, completions, embeddings, infer."""
+    started_at: datetime
+    """When the request was parsed, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended."""
+
+    status: int
+    """HTTP status that the caller got; 499 where the caller left before one."""
+    answered: bool
+    """The first byte was written."""
+    revision: str
+    """Revision that answered, empty for none."""
+    duration_ms: float
+    """Until the last byte was written."""
+    ttft_ms: float | None
+    """Until the engine's first byte."""
+    usage: Usage
+    """What was used."""
+    attempts: tuple[Tried, ...]
+    """Tries, in order."""
+    code: str = ""
+    """Code of the error, empty for none."""
+
+
+class Meter(Protocol):
+    """Stages 6 and 8: nothing is answered unmetered."""
+
+    def new_request_id(self) -> str:
+        """req_..., sortable by time, unique for ever."""
+        ...
+
+    def intend(self, intent: Intent, bound: Charge) -> Refusal | None:
+        """Make the intent durable, before the first byte. A refusal (503 quota_unavailable) where the disk is full."""
+        ...
+
+    def settle(self, intent: Intent, outcome: Outcome, charge: Charge) -> None:
+        """Record the end of an intended request, exactly once. Does not block."""
+        ...
+
+
+class Observer(Protocol):
+    """Metrics; each call costs a microsecond at most."""
+
+    def ended(self, intent: Intent, outcome: Outcome) -> None:
+        """An admitted request ended."""
+        ...
+
+    def refused(self, route: str, refusal: Refusal) -> None:
+        """A request was refused; `route` is a template of bounded cardinality, e.g. /v1/chat/completions."""
+        ...
