@@ -1,0 +1,1 @@
+"""What the status says: one function for each condition, all of them set on every pass."""

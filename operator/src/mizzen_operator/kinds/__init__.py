@@ -1,0 +1,1 @@
+"""One folder for each kind of custom resource: from the object to the manifests of its children."""

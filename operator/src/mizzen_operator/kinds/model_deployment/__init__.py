@@ -1,0 +1,1 @@
+"""ModelDeployment: from the object, its runtime and its resolved model to manifests."""

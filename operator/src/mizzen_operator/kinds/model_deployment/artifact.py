@@ -1,0 +1,62 @@
+"""Which bytes does a deployment serve? The resolved model source, as the plan needs it."""
+
+from dataclasses import dataclass
+
+from mizzen_crds.registry import ResolvedVersion
+from mizzen_crds.v1alpha1.model_deployment.source import ModelSource
+from mizzen_crds.v1alpha1.model_deployment.status import ResolvedModel
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The artifact behind `spec.model`, resolved by whoever runs the pass."""
+
+    uri: str
+    """Where the fetch container gets it: `mizzen://<version id>`, or the spec's own uri."""
+    digest: str = ""
+    """sha256:... of the manifest; empty where only the fetch can tell."""
+    format: str = ""
+    """Format, as in ModelFormat; empty where nobody said."""
+    size_bytes: int = 0
+    """Bytes of all files; 0 where only the fetch can tell."""
+    version: int | None = None
+    """Number of the version, for a versionRef."""
+    architecture: str = ""
+    """Architecture, as the artifact names it."""
+    parameters: int | None = None
+    """Number of parameters."""
+    allow_code: bool = False
+    """The project allows artifacts that carry code."""
+
+    def to_status(self) -> ResolvedModel:
+        """What the status says about it."""
+        return ResolvedModel(
+            digest=self.digest,
+            uri=self.uri,
+            version=self.version,
+            format=self.format,
+            size_bytes=self.size_bytes,
+            architecture=self.architecture,
+            parameters=self.parameters,
+        )
+
+
+def artifact_of_version(version: ResolvedVersion) -> Artifact:
+    """Return the artifact of a versionRef, from the registry's answer."""
+    return Artifact(
+        uri=f"mizzen://{version.version_id}",
+        digest=version.digest,
+        format=version.format,
+        size_bytes=version.size_bytes,
+        version=version.version,
+        architecture=version.signature.architecture,
+        parameters=version.signature.parameters,
+        allow_code=version.allow_code,
+    )
+
+
+def artifact_of_uri(source: ModelSource) -> Artifact:
+    """Return the artifact of a `uri`. Code in artifacts from outside the registry is never allowed."""
+    if source.uri is None:
+        raise ValueError("spec.model.uri: not set; a versionRef is resolved by the registry")
+    return Artifact(uri=source.uri, digest=source.digest or "", format=source.format or "")

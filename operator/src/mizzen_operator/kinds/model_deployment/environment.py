@@ -1,0 +1,52 @@
+"""What does the plan need to know of the place where pods run? It reads no environment variable: callers tell it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class AcceleratorKind:
+    """What an accelerator class means to the scheduler."""
+
+    resource_name: str = "nvidia.com/gpu"
+    """Extended resource that counts it."""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the nodes that carry it."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Pods that may reach engine pods."""
+
+    namespace: str
+    """Their namespace."""
+    labels: Mapping[str, str]
+    """Their labels."""
+
+
+@dataclass(frozen=True)
+class PlanEnvironment:
+    """Facts of the installation that rendered pods depend on, frozen into each revision's template."""
+
+    platform_image: str
+    """Image with Mizzen's own programs; also the stand-in `mizzen` of a runtime's image."""
+    registry_url: str
+    """Where init containers fetch versions."""
+    operator_url: str
+    """Where init containers report progress."""
+    gateway: Peer = Peer("mizzen-system", {"app.kubernetes.io/name": "mizzen-gateway"})
+    """Who may call the serving ports."""
+    monitoring: Peer = Peer("monitoring", {"app.kubernetes.io/name": "prometheus"})
+    """Who may read metrics."""
+    operator: Peer = Peer("mizzen-system", {"app.kubernetes.io/name": "mizzen-operator"})
+    """Whom init containers report to."""
+    fetch_bytes_per_second: int = 50 * MEBIBYTE
+    """Measured, or a cautious guess: how fast weights arrive."""
+    load_bytes_per_second: int = 200 * MEBIBYTE
+    """How fast an engine loads weights that are on disk."""
+    accelerators: Mapping[str, AcceleratorKind] = field(default_factory=dict)
+    """Accelerator classes by name; an unknown class is taken for an `nvidia.com/gpu`."""
+    url: str = ""
+    """Where people reach the gateway."""

@@ -1,0 +1,1 @@
+"""The ServingRuntimes that Mizzen brings along, and the choice of one for a deployment."""
