@@ -1,0 +1,1 @@
+"""The access snapshot that gateways work from."""

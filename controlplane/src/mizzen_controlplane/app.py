@@ -1,0 +1,48 @@
+"""The application: every domain's routes behind one transport; the database is opened at start, closed at the end."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from mizzen_controlplane.domains import DOMAINS
+from mizzen_controlplane.identity.first_start import ensure_organization
+from mizzen_controlplane.kit import health, rendering
+from mizzen_controlplane.kit.database import open_database
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.secret_folder import read_secrets
+from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.kit.transport import Transport
+from mizzen_controlplane.schema import upgrade
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The control plane for `settings`; nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            plane = await _start(settings, stack)
+            app.state.plane = plane
+            for domain in DOMAINS:
+                if domain.background is not None:
+                    await stack.enter_async_context(domain.background(plane))
+            yield
+
+    app = FastAPI(title="Mizzen control plane", version="0.1.0", openapi_url=None, lifespan=lifespan)
+    app.include_router(health.router)
+    for domain in DOMAINS:
+        app.include_router(domain.router)
+    rendering.install(app)
+    app.add_middleware(Transport, max_body_bytes=settings.max_body_bytes)
+    return app
+
+
+async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
+    secrets = read_secrets(settings.secrets_dir)
+    database = open_database(settings.database_url)
+    stack.push_async_callback(database.close)
+    await upgrade(database)
+    organization = await ensure_organization(database, settings)
+    database.signals.start()
+    return Plane(settings, secrets, database, organization.id, organization.currency)

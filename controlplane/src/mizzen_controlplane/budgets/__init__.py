@@ -1,0 +1,1 @@
+"""Budgets and the credit that gateways lease from them."""

@@ -1,0 +1,1 @@
+"""Custom resources: DeploymentStore and its routes."""

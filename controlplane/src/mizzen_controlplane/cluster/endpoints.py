@@ -1,0 +1,5 @@
+"""Routes of cluster."""
+
+from mizzen_controlplane.kit.routing import api_router
+
+router = api_router("cluster")

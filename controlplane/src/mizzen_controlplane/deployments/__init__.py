@@ -1,0 +1,1 @@
+"""Deployments as people see them."""

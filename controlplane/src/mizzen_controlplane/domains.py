@@ -1,0 +1,47 @@
+"""Which domains the control plane is made of: their routes, and what runs in the background beside them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from mizzen_controlplane.access import endpoints as access
+from mizzen_controlplane.audit import endpoints as audit
+from mizzen_controlplane.budgets import endpoints as budgets
+from mizzen_controlplane.cluster import endpoints as cluster
+from mizzen_controlplane.deployments import endpoints as deployments
+from mizzen_controlplane.identity import endpoints as identity
+from mizzen_controlplane.invoices import endpoints as invoices
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.limits import endpoints as limits
+from mizzen_controlplane.metering import endpoints as metering
+from mizzen_controlplane.models import endpoints as models
+from mizzen_controlplane.pricing import endpoints as pricing
+
+Background = Callable[[Plane], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One folder of the control plane."""
+
+    name: str
+    router: APIRouter
+    background: Background | None = None
+    """Entered at start and left at the end: for loops such as an expiry."""
+
+
+DOMAINS = (
+    Domain("identity", identity.router),
+    Domain("audit", audit.router),
+    Domain("models", models.router),
+    Domain("cluster", cluster.router),
+    Domain("deployments", deployments.router),
+    Domain("access", access.router),
+    Domain("limits", limits.router),
+    Domain("budgets", budgets.router),
+    Domain("pricing", pricing.router),
+    Domain("metering", metering.router),
+    Domain("invoices", invoices.router),
+)

@@ -1,0 +1,49 @@
+"""Tables of who there is: organizations, their projects, and the projects' API keys."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlmodel import Field
+
+from mizzen_controlplane.kit.columns import UtcDateTime
+from mizzen_controlplane.kit.tables import ResourceRow
+
+
+class Organization(ResourceRow, table=True):
+    """Who pays. An installation has one."""
+
+    __tablename__ = "organization"
+
+    currency: str = Field(max_length=3)
+    """ISO 4217 code of all its amounts."""
+    time_zone: str = Field(default="UTC", max_length=64)
+    """IANA name; months of budgets and invoices are its."""
+
+
+class Project(ResourceRow, table=True):
+    """A tenant."""
+
+    __tablename__ = "project"
+    __table_args__ = (UniqueConstraint("organization_id", "name"), UniqueConstraint("namespace"))
+
+    organization_id: str = Field(foreign_key="organization.id", max_length=64)
+    namespace: str = Field(max_length=63)
+    """Namespace whose workloads are its own."""
+    allow_code: bool = False
+    """Artifacts that carry code may be served."""
+
+
+class ApiKey(ResourceRow, table=True):
+    """An API key. Its secret is nowhere: `digest` is HMAC-SHA256(pepper, secret)."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (UniqueConstraint("project_id", "name"), Index("ix_api_key_live", "revoked_at", "expires_at"))
+
+    project_id: str = Field(foreign_key="project.id", max_length=64)
+    digest: str = Field(max_length=64)
+    """Hex."""
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    models: list[str] | None = Field(default=None, sa_type=JSON)
+    """Served names that it may call; None for all of the project's."""
+    created_by: str = Field(default="", max_length=128)

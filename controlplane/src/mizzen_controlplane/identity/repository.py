@@ -1,0 +1,62 @@
+"""SQL of organizations, projects and API keys."""
+
+from collections.abc import Sequence
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from mizzen_controlplane.identity.models import ApiKey, Organization, Project
+
+
+async def organization(session: AsyncSession, organization_id: str) -> Organization:
+    """The organization."""
+    return (await session.exec(select(Organization).where(Organization.id == organization_id))).one()
+
+
+async def only_organization(session: AsyncSession) -> Organization | None:
+    """The organization of this installation, if it was made already."""
+    return (await session.exec(select(Organization).order_by(col(Organization.id)).limit(1))).one_or_none()
+
+
+async def find_project(
+    session: AsyncSession, organization_id: str, id_or_name: str, *, lock: bool = False
+) -> Project | None:
+    """A project by id or name; `lock` holds its row until the transaction ends."""
+    statement = select(Project).where(
+        Project.organization_id == organization_id, or_(Project.id == id_or_name, Project.name == id_or_name)
+    )
+    return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def project_of_namespace(session: AsyncSession, namespace: str) -> Project | None:
+    """The project whose workloads live in `namespace`."""
+    return (await session.exec(select(Project).where(Project.namespace == namespace))).one_or_none()
+
+
+async def all_projects(session: AsyncSession) -> Sequence[Project]:
+    """Every project, by id."""
+    return (await session.exec(select(Project).order_by(col(Project.id)))).all()
+
+
+async def live_keys(session: AsyncSession) -> Sequence[ApiKey]:
+    """Every key that is not revoked, by id; those that expired are among them."""
+    return (await session.exec(select(ApiKey).where(col(ApiKey.revoked_at).is_(None)).order_by(col(ApiKey.id)))).all()
+
+
+async def find_key(session: AsyncSession, project_id: str, id_or_name: str, *, lock: bool = False) -> ApiKey | None:
+    """A key of the project by id or name."""
+    statement = select(ApiKey).where(
+        ApiKey.project_id == project_id, or_(ApiKey.id == id_or_name, ApiKey.name == id_or_name)
+    )
+    return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+def projects_of(organization_id: str) -> SelectOfScalar[Project]:
+    """All projects of the organization, for a page."""
+    return select(Project).where(Project.organization_id == organization_id)
+
+
+def keys_of(project_id: str) -> SelectOfScalar[ApiKey]:
+    """All keys of the project, for a page."""
+    return select(ApiKey).where(ApiKey.project_id == project_id)

@@ -1,0 +1,23 @@
+"""Which project a path means: by id or name, and 404 for any that is not there for the caller."""
+
+from typing import Annotated
+
+from fastapi import Path
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.identity.repository import find_project
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import NotFound
+
+ProjectRef = Annotated[str, Path(max_length=64, description="Id or name of the project.")]
+
+
+async def project_or_404(session: AsyncSession, plane: Plane, id_or_name: str, *, lock: bool = False) -> Project:
+    """The project; raises NotFound."""
+    project = await find_project(session, plane.organization_id, id_or_name, lock=lock)
+    if project is None:
+        raise NotFound(
+            f"There is no project {id_or_name!r}. List them with GET /api/v1/projects.", code="project_not_found"
+        )
+    return project

@@ -1,0 +1,1 @@
+"""Invoices, computed from the ledger."""

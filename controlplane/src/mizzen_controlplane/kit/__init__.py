@@ -1,0 +1,1 @@
+"""What every domain of the control plane is built from."""

@@ -1,0 +1,33 @@
+"""What an endpoint needs of its process: settings, secrets, the database. One object, made at start."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from mizzen_controlplane.kit.database import Database
+from mizzen_controlplane.kit.secret_folder import SecretFolder
+from mizzen_controlplane.kit.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """One running control plane."""
+
+    settings: Settings
+    secrets: SecretFolder
+    database: Database
+    organization_id: str
+    """The organization that this installation serves."""
+    currency: str
+    """Its ISO 4217 code."""
+
+
+def plane_of(request: Request) -> Plane:
+    """The plane that serves `request`."""
+    plane: Plane = request.app.state.plane
+    return plane
+
+
+ThePlane = Annotated[Plane, Depends(plane_of)]
+"""The plane, for an endpoint's signature."""

@@ -1,0 +1,101 @@
+"""How errors become answers: the one place that writes application/problem+json."""
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from mizzen_controlplane.kit.problem import (
+    BadRequest,
+    FieldError,
+    InsufficientStorage,
+    Invalid,
+    NotFound,
+    Problem,
+    Unavailable,
+    body_of,
+)
+from mizzen_controlplane.kit.request_context import current_request_id
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class MethodNotAllowed(Problem):
+    """405: the path exists, the method does not."""
+
+    status, code, title = 405, "method_not_allowed", "The method is not allowed here"
+
+
+def render(problem: Problem) -> Response:
+    """`problem` as an answer."""
+    body = orjson.dumps(body_of(problem, current_request_id()), default=str)
+    return Response(body, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of `app` rendered here."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return render(error)
+
+
+async def _validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [FieldError(_pointer(found["loc"]), str(found["msg"])) for found in error.errors()]
+    if any(found["type"] == "json_invalid" for found in error.errors()):
+        return render(BadRequest("The body is not valid JSON.", code="invalid_json", errors=errors))
+    named = "; ".join(f"{item.pointer}: {item.detail}" for item in errors[:3])
+    return render(Invalid(named or "The request is not valid.", errors=errors))
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    where, *rest = location
+    if where == "body":
+        return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+    return f"{where}:{'.'.join(str(part) for part in rest)}"
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return render(NotFound("There is no such path. docs/reference/openapi.json lists all of them."))
+    if error.status_code == 405:
+        return render(MethodNotAllowed("Another method belongs to this path.", headers=dict(error.headers or {})))
+    return render(BadRequest(str(error.detail)))
+
+
+async def _database(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    said = str(error.orig).lower()
+    if "full" in said or "no space" in said:
+        return render(
+            InsufficientStorage(
+                "The database's disk is full, so nothing was written. Free space on the volume of MIZZEN_DATA_DIR "
+                "or of PostgreSQL, then repeat.",
+                code="disk_full",
+            )
+        )
+    log.error("the database failed", error=type(error.orig).__name__, said=said)
+    return render(
+        Unavailable(
+            "The database does not answer. Repeat in a moment.",
+            code="database_unavailable",
+            headers={"Retry-After": "2"},
+        )
+    )
+
+
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    log.error("a request failed", exc_info=error)
+    return render(Problem("The control plane failed; its log has more under this request_id."))

@@ -1,0 +1,21 @@
+"""Which request is being answered: its id, for problems, audit events and log lines."""
+
+import re
+from contextvars import ContextVar
+
+from mizzen_controlplane.kit.ids import new_id
+
+_REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+_ACCEPTABLE = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+
+def current_request_id() -> str:
+    """Id of the request under way; empty outside of one."""
+    return _REQUEST_ID.get()
+
+
+def begin_request(offered: str) -> str:
+    """Take the caller's id where it is harmless, or make one; remember it for this task."""
+    request_id = offered if _ACCEPTABLE.match(offered) else new_id("req")
+    _REQUEST_ID.set(request_id)
+    return request_id

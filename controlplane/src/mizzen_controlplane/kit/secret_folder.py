@@ -1,0 +1,56 @@
+"""The folder of secrets: the pepper, the page key and the programs' tokens, read once at start."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mizzen_controlplane.kit.settings import SettingsError
+
+PROGRAMS = ("admin", "gateway", "runner", "registry")
+TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFolder:
+    """Secrets in memory. Tokens are kept as digests alone."""
+
+    pepper: bytes = field(repr=False)
+    page_key: bytes = field(repr=False)
+    token_digests: dict[bytes, str] = field(repr=False)
+    """SHA-256 of a token -> name of its program."""
+
+
+def read_secrets(folder: Path) -> SecretFolder:
+    """Read `folder`; raises SettingsError naming the file that is missing or malformed."""
+    digests: dict[bytes, str] = {}
+    for program in PROGRAMS:
+        token = _text(folder / program)
+        if not TOKEN_PATTERN.match(token) or not token.startswith(f"mzt_{program}_"):
+            raise SettingsError(
+                f"{folder / program} does not hold a token of the form mzt_{program}_ and 43 characters. "
+                "Remove the file and start `mizzen up`, which makes a new one."
+            )
+        digests[token_digest(token)] = program
+    return SecretFolder(
+        pepper=_text(folder / "pepper").encode(),
+        page_key=_text(folder / "page-key").encode(),
+        token_digests=digests,
+    )
+
+
+def token_digest(token: str) -> bytes:
+    """What a token is known by."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}). MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
+        ) from error
+    if not text:
+        raise SettingsError(f"{path} is empty. Restore it from a backup, or remove it and start `mizzen up`.")
+    return text

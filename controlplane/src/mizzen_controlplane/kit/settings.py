@@ -1,0 +1,66 @@
+"""What the environment tells this process: where its data, secrets and database are, and where it listens."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """The environment lacks something or says something impossible; the text names the variable and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one control plane."""
+
+    database_url: str
+    data_dir: Path
+    secrets_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8470
+    gateway_url: str = "http://127.0.0.1:8480"
+    max_body_bytes: int = 8 * 1024 * 1024
+    """Largest body of a route that does not stream."""
+    organization: str = "default"
+    currency: str = "USD"
+
+
+def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the `MIZZEN_*` variables; raises SettingsError."""
+    given = os.environ if environment is None else environment
+    data_dir = Path(_needed(given, "MIZZEN_DATA_DIR", "the folder that keeps artifacts"))
+    secrets_dir = Path(_needed(given, "MIZZEN_SECRETS_DIR", "the folder with pepper, page-key and tokens"))
+    return Settings(
+        database_url=given.get("MIZZEN_DATABASE_URL") or f"sqlite+aiosqlite:///{data_dir / 'controlplane.db'}",
+        data_dir=data_dir,
+        secrets_dir=secrets_dir,
+        host=given.get("MIZZEN_HOST", "127.0.0.1"),
+        port=_whole_number(given, "MIZZEN_PORT", 8470, 65535),
+        gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
+        max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
+        organization=given.get("MIZZEN_ORGANIZATION", "default"),
+        currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
+    )
+
+
+def _needed(given: Mapping[str, str], name: str, what: str) -> str:
+    value = given.get(name, "")
+    if not value:
+        raise SettingsError(f"{name} is not set: it names {what}. Set it to an absolute path.")
+    return value
+
+
+def _whole_number(given: Mapping[str, str], name: str, default: int, at_most: int) -> int:
+    text = given.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or not 1 <= int(text) <= at_most:
+        raise SettingsError(f"{name} is {text!r}: it must be a whole number from 1 to {at_most}.")
+    return int(text)
+
+
+def _currency(code: str) -> str:
+    if len(code) != 3 or not code.isascii() or not code.isupper():
+        raise SettingsError(f"MIZZEN_CURRENCY is {code!r}: it must be an ISO 4217 code of three capital letters.")
+    return code

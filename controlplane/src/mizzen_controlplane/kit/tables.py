@@ -1,0 +1,34 @@
+"""What every table of a resource has: id, name, times, revision (for the ETag) and labels; and the counters."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger
+from sqlmodel import Field, SQLModel
+
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.columns import UtcDateTime
+
+
+class ResourceRow(SQLModel):
+    """Base of a resource's table; the subclass gives `table=True`, `__tablename__` and its unique constraints."""
+
+    id: str = Field(primary_key=True, max_length=64)
+    name: str = Field(max_length=253)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    revision: int = Field(default=1)
+    labels: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+
+    def touch(self) -> None:
+        """Say that the row has changed: a new revision, so a new ETag."""
+        self.revision += 1
+        self.updated_at = utc_now()
+
+
+class Counter(SQLModel, table=True):
+    """A number that a writing transaction raises under a row lock, so that commits happen in its order."""
+
+    __tablename__ = "counter"
+
+    name: str = Field(primary_key=True, max_length=64)
+    value: int = Field(default=0, sa_type=BigInteger)

@@ -1,0 +1,93 @@
+"""What wraps every request, as plain ASGI: its id, its log line, its count, and the limit of its body."""
+
+import time
+from typing import Any
+
+import structlog
+from prometheus_client import REGISTRY, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mizzen_controlplane.kit.problem import Problem, TooLarge
+from mizzen_controlplane.kit.rendering import render
+from mizzen_controlplane.kit.request_context import begin_request
+
+log = structlog.get_logger("mizzen_controlplane.requests")
+
+REQUESTS = Counter("mizzen_controlplane_requests", "Requests answered.", ["method", "status"], registry=REGISTRY)
+DURATION = Histogram("mizzen_controlplane_request_seconds", "Time to the last byte.", ["method"], registry=REGISTRY)
+
+
+class Transport:
+    """Gives a request its id, refuses a body over the limit, logs and counts the answer."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = begin_request(headers.get(b"x-request-id", b"").decode("latin-1"))
+        answer: dict[str, Any] = {"status": 0, "started": False}
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.update(status=message["status"], started=True)
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._limited(scope, headers, receive, sending, answer)
+        finally:
+            _account(scope, request_id, answer["status"], time.perf_counter() - started)
+
+    async def _limited(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, answer: dict[str, Any]
+    ) -> None:
+        if streams_its_body(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            if int(headers.get(b"content-length", b"0") or 0) > self._max_body_bytes:
+                raise self._too_large()
+            await self._app(scope, self._counted(receive), send)
+        except Problem as problem:
+            if answer["started"]:
+                raise
+            await render(problem)(scope, receive, send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"The body is over the limit of {self._max_body_bytes} bytes (MIZZEN_MAX_BODY_BYTES). Send less at a time.",
+            code="body_too_large",
+            headers={"Connection": "close"},
+        )
+
+
+def streams_its_body(scope: Scope) -> bool:
+    """An upload of a file's bytes: it has its own limit, the size that was announced for the file."""
+    return scope["method"] == "PATCH" and "/files/" in scope["path"]
+
+
+def _account(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") else "other"
+    REQUESTS.labels(method, str(status)).inc()
+    DURATION.labels(method).observe(seconds)
+    log.info("answered", method=method, path=scope["path"], status=status, ms=round(seconds * 1e3, 1), id=request_id)

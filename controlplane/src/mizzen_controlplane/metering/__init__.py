@@ -1,0 +1,1 @@
+"""The ledger of usage and its roll-ups."""

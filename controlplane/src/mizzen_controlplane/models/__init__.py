@@ -1,0 +1,1 @@
+"""Models, versions, aliases, uploads and artifacts."""
