@@ -58,6 +58,10 @@ class LocalEnvironment(Resource):
     """Name of a lock file of mizzen_engines that pins everything; packages are then only its source."""
     prepare: Annotated[list[LongText], Field(max_length=16)] = []
     """Command run once in the fresh environment, by the platform's interpreter, with MIZZEN_ENVIRONMENT_DIR set."""
+    env: Annotated[list[Named], Field(max_length=64)] = []
+    """Environment added on one machine; wins over the runtime's own."""
+    args: Annotated[list[LongText], Field(max_length=64)] = []
+    """Flags added to the engine's command on one machine."""
     size_bytes: Annotated[int, Field(ge=0)] = 0
     """About how much disk it takes, for people who decide."""
     install: Literal["OnDemand", "Explicit"] = "OnDemand"
@@ -80,7 +84,7 @@ class ServingRuntimeSpec(Resource):
     command: Annotated[list[LongText], Field(min_length=1, max_length=64)]
     """Command of the engine's container; mounts, ports and settings only as $(MIZZEN_*) and $(POD_IP)."""
     env: Annotated[list[Named], Field(max_length=64)] = []
-    """Environment of the engine's container."""
+    """Environment of the engine's container and of its layout step."""
     ports: Annotated[list[RuntimePort], Field(min_length=1, max_length=8)]
     """Ports, by name."""
     readiness: HttpProbe
