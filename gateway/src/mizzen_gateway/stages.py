@@ -52,7 +52,7 @@ class Authenticator(Protocol):
     """Stage 2, from the snapshot in memory: never a call per request."""
 
     def authenticate(self, headers: Headers) -> Caller | Refusal:
-        """The caller, or 401 invalid_api_key: same body and same work for malformed, unknown, revoked and foreign keys."""
+        """The caller, or 401 invalid_api_key: same body and work for malformed, unknown, revoked and foreign keys."""
         ...
 
 
@@ -114,7 +114,7 @@ class Reservation(Protocol):
 
     @property
     def output_cap(self) -> int | None:
-        """Tokens that the engine may write for one output, to be written into the request; None: as the caller asked."""
+        """Tokens that the engine may write for one output, put into the request; None: as the caller asked."""
         ...
 
     @property

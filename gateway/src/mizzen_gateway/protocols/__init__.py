@@ -1,0 +1,1 @@
+"""What callers speak: the OpenAI API and the Open Inference Protocol."""

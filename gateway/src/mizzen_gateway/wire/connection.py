@@ -1,0 +1,185 @@
+"""One caller's connection: requests in, answers out in order, deadlines, backpressure, and a caller that leaves."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.parser import RequestParser
+from mizzen_gateway.wire.request import BadRequestError, Request
+from mizzen_gateway.wire.response import Responder
+
+if TYPE_CHECKING:
+    from mizzen_gateway.wire.server import Server
+
+NEVER = float("inf")
+LINGER_SECONDS = 2.0
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """Costs one object and one parser while idle: a task runs only while a request is answered."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self._limits = server.limits
+        self._loop = server.loop
+        self._parser = RequestParser(server.limits, self)
+        self._waiting: deque[Request] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._responder: Responder | None = None
+        self._reading_paused = False
+        self._deaf = False
+        self._stalled = False
+        self._transport: asyncio.Transport
+        self.deadline = NEVER
+        """Loop time at which the server drops this connection."""
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A caller came."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
+        self.deadline = self._loop.time() + self._limits.header_seconds
+        self._server.joined(self)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The caller left: whatever is done for it stops now."""
+        self.deadline = NEVER
+        self._server.left(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    def eof_received(self) -> bool | None:
+        """A caller that closes its sending side has left, too: the two cannot be told apart."""
+        return None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._deaf:
+            return
+        try:
+            self._parser.feed(data)
+        except BadRequestError as problem:
+            self._deaf = True
+            self.deadline = NEVER
+            self._enqueue(Request(b"", b"", b"", {}, False, True, refusal=problem.refusal, close_after=True))
+            return
+        if self._parser.in_body:
+            self.deadline += len(data) / self._limits.body_rate
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than the engine writes."""
+        self._stalled = True
+        self.deadline = self._loop.time() + self._limits.write_stall_seconds
+        if self._responder is not None and self._responder.source is not None:
+            self._responder.source.pause()
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        self._stalled = False
+        self.deadline = NEVER if self._task is not None else self._loop.time() + self._limits.idle_seconds
+        if self._responder is not None and self._responder.source is not None:
+            self._responder.source.resume()
+
+    # Called by the parser.
+
+    def header_began(self) -> None:
+        """The clock of the header runs."""
+        if not self._stalled:
+            self.deadline = self._loop.time() + self._limits.header_seconds
+
+    def header_complete(self, request: Request, has_body: bool) -> None:
+        """Ask whether the request may go on, before a byte of its body is kept."""
+        self._server.handler.vet(request)
+        if not has_body:
+            return
+        self.deadline = self._loop.time() + self._limits.body_seconds
+        if b"expect" not in request.headers:
+            return
+        if request.refusal is not None:
+            request.close_after = True
+            raise BadRequestError(request.refusal)
+        if self._task is None:
+            self._transport.write(CONTINUE)
+
+    def request_complete(self, request: Request) -> None:
+        """Answer it, after those before it."""
+        self.deadline = NEVER
+        request.received_at = self._loop.time()
+        self._enqueue(request)
+
+    # Answering.
+
+    def _enqueue(self, request: Request) -> None:
+        self._waiting.append(request)
+        if self._task is None:
+            self._task = self._loop.create_task(self._answer_waiting())
+        elif len(self._waiting) >= self._limits.pipelined and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    async def _answer_waiting(self) -> None:
+        while self._waiting:
+            request = self._waiting.popleft()
+            close = request.close_after or not request.keep_alive or self._server.draining
+            responder = Responder(self._transport, request.method == b"HEAD", request.chunks_allowed, close)
+            self._responder = responder
+            await self._server.handler.handle(request, responder)
+            self._responder = None
+            if not responder.done or responder.closes:
+                self._end(responder.done)
+                return
+        self._task = None
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing to do until the caller sends more."""
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._server.draining and self._parser.between:
+            self._transport.close()
+        elif self._parser.between and not self._stalled:
+            self.deadline = self._loop.time() + self._limits.idle_seconds
+
+    def _end(self, whole: bool) -> None:
+        """Close. A caller still sending would lose the answer to a reset: what it sends is read for a while."""
+        self._task = None
+        self._waiting.clear()
+        if not whole or self._transport.is_closing():
+            self._transport.close()
+            return
+        if self._deaf and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.deadline = self._loop.time() + LINGER_SECONDS
+            return
+        self._transport.close()
+
+    # Called by the server.
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if self._stalled or self._deaf or self._task is not None:
+            self._transport.abort()
+            return
+        if self._parser.between:
+            self._transport.close()
+            return
+        part = "Body" if self._parser.in_body else "Header"
+        refusal = Refusal(408, "request_timeout", f"{part}: took too long to arrive; send the whole request at once.")
+        self._deaf = True
+        self.deadline = self._loop.time() + LINGER_SECONDS
+        self._enqueue(Request(b"", b"", b"", {}, False, True, refusal=refusal, close_after=True))
+
+    def drain(self) -> None:
+        """The server stops: close now if nothing is under way, else after the answer."""
+        if self._task is None and self._parser.between:
+            self._transport.close()
+        elif self._responder is not None and not self._responder.started:
+            self._responder.close_after()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()

@@ -1,0 +1,177 @@
+"""Bytes to requests: llhttp's grammar (strict) with the bounds and rules that it leaves to us."""
+
+from typing import Protocol
+
+import httptools
+
+from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.limits import MIB, WireLimits
+from mizzen_gateway.wire.request import SINGLE, BadRequestError, Request, check_header, malformed
+
+FRAMING_FACTOR = 8
+"""Bytes on the wire for one byte of body, at most: a chunk of one byte takes six."""
+
+
+class Receiver(Protocol):
+    """Whoever owns the connection."""
+
+    def header_began(self) -> None:
+        """The first byte of a request came."""
+        ...
+
+    def header_complete(self, request: Request, has_body: bool) -> None:
+        """The header is whole; sets `request.caller` or `request.refusal`."""
+        ...
+
+    def request_complete(self, request: Request) -> None:
+        """The body is whole, too."""
+        ...
+
+
+class RequestParser:
+    """One connection's requests. `feed` raises BadRequestError once; nothing may be fed after that."""
+
+    def __init__(self, limits: WireLimits, receiver: Receiver) -> None:
+        self._limits = limits
+        self._receiver = receiver
+        self._llhttp = httptools.HttpRequestParser(self)
+        self._problem: BadRequestError | None = None
+        self._reset()
+        self.between = True
+        """No request has begun that is not complete."""
+
+    def _reset(self) -> None:
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._header_bytes = 0
+        self._header_count = 0
+        self._request: Request | None = None
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._body_wire_bytes = 0
+
+    @property
+    def in_body(self) -> bool:
+        """A header is whole, its body is not."""
+        return self._request is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; calls the receiver for what they complete."""
+        if self._request is None:
+            # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
+            self._header_bytes += min(len(data), self._limits.header_bytes + 1)
+        try:
+            self._llhttp.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise malformed("Header Upgrade: no other protocol is spoken on this port.") from None
+        except httptools.HttpParserError as error:
+            raise self._problem or malformed(f"HTTP framing: {error}.") from None
+        if self.between:
+            return
+        if self._request is None:
+            self._check_size()
+        else:
+            self._check_framing(len(data))
+
+    def _check_framing(self, fed: int) -> None:
+        """Chunk extensions and trailers reach no callback of ours while they are incomplete: bound them, too."""
+        self._body_wire_bytes += fed
+        if self._body_wire_bytes > FRAMING_FACTOR * self._body_bytes + 2 * self._limits.header_bytes + fed:
+            raise self._stop(malformed("Body: chunk framing larger than its content; send larger chunks."))
+
+    def _check_size(self) -> None:
+        if self._header_bytes > self._limits.header_bytes or self._header_count > self._limits.header_count:
+            raise self._stop(
+                BadRequestError(
+                    Refusal(
+                        431,
+                        "header_too_large",
+                        f"Header: more than {self._limits.header_bytes} bytes or {self._limits.header_count} lines;"
+                        " send a smaller one.",
+                    )
+                )
+            )
+
+    def _stop(self, problem: BadRequestError) -> BadRequestError:
+        self._problem = problem
+        return problem
+
+    # Callbacks of llhttp.
+
+    def on_message_begin(self) -> None:
+        """First byte of a request."""
+        self.between = False
+        self._receiver.header_began()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line, or a trailer, which is thrown away."""
+        self._header_count += 1
+        if self._header_count > self._limits.header_count:
+            self._check_size()
+        if self._request is not None:
+            return
+        name = name.lower()
+        if name in self._headers:
+            if name in SINGLE:
+                raise self._stop(malformed(f"Header {name.decode('latin-1').title()}: came twice; send exactly one."))
+            self._headers[name] += b", " + value
+        else:
+            self._headers[name] = value.strip()
+
+    def on_headers_complete(self) -> None:
+        """The header is whole."""
+        headers, limits = self._headers, self._limits
+        counted = sum(map(len, headers)) + sum(map(len, headers.values())) + len(self._target) + 4 * len(headers)
+        self._header_bytes = counted
+        self._check_size()
+        method = self._llhttp.get_method()
+        version = self._llhttp.get_http_version()
+        try:
+            check_header(method, self._target, version, headers)
+            self._begin_body(method, version, headers, limits)
+        except BadRequestError as problem:
+            raise self._stop(problem) from None
+
+    def _begin_body(self, method: bytes, version: str, headers: dict[bytes, bytes], limits: WireLimits) -> None:
+        length = int(headers.get(b"content-length", b"0"))
+        if length > limits.body_bytes:
+            raise self._too_large()
+        request = Request(
+            method,
+            self._target,
+            self._target.partition(b"?")[0],
+            headers,
+            self._llhttp.should_keep_alive(),
+            version == "1.1",
+        )
+        self._receiver.header_complete(request, length > 0 or b"transfer-encoding" in headers)
+        self._request = request
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        request = self._request
+        assert request is not None
+        self._body_bytes += len(data)
+        if self._body_bytes > self._limits.body_bytes:
+            raise self._stop(self._too_large())
+        if request.refusal is None:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        request, body = self._request, self._body
+        assert request is not None
+        request.body = body[0] if len(body) == 1 else b"".join(body)
+        self._reset()
+        self.between = True
+        self._receiver.request_complete(request)
+
+    def _too_large(self) -> BadRequestError:
+        limit = self._limits.body_bytes
+        shown = f"{limit // MIB} MiB" if limit % MIB == 0 else f"{limit} bytes"
+        message = f"Body: larger than the limit of {shown}; send less in one request, or ask for a higher limit."
+        return BadRequestError(Refusal(413, "body_too_large", message))

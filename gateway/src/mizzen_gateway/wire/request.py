@@ -1,0 +1,84 @@
+"""A request as it was received, and the rules that its header must keep."""
+
+import re
+from dataclasses import dataclass, field
+
+from mizzen_gateway.stages import Caller, Refusal
+
+SINGLE = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"transfer-encoding",
+        b"authorization",
+        b"api-key",
+        b"x-api-key",
+        b"expect",
+        b"inference-header-content-length",
+    }
+)
+"""Headers that two programs could read differently if they came twice."""
+
+HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+BODYLESS = frozenset({b"GET", b"HEAD"})
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. Not frozen: the parser fills it while the bytes come in, nobody changes it afterwards."""
+
+    method: bytes
+    target: bytes
+    path: bytes
+    headers: dict[bytes, bytes]
+    keep_alive: bool
+    chunks_allowed: bool
+    """False for HTTP/1.0, which knows no chunked answers."""
+    body: bytes = b""
+    caller: Caller | None = None
+    """Set by stage 2, as soon as the header is there."""
+    refusal: Refusal | None = None
+    """The request is answered with this; its body was read and thrown away."""
+    close_after: bool = False
+    """The bytes that follow cannot be trusted: close after the answer."""
+    received_at: float = field(default=0.0)
+    """Loop time of the last byte."""
+
+
+class BadRequestError(Exception):
+    """The bytes are no request that could be answered safely; the connection ends after the refusal."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def malformed(message: str) -> BadRequestError:
+    """400: what is wrong in the header or framing."""
+    return BadRequestError(Refusal(400, "malformed_request", message))
+
+
+def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> None:
+    """Refuse what two programs could read differently. llhttp has refused bare LF, CL+TE and two lengths already."""
+    if version not in {"1.1", "1.0"}:
+        raise BadRequestError(Refusal(505, "http_version_not_supported", "HTTP version: 1.1 or 1.0 is spoken here."))
+    if not target.startswith(b"/") or b"#" in target:
+        raise malformed("Request target: must be a path that begins with '/'.")
+    host = headers.get(b"host")
+    if host is None and version == "1.1":
+        raise malformed("Header Host: missing; send exactly one.")
+    if host is not None and not HOST.match(host):
+        raise malformed("Header Host: not a host name with an optional port; send exactly one valid Host.")
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None:
+        if b"content-length" in headers:
+            raise malformed("Headers Content-Length and Transfer-Encoding: send one of them, not both.")
+        if coding.lower() != b"chunked" or version == "1.0":
+            raise malformed("Header Transfer-Encoding: only 'chunked' is understood, and only with HTTP/1.1.")
+    expect = headers.get(b"expect")
+    if expect is not None and expect.lower() != b"100-continue":
+        raise BadRequestError(Refusal(417, "expectation_failed", "Header Expect: only '100-continue' is understood."))
+    if method in BODYLESS and (coding is not None or headers.get(b"content-length", b"0") != b"0"):
+        raise malformed(f"Body: {method.decode()} takes none; leave out Content-Length and Transfer-Encoding.")

@@ -1,0 +1,102 @@
+"""The answering side of a connection: a whole response, or a stream with backpressure."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Protocol
+
+HeaderList = tuple[tuple[str, str], ...]
+
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+LAST_CHUNK = b"0\r\n\r\n"
+JOIN_BELOW = 64 * 1024
+"""Bytes up to which copying head and body together is cheaper than a second write."""
+
+
+class Source(Protocol):
+    """Where a stream comes from: paused while the caller does not read."""
+
+    def pause(self) -> None:
+        """Stop reading."""
+        ...
+
+    def resume(self) -> None:
+        """Go on."""
+        ...
+
+
+class Responder:
+    """Writes the answer to one request. Made anew for each request."""
+
+    __slots__ = ("_chunked", "_close", "_head_only", "_held", "_transport", "bytes_out", "done", "source", "started")
+
+    def __init__(self, transport: asyncio.Transport, head_only: bool, chunks_allowed: bool, close: bool) -> None:
+        self._transport = transport
+        self._head_only = head_only
+        self._chunked = chunks_allowed
+        self._close = close or not chunks_allowed
+        self._held = b""
+        self.source: Source | None = None
+        """Set by whoever streams; the connection pauses and resumes it."""
+        self.started = False
+        """A byte was written: the answer cannot be changed any more."""
+        self.done = False
+        """The answer is whole."""
+        self.bytes_out = 0
+
+    @property
+    def closes(self) -> bool:
+        """The connection ends after this answer."""
+        return self._close
+
+    def close_after(self) -> None:
+        """End the connection after this answer."""
+        self._close = True
+
+    def _head(self, status: int, headers: HeaderList, framing: str) -> bytes:
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        ending = "connection: close\r\n\r\n" if self._close else "\r\n"
+        return STATUS_LINES[status] + (lines + framing + ending).encode("latin-1")
+
+    def send(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """A whole answer."""
+        head = self._head(status, headers, f"content-length: {len(body)}\r\n")
+        self.started = self.done = True
+        self.bytes_out = len(body)
+        if self._head_only:
+            self._transport.write(head)
+        elif len(body) < JOIN_BELOW:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines([head, body])
+
+    def start(self, status: int, headers: HeaderList) -> None:
+        """Begin a stream; its head goes out with its first bytes."""
+        if not self._chunked:
+            self._close = True
+        framing = "transfer-encoding: chunked\r\n" if self._chunked else ""
+        self._held = self._head(status, headers, framing)
+        self.started = True
+
+    def write(self, data: bytes) -> None:
+        """Bytes of a stream."""
+        if not data:
+            return
+        self.bytes_out += len(data)
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        if self._held:
+            framed, self._held = self._held + framed, b""
+        self._transport.write(framed)
+
+    def finish(self) -> None:
+        """The stream ended well."""
+        self.done = True
+        self._transport.write(self._held + (LAST_CHUNK if self._chunked else b""))
+        self._held = b""
+
+    def break_off(self) -> None:
+        """The stream ends where it stands: no last chunk, so that nobody takes it for whole."""
+        self.done = True
+        self._close = True
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""

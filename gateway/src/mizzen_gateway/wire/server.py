@@ -1,0 +1,82 @@
+"""Listens, sweeps expired connections, drains."""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from mizzen_gateway.wire.connection import NEVER, Connection
+from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import Responder
+
+SWEEP_SECONDS = 1.0
+
+
+class Handler(Protocol):
+    """What a server serves."""
+
+    def vet(self, request: Request) -> None:
+        """Called when the header is whole: sets `caller` or `refusal`. A refused request's body is thrown away."""
+        ...
+
+    async def handle(self, request: Request, responder: Responder) -> None:
+        """Answer. Cancelled when the caller leaves."""
+        ...
+
+
+class Server:
+    """One listener. One timer for all connections: a deadline each would cost more than the requests."""
+
+    def __init__(self, handler: Handler, limits: WireLimits) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.draining = False
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._listener: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Begin; the port that was taken (of use where 0 was asked for). Raises OSError where it is in use."""
+        self._listener = await self.loop.create_server(lambda: Connection(self), host, port, backlog=4096)
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+        taken: int = self._listener.sockets[0].getsockname()[1]
+        return taken
+
+    def joined(self, connection: Connection) -> None:
+        """A connection began."""
+        self._connections.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """A connection ended."""
+        self._connections.discard(connection)
+        if self.draining and not self._connections:
+            self._empty.set()
+
+    @property
+    def connection_count(self) -> int:
+        """Connections now."""
+        return len(self._connections)
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for connection in [one for one in self._connections if one.deadline < now]:
+            connection.deadline = NEVER
+            connection.expire()
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new connection; let requests under way end, for `seconds` at most; then cut the rest."""
+        self.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+        for connection in list(self._connections):
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
