@@ -1,0 +1,175 @@
+"""One connection to an engine: one exchange at a time, no task of its own, body bytes handed on as they come."""
+
+import asyncio
+from typing import cast
+
+import httptools
+
+from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, EngineSink
+
+NEVER = float("inf")
+JOIN_BELOW = 64 * 1024
+RESPONSE_HEADER_LIMIT = 200
+
+
+class EngineConnection(asyncio.Protocol):
+    """Made and kept by the pool. Also a `Source` for backpressure: pause and resume reading."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
+        self._loop = loop
+        self._host = host
+        self._transport: asyncio.Transport
+        self._parser: httptools.HttpResponseParser | None = None
+        self._sink: EngineSink | None = None
+        self._done: asyncio.Future[None] | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._keep = False
+        self._idle_limit = NEVER
+        self._paused = False
+        self._head_seen = False
+        self._problem: Exception | None = None
+        self.began = False
+        """A byte of the response under way has come."""
+        self.first_byte_at: float | None = None
+        """Loop time of the response's first byte."""
+        self.deadline = NEVER
+        """Loop time at which the pool gives the exchange up."""
+        self.idle_since = 0.0
+        """Loop time since when it has nothing to do."""
+        self.used = False
+        """It has carried an exchange before; its end may come from the engine's keep-alive limit."""
+
+    async def exchange(
+        self, request: EngineRequest, sink: EngineSink, first_byte_seconds: float, idle_seconds: float
+    ) -> None:
+        """Send and hand the response to the sink; returns when it is whole. Raises EngineFailureError."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._sink = sink
+        self._headers = {}
+        self.began = self._keep = self._head_seen = False
+        self.first_byte_at = self._problem = None
+        self._done = self._loop.create_future()
+        self._idle_limit = idle_seconds
+        self.deadline = self._loop.time() + first_byte_seconds
+        head, body = request.encode(self._host)
+        if len(body) < JOIN_BELOW:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines([head, body])
+        try:
+            await self._done
+        except BaseException:
+            self._transport.abort()
+            raise
+        finally:
+            self.deadline = NEVER
+            self._sink = None
+            self.used = True
+
+    @property
+    def reusable(self) -> bool:
+        """The last exchange ended so that another may follow."""
+        return self._keep and not self._transport.is_closing()
+
+    def pause(self) -> None:
+        """The caller does not read: take no more bytes from the engine."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self.deadline = NEVER
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self.deadline = self._loop.time() + self._idle_limit
+            self._transport.resume_reading()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self._fail(EngineFailureError("timeout", self.began, "no byte from the engine in time"))
+
+    def close(self) -> None:
+        """End it; an exchange under way fails."""
+        self._transport.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._keep = False
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(error)
+        self._transport.abort()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The engine closed, or we did."""
+        self._keep = False
+        if self._done is not None and not self._done.done():
+            if self._ends_with_connection():
+                self._done.set_result(None)
+            else:
+                self._done.set_exception(EngineFailureError("broken", self.began, "engine closed the connection"))
+
+    def _ends_with_connection(self) -> bool:
+        """Without a length or chunks, the end of the connection is the end of the body (HTTP/1.0)."""
+        framed = b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        return self._head_seen and self._problem is None and not framed
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._done is None or self._done.done() or self._parser is None:
+            self._fail(EngineFailureError("malformed", True, "bytes that nobody asked for"))
+            return
+        now = self._loop.time()
+        if not self.began:
+            self.began = True
+            self.first_byte_at = now
+        self.deadline = now + self._idle_limit
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(self._problem or EngineFailureError("malformed", True, f"engine does not speak HTTP: {error}"))
+
+    # Called by llhttp.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line."""
+        if len(self._headers) >= RESPONSE_HEADER_LIMIT:
+            self._problem = EngineFailureError("malformed", True, "too many header lines from the engine")
+            raise self._problem
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        parser = self._parser
+        assert parser is not None
+        status = parser.get_status_code()
+        if status < 200:
+            self._headers = {}
+            return
+        self._head_seen = True
+        self._keep = parser.should_keep_alive()
+        if self._sink is not None:
+            try:
+                self._sink.on_head(status, self._headers)
+            except Exception as error:  # llhttp swallows it: kept, and raised in data_received's place
+                self._problem = error
+                raise
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self._sink is not None:
+            try:
+                self._sink.on_body(data)
+            except Exception as error:  # as above
+                self._problem = error
+                raise
+
+    def on_message_complete(self) -> None:
+        """The response is whole."""
+        if self._head_seen and self._done is not None and not self._done.done():
+            self._done.set_result(None)

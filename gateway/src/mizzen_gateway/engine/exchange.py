@@ -1,0 +1,78 @@
+"""What the gateway asks an engine, what it gets, and the ways that it fails."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FailureKind = Literal["connect", "broken", "timeout", "malformed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """A request to an engine. Nothing of the caller's header gets here but what is named."""
+
+    path: str
+    """Path and query."""
+    body: bytes = b""
+    """Body."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Beside host and content-length."""
+    method: str = "POST"
+    """Method."""
+
+    def encode(self, host: str) -> list[bytes]:
+        """Bytes for the wire, in pieces."""
+        lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}content-length: {len(self.body)}\r\n\r\n"
+        return [head.encode("latin-1"), self.body]
+
+
+class EngineSink(Protocol):
+    """Takes an engine's response as it comes."""
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Status and headers, by lower-case name."""
+        ...
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        ...
+
+
+class EngineFailureError(Exception):
+    """An engine gave no whole response."""
+
+    def __init__(self, kind: FailureKind, began: bool, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """connect: never reached; broken: closed before the end; timeout: no byte for too long; malformed: not HTTP."""
+        self.began = began
+        """A byte of the response had come."""
+
+
+class Collected:
+    """An EngineSink that keeps a whole response, up to a limit."""
+
+    __slots__ = ("_limit", "_pieces", "_size", "headers", "status")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Keep them."""
+        self.status, self.headers = status, headers
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it; raises EngineFailureError past the limit."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise EngineFailureError("malformed", True, f"response larger than {self._limit} bytes")
+        self._pieces.append(data)
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -1,0 +1,93 @@
+"""Connections to engines, kept for the next request."""
+
+import asyncio
+from collections import deque
+
+from mizzen_gateway.engine.connection import EngineConnection
+from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, EngineSink
+
+CONNECT_SECONDS = 2.0
+KEEP_SECONDS = 4.0
+"""Below the 5 s after which uvicorn, and so vLLM, closes an idle connection."""
+IDLE_PER_ENDPOINT = 256
+SWEEP_SECONDS = 0.25
+
+Address = tuple[str, int]
+
+
+class EnginePool:
+    """Newest idle connection first, so that a burst's surplus grows old and is closed."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle: dict[Address, deque[EngineConnection]] = {}
+        self._busy: set[EngineConnection] = set()
+        self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def acquire(self, address: Address) -> EngineConnection:
+        """An idle connection or a new one. Raises EngineFailureError of kind connect."""
+        idle = self._idle.get(address)
+        while idle:
+            connection = idle.pop()
+            if connection.reusable:
+                self._busy.add(connection)
+                return connection
+        return await self.connect(address)
+
+    async def connect(self, address: Address) -> EngineConnection:
+        """A new connection. Raises EngineFailureError of kind connect."""
+        host, port = address
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await self._loop.create_connection(
+                    lambda: EngineConnection(self._loop, shown), host, port
+                )
+        except (OSError, TimeoutError) as error:
+            raise EngineFailureError("connect", False, f"cannot connect to the engine at {shown}: {error}") from error
+        self._busy.add(connection)
+        return connection
+
+    def release(self, address: Address, connection: EngineConnection) -> None:
+        """Give it back, in whatever state."""
+        self._busy.discard(connection)
+        if not connection.reusable:
+            connection.close()
+            return
+        idle = self._idle.setdefault(address, deque())
+        if len(idle) >= IDLE_PER_ENDPOINT:
+            connection.close()
+            return
+        connection.idle_since = self._loop.time()
+        idle.append(connection)
+
+    async def exchange(
+        self, address: Address, request: EngineRequest, sink: EngineSink, first_byte_seconds: float, idle_seconds: float
+    ) -> None:
+        """One exchange for the gateway's own purposes (metadata). Raises EngineFailureError."""
+        connection = await self.acquire(address)
+        try:
+            await connection.exchange(request, sink, first_byte_seconds, idle_seconds)
+        finally:
+            self.release(address, connection)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection in [one for one in self._busy if one.deadline < now]:
+            connection.expire()
+        for address, idle in list(self._idle.items()):
+            while idle and (idle[0].idle_since < now - KEEP_SECONDS or not idle[0].reusable):
+                idle.popleft().close()
+            if not idle:
+                del self._idle[address]
+        self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def close(self) -> None:
+        """End all of them."""
+        self._timer.cancel()
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        self._idle.clear()
+        for connection in list(self._busy):
+            connection.close()

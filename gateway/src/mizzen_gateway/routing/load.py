@@ -1,0 +1,54 @@
+"""What this gateway saw of each revision, for whoever scales them."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mizzen_crds.serving import RevisionLoad
+from mizzen_gateway.routing.deployment import Key
+
+
+@dataclass(slots=True)
+class RevisionCount:
+    """Counters of one revision; they only rise, but for the last two."""
+
+    requests: int = 0
+    errors: int = 0
+    ttft_ms_sum: float = 0.0
+    in_flight: int = 0
+    parked: int = 0
+
+
+class LoadBook:
+    """Counters by deployment and revision."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[Key, str], RevisionCount] = {}
+        self.parked = asyncio.Event()
+        """Set when a request parks; whoever sends the load clears it."""
+
+    def count(self, key: Key, revision: str) -> RevisionCount:
+        """Counters of a revision; of requests parked before one was chosen for revision ''."""
+        found = self._counts.get((key, revision))
+        if found is None:
+            found = self._counts[(key, revision)] = RevisionCount()
+        return found
+
+    def forget(self, key: Key) -> None:
+        """The deployment is gone."""
+        for known in [one for one in self._counts if one[0] == key]:
+            del self._counts[known]
+
+    def revisions(self) -> Iterator[RevisionLoad]:
+        """Load by revision, as it is sent."""
+        for ((namespace, name), revision), count in self._counts.items():
+            yield RevisionLoad(
+                namespace=namespace,
+                deployment=name,
+                revision=revision,
+                requests=count.requests,
+                errors=count.errors,
+                ttft_ms_sum=count.ttft_ms_sum,
+                in_flight=count.in_flight,
+                parked=count.parked,
+            )

@@ -1,0 +1,127 @@
+"""From the name that a caller uses to the deployment that serves it."""
+
+from collections.abc import Callable, Iterator
+
+from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
+from mizzen_gateway.routing.load import LoadBook
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Caller, Refusal
+
+
+def unknown(model: str) -> Refusal:
+    """404: the same for a model that does not exist and for another tenant's."""
+    shown = model if len(model) <= 200 else model[:200] + "..."
+    return Refusal(
+        404,
+        "model_not_found",
+        f"The model '{shown}' does not exist or your project has no access to it; list yours with GET /v1/models.",
+        param="model",
+    )
+
+
+def not_allowed(model: str) -> Refusal:
+    """403: the project has the model, the key may not call it."""
+    return Refusal(
+        403,
+        "model_not_allowed",
+        f"The model '{model}' is not among those that this key may call; use another key, or add it to the key.",
+        param="model",
+    )
+
+
+class RouteTable:
+    """Every deployment, by key and by name. One writer (discovery), read by each request."""
+
+    def __init__(self, book: LoadBook, namespace_of: Callable[[str], str | None]) -> None:
+        self._book = book
+        self._namespace_of = namespace_of
+        self._targets: dict[Key, Target] = {}
+        self._pending: dict[Key, EndpointSetFacts] = {}
+        self._by_name: dict[str, dict[str, Target]] = {}
+
+    def put_deployment(self, facts: DeploymentFacts) -> None:
+        """A deployment is new or has changed."""
+        target = self._targets.get(facts.key)
+        if target is None:
+            target = self._targets[facts.key] = Target(facts, self._book)
+            held = self._pending.pop(facts.key, None)
+            if held is not None:
+                target.update_endpoints(held)
+        else:
+            renamed = target.facts.names != facts.names
+            target.facts = facts
+            target.wake()
+            if not renamed:
+                return
+        self._index(facts.key[0])
+
+    def put_endpoints(self, facts: EndpointSetFacts) -> None:
+        """An endpoint set is new or has changed."""
+        target = self._targets.get(facts.key)
+        if target is None:
+            self._pending[facts.key] = facts
+        else:
+            target.update_endpoints(facts)
+
+    def drop_deployment(self, key: Key) -> None:
+        """A deployment is gone."""
+        target = self._targets.pop(key, None)
+        if target is not None:
+            target.facts = DeploymentFacts(key, names=target.facts.names, running=False)
+            target.wake()
+            self._book.forget(key)
+            self._index(key[0])
+
+    def drop_endpoints(self, key: Key) -> None:
+        """An endpoint set is gone."""
+        self._pending.pop(key, None)
+        target = self._targets.get(key)
+        if target is not None:
+            held = target.endpoint_set
+            target.update_endpoints(EndpointSetFacts(key, held.protocol, held.engine, held.model_name))
+
+    def keys(self) -> set[Key]:
+        """Deployments known."""
+        return set(self._targets)
+
+    def _index(self, namespace: str) -> None:
+        names: dict[str, Target] = {}
+        own = [target for target in self._targets.values() if target.facts.key[0] == namespace]
+        for target in sorted(own, key=lambda one: (one.facts.created_at, one.facts.key)):
+            for name in target.facts.names:
+                names.setdefault(name, target)
+        self._by_name[namespace] = names
+
+    def find(self, caller: Caller, model: str) -> Target | Refusal:
+        """The target behind a served name, an alias, or `project/model` of another project."""
+        target = self._by_name.get(caller.namespace, {}).get(model)
+        if target is not None:
+            if caller.models is not None and model not in caller.models and target.name not in caller.models:
+                return not_allowed(model)
+            return target
+        return self._find_shared(caller, model)
+
+    def _find_shared(self, caller: Caller, model: str) -> Target | Refusal:
+        project, slash, name = model.partition("/")
+        namespace = self._namespace_of(project) if slash else None
+        target = self._by_name.get(namespace, {}).get(name) if namespace is not None else None
+        if target is None:
+            return unknown(model)
+        if namespace == caller.namespace:
+            return self.find(caller, name)
+        public = f"{project}/{target.name}"
+        if caller.project not in target.facts.shared_with or public not in caller.grants:
+            return unknown(model)
+        if caller.models is not None and public not in caller.models and model not in caller.models:
+            return not_allowed(model)
+        return target
+
+    def visible(self, caller: Caller) -> Iterator[tuple[str, Target]]:
+        """Every name that the caller may use, with its target."""
+        for name, target in self._by_name.get(caller.namespace, {}).items():
+            if caller.models is None or name in caller.models or target.name in caller.models:
+                yield name, target
+        for public in sorted(caller.grants):
+            found = self._find_shared(caller, public)
+            if isinstance(found, Target):
+                yield public, found
