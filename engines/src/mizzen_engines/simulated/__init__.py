@@ -1,1 +1,1 @@
-"""An engine that computes nothing: it speaks OpenAI's API and keeps a real engine's timing, queue and metrics. It says so."""
+"""An engine that computes nothing, and says so: OpenAI's API with a real engine's timing, queue and metrics."""

@@ -1,4 +1,4 @@
-"""What is an answer made of? A plan (its pieces, its end) that depends on seed and request alone, and OpenAI's bodies for it."""
+"""What is an answer made of? A plan that depends on seed and request alone, and OpenAI's bodies for it."""
 
 import itertools
 import time

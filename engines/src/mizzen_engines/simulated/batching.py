@@ -1,4 +1,4 @@
-"""Who gets the next token? Waiting sequences join the batch as room allows, and every step gives each running one a token.
+"""Who gets the next token? Every sequence in the batch, at each step; those that wait join as room allows.
 
 As real engines do it: first come, first served; a prompt is read when its sequence joins; the KV cache fills with every
 token, and when it is full the youngest sequence gives its room back and starts over.

@@ -1,4 +1,4 @@
-"""Which fault does a request ask for? Tests say `slow`, `error`, `hang` or `die`; without MIZZEN_SIM_FAULTS=1 nobody listens."""
+"""Which fault does a request ask for? `slow`, `error`, `hang` or `die`; ignored without MIZZEN_SIM_FAULTS=1."""
 
 import asyncio
 import os

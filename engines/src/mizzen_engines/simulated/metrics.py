@@ -1,6 +1,6 @@
-"""Which metrics does a simulated engine show? Those of vLLM, by vLLM's names, so that scalers and dashboards work unchanged."""
+"""Which metrics does a simulated engine show? Those of vLLM, by name, so that scalers and dashboards fit."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 SECONDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0)
 
@@ -9,6 +9,7 @@ class EngineMetrics:
     """The metrics of one engine, each labelled with its model."""
 
     def __init__(self, model: str) -> None:
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._model = model
         self._running = self._gauge("vllm:num_requests_running", "Sequences in the batch.")

@@ -1,4 +1,4 @@
-"""What does a request ask for? The fields of OpenAI's bodies that change an answer, checked; the rest is passed over."""
+"""What does a request ask for? The fields of OpenAI's bodies that change an answer, checked."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""How is the simulated engine reached? OpenAI's routes, /health and /metrics, over aiohttp; a caller that leaves is forgotten."""
+"""How is the simulated engine reached? By OpenAI's routes, /health and /metrics; a caller that leaves is forgotten."""
 
 import asyncio
 import contextlib

@@ -41,7 +41,7 @@ class Listener:
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[Settings, Listener]:
-    """Settings from flags, then variables, then defaults. Exits with 2 and a sentence on a value that does not parse."""
+    """Settings from flags, then variables, then defaults. Exits with 2 and a sentence on a wrong value."""
     parser = argparse.ArgumentParser(prog="python -m mizzen_engines.simulated", description=__doc__, allow_abbrev=False)
     for field in fields(Settings):
         _add(parser, field.name, f"MIZZEN_SIM_{field.name.upper()}", field.default, environment)

@@ -9,10 +9,44 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-WORDS = (
-    "harbour wind sail rope deck mast anchor tide current chart compass lantern crew watch signal cargo voyage "
-    "north south east west calm storm wave shore island bay reef light bell knot hull keel rudder captain sailor"
-).split()
+WORDS = [
+    "harbour",
+    "wind",
+    "sail",
+    "rope",
+    "deck",
+    "mast",
+    "anchor",
+    "tide",
+    "current",
+    "chart",
+    "compass",
+    "lantern",
+    "crew",
+    "watch",
+    "signal",
+    "cargo",
+    "voyage",
+    "north",
+    "south",
+    "east",
+    "west",
+    "calm",
+    "storm",
+    "wave",
+    "shore",
+    "island",
+    "bay",
+    "reef",
+    "light",
+    "bell",
+    "knot",
+    "hull",
+    "keel",
+    "rudder",
+    "captain",
+    "sailor",
+]
 PREFACE = ["This", " is", " a", " simulated", " answer", ":"]
 _TOKEN = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W぀-ヿ㐀-鿿가-힯]+|[^\w\s]")
 

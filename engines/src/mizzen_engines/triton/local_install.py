@@ -1,8 +1,8 @@
 """How does a fresh environment get a `tritonserver` command? By a small script beside its interpreter.
 
-The package nvidia-pytriton carries the real server, but without its bundled libraries on the path the server hangs, and it
-finds no backend. Run by the platform's interpreter once, with MIZZEN_ENVIRONMENT_DIR set, after the packages are installed.
-The result holds no absolute path of the environment, so that the folder may be renamed when it is complete.
+The package nvidia-pytriton carries the real server, but without its bundled libraries on the path the server hangs, and
+it finds no backend. Run by the platform's interpreter once, with MIZZEN_ENVIRONMENT_DIR set, after the packages are
+installed. The result holds no absolute path of the environment, so that the folder may be renamed when it is complete.
 """
 
 import os
@@ -26,7 +26,7 @@ exec "$packages/pytriton/tritonserver/bin/tritonserver" --backend-directory="$ho
 FIND_LIBPYTHON = """
 import pathlib, sys, sysconfig
 name = f"libpython{sys.version_info[0]}.{sys.version_info[1]}.so.1.0"
-folders = [sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib", *"/usr/lib/x86_64-linux-gnu /usr/lib64 /usr/lib".split()]
+folders = [sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"]
 found = [f for f in folders if f and (pathlib.Path(f) / name).exists()]
 print(f"{sys.version_info[0]}.{sys.version_info[1]}", found[0] if found else "", sep="\\n")
 """
@@ -93,7 +93,8 @@ def _lay_out_python_backend(environment: Path, packages: Path, version: str) -> 
     if not stub.exists():
         known = ", ".join(sorted(p.name for p in stub.parent.parent.iterdir()))
         raise EnvironmentUnusableError(
-            f"Triton's Python backend has no stub for Python {version}, only for {known}: make the environment with one of these."
+            f"Triton's Python backend has no stub for Python {version}, only for {known}: "
+            "make the environment with one of these."
         )
     target = environment / "triton" / "backends" / "python"
     shutil.rmtree(target, ignore_errors=True)
