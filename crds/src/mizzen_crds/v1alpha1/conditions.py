@@ -1,7 +1,7 @@
 """Every condition type and every reason of a ModelDeployment, with what it means and what to do about it.
 
-A reason and its row are one statement, so neither exists without the other. `docs/reference/conditions.md` is made from `REASONS`; the
-command line and the console show the remedy beside the message.
+A reason and its row are one statement, so neither exists without the other. `docs/reference/conditions.md` is made from
+`REASONS`; the command line and the console show the remedy beside the message.
 """
 
 from dataclasses import dataclass
@@ -206,7 +206,8 @@ DOES_NOT_FIT: Final = _reason(
     "DoesNotFit",
     (MODEL_FITS,),
     "Weights, cache and overhead are estimated to need more memory than the accelerators of a replica have.",
-    "Raise spec.engine.parallelism.tensor, lower spec.engine.maxModelLen, choose a larger acceleratorClass, or set spec.resources.fitCheck to Warn.",
+    "Raise spec.engine.parallelism.tensor, lower spec.engine.maxModelLen, choose a larger acceleratorClass, "
+    "or set spec.resources.fitCheck to Warn.",
     needs_spec_change=True,
 )
 FITS_BARELY: Final = _reason(
@@ -222,7 +223,8 @@ FETCH_FAILED: Final = _reason(
     "FetchFailed",
     (MODEL_CACHED,),
     "The weights could not be fetched; the fetch is tried again with growing pauses.",
-    "Check the address in spec.model.uri, the Secret in spec.model.secretName and the way to the source; status.lastFailure has the source's answer.",
+    "Check the address in spec.model.uri, the Secret in spec.model.secretName and the way to the source; "
+    "status.lastFailure has the source's answer.",
 )
 DIGEST_MISMATCH: Final = _reason(
     "DigestMismatch",
@@ -235,7 +237,8 @@ LAYOUT_REFUSED: Final = _reason(
     "LayoutRefused",
     (MODEL_CACHED,),
     "The artifact is not what its format says, or it carries code that the project does not allow.",
-    "Push a correct artifact as a new version, or ask the project's owner to allow code; status.lastFailure names the file.",
+    "Push a correct artifact as a new version, or ask the project's owner to allow code; "
+    "status.lastFailure names the file.",
     needs_spec_change=True,
 )
 SECRET_NOT_FOUND: Final = _reason(
@@ -372,7 +375,8 @@ APPLY_FAILED: Final = _reason(
 PROGRESS_DEADLINE_EXCEEDED: Final = _reason(
     "ProgressDeadlineExceeded",
     (UP_TO_DATE,),
-    "The newest revision made no progress within spec.rollout.progressDeadlineSeconds and was given up; the one before serves on.",
+    "The newest revision made no progress within spec.rollout.progressDeadlineSeconds and was given up; "
+    "the one before serves on.",
     "Read status.lastFailure, then change the spec; the given-up revision is not tried again.",
     needs_spec_change=True,
 )

@@ -2,9 +2,20 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from mizzen_crds.v1alpha1.metadata import Condition
 from mizzen_crds.wire import Observed
+
+
+def _whole(value: object) -> object:
+    return round(value) if isinstance(value, float) else value
+
+
+WholeSeconds = Annotated[int, BeforeValidator(_whole)]
+"""Seconds, rounded: a custom resource holds no floats, and a status that counts fractions would be written all the time."""
 
 
 class ResolvedModel(Observed):
@@ -101,7 +112,7 @@ class StartupPhase(Observed):
 
     name: str
     """fetch, layout, load or warmup."""
-    seconds: float = 0.0
+    seconds: WholeSeconds = 0
     """Time it took, or has taken so far."""
     bytes_done: int | None = None
     """Bytes so far."""
@@ -112,9 +123,9 @@ class StartupPhase(Observed):
 class StartupStatus(Observed):
     """The ledger of starts."""
 
-    last_seconds: float | None = None
+    last_seconds: WholeSeconds | None = None
     """The last start, from pod to ready."""
-    p50_seconds: float | None = None
+    p50_seconds: WholeSeconds | None = None
     """Median of recent starts."""
     phases: list[StartupPhase] = []
     """Phases of the start under way or the last one."""
