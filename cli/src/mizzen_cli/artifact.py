@@ -1,0 +1,106 @@
+"""Pushing a version: which files, what they hash to, and sending what the registry does not have yet."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from mizzen_cli.client import ApiClient
+from mizzen_cli.errors import CommandError, ExitCode
+
+CHUNK_BYTES = 8 * 1024 * 1024
+METADATA_FILE = "metadata.json"
+_FORMATS = {".onnx": "ONNX", ".safetensors": "Safetensors", ".gguf": "GGUF", ".pt": "TorchScript"}
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file to push."""
+
+    path: str
+    """Relative, `/` between its parts."""
+    source: Path
+    size: int
+    sha256: str
+
+
+def local_files(root: Path) -> list[LocalFile]:
+    """The files of an artifact, hashed: one file, or all of a folder but hidden ones and metadata.json.
+
+    Raises:
+        CommandError: nothing is there.
+    """
+    if root.is_file():
+        return [_hashed(root.name, root)]
+    if not root.is_dir():
+        raise CommandError(f"{root}: no such file or folder. Name the artifact to push.", ExitCode.USAGE)
+    found = [path for path in sorted(root.rglob("*")) if path.is_file() and not _hidden(path.relative_to(root))]
+    files = [_hashed(path.relative_to(root).as_posix(), path) for path in found if path != root / METADATA_FILE]
+    if not files:
+        raise CommandError(f"{root}: the folder holds no file to push.", ExitCode.USAGE)
+    return files
+
+
+def local_metadata(root: Path) -> dict[str, Any]:
+    """What the training wrote beside the artifact (metadata.json), such as held-out accuracy; {} without it."""
+    file = (root if root.is_dir() else root.parent) / METADATA_FILE
+    if not file.is_file():
+        return {}
+    try:
+        metadata: dict[str, Any] = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise CommandError(f"{file} is not JSON: {error}", ExitCode.USAGE) from None
+    return metadata
+
+
+def guess_format(files: list[LocalFile]) -> str:
+    """The format that the files' names tell.
+
+    Raises:
+        CommandError: they tell none; name one with --format.
+    """
+    if any(file.path.endswith("config.pbtxt") for file in files):
+        return "TritonRepository"
+    for file in files:
+        if name := _FORMATS.get(Path(file.path).suffix):
+            return name
+    raise CommandError("The files' names do not tell the format. Give --format ONNX, Safetensors, ...", ExitCode.USAGE)
+
+
+def upload(api: ApiClient, version_path: str, files: list[LocalFile]) -> None:
+    """Send the bytes that the registry misses, with a progress bar; a broken upload goes on where it stopped."""
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        for file in files:
+            task = progress.add_task(file.path, total=file.size)
+            for offset in _send(api, f"{version_path}/files/{file.path}", file):
+                progress.update(task, completed=offset)
+
+
+def _send(api: ApiClient, path: str, file: LocalFile) -> Iterator[int]:
+    offset = int(api.request("HEAD", path).headers["upload-offset"])
+    yield offset
+    with file.source.open("rb") as stream:
+        stream.seek(offset)
+        while offset < file.size:
+            chunk = stream.read(CHUNK_BYTES)
+            if not chunk:
+                raise CommandError(f"{file.source} became shorter while it was pushed. Push it again.")
+            answer = api.request("PATCH", path, content=chunk, headers={"upload-offset": str(offset)})
+            offset = int(answer.headers["upload-offset"])
+            yield offset
+
+
+def _hashed(path: str, source: Path) -> LocalFile:
+    with source.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return LocalFile(path, source, source.stat().st_size, digest)
+
+
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in relative.parts)

@@ -1,0 +1,110 @@
+"""How the commands talk to the control plane: one small client that turns problems into sentences."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from mizzen_cli.context import Context
+from mizzen_cli.errors import CommandError, ExitCode
+
+Json = dict[str, Any]
+PAGE = 200
+
+
+class ApiClient:
+    """A session with one control plane. Every method raises CommandError with the server's own words."""
+
+    def __init__(self, context: Context, timeout_seconds: float = 30.0) -> None:
+        self.project = context.project
+        self._http = httpx.Client(
+            base_url=context.controlplane_url,
+            headers={"authorization": f"Bearer {context.token}"},
+            timeout=timeout_seconds,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> "ApiClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def path(self, *parts: str) -> str:
+        """Path of a resource of the project: path("keys") is /api/v1/projects/<project>/keys."""
+        return "/".join(["/api/v1/projects", self.project, *parts])
+
+    def get(self, path: str, **params: Any) -> Json:
+        """One resource."""
+        return self._json(self.request("GET", path, params=_present(params)))
+
+    def items(self, path: str, **params: Any) -> Iterator[Json]:
+        """Every item of a list, page by page."""
+        token: str | None = None
+        while True:
+            page = self.get(path, page_size=PAGE, page_token=token, **params)
+            yield from page["items"]
+            token = page.get("next_page_token")
+            if not token:
+                return
+
+    def post(self, path: str, body: Json | None = None, **params: Any) -> Json:
+        """Create, or a verb."""
+        return self._json(self.request("POST", path, json=body or {}, params=_present(params)))
+
+    def put(self, path: str, body: Json, if_match: str | None = None, **params: Any) -> Json:
+        """Create or replace by name; with `if_match`, only that version of it."""
+        headers = {"if-match": if_match} if if_match else {}
+        return self._json(self.request("PUT", path, json=body, headers=headers, params=_present(params)))
+
+    def patch(self, path: str, body: Json) -> Json:
+        """Merge-patch."""
+        headers = {"content-type": "application/merge-patch+json"}
+        return self._json(self.request("PATCH", path, json=body, headers=headers))
+
+    def delete(self, path: str) -> None:
+        """Delete."""
+        self.request("DELETE", path)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One exchange; a status of 400 and above raises.
+
+        Raises:
+            CommandError: with the server's sentence, or a remedy when it does not answer.
+        """
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise unreachable(str(self._http.base_url), error) from error
+        if response.is_error:
+            raise refused(response)
+        return response
+
+    @staticmethod
+    def _json(response: httpx.Response) -> Json:
+        return response.json() if response.content else {}
+
+
+def unreachable(url: str, error: Exception) -> CommandError:
+    """The sentence for a server that does not answer."""
+    return CommandError(
+        f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). "
+        "Is it running? See `mizzen status`; start it with `mizzen up`.",
+        ExitCode.UNREACHABLE,
+    )
+
+
+def refused(response: httpx.Response) -> CommandError:
+    """The server's problem as sentences, one per field."""
+    try:
+        problem: Json = response.json()
+    except ValueError:
+        return CommandError(f"The control plane answered {response.status_code} without an explanation.")
+    lines = [str(problem.get("detail") or problem.get("title") or response.status_code)]
+    lines += [f"  {error.get('pointer', '')}: {error.get('detail', '')}" for error in problem.get("errors", [])]
+    code = ExitCode.NOT_FOUND if response.status_code == httpx.codes.NOT_FOUND else ExitCode.REFUSED
+    return CommandError("\n".join(lines), code)
+
+
+def _present(params: Json) -> Json:
+    return {name: value for name, value in params.items() if value is not None}

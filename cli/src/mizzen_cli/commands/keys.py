@@ -1,0 +1,69 @@
+"""`mizzen keys`: API keys, with which applications call models."""
+
+from typing import Annotated
+
+import typer
+
+from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
+from mizzen_cli.session import Project, session
+
+app = typer.Typer(help="API keys, with which applications call models.", no_args_is_help=True)
+
+COLUMNS = (
+    column("NAME"),
+    column("ID"),
+    column("STATE"),
+    column("MODELS"),
+    column("EXPIRES", "expires_at"),
+    Column("AGE", lambda row: age(row.get("created_at"))),
+)
+Name = Annotated[str, typer.Argument(help="Name or id of the key.")]
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Name, unique in the project.")],
+    model: Annotated[list[str] | None, typer.Option(help="Model that it may call; repeatable. Default: all.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z.")] = None,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Create a key. Its secret is shown once and kept nowhere."""
+    body = {"name": name, "models": model or None, "expires_at": expires_at}
+    with session(project) as api:
+        created = api.post(api.path("keys"), {field: value for field, value in body.items() if value is not None})
+    _show_secret(created, output)
+
+
+@app.command("list")
+def list_keys(output: Output = Format.TABLE, project: Project = None) -> None:
+    """List the project's keys."""
+    with session(project) as api:
+        show(api.items(api.path("keys")), COLUMNS, output)
+
+
+@app.command("rotate")
+def rotate(
+    key: Name,
+    overlap: Annotated[int, typer.Option(help="Seconds for which the old secret goes on working.")] = 3600,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Make a new secret; the old one works on for the overlap."""
+    with session(project) as api:
+        rotated = api.post(f"{api.path('keys', key)}:rotate", {"overlap_seconds": overlap})
+    _show_secret(rotated, output)
+
+
+@app.command("revoke")
+def revoke(key: Name, output: Output = Format.TABLE, project: Project = None) -> None:
+    """Revoke a key: every gateway refuses it within a second."""
+    with session(project) as api:
+        show_one(api.post(f"{api.path('keys', key)}:revoke"), COLUMNS, output)
+
+
+def _show_secret(key: dict[str, object], output: Format) -> None:
+    if output is Format.TABLE:
+        typer.echo(f"{key['secret']}\n\nKeep it now: it is not shown again.", err=False)
+    else:
+        show_one(key, COLUMNS, output, name="secret")

@@ -1,0 +1,229 @@
+"""`mizzen limits|budgets|rate-cards|usage|invoice|audit`: how much, at what price, and who did what."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from mizzen_cli.client import Json
+from mizzen_cli.output import Column, Format, Output, column, show, show_one, write
+from mizzen_cli.session import Project, session
+
+limits = typer.Typer(help="Rate limits: requests or tokens in a window.", no_args_is_help=True)
+budgets = typer.Typer(help="Budgets: money in a calendar month, never overshot.", no_args_is_help=True)
+rate_cards = typer.Typer(help="Rate cards: prices, effective from a date.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name, unique in the project.")]
+Identity = Annotated[str, typer.Argument(help="Name or id.")]
+Model = Annotated[str | None, typer.Option(help="Served name that it is confined to; default: all together.")]
+Key = Annotated[str | None, typer.Option(help="Key (name or id) that it is counted over; default: the project.")]
+LIMIT_COLUMNS = (
+    column("NAME"),
+    column("METRIC"),
+    column("AMOUNT"),
+    column("WINDOW-S", "window_seconds"),
+    column("SCOPE"),
+    column("MODEL"),
+    column("MODE", "enforcement"),
+)
+BUDGET_COLUMNS = (
+    column("NAME"),
+    column("AMOUNT"),
+    column("SPENT"),
+    column("LEASED"),
+    column("REMAINING"),
+    column("CURRENCY"),
+    column("SCOPE"),
+    column("MODEL"),
+    column("PERIOD-END", "period_end"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.add_typer(limits, name="limits")
+    app.add_typer(budgets, name="budgets")
+    app.add_typer(rate_cards, name="rate-cards")
+    app.command("usage")(usage)
+    app.command("invoice")(invoice)
+    app.command("audit")(audit)
+
+
+@limits.command("create")
+def create_limit(
+    name: Name,
+    requests: Annotated[int | None, typer.Option(help="Requests in a window.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens in a window, in and out.")] = None,
+    window: Annotated[int, typer.Option(help="Length of the window in seconds.")] = 60,
+    model: Model = None,
+    key: Key = None,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Limit requests or tokens in a window."""
+    if (requests is None) == (tokens is None):
+        raise typer.BadParameter("Give exactly one of --requests and --tokens.")
+    body: Json = {
+        "name": name,
+        "metric": "requests" if requests is not None else "tokens",
+        "amount": requests if requests is not None else tokens,
+        "window_seconds": window,
+    }
+    with session(project) as api:
+        body |= _scope(key, model)
+        show_one(api.post(api.path("limits"), body), LIMIT_COLUMNS, output)
+
+
+@limits.command("list")
+def list_limits(output: Output = Format.TABLE, project: Project = None) -> None:
+    """List the project's limits."""
+    with session(project) as api:
+        show(api.items(api.path("limits")), LIMIT_COLUMNS, output)
+
+
+@limits.command("delete")
+def delete_limit(name: Identity, project: Project = None) -> None:
+    """Delete a limit."""
+    with session(project) as api:
+        api.delete(api.path("limits", name))
+
+
+@budgets.command("create")
+def create_budget(
+    name: Name,
+    amount: Annotated[str, typer.Option(help="Money in a calendar month, as 25.00.")],
+    model: Model = None,
+    key: Key = None,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Set a hard budget: a request that could overshoot it is refused."""
+    with session(project) as api:
+        body = {"name": name, "amount": amount, **_scope(key, model)}
+        show_one(api.post(api.path("budgets"), body), BUDGET_COLUMNS, output)
+
+
+@budgets.command("list")
+def list_budgets(output: Output = Format.TABLE, project: Project = None) -> None:
+    """List the project's budgets with what is spent and left."""
+    with session(project) as api:
+        show(api.items(api.path("budgets")), BUDGET_COLUMNS, output)
+
+
+@budgets.command("delete")
+def delete_budget(name: Identity, project: Project = None) -> None:
+    """Delete a budget."""
+    with session(project) as api:
+        api.delete(api.path("budgets", name))
+
+
+@rate_cards.command("create")
+def create_rate_card(
+    name: Name,
+    model: Annotated[str, typer.Option(help='Served name, or "*" for all.')] = "*",
+    per_million_input: Annotated[str, typer.Option(help="Price of a million prompt tokens.")] = "0",
+    per_million_output: Annotated[str, typer.Option(help="Price of a million generated tokens.")] = "0",
+    per_request: Annotated[str, typer.Option(help="Price of a request.")] = "0",
+    output: Output = Format.TABLE,
+) -> None:
+    """Set prices from now on; a further one of the same name is its next version."""
+    body = {
+        "name": name,
+        "prices": [
+            {
+                "model": model,
+                "per_million_input_tokens": per_million_input,
+                "per_million_output_tokens": per_million_output,
+                "per_request": per_request,
+            }
+        ],
+    }
+    with session() as api:
+        show_one(api.post("/api/v1/rate-cards", body), (column("NAME"), column("EFFECTIVE", "effective_from")), output)
+
+
+@rate_cards.command("list")
+def list_rate_cards(output: Output = Format.TABLE) -> None:
+    """List rate cards."""
+    with session() as api:
+        columns = (column("NAME"), column("EFFECTIVE", "effective_from"), column("PRICES"))
+        show(api.items("/api/v1/rate-cards"), columns, output)
+
+
+def usage(
+    start: Annotated[
+        str | None, typer.Option(help="From, as 2027-01-01T00:00:00Z; default: begin of the month.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Until, exclusive; default: now.")] = None,
+    bucket: Annotated[str, typer.Option(help="hour, day or month.")] = "month",
+    group_by: Annotated[str, typer.Option(help="model, key or both, as model,key.")] = "model",
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Show requests, tokens and cost."""
+    columns = (
+        column("START", "bucket_start"),
+        column("MODEL"),
+        column("KEY"),
+        column("REQUESTS"),
+        column("INPUT", "input_tokens"),
+        column("OUTPUT", "output_tokens"),
+        column("COST"),
+        column("CURRENCY"),
+    )
+    with session(project) as api:
+        rows = api.get(api.path("usage"), start=start, end=end, bucket=bucket, group_by=group_by)["items"]
+    show(rows, columns, output, name="model")
+
+
+def invoice(
+    month: Annotated[str | None, typer.Argument(help="Month as 2027-01; default: this one.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Show a month's invoice; a draft until the month is over."""
+    with session(project) as api:
+        path = api.path("invoices", month or _this_month())
+        if csv:
+            typer.echo(api.request("GET", path, params={"format": "csv"}).text, nl=False)
+            return
+        answer = api.get(path)
+    if output is not Format.TABLE:
+        write(answer, output)
+        return
+    columns = (
+        column("MODEL"),
+        column("WHAT", "kind"),
+        column("QUANTITY"),
+        column("UNIT-PRICE", "unit_price"),
+        column("AMOUNT"),
+    )
+    show(answer["lines"], columns, output)
+    typer.echo(f"\nTotal {answer['total']} {answer['currency']} ({answer['state']})")
+
+
+def audit(
+    limit: Annotated[int, typer.Option(help="Newest events to show.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show who did what, newest first."""
+    columns = (
+        column("TIME", "created_at"),
+        Column("WHO", lambda row: row.get("subject") or row.get("actor")),
+        column("ACTION"),
+        Column("WHAT", lambda row: row.get("resource_name") or row.get("resource_id") or row.get("resource")),
+        column("OUTCOME"),
+    )
+    with session() as api:
+        rows = api.get("/api/v1/audit-events", page_size=limit, order_by="created_at desc")["items"]
+    show(rows, columns, output, name="id")
+
+
+def _scope(key: str | None, model: str | None) -> Json:
+    scope = {"scope": "key", "key": key} if key else {"scope": "project"}
+    return {**scope, **({"model": model} if model else {})}
+
+
+def _this_month() -> str:
+    return datetime.now(UTC).strftime("%Y-%m")

@@ -1,0 +1,46 @@
+"""The `mizzen` command: puts the commands together and turns failures into a sentence and an exit code."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from mizzen_cli.commands import calls, deployments, engines, installation, keys, models, money, rollout
+from mizzen_cli.errors import CommandError, ExitCode
+
+EPILOG = (
+    "Exit codes: 0 done; 1 refused; 2 wrong usage or machine not ready; 3 not found; 4 no answer from the server; "
+    "5 timed out; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="mizzen",
+    help="Models as a service on your own machines: push a model, deploy it, call it, limit it, bill it.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+installation.register(app)
+deployments.register(app)
+calls.register(app)
+money.register(app)
+app.add_typer(models.app, name="models")
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(keys.app, name="keys")
+app.add_typer(engines.app, name="engines")
+
+
+def main() -> None:
+    """Entry point of the `mizzen` script."""
+    try:
+        app()
+    except CommandError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

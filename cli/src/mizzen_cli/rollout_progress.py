@@ -1,0 +1,79 @@
+"""Waiting for a deployment to serve its newest spec, with progress on the terminal."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+from mizzen_cli.client import ApiClient, Json
+from mizzen_cli.errors import CommandError, ExitCode
+
+POLL_SECONDS = 0.25
+
+
+def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
+    """Wait until the deployment is Ready and up to date, showing what it does.
+
+    Raises:
+        CommandError: it stalled (the message says why and what to do), or the time is over (exit code 5).
+    """
+    deadline = time.monotonic() + timeout_seconds
+    console = Console(stderr=True)
+    shown = ""
+    with console.status(f"{name}: waiting") as status:
+        while True:
+            deployment = api.get(api.path("deployments", name))
+            shown = _report(console, status, name, deployment, shown)
+            if settled(deployment):
+                return deployment
+            _fail_when_stalled(name, deployment)
+            if time.monotonic() > deadline:
+                raise CommandError(f"{name}: not done after {timeout_seconds:.0f} s. {shown}", ExitCode.TIMED_OUT)
+            time.sleep(POLL_SECONDS)
+
+
+def settled(deployment: Json) -> bool:
+    """The newest spec was seen, Ready is True and nothing is under way."""
+    manifest = deployment["manifest"]
+    status = manifest.get("status") or {}
+    if status.get("observedGeneration") != manifest["metadata"]["generation"]:
+        return False
+    found = conditions(manifest)
+    return found.get("Ready", {}).get("status") == "True" and "Reconciling" not in found
+
+
+def conditions(manifest: Json) -> dict[str, Json]:
+    """The conditions by type."""
+    return {entry["type"]: entry for entry in (manifest.get("status") or {}).get("conditions", [])}
+
+
+def phase_text(status: Json) -> str:
+    """Start-up phases on one line: `fetch 1.2 s 100%, layout 0.1 s`."""
+    phases = (status.get("startup") or {}).get("phases", [])
+    return ", ".join(_one_phase(phase) for phase in phases)
+
+
+def _one_phase(phase: dict[str, Any]) -> str:
+    text = f"{phase['name']} {phase.get('seconds', 0):.1f} s"
+    if total := phase.get("bytesTotal"):
+        text += f" {100 * (phase.get('bytesDone') or 0) // total}%"
+    return text
+
+
+def _report(console: Console, status: Status, name: str, deployment: Json, shown: str) -> str:
+    ready = conditions(deployment["manifest"]).get("Ready", {})
+    reason = f"{ready.get('reason', 'Pending')}: {ready.get('message', '')}"
+    phases = phase_text(deployment["manifest"].get("status") or {})
+    status.update(f"{name}: {reason} {phases}")
+    if reason != shown and not console.is_terminal:
+        console.print(f"{name}: {reason}", highlight=False, soft_wrap=True)
+    return reason
+
+
+def _fail_when_stalled(name: str, deployment: Json) -> None:
+    manifest = deployment["manifest"]
+    status = manifest.get("status") or {}
+    stalled = conditions(manifest).get("Stalled")
+    if stalled and status.get("observedGeneration") == manifest["metadata"]["generation"]:
+        raise CommandError(f"{name}: {stalled['reason']}: {stalled['message']}\nSee: mizzen describe {name}")
