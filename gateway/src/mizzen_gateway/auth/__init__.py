@@ -1,0 +1,1 @@
+"""Stage 2: whose key is it?"""

@@ -1,0 +1,30 @@
+"""Which key does a request carry?
+
+A key is `mzk_<20 characters a-z2-7>_<43 characters A-Za-z0-9>`. It comes as `Authorization: Bearer`, `api-key` or
+`x-api-key`.
+"""
+
+from mizzen_gateway.stages import Headers
+
+ID_LENGTH = 20
+SECRET_LENGTH = 43
+KEY_LENGTH = len("mzk_") + ID_LENGTH + 1 + SECRET_LENGTH
+SECRET_START = KEY_LENGTH - SECRET_LENGTH
+
+
+def presented_key(headers: Headers) -> bytes:
+    """What the request presents as its key; empty for nothing. Nothing is known about its form."""
+    authorization = headers.get(b"authorization")
+    if authorization is not None and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip()
+    return headers.get(b"api-key") or headers.get(b"x-api-key") or b""
+
+
+def split_key(presented: bytes) -> tuple[str, bytes] | None:
+    """(key id, secret), or None where it cannot be a key."""
+    if len(presented) != KEY_LENGTH or presented[:4] != b"mzk_" or presented[SECRET_START - 1] != 0x5F:
+        return None
+    public = presented[4 : 4 + ID_LENGTH]
+    if not public.isalnum():
+        return None
+    return "key_" + public.decode("ascii"), presented[SECRET_START:]

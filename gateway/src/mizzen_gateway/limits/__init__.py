@@ -1,0 +1,1 @@
+"""Stage 4: may this request be made, and at what price?"""
