@@ -1,7 +1,12 @@
 """Base classes of all that crosses a process boundary: strict on what people write, lenient on what programs read."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Strict
 from pydantic.alias_generators import to_camel
+
+WholeNumber = Annotated[int, Strict()]
+"""An integer that is written as one: "3", 3.0 and true are refused, as Kubernetes refuses them."""
 
 
 class Resource(BaseModel):

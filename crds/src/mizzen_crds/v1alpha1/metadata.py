@@ -3,12 +3,24 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from mizzen_crds.wire import Observed, Resource
 
 DnsLabel = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 """A name as Kubernetes wants it for a namespace or a Service."""
+
+
+def _quantity_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Quantity = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"),
+    BeforeValidator(_quantity_text),
+]
+"""An amount as Kubernetes writes it; a whole number may stand without quotes."""
 
 
 class ObjectMeta(Observed):

@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints
 from mizzen_crds.v1alpha1.metadata import Named, ObjectMeta
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from mizzen_crds.v1alpha1.model_deployment.workload import EngineType, LongText
-from mizzen_crds.wire import Resource
+from mizzen_crds.wire import Resource, WholeNumber
 
-PortNumber = Annotated[int, Field(ge=1, le=65_535)]
+PortNumber = Annotated[WholeNumber, Field(ge=1, le=65_535)]
 
 
 class RuntimePort(Resource):
@@ -28,11 +28,11 @@ class HttpProbe(Resource):
     """Path."""
     port: Literal["http", "grpc", "metrics"] = "http"
     """Name of the port."""
-    period_seconds: Annotated[int, Field(ge=1, le=3600)] = 5
+    period_seconds: Annotated[WholeNumber, Field(ge=1, le=3600)] = 5
     """Time between two tries."""
-    timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 2
+    timeout_seconds: Annotated[WholeNumber, Field(ge=1, le=300)] = 2
     """A try that takes longer has failed."""
-    failure_threshold: Annotated[int, Field(ge=1, le=1000)] = 3
+    failure_threshold: Annotated[WholeNumber, Field(ge=1, le=1000)] = 3
     """Failures in a row that count."""
 
 
@@ -62,7 +62,7 @@ class LocalEnvironment(Resource):
     """Environment added on one machine; wins over the runtime's own."""
     args: Annotated[list[LongText], Field(max_length=64)] = []
     """Flags added to the engine's command on one machine."""
-    size_bytes: Annotated[int, Field(ge=0)] = 0
+    size_bytes: Annotated[WholeNumber, Field(ge=0)] = 0
     """About how much disk it takes, for people who decide."""
     install: Literal["OnDemand", "Explicit"] = "OnDemand"
     """Explicit: never without `mizzen engines install`."""

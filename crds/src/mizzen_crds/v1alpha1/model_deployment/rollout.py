@@ -1,15 +1,32 @@
 """How a new revision replaces the old one."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-from mizzen_crds.wire import Resource
+from mizzen_crds.wire import Resource, WholeNumber
 
-IntOrPercent = (
-    Annotated[int, Field(ge=0, le=10_000)] | Annotated[str, StringConstraints(pattern=r"^(100|[0-9]{1,2})%$")]
-)
+
+def _int_or_percent(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REPLICAS:
+        return value
+    if isinstance(value, str) and re.fullmatch(PERCENT_PATTERN, value):
+        return value
+    message = "must be a whole number from 0 to {most} or a percentage from 0% to 100%, such as 25%"
+    raise PydanticCustomError("int_or_percent", message, {"most": MOST_REPLICAS})
+
+
+MOST_REPLICAS = 10_000
+PERCENT_PATTERN = r"(100|[0-9]{1,2})%"
+IntOrPercent = Annotated[
+    int | str,
+    BeforeValidator(_int_or_percent),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}),
+]
+"""A number of replicas, or a share of the wanted ones, rounded up for surge and down for availability."""
 
 
 class Strategy(StrEnum):
@@ -45,9 +62,9 @@ class OnFailure(StrEnum):
 class CanaryStep(Resource):
     """One step: a share of traffic, then a pause (at most one of pauseSeconds and pause)."""
 
-    traffic_percent: Annotated[int, Field(ge=0, le=100)]
+    traffic_percent: Annotated[WholeNumber, Field(ge=0, le=100)]
     """Share of requests that the new revision gets."""
-    pause_seconds: Annotated[int, Field(ge=0, le=604_800)] | None = None
+    pause_seconds: Annotated[WholeNumber, Field(ge=0, le=604_800)] | None = None
     """Wait so long before the next step."""
     pause: CanaryPause | None = None
     """Manual: wait until a person promotes."""
@@ -56,11 +73,11 @@ class CanaryStep(Resource):
 class CanaryAnalysis(Resource):
     """What the new revision is held to while it gets traffic."""
 
-    min_requests: Annotated[int, Field(ge=0, le=1_000_000)] = 50
+    min_requests: Annotated[WholeNumber, Field(ge=0, le=1_000_000)] = 50
     """Requests that a step must have seen before it is judged."""
-    max_error_percent: Annotated[int, Field(ge=0, le=100)] = 5
+    max_error_percent: Annotated[WholeNumber, Field(ge=0, le=100)] = 5
     """Share of failed requests that is tolerated."""
-    max_ttft_regression_percent: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    max_ttft_regression_percent: Annotated[WholeNumber, Field(ge=0, le=10_000)] | None = None
     """How much longer the time to first token may be than the old revision's."""
     evaluation_ref: Annotated[str, StringConstraints(max_length=63)] | None = None
     """Evaluation that must pass."""
@@ -86,9 +103,9 @@ class Rollout(Resource):
     """Replicas that stay ready throughout; by default one less than wanted, so that no spare accelerator is needed."""
     max_surge: IntOrPercent = 1
     """Replicas above the wanted number while surging."""
-    progress_deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 1800
+    progress_deadline_seconds: Annotated[WholeNumber, Field(ge=10, le=604_800)] = 1800
     """A revision that makes no progress for so long is given up; the old one has served throughout."""
-    revision_history_limit: Annotated[int, Field(ge=1, le=5)] = 5
+    revision_history_limit: Annotated[WholeNumber, Field(ge=1, le=5)] = 5
     """Revisions kept for rollback."""
     mode: RolloutMode = RolloutMode.ACTIVE
     """Paused: take no further step."""
@@ -106,7 +123,7 @@ class LifecycleState(StrEnum):
 class Warmup(Resource):
     """Requests that a replica answers before it counts as ready."""
 
-    requests: Annotated[int, Field(ge=0, le=1000)] = 0
+    requests: Annotated[WholeNumber, Field(ge=0, le=1000)] = 0
     """How many."""
 
 
@@ -115,9 +132,9 @@ class Lifecycle(Resource):
 
     state: LifecycleState = LifecycleState.RUNNING
     """Stopped: no replica runs, on purpose."""
-    startup_budget_seconds: Annotated[int, Field(ge=10, le=86_400)] | None = None
+    startup_budget_seconds: Annotated[WholeNumber, Field(ge=10, le=86_400)] | None = None
     """Ceiling for a start; by default computed from the model's bytes and the measured bandwidth."""
-    drain_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    drain_seconds: Annotated[WholeNumber, Field(ge=0, le=86_400)] = 60
     """How long a replica that goes may take to finish its requests."""
     warmup: Warmup = Warmup()
     """Requests before a replica counts as ready."""
@@ -139,9 +156,9 @@ class Routing(Resource):
     """How an endpoint is chosen."""
     endpoint_picker_ref: Annotated[str, StringConstraints(max_length=253)] | None = None
     """Endpoint picker of the Gateway API Inference Extension, for External."""
-    idle_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    idle_timeout_seconds: Annotated[WholeNumber, Field(ge=1, le=86_400)] = 60
     """A response that sends no byte for so long is ended."""
-    request_timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    request_timeout_seconds: Annotated[WholeNumber, Field(ge=0, le=86_400)] = 0
     """A request that takes longer is ended; 0 for no limit."""
 
 

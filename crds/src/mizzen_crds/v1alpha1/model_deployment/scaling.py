@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from mizzen_crds.wire import Resource
+from mizzen_crds.wire import Resource, WholeNumber
 
-Replicas = Annotated[int, Field(ge=0, le=10_000)]
+Replicas = Annotated[WholeNumber, Field(ge=0, le=10_000)]
 
 
 class MetricType(StrEnum):
@@ -35,18 +35,18 @@ class ScalingMetric(Resource):
 class ScalingBehavior(Resource):
     """How fast the replica count may move in one direction."""
 
-    stabilization_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    stabilization_seconds: Annotated[WholeNumber, Field(ge=0, le=86400)] | None = None
     """A move waits until it was wanted for so long."""
-    max_replicas_per_step: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    max_replicas_per_step: Annotated[WholeNumber, Field(ge=1, le=10_000)] | None = None
     """Replicas that one step may add or remove."""
 
 
 class ColdStart(Resource):
     """What happens to requests that arrive at zero replicas."""
 
-    queue_limit: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    queue_limit: Annotated[WholeNumber, Field(ge=0, le=100_000)] = 1000
     """Requests parked at most; further ones are refused with Retry-After."""
-    hold_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    hold_seconds: Annotated[WholeNumber, Field(ge=0, le=3600)] = 300
     """A request is parked for so long at most."""
 
 
@@ -59,7 +59,7 @@ class Schedule(Resource):
     """IANA time zone of `start`."""
     start: Annotated[str, StringConstraints(min_length=9, max_length=100)]
     """Cron expression of five fields."""
-    duration_seconds: Annotated[int, Field(ge=60, le=604_800)]
+    duration_seconds: Annotated[WholeNumber, Field(ge=60, le=604_800)]
     """Length of the window."""
     min_replicas: Replicas | None = None
     """Lower bound in the window."""
@@ -72,7 +72,7 @@ class Autoscaling(Resource):
 
     min_replicas: Replicas = 1
     """Lower bound; 0 lets the deployment go to zero."""
-    max_replicas: Annotated[int, Field(ge=1, le=10_000)]
+    max_replicas: Annotated[WholeNumber, Field(ge=1, le=10_000)]
     """Upper bound."""
     metrics: Annotated[list[ScalingMetric], Field(max_length=8)] = []
     """What the count is computed from; by default InFlight."""
@@ -80,7 +80,7 @@ class Autoscaling(Resource):
     """How fast replicas are added."""
     scale_down: ScalingBehavior = ScalingBehavior()
     """How fast replicas are removed."""
-    idle_seconds_to_zero: Annotated[int, Field(ge=10, le=604_800)] | None = None
+    idle_seconds_to_zero: Annotated[WholeNumber, Field(ge=10, le=604_800)] | None = None
     """Without a request for so long, the deployment goes to zero; needs minReplicas 0."""
     cold_start: ColdStart = ColdStart()
     """What happens to requests that arrive at zero replicas."""

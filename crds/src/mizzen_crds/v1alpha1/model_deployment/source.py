@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from mizzen_crds.v1alpha1.metadata import DnsLabel
-from mizzen_crds.wire import Resource
+from mizzen_crds.v1alpha1.metadata import DnsLabel, Quantity
+from mizzen_crds.wire import Resource, WholeNumber
 
 URI_PATTERN = r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$"
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
@@ -40,7 +40,7 @@ class VersionRef(Resource):
 
     model: ModelName
     """Name of the model in this project."""
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[WholeNumber, Field(ge=1)] | None = None
     """Number of the version. Exactly one of version and alias."""
     alias: Annotated[str, StringConstraints(min_length=1, max_length=63)] | None = None
     """Alias that points at a version; the deployment follows it. Exactly one of version and alias."""
@@ -53,9 +53,9 @@ class ModelCache(Resource):
     """None: an emptyDir for the life of the pod. Volume: the named claim, shared by replicas and kept."""
     claim_name: DnsLabel | None = None
     """PersistentVolumeClaim, for mode Volume."""
-    size_limit: Annotated[str, StringConstraints(max_length=32)] | None = None
+    size_limit: Quantity | None = None
     """Upper bound of the emptyDir, as a Quantity."""
-    stall_seconds: Annotated[int, Field(ge=10, le=86400)] = 300
+    stall_seconds: Annotated[WholeNumber, Field(ge=10, le=86400)] = 300
     """A fetch that makes no progress for so long is started again."""
 
 

@@ -15,7 +15,7 @@ def _whole(value: object) -> object:
 
 
 WholeSeconds = Annotated[int, BeforeValidator(_whole)]
-"""Seconds, rounded: a custom resource holds no floats, and a status that counts fractions would be written all the time."""
+"""Seconds, rounded: a custom resource holds no floats, and one that counts fractions would be written all the time."""
 
 
 class ResolvedModel(Observed):

@@ -5,14 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from mizzen_crds.v1alpha1.metadata import DnsLabel, Named
-from mizzen_crds.wire import Resource
+from mizzen_crds.v1alpha1.metadata import DnsLabel, Named, Quantity
+from mizzen_crds.wire import Resource, WholeNumber
 
-Count = Annotated[int, Field(ge=1, le=1024)]
-Quantity = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"),
-]
+Count = Annotated[WholeNumber, Field(ge=1, le=1024)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
@@ -55,7 +51,7 @@ class Engine(Resource):
     """Environment of the engine; names that change what code runs or where weights come from are refused."""
     parallelism: Parallelism = Parallelism()
     """How one replica is split over accelerators."""
-    max_model_len: Annotated[int, Field(ge=1, le=16_777_216)] | None = None
+    max_model_len: Annotated[WholeNumber, Field(ge=1, le=16_777_216)] | None = None
     """Longest context in tokens; the engine's own default if absent."""
 
 
@@ -80,7 +76,7 @@ class Resources(Resource):
 
     accelerator_class: DnsLabel | None = None
     """AcceleratorClass to run on; none for CPU."""
-    accelerators_per_pod: Annotated[int, Field(ge=0, le=64)] = 0
+    accelerators_per_pod: Annotated[WholeNumber, Field(ge=0, le=64)] = 0
     """Whole accelerators of that class for each pod."""
     sharing: Sharing = Sharing.EXCLUSIVE
     """How the accelerators are shared; anything but Exclusive needs parallelism.tensor = 1."""
@@ -123,5 +119,5 @@ class PodOverrides(Resource):
 class MultiNode(Resource):
     """A replica that spans several pods, as a LeaderWorkerSet."""
 
-    size: Annotated[int, Field(ge=2, le=64)]
+    size: Annotated[WholeNumber, Field(ge=2, le=64)]
     """Pods of one replica; cannot be changed once set."""

@@ -1,0 +1,20 @@
+"""What a pattern of a field means in words, for people who broke it."""
+
+from typing import Final
+
+PATTERN_WORDS: Final[dict[str, str]] = {
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": (
+        "may hold lower-case letters, digits and `-` only, and must begin and end with a letter or digit"
+    ),
+    r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "may hold letters, digits, `-`, `.` and `_` only, and must begin and end with a letter or digit"
+    ),
+    r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$": (
+        "must begin with one of hf://, s3://, gs://, az://, https://, oci://, pvc:// and hold no blank"
+    ),
+    r"^sha256:[0-9a-f]{64}$": "must be `sha256:` and 64 hexadecimal digits in lower case",
+    r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$": "must be a quantity such as 500m, 4, or 16Gi",
+    r"^[0-9]+(\.[0-9]+)?(m)?$": "must be a number such as 4, 0.5 or 500m",
+    r"^/": "must begin with `/`",
+}
+"""Pattern, as the schema has it -> a sentence."""

@@ -1,0 +1,169 @@
+"""What is wrong with an object that a person wrote, in sentences that name the field, the limit and the remedy.
+
+The control plane and the command line both call `mistakes`, so that a person reads the same words from either.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mizzen_crds.field_words import PATTERN_WORDS
+
+SHOWN_CHARACTERS = 60
+"""So much of a wrong value is repeated in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with an object."""
+
+    location: tuple[str | int, ...]
+    """Field names as they are written and positions in lists, from the object's root."""
+    message: str
+    """What is wrong, the limit, and what to do."""
+
+    @property
+    def path(self) -> str:
+        """For people: `spec.engine.args[2]`."""
+        written = ""
+        for part in self.location:
+            if isinstance(part, int):
+                written += f"[{part}]"
+            elif re.fullmatch(r"[A-Za-z_]\w*", part):
+                written += f".{part}" if written else part
+            else:
+                written += f"[{part}]"
+        return written
+
+    @property
+    def pointer(self) -> str:
+        """JSON pointer (RFC 6901): `/spec/engine/args/2`."""
+        return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in self.location)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.location else self.message
+
+
+def mistakes(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
+    """Every mistake that `model.model_validate(...)` found, in the order of the fields."""
+    found: dict[tuple[tuple[str | int, ...], str], Mistake] = {}
+    for detail in error.errors(include_url=False):
+        location = tuple(part for part in detail["loc"] if part != "[key]")
+        mistake = Mistake(location, _sentence(detail, location, model))
+        found.setdefault((mistake.location, mistake.message), mistake)
+    return list(found.values())
+
+
+def _sentence(detail: ErrorDetails, location: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_field(str(location[-1]), field_names(model, location[:-1]))
+    if kind == "missing":
+        return "required field is missing; add it"
+    if kind in ("enum", "literal_error"):
+        return _not_one_of(detail["input"], str(context["expected"]))
+    if kind in _LIMITS:
+        return _LIMITS[kind](context) + _shown(detail["input"], location)
+    if kind in _TYPES:
+        return f"must be {_TYPES[kind]}, but it is {_type_words(detail['input'])}{_type_remedy(kind, detail['input'])}"
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _unknown_field(name: str, known: list[str]) -> str:
+    near = _near(name, known)
+    if near:
+        return f"unknown field; did you mean `{near}`?"
+    return f"unknown field; remove it. Known here: {', '.join(known)}" if known else "unknown field; remove it"
+
+
+def _not_one_of(value: object, expected: str) -> str:
+    choices = re.findall(r"'([^']*)'", expected)
+    near = _near(str(value), choices)
+    hint = f"; did you mean `{near}`?" if near else ""
+    return f"must be one of {', '.join(choices)}, but it is `{str(value)[:SHOWN_CHARACTERS]}`{hint}"
+
+
+def _near(name: str, known: list[str]) -> str | None:
+    folded = {re.sub(r"[-_]", "", choice).casefold(): choice for choice in known}
+    matches = difflib.get_close_matches(re.sub(r"[-_]", "", name).casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None
+
+
+def _pattern(context: Mapping[str, Any]) -> str:
+    return PATTERN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
+
+
+_LIMITS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
+    "less_than_equal": lambda context: f"must be at most {context['le']}",
+    "greater_than": lambda context: f"must be more than {context['gt']}",
+    "string_too_long": lambda context: f"must have at most {context['max_length']} characters",
+    "string_too_short": lambda context: f"must have at least {context['min_length']} character(s)",
+    "too_long": lambda context: f"must have at most {context['max_length']} entries",
+    "too_short": lambda context: f"must have at least {context['min_length']} entry or entries",
+    "string_pattern_mismatch": _pattern,
+}
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "dict_type": "a map of fields",
+    "model_type": "a map of fields",
+    "model_attributes_type": "a map of fields",
+    "datetime_type": "a time such as 2030-01-31T12:00:00Z",
+}
+
+
+def _type_words(value: object) -> str:
+    words: dict[type, str] = {bool: "true or false", int: "a number", float: "a number with a fraction", str: "text"}
+    words |= {list: "a list", dict: "a map", type(None): "empty"}
+    return words.get(type(value), type(value).__name__)
+
+
+def _type_remedy(kind: str, value: object) -> str:
+    if value is None:
+        return "; give a value or leave the field out"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f'; write it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if kind == "int_type" and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+        return f"; write it without quotes: {value[:SHOWN_CHARACTERS]}"
+    return ""
+
+
+def _shown(value: object, location: tuple[str | int, ...]) -> str:
+    """The wrong value, unless it is long, a collection, or may be a secret (the value of a variable)."""
+    if isinstance(value, list | dict | set | tuple):
+        return f"; it has {len(value)}"
+    if location and location[-1] == "value":
+        return ""
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        return f"; it has {len(value)} characters"
+    return f"; it is `{value}`"
+
+
+def field_names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Names that may be written in the object at `location`, in the order of the reference; empty where any may."""
+    here: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = next((f for n, f in here.model_fields.items() if part in (f.alias, n)), None) if here else None
+        here = _model_in(field.annotation) if field else None
+    return [field.alias or name for name, field in here.model_fields.items()] if here else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for argument in get_args(annotation) if (found := _model_in(argument))), None)
