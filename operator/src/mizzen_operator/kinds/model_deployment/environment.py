@@ -42,6 +42,8 @@ class PlanEnvironment:
     """Who may read metrics."""
     operator: Peer = Peer("mizzen-system", {"app.kubernetes.io/name": "mizzen-operator"})
     """Whom init containers report to."""
+    registry: Peer = Peer("mizzen-system", {"app.kubernetes.io/name": "mizzen-controlplane"})
+    """Whom init containers fetch versions from."""
     fetch_bytes_per_second: int = 50 * MEBIBYTE
     """Measured, or a cautious guess: how fast weights arrive."""
     load_bytes_per_second: int = 200 * MEBIBYTE

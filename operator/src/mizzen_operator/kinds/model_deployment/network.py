@@ -1,0 +1,116 @@
+"""Who reaches engine pods, and whom do they reach? Services, NetworkPolicies and the disruption budget."""
+
+from typing import Any, Final
+
+from mizzen_crds.v1alpha1 import labels
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
+
+from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment
+from mizzen_operator.kinds.model_deployment.pod import selector_labels
+from mizzen_operator.kinds.model_deployment.workload import child_metadata
+from mizzen_operator.names import child_name
+
+Manifest = dict[str, Any]
+REGISTRY_SCHEME: Final = "mizzen://"
+DNS: Final = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+OUTSIDE: Final = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]}
+"""Anywhere but link-local addresses, where clouds keep their credentials."""
+
+
+def services(deployment: ModelDeployment, runtime: ServingRuntimeSpec) -> tuple[Manifest, Manifest]:
+    """Return the Service for people inside the cluster, and the headless one that gateways discover pods through."""
+    ports = [{"name": port.name, "port": port.container_port, "targetPort": port.name} for port in runtime.ports]
+    spec = {"selector": selector_labels(deployment), "ports": ports}
+    name = deployment.metadata.name
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": child_metadata(deployment, name),
+            "spec": {"type": "ClusterIP"} | spec,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": child_metadata(deployment, child_name(name, "pods")),
+            "spec": {"clusterIP": "None"} | spec,
+        },
+    )
+
+
+def network_policies(
+    deployment: ModelDeployment, runtime: ServingRuntimeSpec, artifact: Artifact, environment: PlanEnvironment
+) -> tuple[Manifest, ...]:
+    """Return the policy that closes pods and, where weights are fetched, the one that opens the way out meanwhile."""
+    name = deployment.metadata.name
+    closed: Manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": child_metadata(deployment, name),
+        "spec": {
+            "podSelector": {"matchLabels": {labels.DEPLOYMENT: name}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": _ingress(deployment, runtime, environment),
+            "egress": [_group(deployment, "to")] if deployment.spec.multi_node else [],
+        },
+    }
+    if not runtime.formats:
+        return (closed,)
+    return closed, {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": child_metadata(deployment, child_name(name, "fetch")),
+        "spec": {
+            "podSelector": {"matchLabels": {labels.DEPLOYMENT: name, labels.PHASE: "fetch"}},
+            "policyTypes": ["Egress"],
+            "egress": _way_out(artifact, environment),
+        },
+    }
+
+
+def disruption_budget(deployment: ModelDeployment) -> Manifest:
+    """Return the budget that node drains keep: the rollout's minAvailable, or one replica at a time."""
+    least = deployment.spec.rollout.min_available
+    bound = {"maxUnavailable": 1} if least is None else {"minAvailable": least}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": child_metadata(deployment, deployment.metadata.name),
+        "spec": bound
+        | {
+            "selector": {"matchLabels": selector_labels(deployment)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def _peer(peer: Peer) -> dict[str, Any]:
+    return {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer.namespace}},
+        "podSelector": {"matchLabels": dict(peer.labels)},
+    }
+
+
+def _group(deployment: ModelDeployment, direction: str) -> dict[str, Any]:
+    return {direction: [{"podSelector": {"matchLabels": {labels.DEPLOYMENT: deployment.metadata.name}}}]}
+
+
+def _ingress(
+    deployment: ModelDeployment, runtime: ServingRuntimeSpec, environment: PlanEnvironment
+) -> list[dict[str, Any]]:
+    names = [port.name for port in runtime.ports]
+    serving = [{"protocol": "TCP", "port": name} for name in names if name != labels.PORT_METRICS]
+    metrics = labels.PORT_METRICS if labels.PORT_METRICS in names else labels.PORT_HTTP
+    rules = [
+        {"from": [_peer(environment.gateway)], "ports": serving},
+        {"from": [_peer(environment.monitoring)], "ports": [{"protocol": "TCP", "port": metrics}]},
+    ]
+    return [*rules, _group(deployment, "from")] if deployment.spec.multi_node else rules
+
+
+def _way_out(artifact: Artifact, environment: PlanEnvironment) -> list[dict[str, Any]]:
+    if not artifact.uri.startswith(REGISTRY_SCHEME):
+        return [DNS, {"to": [_peer(environment.operator)]}, OUTSIDE]
+    return [DNS, {"to": [_peer(environment.operator), _peer(environment.registry)]}]
