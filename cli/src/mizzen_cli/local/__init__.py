@@ -1,0 +1,1 @@
+"""Mizzen on one machine: a supervisor, three programs, and pods as processes."""
