@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mizzen_crds.serving import RevisionLoad
+
 from mizzen_gateway.routing.deployment import Key
 
 

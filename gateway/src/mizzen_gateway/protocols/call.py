@@ -1,0 +1,92 @@
+"""What the pipeline needs to know of a request and its answer, whatever protocol the caller speaks."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mizzen_gateway.engine.exchange import EngineRequest, EngineSink
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Estimate, Refusal, Usage
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the stages before have decided about the request that goes to the engine."""
+
+    engine: str
+    """Engine's type."""
+    engine_model: str
+    """Name that the engine knows the model by."""
+    cache_salt: str
+    """Separates the prefix cache of one tenant from another's."""
+    output_cap: int | None
+    """Tokens of one output that were reserved; None: as the caller asked."""
+    request_id: str
+    """Passed on, so that the engine's log can be matched."""
+    forwarded: HeaderList = ()
+    """Headers of the caller that the settings allow through."""
+
+
+class Answer(EngineSink, Protocol):
+    """Takes the engine's response and writes the caller's."""
+
+    @property
+    def status(self) -> int:
+        """The engine's status; 0 before its head has come."""
+        ...
+
+    def complete(self) -> Usage | Refusal:
+        """The engine's response is whole: write what is left. A refusal where it is not fit to be passed on."""
+        ...
+
+    def so_far(self) -> Usage:
+        """What was used until now, for a response that ends early."""
+        ...
+
+    def break_off(self, refusal: Refusal) -> None:
+        """The engine broke off after the first byte was written: say so, and end."""
+        ...
+
+
+class Call(Protocol):
+    """A request that was parsed and whose parameters hold."""
+
+    @property
+    def operation(self) -> str:
+        """chat.completions, completions, embeddings, infer."""
+        ...
+
+    @property
+    def protocol(self) -> Literal["OpenAI", "OpenInference"]:
+        """What the engine must speak."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Name as the caller wrote it."""
+        ...
+
+    async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
+        """What only the model can tell to be wrong."""
+        ...
+
+    def estimate(self, target: Target) -> Estimate:
+        """The most that it can use."""
+        ...
+
+    def engine_request(self, admission: Admission) -> EngineRequest:
+        """What the engine is asked."""
+        ...
+
+    def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
+        """A sink for one try at an engine; `headers` go out with a good answer."""
+        ...
+
+
+class Dialect(Protocol):
+    """How a protocol says no."""
+
+    def render(self, refusal: Refusal) -> bytes:
+        """Body of a refusal."""
+        ...

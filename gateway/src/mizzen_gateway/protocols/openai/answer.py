@@ -1,0 +1,135 @@
+"""The engine's response becomes the caller's: whole, or as a stream."""
+
+import orjson
+
+from mizzen_gateway.engine.exchange import Collected, EngineFailureError
+from mizzen_gateway.protocols.openai.errors import OpenAIDialect, engine_refused, upstream_error
+from mizzen_gateway.protocols.openai.tail import EngineSaidError, StreamTail, usage_of
+from mizzen_gateway.stages import Refusal, Usage
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+RESPONSE_LIMIT = 128 * 1024 * 1024
+BYTES_A_TOKEN = 4
+"""For estimates only, where the engine told nothing."""
+
+
+class WholeAnswer:
+    """A response that is one JSON document."""
+
+    def __init__(
+        self, responder: Responder, headers: HeaderList, public: str, engine_model: str, prompt_bytes: int
+    ) -> None:
+        self._responder = responder
+        self._headers = headers
+        self._public = public
+        self._renamed = public != engine_model
+        self._prompt_bytes = prompt_bytes
+        self._held = Collected(RESPONSE_LIMIT)
+
+    @property
+    def status(self) -> int:
+        """The engine's status."""
+        return self._held.status
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Keep it."""
+        self._held.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it."""
+        self._held.on_body(data)
+
+    def complete(self) -> Usage | Refusal:
+        """Send it."""
+        body = self._held.body
+        if self._held.status != 200:
+            return engine_refused(self._held.status, body, self._public)
+        try:
+            document = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return upstream_error(self._public)
+        if not isinstance(document, dict) or document.get("error") is not None:
+            return upstream_error(self._public)
+        if self._renamed and "model" in document:
+            document["model"] = self._public
+            body = orjson.dumps(document)
+        self._responder.send(200, (("content-type", "application/json"), *self._headers), body)
+        return usage_of(document) or self._estimate(len(body))
+
+    def _estimate(self, body_bytes: int) -> Usage:
+        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, body_bytes // BYTES_A_TOKEN, estimated=True)
+
+    def so_far(self) -> Usage:
+        """Nothing was delivered."""
+        return Usage(estimated=True, billable=False)
+
+    def break_off(self, refusal: Refusal) -> None:
+        """Nothing was written yet."""
+
+
+class StreamAnswer:
+    """A response of server-sent events."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        headers: HeaderList,
+        public: str,
+        engine_model: str,
+        prompt_bytes: int,
+        usage_wanted: bool,
+    ) -> None:
+        self._responder = responder
+        self._headers = headers
+        self._public = public
+        self._prompt_bytes = prompt_bytes
+        rename = None
+        if public != engine_model:
+            rename = (b'"model":' + orjson.dumps(engine_model), b'"model":' + orjson.dumps(public))
+        self._tail = StreamTail(usage_wanted, rename)
+        self._refused: Collected | None = None
+        self.status = 0
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Begin the caller's stream where the engine began one."""
+        self.status = status
+        if status == 200 and headers.get(b"content-type", b"").startswith(b"text/event-stream"):
+            stream_headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+            self._responder.start(200, (*stream_headers, *self._headers))
+        else:
+            self._refused = Collected(RESPONSE_LIMIT)
+
+    def on_body(self, data: bytes) -> None:
+        """Pass it on."""
+        if self._refused is not None:
+            self._refused.on_body(data)
+            return
+        try:
+            self._responder.write(self._tail.feed(data))
+        except EngineSaidError:
+            raise EngineFailureError("broken", True, "the engine ended the stream with an error") from None
+
+    def complete(self) -> Usage | Refusal:
+        """The last bytes."""
+        if self._refused is not None:
+            return engine_refused(self.status if self.status != 200 else 500, self._refused.body, self._public)
+        try:
+            self._responder.write(self._tail.rest())
+        except EngineSaidError:
+            return upstream_error(self._public)
+        self._responder.finish()
+        return self.so_far()
+
+    def so_far(self) -> Usage:
+        """From the engine if it has told, else the events counted."""
+        if self._tail.usage is not None:
+            return self._tail.usage
+        if not self._responder.started:
+            return Usage(estimated=True, billable=False)
+        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, self._tail.events, estimated=True)
+
+    def break_off(self, refusal: Refusal) -> None:
+        """One error event, then the end."""
+        self._responder.close_after()
+        self._responder.write(b"data: " + OpenAIDialect().render(refusal) + b"\n\n")
+        self._responder.finish()

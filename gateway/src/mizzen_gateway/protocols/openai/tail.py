@@ -1,0 +1,98 @@
+"""Server-sent events on their way through: untouched, but for what we asked the engine for and the caller did not."""
+
+import re
+from collections.abc import Iterator
+
+import orjson
+
+from mizzen_gateway.engine.exchange import EngineFailureError
+from mizzen_gateway.stages import Usage
+
+EVENT_END = re.compile(rb"\r?\n\r?\n")
+MARKS = (b'"usage":{', b'"usage": {', b'"error"')
+LONGEST_EVENT = 4 * 1024 * 1024
+
+
+class EngineSaidError(Exception):
+    """The engine ended the stream with an error event; its text stays here."""
+
+
+class StreamTail:
+    """Reads just so much of a stream as is needed to know what it used."""
+
+    __slots__ = ("_held", "_rename", "_usage_wanted", "events", "usage")
+
+    def __init__(self, usage_wanted: bool, rename: tuple[bytes, bytes] | None) -> None:
+        self._usage_wanted = usage_wanted
+        self._rename = rename
+        self._held = b""
+        self.events = 0
+        """Events that carried output."""
+        self.usage: Usage | None = None
+        """From the engine, once it has told."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What of it the caller gets. Raises EngineSaidError."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        if not data.endswith(b"\n\n"):
+            data = self._hold_back(data)
+        if self._rename is None and not any(mark in data for mark in MARKS):
+            self.events += data.count(b"\n\n")
+            return data
+        return b"".join(self._look_at(data))
+
+    def _hold_back(self, data: bytes) -> bytes:
+        end = 0
+        for match in EVENT_END.finditer(data):
+            end = match.end()
+        self._held = data[end:]
+        if len(self._held) > LONGEST_EVENT:
+            raise EngineFailureError("malformed", True, f"event longer than {LONGEST_EVENT} bytes")
+        return data[:end]
+
+    def rest(self) -> bytes:
+        """What was held back when the stream ended."""
+        held, self._held = self._held, b""
+        return b"".join(self._look_at(held)) if held else b""
+
+    def _look_at(self, data: bytes) -> Iterator[bytes]:
+        start = 0
+        for match in [*EVENT_END.finditer(data), None]:
+            end = len(data) if match is None else match.end()
+            event = data[start:end]
+            start = end
+            if event and self._keeps(event):
+                yield event if self._rename is None else event.replace(*self._rename, 1)
+
+    def _keeps(self, event: bytes) -> bool:
+        self.events += 1
+        if not any(mark in event for mark in MARKS):
+            return True
+        _, _, payload = event.partition(b"data:")
+        try:
+            chunk = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return True
+        if not isinstance(chunk, dict):
+            return True
+        if chunk.get("error") is not None:
+            raise EngineSaidError
+        usage = usage_of(chunk)
+        if usage is None:
+            return True
+        self.usage = usage
+        only_usage = not chunk.get("choices")
+        self.events -= only_usage
+        return self._usage_wanted or not only_usage
+
+
+def usage_of(document: dict[str, object]) -> Usage | None:
+    """What the engine says that it used; None where it does not or makes no sense."""
+    usage = document.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens") or 0
+    if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
+        return Usage(prompt, completion)
+    return None
