@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from mizzen_controlplane.kit.change_signals import ChangeSignals
+
+Line = TypeVar("Line", bound=BaseModel)
 
 NDJSON = "application/x-ndjson"
 HEARTBEAT_SECONDS = 1.0
@@ -18,9 +21,9 @@ LOOK_SECONDS = 0.25
 async def follow(
     signals: ChangeSignals,
     topic: str,
-    news: Callable[[], Awaitable[Sequence[BaseModel]]],
-    heartbeat: Callable[[], Awaitable[BaseModel]],
-) -> AsyncIterator[BaseModel]:
+    news: Callable[[], Awaitable[Sequence[Line]]],
+    heartbeat: Callable[[], Awaitable[Line]],
+) -> AsyncIterator[Line]:
     """Lines for ever: what `news` returns after each change of `topic`, and `heartbeat()` after a second of silence.
 
     `news` keeps its own cursor and returns what the reader has not had yet; it is called at once, first.
@@ -41,7 +44,7 @@ async def follow(
                 await asyncio.wait_for(woken.wait(), rest)
 
 
-def ndjson(lines: AsyncIterator[BaseModel]) -> StreamingResponse:
+def ndjson(lines: AsyncIterator[Line]) -> StreamingResponse:
     """Answer with one JSON document a line, unset fields left out of nothing: each line is complete."""
 
     async def encoded() -> AsyncIterator[bytes]:

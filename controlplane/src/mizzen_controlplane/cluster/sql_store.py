@@ -1,0 +1,123 @@
+"""The DeploymentStore over SQL: present objects and a log of changes, ordered by a locked counter."""
+
+import uuid
+from typing import Any, Final
+
+from mizzen_crds.store import ObjectList
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.cluster import repository
+from mizzen_controlplane.cluster.models import ObjectChange, StoredObject
+from mizzen_controlplane.cluster.objects import (
+    Document,
+    ObjectKey,
+    Wanted,
+    created,
+    replaced,
+    with_status,
+    with_version,
+)
+from mizzen_controlplane.kit.changes import OBJECTS, current_version, next_version
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import flush_or
+from mizzen_controlplane.kit.problem import Conflict, NotFound
+
+CHANGES_KEPT: Final = 10_000
+"""A reader that falls behind by more lists again."""
+_TRIM_EVERY: Final = 256
+
+
+class SqlDeploymentStore:
+    """A DeploymentStore inside one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, key: ObjectKey) -> Document | None:
+        """The object."""
+        row = await repository.find_object(self._session, key)
+        return row.document if row else None
+
+    async def list_objects(self, kind: str, namespace: str | None) -> ObjectList:
+        """Objects of a kind. The version is read first: a watch from it may repeat a change, never miss one."""
+        version = await current_version(self._session, OBJECTS)
+        items = await repository.objects_of(self._session, kind, namespace)
+        return ObjectList(resource_version=str(version), items=items)
+
+    async def apply(self, key: ObjectKey, wanted: Wanted) -> Document:
+        """Create or replace."""
+        row = await repository.find_object(self._session, key, lock=True)
+        _hold_to(key, row, wanted)
+        now = utc_now()
+        if row is None:
+            return await self._create(key, created(key, wanted, str(uuid.uuid4()), now))
+        changed = replaced(row.document, wanted, now)
+        return await self._write(row, changed) if changed else row.document
+
+    async def write_status(self, key: ObjectKey, uid: str, status: dict[str, Any]) -> Document:
+        """Replace the status."""
+        row = await repository.find_object(self._session, key, lock=True)
+        if row is None:
+            raise NotFound(f"There is no {key}: it was deleted, so there is nothing to report on.")
+        if row.uid != uid:
+            raise _other_object(key, row.uid, uid)
+        changed = with_status(row.document, status)
+        return await self._write(row, changed) if changed else row.document
+
+    async def delete(self, key: ObjectKey, uid: str) -> Document | None:
+        """Remove the object."""
+        row = await repository.find_object(self._session, key, lock=True)
+        if row is None:
+            return None
+        if uid and row.uid != uid:
+            raise _other_object(key, row.uid, uid)
+        await self._session.delete(row)
+        return await self._log("DELETED", row.document)
+
+    async def _create(self, key: ObjectKey, document: Document) -> Document:
+        row = StoredObject(
+            kind=key.kind,
+            namespace=key.namespace,
+            name=key.name,
+            uid=document["metadata"]["uid"],
+            document=document,
+        )
+        self._session.add(row)
+        await flush_or(
+            self._session,
+            Conflict(f"{key} was created by someone else at this moment. Repeat the write.", code="created_meanwhile"),
+        )
+        row.document = await self._log("ADDED", document)
+        return row.document
+
+    async def _write(self, row: StoredObject, document: Document) -> Document:
+        row.document = await self._log("MODIFIED", document)
+        return row.document
+
+    async def _log(self, change: str, document: Document) -> Document:
+        version = await next_version(self._session, OBJECTS)
+        versioned = with_version(document, version)
+        self._session.add(
+            ObjectChange(resource_version=version, type=change, kind=document["kind"], document=versioned)
+        )
+        if version % _TRIM_EVERY == 0:
+            await repository.trim_changes(self._session, version - CHANGES_KEPT)
+        return versioned
+
+
+def _hold_to(key: ObjectKey, row: StoredObject | None, wanted: Wanted) -> None:
+    """Refuse a write that was made for another object or an older state than the present one."""
+    if wanted.uid and (row is None or row.uid != wanted.uid):
+        raise _other_object(key, row.uid if row else "", wanted.uid)
+    version = row.document["metadata"]["resourceVersion"] if row else ""
+    if wanted.resource_version and version != wanted.resource_version:
+        raise Conflict(
+            f"{key} is at resourceVersion {version or 'none (deleted)'}, the write was made for "
+            f"{wanted.resource_version}. Read it again and repeat the write, or leave metadata.resourceVersion out.",
+            code="stale_resource_version",
+        )
+
+
+def _other_object(key: ObjectKey, uid: str, wanted: str) -> Conflict:
+    present = f"has uid {uid}" if uid else "does not exist any more"
+    return Conflict(f"{key} {present}; the write was meant for uid {wanted}. List again.", code="uid_mismatch")
