@@ -107,6 +107,8 @@ class Charge:
     """Price that was applied; empty for none."""
     budget_ids: tuple[str, ...]
     """Budgets that it is charged to."""
+    floor_pico: int = 0
+    """What is charged where nothing else is ever known of the request: the price of a request without its tokens."""
 
 
 class Reservation(Protocol):

@@ -58,7 +58,7 @@ class Grant:
     def charge(self, cost_pico: int) -> Charge:
         """The charge of that much money."""
         rate_card_id = "" if self.price is None else self.price.rate_card_id
-        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids)
+        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, self.cost(0, 0))
 
 
 class GrantTable:
