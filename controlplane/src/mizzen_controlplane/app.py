@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
+from mizzen_controlplane.audit.refusals import record_refusal
 from mizzen_controlplane.domains import DOMAINS
 from mizzen_controlplane.identity.first_start import ensure_organization
 from mizzen_controlplane.kit import health, rendering
 from mizzen_controlplane.kit.database import open_database
-from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.plane import Plane, plane_of
+from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.secret_folder import read_secrets
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.kit.transport import Transport
@@ -22,7 +24,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            plane = await _start(settings, stack)
+            try:
+                plane = await _start(settings, stack)
+            except Exception as failure:
+                app.state.start_failure = failure  # __main__ says it in one sentence
+                raise
             app.state.plane = plane
             for domain in DOMAINS:
                 if domain.background is not None:
@@ -33,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for domain in DOMAINS:
         app.include_router(domain.router)
-    rendering.install(app)
+    rendering.install(app, _refused)
     app.add_middleware(Transport, max_body_bytes=settings.max_body_bytes)
     return app
 
@@ -46,3 +52,8 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     organization = await ensure_organization(database, settings)
     database.signals.start()
     return Plane(settings, secrets, database, organization.id, organization.currency)
+
+
+async def _refused(request: Request, problem: Problem) -> None:
+    authorization = request.headers.get("authorization", "")
+    await record_refusal(plane_of(request), problem, request.method, request.url.path, authorization)

@@ -1,5 +1,55 @@
-"""Routes of audit."""
+"""Routes of audit events."""
 
+from sqlmodel import col, select
+
+from mizzen_controlplane.audit.chain import verify_chain
+from mizzen_controlplane.audit.models import AuditEvent
+from mizzen_controlplane.audit.schemas import AuditEventView, ChainReport
+from mizzen_controlplane.identity.scope import ProjectRef, project_or_404
+from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.database import reading
+from mizzen_controlplane.kit.pages import AskedPage, Page, PageQuery, page_of
+from mizzen_controlplane.kit.plane import Plane, ThePlane
 from mizzen_controlplane.kit.routing import api_router
 
 router = api_router("audit")
+
+FIELDS = {
+    name: getattr(AuditEvent, name)
+    for name in ("id", "number", "at", "actor", "action", "outcome", "resource", "resource_name", "project_id")
+} | {"request_id": AuditEvent.request_id}
+
+
+@router.get("/api/v1/audit-events")
+async def list_audit_events(plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[AuditEventView]:
+    """List what was done and refused, newest first; filter by actor, action, resource, project_id, at ..."""
+    return await _page(plane, asked, "")
+
+
+@router.get("/api/v1/projects/{project}/audit-events")
+async def list_project_audit_events(
+    project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+) -> Page[AuditEventView]:
+    """The same for one project."""
+    async with reading(plane.database) as session:
+        found = await project_or_404(session, plane, project)
+    return await _page(plane, asked, found.id)
+
+
+@router.get("/api/v1/audit-events:verify")
+async def verify_audit_events(plane: ThePlane, _subject: Admin) -> ChainReport:
+    """Check the whole chain of hashes."""
+    async with reading(plane.database) as session:
+        return await verify_chain(session)
+
+
+async def _page(plane: Plane, asked: PageQuery, project_id: str) -> Page[AuditEventView]:
+    statement = select(AuditEvent)
+    if project_id:
+        statement = statement.where(col(AuditEvent.project_id) == project_id)
+    async with reading(plane.database) as session:
+        rows, token = await page_of(
+            session, statement, asked, FIELDS, plane.secrets.page_key,
+            default_order="number desc", scope=f"audit {project_id}",
+        )  # fmt: skip
+    return Page(items=[AuditEventView.model_validate(row) for row in rows], next_page_token=token)

@@ -1,5 +1,130 @@
-"""Routes of identity."""
+"""Routes of projects and API keys."""
 
+from typing import Annotated
+
+from fastapi import Path, Response
+
+from mizzen_controlplane.identity import keys, projects
+from mizzen_controlplane.identity.schemas import (
+    KeyCreate,
+    KeyPatch,
+    KeyRotate,
+    KeyView,
+    KeyWithSecret,
+    ProjectCreate,
+    ProjectPatch,
+    ProjectView,
+)
+from mizzen_controlplane.identity.scope import ProjectRef
+from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.etag import IfMatch
+from mizzen_controlplane.kit.pages import AskedPage, Page
+from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
+from mizzen_controlplane.kit.wire import with_etag
 
 router = api_router("identity")
+
+PROJECTS = "/api/v1/projects"
+KEYS = PROJECTS + "/{project}/keys"
+KeyRef = Annotated[str, Path(max_length=64, description="Id or name of the key.")]
+
+
+@router.post(PROJECTS, status_code=201)
+async def create_project(body: ProjectCreate, plane: ThePlane, subject: Admin, response: Response) -> ProjectView:
+    """Make a project."""
+    made = await projects.create(plane, subject, body)
+    with_etag(response, made)
+    return projects.view(made)
+
+
+@router.get(PROJECTS)
+async def list_projects(plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[ProjectView]:
+    """List projects."""
+    rows, token = await projects.page(plane, asked)
+    return Page(items=[projects.view(row) for row in rows], next_page_token=token)
+
+
+@router.get(PROJECTS + "/{project}")
+async def get_project(project: ProjectRef, plane: ThePlane, _subject: Admin, response: Response) -> ProjectView:
+    """Read a project."""
+    found = await projects.get(plane, project)
+    with_etag(response, found)
+    return projects.view(found)
+
+
+@router.patch(PROJECTS + "/{project}")
+async def change_project(
+    project: ProjectRef, body: ProjectPatch, plane: ThePlane, subject: Admin, if_match: IfMatch, response: Response
+) -> ProjectView:
+    """Change a project's settings or labels."""
+    changed = await projects.change(plane, subject, project, body, if_match)
+    with_etag(response, changed)
+    return projects.view(changed)
+
+
+@router.post(KEYS, status_code=201)
+async def create_key(
+    project: ProjectRef, body: KeyCreate, plane: ThePlane, subject: Admin, response: Response
+) -> KeyWithSecret:
+    """Make an API key; its secret is in this answer alone."""
+    key, made = await keys.create(plane, subject, project, body)
+    with_etag(response, key)
+    return made
+
+
+@router.get(KEYS)
+async def list_keys(project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[KeyView]:
+    """List a project's API keys, revoked ones included."""
+    items, token = await keys.page(plane, project, asked)
+    return Page(items=items, next_page_token=token)
+
+
+@router.get(KEYS + "/{key}")
+async def get_key(project: ProjectRef, key: KeyRef, plane: ThePlane, _subject: Admin, response: Response) -> KeyView:
+    """Read an API key."""
+    row, owner = await keys.get(plane, project, key)
+    with_etag(response, row)
+    return keys.view(row, owner)
+
+
+@router.patch(KEYS + "/{key}")
+async def change_key(
+    project: ProjectRef,
+    key: KeyRef,
+    body: KeyPatch,
+    plane: ThePlane,
+    subject: Admin,
+    if_match: IfMatch,
+    response: Response,
+) -> KeyView:
+    """Change expiry, models or labels."""
+    row, owner = await keys.change(plane, subject, project, key, body, if_match)
+    with_etag(response, row)
+    return keys.view(row, owner)
+
+
+@router.post(KEYS + "/{key}:rotate")
+async def rotate_key(
+    project: ProjectRef,
+    key: KeyRef,
+    plane: ThePlane,
+    subject: Admin,
+    if_match: IfMatch,
+    response: Response,
+    body: KeyRotate | None = None,
+) -> KeyWithSecret:
+    """Give the key a new secret; the old one works for `overlap_seconds` more."""
+    row, made = await keys.rotate(plane, subject, project, key, body or KeyRotate(), if_match)
+    with_etag(response, row)
+    return made
+
+
+@router.post(KEYS + "/{key}:revoke")
+async def revoke_key(
+    project: ProjectRef, key: KeyRef, plane: ThePlane, subject: Admin, if_match: IfMatch, response: Response
+) -> KeyView:
+    """Refuse the key for ever; gateways know within a second."""
+    row, owner = await keys.revoke(plane, subject, project, key, if_match)
+    with_etag(response, row)
+    return keys.view(row, owner)

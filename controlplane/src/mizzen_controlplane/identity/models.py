@@ -42,6 +42,9 @@ class ApiKey(ResourceRow, table=True):
     project_id: str = Field(foreign_key="project.id", max_length=64)
     digest: str = Field(max_length=64)
     """Hex."""
+    previous_digest: str | None = Field(default=None, max_length=64)
+    """Of the secret before the last rotation, valid until `previous_expires_at`."""
+    previous_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     models: list[str] | None = Field(default=None, sa_type=JSON)

@@ -1,5 +1,7 @@
 """How errors become answers: the one place that writes application/problem+json."""
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -36,18 +38,22 @@ def render(problem: Problem) -> Response:
     return Response(body, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of `app` rendered here."""
-    app.add_exception_handler(Problem, _problem)
+Refused = Callable[[Request, Problem], Awaitable[None]]
+
+
+def install(app: FastAPI, refused: Refused) -> None:
+    """Have every error of `app` rendered here, and `refused` told of each Problem first."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        await refused(request, error)
+        return render(error)
+
+    app.add_exception_handler(Problem, problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(Exception, _unexpected)
-
-
-async def _problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return render(error)
 
 
 async def _validation(_request: Request, error: Exception) -> Response:

@@ -1,0 +1,54 @@
+"""Audit events on the wire."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class AuditEventView(BaseModel):
+    """One write, or one attempt that was refused."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
+
+    id: str
+    """aud_..."""
+    number: int
+    """1, 2, 3 ... without a gap."""
+    at: datetime
+    """When, UTC."""
+    actor: str
+    """Who; `anonymous` for a refused caller without a token."""
+    action: str
+    """What, such as keys.revoke."""
+    outcome: str
+    """done or denied."""
+    resource: str
+    """Id of the resource, or the path that was refused."""
+    resource_name: str
+    """Its name."""
+    project_id: str
+    """Project that it belongs to, empty for none."""
+    request_id: str
+    """Request that did it."""
+    before: dict[str, Any] | None
+    """State before, secrets taken out."""
+    after: dict[str, Any] | None
+    """State after, secrets taken out."""
+    previous_hash: str
+    """Hash of the event before."""
+    hash: str
+    """SHA-256 over this event, its hash excepted."""
+
+
+class ChainReport(BaseModel):
+    """Whether the chain of hashes is whole."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    whole: bool
+    """Every event holds the hash of the one before, and its own content's."""
+    events: int
+    """Events that were checked."""
+    broken_at: int | None = None
+    """Number of the first event that does not fit."""

@@ -1,0 +1,186 @@
+"""The rules of API keys: the secret is shown once, a rotation may overlap, a revoked key never comes back."""
+
+from datetime import timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.identity.key_secret import digest_of, new_key_id, new_secret, whole_key
+from mizzen_controlplane.identity.models import ApiKey, Project
+from mizzen_controlplane.identity.repository import find_key, keys_of
+from mizzen_controlplane.identity.schemas import KeyCreate, KeyPatch, KeyRotate, KeyState, KeyView, KeyWithSecret
+from mizzen_controlplane.identity.scope import project_or_404
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.etag import require_match
+from mizzen_controlplane.kit.pages import PageQuery, page_of
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
+from mizzen_controlplane.kit.wire import resource_fields
+
+FIELDS = {
+    "id": ApiKey.id,
+    "name": ApiKey.name,
+    "created_at": ApiKey.created_at,
+    "updated_at": ApiKey.updated_at,
+    "created_by": ApiKey.created_by,
+}
+
+
+def view(key: ApiKey, project: Project) -> KeyView:
+    """On the wire, without the secret."""
+    return KeyView.model_validate(_fields(key, project))
+
+
+def _fields(key: ApiKey, project: Project) -> dict[str, object]:
+    return {
+        **resource_fields(key),
+        "project": project.name,
+        "state": state_of(key),
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "models": key.models,
+        "previous_secret_expires_at": key.previous_expires_at,
+        "created_by": key.created_by,
+    }
+
+
+def state_of(key: ApiKey) -> KeyState:
+    """Whether it opens anything now."""
+    if key.revoked_at is not None:
+        return KeyState.REVOKED
+    expired = key.expires_at is not None and key.expires_at <= utc_now()
+    return KeyState.EXPIRED if expired else KeyState.ACTIVE
+
+
+async def create(plane: Plane, subject: Subject, project_ref: str, body: KeyCreate) -> tuple[ApiKey, KeyWithSecret]:
+    """Make a key and its secret."""
+    _refuse_past(body)
+    secret = new_secret()
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        key = ApiKey(
+            id=new_key_id(),
+            name=body.name,
+            project_id=project.id,
+            digest=digest_of(plane.secrets.pepper, secret),
+            expires_at=body.expires_at,
+            models=body.models,
+            labels=body.labels,
+            created_by=subject.name,
+        )
+        session.add(key)
+        taken = f"The project has a key named {body.name!r} already, perhaps a revoked one. Choose another name."
+        await flush_or(session, Conflict(taken, code="name_taken"))
+        await _changed(session, subject, "keys.create", key, None)
+    return key, _with_secret(key, project, secret)
+
+
+async def rotate(
+    plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyRotate, if_match: str | None
+) -> tuple[ApiKey, KeyWithSecret]:
+    """Give the key a new secret; the old one works for the overlap, and one before that no more."""
+    secret = new_secret()
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        key = await _live_key(session, project, key_ref, if_match)
+        before = _audited(key)
+        overlaps = body.overlap_seconds > 0
+        key.previous_digest = key.digest if overlaps else None
+        key.previous_expires_at = utc_now() + timedelta(seconds=body.overlap_seconds) if overlaps else None
+        key.digest = digest_of(plane.secrets.pepper, secret)
+        key.touch()
+        await _changed(session, subject, "keys.rotate", key, before)
+    return key, _with_secret(key, project, secret)
+
+
+async def revoke(
+    plane: Plane, subject: Subject, project_ref: str, key_ref: str, if_match: str | None
+) -> tuple[ApiKey, Project]:
+    """Refuse the key for ever, both of its secrets; once more changes nothing."""
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        key = await _key_or_404(session, project, key_ref, lock=True)
+        require_match(if_match, key)
+        if key.revoked_at is None:
+            before = _audited(key)
+            key.revoked_at = utc_now()
+            key.previous_digest, key.previous_expires_at = None, None
+            key.touch()
+            await _changed(session, subject, "keys.revoke", key, before)
+    return key, project
+
+
+async def change(
+    plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyPatch, if_match: str | None
+) -> tuple[ApiKey, Project]:
+    """Change expiry, models or labels of a key that is not revoked."""
+    _refuse_past(body)
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        key = await _live_key(session, project, key_ref, if_match)
+        before = _audited(key)
+        for name in body.model_fields_set:
+            setattr(key, name, getattr(body, name) if name != "labels" else body.labels or {})
+        if _audited(key) != before:
+            key.touch()
+            await _changed(session, subject, "keys.change", key, before)
+    return key, project
+
+
+async def get(plane: Plane, project_ref: str, key_ref: str) -> tuple[ApiKey, Project]:
+    """One key; raises NotFound."""
+    async with reading(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        return await _key_or_404(session, project, key_ref), project
+
+
+async def page(plane: Plane, project_ref: str, asked: PageQuery) -> tuple[list[KeyView], str]:
+    """One page of a project's keys, oldest first."""
+    async with reading(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        rows, token = await page_of(
+            session, keys_of(project.id), asked, FIELDS, plane.secrets.page_key,
+            default_order="created_at asc", scope=f"keys {project.id}",
+        )  # fmt: skip
+    return [view(row, project) for row in rows], token
+
+
+async def _live_key(session: AsyncSession, project: Project, key_ref: str, if_match: str | None) -> ApiKey:
+    key = await _key_or_404(session, project, key_ref, lock=True)
+    require_match(if_match, key)
+    if key.revoked_at is not None:
+        raise Conflict(f"The key {key.name!r} is revoked, which is for ever. Make a new one.", code="key_revoked")
+    return key
+
+
+async def _key_or_404(session: AsyncSession, project: Project, key_ref: str, *, lock: bool = False) -> ApiKey:
+    key = await find_key(session, project.id, key_ref, lock=lock)
+    if key is None:
+        detail = f"The project {project.name!r} has no key {key_ref!r}. List them with GET /api/v1/projects/{{p}}/keys."
+        raise NotFound(detail, code="key_not_found")
+    return key
+
+
+async def _changed(
+    session: AsyncSession, subject: Subject, action: str, key: ApiKey, before: dict[str, object] | None
+) -> None:
+    await next_access_version(session)
+    record(
+        session, subject, action, key.id, name=key.name, project_id=key.project_id, before=before, after=_audited(key)
+    )
+
+
+def _audited(key: ApiKey) -> dict[str, object]:
+    return key.model_dump(exclude={"digest", "previous_digest"})
+
+
+def _with_secret(key: ApiKey, project: Project, secret: str) -> KeyWithSecret:
+    return KeyWithSecret.model_validate({**_fields(key, project), "secret": whole_key(key.id, secret)})
+
+
+def _refuse_past(body: KeyCreate | KeyPatch) -> None:
+    if body.expires_at is not None and body.expires_at <= utc_now():
+        raise invalid_field("/expires_at", f"expires_at {body.expires_at.isoformat()} has passed. Give a later time.")

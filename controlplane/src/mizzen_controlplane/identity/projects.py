@@ -1,0 +1,79 @@
+"""The rules of projects."""
+
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.identity.repository import projects_of
+from mizzen_controlplane.identity.schemas import ProjectCreate, ProjectPatch, ProjectView
+from mizzen_controlplane.identity.scope import project_or_404
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.etag import require_match
+from mizzen_controlplane.kit.ids import new_id
+from mizzen_controlplane.kit.pages import PageQuery, page_of
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import Conflict
+from mizzen_controlplane.kit.wire import resource_fields
+
+FIELDS = {"id": Project.id, "name": Project.name, "created_at": Project.created_at, "updated_at": Project.updated_at}
+
+
+def view(project: Project) -> ProjectView:
+    """On the wire."""
+    return ProjectView.model_validate(
+        {**resource_fields(project), "namespace": project.namespace, "allow_code": project.allow_code}
+    )
+
+
+async def create(plane: Plane, subject: Subject, body: ProjectCreate) -> Project:
+    """Make a project; raises Conflict where the name is taken."""
+    made = Project(
+        id=new_id("prj"),
+        name=body.name,
+        namespace=body.name,
+        organization_id=plane.organization_id,
+        allow_code=body.allow_code,
+        labels=body.labels,
+    )
+    async with unit_of_work(plane.database) as session:
+        session.add(made)
+        taken = f"A project named {body.name!r} exists already. Choose another name, or use that one."
+        await flush_or(session, Conflict(taken, code="name_taken"))
+        await next_access_version(session)
+        record(
+            session, subject, "projects.create", made.id, name=made.name, project_id=made.id, after=made.model_dump()
+        )
+    return made
+
+
+async def change(plane: Plane, subject: Subject, ref: str, body: ProjectPatch, if_match: str | None) -> Project:
+    """Change settings or labels."""
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, ref, lock=True)
+        require_match(if_match, project)
+        before = project.model_dump()
+        if body.allow_code is not None:
+            project.allow_code = body.allow_code
+        if body.labels is not None:
+            project.labels = body.labels
+        if project.model_dump() != before:
+            project.touch()
+            await next_access_version(session)
+            record(
+                session, subject, "projects.change", project.id, name=project.name, project_id=project.id,
+                before=before, after=project.model_dump(),
+            )  # fmt: skip
+    return project
+
+
+async def page(plane: Plane, asked: PageQuery) -> tuple[list[Project], str]:
+    """One page of projects."""
+    async with reading(plane.database) as session:
+        statement = projects_of(plane.organization_id)
+        return await page_of(session, statement, asked, FIELDS, plane.secrets.page_key, scope="projects")
+
+
+async def get(plane: Plane, ref: str) -> Project:
+    """One project; raises NotFound."""
+    async with reading(plane.database) as session:
+        return await project_or_404(session, plane, ref)

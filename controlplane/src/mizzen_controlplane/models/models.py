@@ -1,0 +1,69 @@
+"""Tables of the registry: models, their versions, the versions' files, and aliases."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mizzen_controlplane.kit.columns import UtcDateTime
+from mizzen_controlplane.kit.tables import ResourceRow
+
+
+class Model(ResourceRow, table=True):
+    """A model: a name under which versions are numbered."""
+
+    __tablename__ = "model"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    project_id: str = Field(foreign_key="project.id", max_length=64)
+    description: str = Field(default="", max_length=2000)
+    last_number: int = 0
+    """Number of its newest version."""
+
+
+class ModelVersion(ResourceRow, table=True):
+    """A version; its files are immutable once it is READY. Its name is its number."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (UniqueConstraint("model_id", "number"),)
+
+    project_id: str = Field(foreign_key="project.id", max_length=64)
+    model_id: str = Field(foreign_key="model.id", max_length=64)
+    number: int
+    format: str = Field(max_length=32)
+    state: str = Field(max_length=16)
+    reason: str = Field(default="", max_length=4000)
+    """Why it FAILED."""
+    digest: str = Field(max_length=71)
+    """sha256:... over the list of files."""
+    size_bytes: int = Field(sa_type=BigInteger)
+    signature: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column("metadata", JSON, nullable=False))
+    """The caller's own, such as accuracy; `metadata` on the wire."""
+    ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_by: str = Field(default="", max_length=128)
+
+
+class VersionFile(SQLModel, table=True):
+    """One file of a version."""
+
+    __tablename__ = "version_file"
+
+    version_id: str = Field(primary_key=True, foreign_key="model_version.id", max_length=64)
+    path: str = Field(primary_key=True, max_length=512)
+    size: int = Field(sa_type=BigInteger)
+    sha256: str = Field(max_length=64, index=True)
+    received: bool = False
+    """All bytes are here and their digest is right."""
+
+
+class ModelAlias(ResourceRow, table=True):
+    """A name that points at a version."""
+
+    __tablename__ = "model_alias"
+    __table_args__ = (UniqueConstraint("model_id", "name"),)
+
+    model_id: str = Field(foreign_key="model.id", max_length=64)
+    number: int
+    """Number of the version."""

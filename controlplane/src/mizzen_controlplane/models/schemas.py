@@ -1,0 +1,214 @@
+"""Models, versions and aliases on the wire."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import orjson
+from mizzen_crds.registry import Signature
+from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat, ModelName
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from mizzen_controlplane.kit.wire import Body, Labels, Resource
+
+MAX_FILES = 10_000
+MAX_FILE_BYTES = 1 << 43
+MAX_METADATA_BYTES = 64 * 1024
+
+
+class VersionState(StrEnum):
+    """Where a version stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+    ARCHIVED = "ARCHIVED"
+
+
+def _safe_path(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
+        raise ValueError(
+            "a path is relative, with `/` between its parts and without `.`, `..`, `\\` or control characters"
+        )
+    return path
+
+
+def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
+        raise ValueError(f"metadata is over {MAX_METADATA_BYTES} bytes; keep large results elsewhere and store a link")
+    return metadata
+
+
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_safe_path)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
+AliasName = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-zA-Z]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
+]
+
+
+class ModelCreate(Body):
+    """A new model."""
+
+    name: ModelName
+    """Unique in the project."""
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    """For people."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+
+
+class ModelPatch(Body):
+    """What of a model may change."""
+
+    description: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    """For people."""
+    labels: Labels | None = None
+    """The caller's own."""
+
+
+class ModelView(Resource):
+    """A model."""
+
+    project: str
+    """Name of its project."""
+    description: str
+    """For people."""
+    latest_version: int
+    """Number of its newest version, 0 for none."""
+
+
+class AnnouncedFile(Body):
+    """A file that will be uploaded."""
+
+    path: FilePath
+    """Relative path, `/` between its parts."""
+    size: Annotated[int, Field(ge=0, le=MAX_FILE_BYTES)]
+    """Bytes."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Hex digest of the content, in lower case."""
+
+
+class VersionCreate(Body):
+    """A new version: all its files are announced at once, then uploaded, then finalized."""
+
+    format: ModelFormat
+    """How the weights are stored."""
+    files: Annotated[list[AnnouncedFile], Field(min_length=1, max_length=MAX_FILES)]
+    """Every file."""
+    metadata: Metadata = Field(default_factory=dict)
+    """The caller's own facts, such as accuracy."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+
+
+class VersionPatch(Body):
+    """What of a version may change: what people say of it, never the artifact."""
+
+    metadata: Metadata | None = None
+    """Merged into the metadata; null removes a field."""
+    labels: Labels | None = None
+    """Replaces the labels."""
+
+
+class FileView(BaseModel):
+    """One file of a version."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """Relative path."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Hex digest."""
+    received: bool
+    """All bytes are here, so nothing is to be uploaded."""
+
+
+class VersionView(Resource):
+    """A version, without its files."""
+
+    project: str
+    """Name of its project."""
+    model: str
+    """Name of its model."""
+    version: int
+    """Its number."""
+    format: str
+    """How the weights are stored."""
+    state: VersionState
+    """Where it stands."""
+    reason: str
+    """Why it FAILED, and what to do."""
+    digest: str
+    """sha256:... over the lines `<sha256>  <size>  <path>`."""
+    size_bytes: int
+    """Bytes of all files."""
+    signature: Signature
+    """What a caller sees; read from the artifact."""
+    metadata: dict[str, Any]
+    """The caller's own facts."""
+    aliases: list[str]
+    """Aliases that point at it."""
+    ready_at: datetime | None
+    """When it became READY."""
+    created_by: str
+    """Who made it."""
+
+
+class VersionDetail(VersionView):
+    """A version with its files."""
+
+    files: list[FileView]
+    """Files, by path."""
+
+
+class AliasPut(Body):
+    """Where an alias points."""
+
+    version: Annotated[int, Field(ge=1)]
+    """Number of a READY version."""
+
+
+class AliasView(Resource):
+    """A name that points at a version."""
+
+    model: str
+    """Name of its model."""
+    version: int
+    """Number of the version."""
+
+
+class Difference(BaseModel):
+    """One thing that a caller of the one version would notice with the other."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    field: str
+    """What differs, such as `signature.inputs.text.datatype`."""
+    before: Any
+    """In `from`; null where it is not there."""
+    after: Any
+    """In `to`; null where it is not there."""
+    breaking: bool
+    """Callers of `from` may fail."""
+    detail: str
+    """For people."""
+
+
+class Comparison(BaseModel):
+    """What a caller would notice."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    model: str
+    """Name of the model."""
+    from_version: int
+    """The one."""
+    to_version: int
+    """The other."""
+    compatible: bool
+    """No difference is breaking."""
+    differences: list[Difference]
+    """Breaking ones first."""

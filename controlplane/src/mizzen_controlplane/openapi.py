@@ -1,0 +1,52 @@
+"""The OpenAPI document: what people's and pipelines' clients are made from and tested against."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "A constant that programs may compare."},
+        "detail": {"type": "string", "description": "The field, the limit and the remedy."},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Every route of /api/v1 and the public ones; those between programs are left out."""
+    document = app.openapi()
+    paths = {path: item for path, item in document["paths"].items() if not path.startswith("/internal/")}
+    for path, item in paths.items():
+        for operation in item.values():
+            _describe(operation, public=not path.startswith("/api/"))
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "mzt_..."}}
+    components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+    return {**document, "paths": dict(sorted(paths.items()))}
+
+
+def _describe(operation: dict[str, Any], *, public: bool) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    responses["default"] = {
+        "description": "A problem",
+        "content": {"application/problem+json": {"schema": PROBLEM}},
+    }
+    operation["security"] = [] if public else [{"token": []}]

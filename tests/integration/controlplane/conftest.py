@@ -1,0 +1,62 @@
+"""Every suite here runs on SQLite and on PostgreSQL: `controlplane` is one running process for each."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support.controlplane import ControlPlane
+from support.postgres import Postgres, running_postgres
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def controlplane(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A control plane shared by the session; make a project of your own with `controlplane.new_project()`."""
+    with ControlPlane(tmp_path_factory.mktemp("cp"), _url(database_kind, request, tmp_path_factory)) as plane:
+        yield plane
+
+
+@pytest.fixture
+def stopped_controlplane(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """One of your own, not started yet: for tests that kill it or count everything in it."""
+    plane = ControlPlane(tmp_path_factory.mktemp("cp"), _url(database_kind, request, tmp_path_factory))
+    yield plane
+    plane.stop()
+
+
+@pytest.fixture
+def admin(controlplane: ControlPlane) -> Iterator[httpx.Client]:
+    """The administrator's client."""
+    with controlplane.client() as client:
+        yield client
+
+
+@pytest.fixture
+def project(controlplane: ControlPlane) -> str:
+    """A fresh project's name."""
+    return controlplane.new_project()
+
+
+def _url(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> str:
+    if kind == "sqlite":
+        return f"sqlite+aiosqlite:///{folders.mktemp('db') / 'controlplane.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

