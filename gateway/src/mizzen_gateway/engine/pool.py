@@ -24,6 +24,10 @@ class EnginePool:
         self._busy: set[EngineConnection] = set()
         self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
+    def now(self) -> float:
+        """Loop time."""
+        return self._loop.time()
+
     async def acquire(self, address: Address) -> EngineConnection:
         """An idle connection or a new one. Raises EngineFailureError of kind connect."""
         idle = self._idle.get(address)

@@ -1,0 +1,71 @@
+"""The engine's answer to an inference becomes the caller's."""
+
+import orjson
+
+from mizzen_gateway.engine.exchange import Collected
+from mizzen_gateway.protocols.open_inference.errors import engine_refused
+from mizzen_gateway.stages import Refusal, Usage
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+RESPONSE_LIMIT = 256 * 1024 * 1024
+PASSED = ("content-type", "inference-header-content-length", "content-encoding")
+
+
+class InferAnswer:
+    """A response that is one document, with binary tensors behind it."""
+
+    def __init__(self, responder: Responder, headers: HeaderList, public: str, engine_model: str) -> None:
+        self._responder = responder
+        self._headers = headers
+        self._public = public
+        self._renamed = public != engine_model
+        self._held = Collected(RESPONSE_LIMIT)
+
+    @property
+    def status(self) -> int:
+        """The engine's status."""
+        return self._held.status
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Keep it."""
+        self._held.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it."""
+        self._held.on_body(data)
+
+    def complete(self) -> Usage | Refusal:
+        """Send it."""
+        held = self._held
+        if held.status != 200:
+            return engine_refused(held.status, self._public)
+        passed = {
+            name: held.headers[name.encode()].decode("latin-1") for name in PASSED if name.encode() in held.headers
+        }
+        body = held.body
+        if self._renamed:
+            end = int(passed.get("inference-header-content-length", len(body)))
+            header = renamed(body[:end], self._public)
+            if header is None:
+                return engine_refused(500, self._public)
+            body = header + body[end:]
+            if "inference-header-content-length" in passed:
+                passed["inference-header-content-length"] = str(len(header))
+        self._responder.send(200, (*passed.items(), *self._headers), body)
+        return Usage()
+
+    def so_far(self) -> Usage:
+        """Nothing was delivered."""
+        return Usage(estimated=True, billable=False)
+
+    def break_off(self, refusal: Refusal) -> None:
+        """Nothing was written yet."""
+
+
+def renamed(header: bytes, public: str) -> bytes | None:
+    """The JSON header with the caller's name of the model; None where it is none."""
+    try:
+        document = orjson.loads(header)
+    except orjson.JSONDecodeError:
+        return None
+    return orjson.dumps({**document, "model_name": public}) if isinstance(document, dict) else None

@@ -1,0 +1,140 @@
+"""A request to /v2/models/{model}/infer."""
+
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+
+from mizzen_gateway.engine.exchange import EngineRequest
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.call import Admission, Answer
+from mizzen_gateway.protocols.open_inference.answer import InferAnswer
+from mizzen_gateway.protocols.open_inference.errors import invalid
+from mizzen_gateway.protocols.open_inference.inflate import inflated
+from mizzen_gateway.protocols.open_inference.metadata import metadata_of
+from mizzen_gateway.protocols.open_inference.tensors import binary_size, check_inputs, check_outputs
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Estimate, Refusal
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+HEADER_LENGTH = b"inference-header-content-length"
+STRIPPED = ("priority", "timeout")
+SHARED_MEMORY = ("shared_memory_region", "shared_memory_offset", "shared_memory_byte_size")
+
+
+async def parse(model: str, version: str | None, request: Request, body_limit: int) -> "InferCall | Refusal":
+    """Open the body and hold it to the rules that need no model."""
+    body = request.body
+    coding = request.headers.get(b"content-encoding")
+    if coding is not None and coding.lower() != b"identity":
+        opened = await inflated(body, coding, body_limit)
+        if isinstance(opened, Refusal):
+            return opened
+        body = opened
+    length = request.headers.get(HEADER_LENGTH)
+    if length is not None and not (length.isdigit() and 0 < int(length) <= len(body)):
+        return invalid(
+            "Inference-Header-Content-Length",
+            f"Header Inference-Header-Content-Length: must be a number from 1 to the {len(body)} bytes of the body.",
+        )
+    end = int(length) if length is not None else len(body)
+    try:
+        document = orjson.loads(memoryview(body)[:end])
+    except orjson.JSONDecodeError as error:
+        return Refusal(400, "invalid_json", f"Body: not JSON ({error}); send one JSON object, then binary tensors.")
+    accept = request.headers.get(b"accept-encoding", b"").decode("latin-1")
+    return first_refusal(document, len(body) - end) or InferCall(model, version, document, body, end, accept)
+
+
+def first_refusal(document: Any, binary_bytes: int) -> Refusal | None:
+    """The first thing wrong with the JSON header."""
+    if not isinstance(document, dict) or not isinstance(document.get("inputs"), list) or not document["inputs"]:
+        return invalid("inputs", "inputs: must be a list of at least one input tensor.")
+    outputs = document.get("outputs", [])
+    if not isinstance(outputs, list):
+        return invalid("outputs", "outputs: must be a list of output tensors.")
+    for tensor in (*document["inputs"], *outputs):
+        if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
+            return invalid("inputs", "inputs, outputs: each must be an object with a name.")
+        parameters = tensor.get("parameters")
+        if isinstance(parameters, dict) and any(field in parameters for field in SHARED_MEMORY):
+            message = f"Tensor '{tensor['name']}': shared memory is not offered here; send the data in the request."
+            return Refusal(403, "not_offered", message, param=tensor["name"])
+    return _check_layout(document["inputs"], binary_bytes)
+
+
+def _check_layout(inputs: list[dict[str, Any]], binary_bytes: int) -> Refusal | None:
+    announced = 0
+    for tensor in inputs:
+        name, shape, size = tensor["name"], tensor.get("shape"), binary_size(tensor)
+        if not isinstance(tensor.get("datatype"), str):
+            return invalid(name, f"Input '{name}': datatype is missing; name it, e.g. FP32.")
+        if not isinstance(shape, list) or not all(type(one) is int and 0 <= one < 2**40 for one in shape):
+            return invalid(name, f"Input '{name}': shape must be a list of whole numbers, none negative.")
+        if size is None and not isinstance(tensor.get("data"), list):
+            return invalid(name, f"Input '{name}': no data; give data, or parameters.binary_data_size and the bytes.")
+        if size is not None and (size < 0 or tensor.get("data") is not None):
+            return invalid(name, f"Input '{name}': give either data or a binary_data_size that is not negative.")
+        announced += size or 0
+    if announced != binary_bytes:
+        return invalid(
+            "binary_data_size",
+            f"Body: {binary_bytes} bytes follow the JSON header, but binary_data_size adds up to {announced};"
+            " they must be equal.",
+        )
+    return None
+
+
+class InferCall:
+    """Parsed; what needs no model holds."""
+
+    operation = "infer"
+    protocol: Literal["OpenInference"] = "OpenInference"
+
+    def __init__(
+        self, model: str, version: str | None, document: dict[str, Any], body: bytes, end: int, accept: str
+    ) -> None:
+        self.model = model
+        self._version = version
+        self._document = document
+        self._body = body
+        self._end = end
+        self._accept = accept
+
+    async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
+        """Hold the tensors to the model's metadata; where no endpoint can tell it, the engine will."""
+        metadata = await metadata_of(target, pool, pool.now())
+        if metadata is None:
+            return None
+        binary = self._body[self._end :]
+        return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
+            self._document.get("outputs", []), metadata
+        )
+
+    def estimate(self, _target: Target) -> Estimate:
+        """Nothing is counted in tokens."""
+        return Estimate(0, 0, 0)
+
+    def engine_request(self, admission: Admission) -> EngineRequest:
+        """The body as it came, but for what a caller may not set."""
+        version = f"/versions/{self._version}" if self._version is not None else ""
+        path = f"/v2/models/{quote(admission.engine_model, safe='')}{version}/infer"
+        body, end = self._body, self._end
+        parameters = self._document.get("parameters")
+        if isinstance(parameters, dict) and any(field in parameters for field in STRIPPED):
+            kept = {field: value for field, value in parameters.items() if field not in STRIPPED}
+            header = orjson.dumps({**self._document, "parameters": kept})
+            body, end = header + body[end:], len(header)
+        headers: list[tuple[str, str]] = [("x-request-id", admission.request_id)]
+        if end != len(body):
+            headers += [("content-type", "application/octet-stream"), (HEADER_LENGTH.decode(), str(end))]
+        else:
+            headers.append(("content-type", "application/json"))
+        if self._accept in {"gzip", "deflate"} and self.model == admission.engine_model:
+            headers.append(("accept-encoding", self._accept))
+        return EngineRequest(path, body, (*headers, *admission.forwarded))
+
+    def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
+        """For one try."""
+        return InferAnswer(responder, headers, self.model, engine_model)

@@ -1,0 +1,30 @@
+"""Refusals in the words of the Open Inference Protocol; an engine's own text never."""
+
+import orjson
+
+from mizzen_gateway.stages import Refusal
+
+
+class OpenInferenceDialect:
+    """`{"error": "..."}`."""
+
+    def render(self, refusal: Refusal) -> bytes:
+        """Body of a refusal."""
+        return orjson.dumps({"error": refusal.message})
+
+
+def invalid(param: str, message: str) -> Refusal:
+    """400: which input, its limit, and what to do."""
+    return Refusal(400, "invalid_parameter", message, param=param)
+
+
+def engine_refused(status: int, model: str) -> Refusal:
+    """What a caller is told when the engine refused the request or failed."""
+    if status in {400, 413, 415, 422}:
+        return Refusal(
+            400,
+            "invalid_request",
+            f"Model '{model}' cannot take this request: its inputs, outputs or parameters are outside of what it"
+            f" supports; compare them with GET /v2/models/{model}.",
+        )
+    return Refusal(502, "upstream_error", f"Model '{model}' failed while it answered; try again.")

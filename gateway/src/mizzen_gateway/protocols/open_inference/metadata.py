@@ -1,0 +1,88 @@
+"""What an engine says about its model: asked once for each revision, then held."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from mizzen_gateway.engine.exchange import Collected, EngineFailureError, EngineRequest
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.target import Target
+
+DOCUMENT_LIMIT = 4 * 1024 * 1024
+ASK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output as the engine describes it."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    """With the batch dimension, -1 for any size."""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """Answer of GET /v2/models/{model}, and what of the configuration bounds a request."""
+
+    document: dict[str, Any]
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    max_batch: int
+    """Largest batch; 0 where the model does not batch or it is not known."""
+
+
+async def metadata_of(target: Target, pool: EnginePool, now: float) -> ModelMetadata | None:
+    """From memory, else from a ready endpoint; None where there is none that answers."""
+    endpoint = target.choose(now)
+    if endpoint is None:
+        held = next(iter(target.metadata.values()), None)
+        return held if isinstance(held, ModelMetadata) else None
+    held = target.metadata.get(endpoint.facts.revision)
+    if isinstance(held, ModelMetadata):
+        return held
+    metadata = await _ask(target, endpoint, pool)
+    if metadata is not None:
+        target.metadata[endpoint.facts.revision] = metadata
+    return metadata
+
+
+async def _ask(target: Target, endpoint: EndpointState, pool: EnginePool) -> ModelMetadata | None:
+    path = f"/v2/models/{quote(target.endpoint_set.model_name, safe='')}"
+    document = await _get(endpoint, pool, path)
+    if document is None:
+        return None
+    return understand(document, await _get(endpoint, pool, path + "/config") or {})
+
+
+async def _get(endpoint: EndpointState, pool: EnginePool, path: str) -> dict[str, Any] | None:
+    collected = Collected(DOCUMENT_LIMIT)
+    try:
+        await pool.exchange(endpoint.address, EngineRequest(path, method="GET"), collected, ASK_SECONDS, ASK_SECONDS)
+        document = orjson.loads(collected.body)
+    except (EngineFailureError, orjson.JSONDecodeError):
+        return None
+    return document if collected.status == 200 and isinstance(document, dict) else None
+
+
+def understand(document: dict[str, Any], config: dict[str, Any]) -> ModelMetadata:
+    """Metadata from the engine's two documents; the second one is Triton's and may be empty."""
+    optional = frozenset(held["name"] for held in config.get("input", ()) if held.get("optional"))
+    return ModelMetadata(
+        document,
+        {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
+        {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
+        int(config.get("max_batch_size", 0)),
+    )
+
+
+def _tensors(described: Iterable[dict[str, Any]], optional: frozenset[str]) -> Iterable[Tensor]:
+    for one in described:
+        shape = tuple(int(size) for size in one["shape"])
+        yield Tensor(one["name"], one["datatype"], shape, one["name"] in optional)

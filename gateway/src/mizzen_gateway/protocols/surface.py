@@ -1,0 +1,122 @@
+"""Every path that exists, and what is behind it."""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from mizzen_gateway.protocols.call import Dialect
+from mizzen_gateway.protocols.open_inference.errors import OpenInferenceDialect
+from mizzen_gateway.protocols.openai.errors import OpenAIDialect
+from mizzen_gateway.stages import Refusal
+
+OPENAI = OpenAIDialect()
+OPEN_INFERENCE = OpenInferenceDialect()
+
+Action = Literal[
+    "chat.completions", "completions", "embeddings", "models.list", "models.get",
+    "infer", "server.live", "server.ready", "server.metadata", "model.metadata", "model.ready",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a path means."""
+
+    action: Action
+    template: str
+    """Path without names, for metrics."""
+    model: str = ""
+    """Name in the path."""
+    version: str | None = None
+    """Version in the path."""
+    public: bool = False
+    """Answered without a key: says no more than that somebody listens."""
+
+
+POSTS: dict[bytes, Route] = {
+    b"/v1/chat/completions": Route("chat.completions", "/v1/chat/completions"),
+    b"/v1/completions": Route("completions", "/v1/completions"),
+    b"/v1/embeddings": Route("embeddings", "/v1/embeddings"),
+}
+GETS: dict[bytes, Route] = {
+    b"/v1/models": Route("models.list", "/v1/models"),
+    b"/v2": Route("server.metadata", "/v2"),
+    b"/v2/": Route("server.metadata", "/v2"),
+    b"/v2/health/live": Route("server.live", "/v2/health/live", public=True),
+    b"/v2/health/ready": Route("server.ready", "/v2/health/ready", public=True),
+}
+REFUSED = {
+    b"/v2/repository": "the model repository is managed through the control plane (mizzen models, mizzen apply)",
+    b"/v2/systemsharedmemory": "shared memory reaches no further than one machine; send tensors in the request",
+    b"/v2/cudasharedmemory": "shared memory reaches no further than one machine; send tensors in the request",
+    b"/v2/trace": "traces of an engine show other tenants' requests; use the platform's own",
+    b"/v2/logging": "logs of an engine show other tenants' requests; use mizzen logs",
+    b"/v2/models/stats": "statistics of an engine show other tenants' requests; use mizzen usage",
+}
+REFUSED_OF_MODEL = {
+    "stats": "statistics of an engine show other tenants' requests; use mizzen usage",
+    "config": "an engine's configuration shows paths inside of it; GET /v2/models/{model} has inputs and outputs",
+    "trace/setting": "traces of an engine show other tenants' requests; use the platform's own",
+}
+GET_METHODS = frozenset({b"GET", b"HEAD"})
+
+
+def dialect_of(target: bytes) -> Dialect:
+    """How a refusal looks for this path."""
+    return OPEN_INFERENCE if target.startswith(b"/v2") else OPENAI
+
+
+def find(method: bytes, path: bytes) -> Route | Refusal:
+    """The route of a request; 404 and 405 name what is there."""
+    route = POSTS.get(path)
+    if route is not None:
+        return route if method == b"POST" else wrong_method("POST")
+    route = GETS.get(path)
+    if route is not None:
+        return route if method in GET_METHODS else wrong_method("GET, HEAD")
+    if path.startswith(b"/v1/models/"):
+        name = unquote(path[11:].decode("ascii", "replace"))
+        route = Route("models.get", "/v1/models/{model}", name)
+        return route if method in GET_METHODS else wrong_method("GET, HEAD")
+    if path.startswith(b"/v2/"):
+        return _find_v2(method, path)
+    return Refusal(404, "unknown_path", "Path: nothing is here; the APIs are at /v1 (OpenAI) and /v2 (Open Inference).")
+
+
+def wrong_method(allowed: str) -> Refusal:
+    """405."""
+    message = f"Method: this path takes {allowed} only."
+    return Refusal(405, "method_not_allowed", message, (("allow", allowed),))
+
+
+def _find_v2(method: bytes, path: bytes) -> Route | Refusal:
+    for prefix, why in REFUSED.items():
+        if path == prefix or path.startswith(prefix + b"/"):
+            return Refusal(403, "not_offered", f"Path: not offered here, because {why}.")
+    if not path.startswith(b"/v2/models/"):
+        return Refusal(404, "unknown_path", "Path: nothing is here; models are at /v2/models/{model}.")
+    rest = unquote(path[11:].decode("ascii", "replace"))
+    for verb, why in REFUSED_OF_MODEL.items():
+        if rest.endswith("/" + verb):
+            return Refusal(403, "not_offered", f"Path: not offered here, because {why}.")
+    return _find_model(method, rest)
+
+
+def _find_model(method: bytes, rest: str) -> Route | Refusal:
+    model, slash, verb = rest.rpartition("/")
+    if not slash or verb not in {"infer", "ready"}:
+        model, verb = rest, ""
+    version: str | None = None
+    head, marker, number = model.rpartition("/versions/")
+    if marker:
+        model, version = head, number
+        if not number.isascii() or not number.isdigit() or len(number) > 9:
+            return Refusal(404, "version_not_found", f"Version '{number[:20]}': must be a number.")
+    base = "/v2/models/{model}" + ("/versions/{version}" if version is not None else "")
+    if verb == "infer":
+        return Route("infer", base + "/infer", model, version) if method == b"POST" else wrong_method("POST")
+    if method not in GET_METHODS:
+        return wrong_method("GET, HEAD")
+    if verb == "ready":
+        return Route("model.ready", base + "/ready", model, version)
+    return Route("model.metadata", base, model, version)
