@@ -124,7 +124,9 @@ class Connection(asyncio.Protocol):
         while self._waiting:
             request = self._waiting.popleft()
             close = request.close_after or not request.keep_alive or self._server.draining
-            responder = Responder(self._transport, request.method == b"HEAD", request.chunks_allowed, close)
+            responder = Responder(
+                self._transport, self._server.date, request.method == b"HEAD", request.chunks_allowed, close
+            )
             self._responder = responder
             await self._server.handler.handle(request, responder)
             self._responder = None

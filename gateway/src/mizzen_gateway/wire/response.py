@@ -4,6 +4,8 @@ import asyncio
 from http import HTTPStatus
 from typing import Protocol
 
+from mizzen_gateway.wire.http_date import HttpDate
+
 HeaderList = tuple[tuple[str, str], ...]
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -27,10 +29,24 @@ class Source(Protocol):
 class Responder:
     """Writes the answer to one request. Made anew for each request."""
 
-    __slots__ = ("_chunked", "_close", "_head_only", "_held", "_transport", "bytes_out", "done", "source", "started")
+    __slots__ = (
+        "_chunked",
+        "_close",
+        "_date",
+        "_head_only",
+        "_held",
+        "_transport",
+        "bytes_out",
+        "done",
+        "source",
+        "started",
+    )
 
-    def __init__(self, transport: asyncio.Transport, head_only: bool, chunks_allowed: bool, close: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, date: HttpDate, head_only: bool, chunks_allowed: bool, close: bool
+    ) -> None:
         self._transport = transport
+        self._date = date
         self._head_only = head_only
         self._chunked = chunks_allowed
         self._close = close or not chunks_allowed
@@ -55,7 +71,7 @@ class Responder:
     def _head(self, status: int, headers: HeaderList, framing: str) -> bytes:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         ending = "connection: close\r\n\r\n" if self._close else "\r\n"
-        return STATUS_LINES[status] + (lines + framing + ending).encode("latin-1")
+        return STATUS_LINES[status] + (self._date.line + lines + framing + ending).encode("latin-1")
 
     def send(self, status: int, headers: HeaderList, body: bytes) -> None:
         """A whole answer."""

@@ -5,6 +5,7 @@ import contextlib
 from typing import Protocol
 
 from mizzen_gateway.wire.connection import NEVER, Connection
+from mizzen_gateway.wire.http_date import HttpDate
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
@@ -32,6 +33,7 @@ class Server:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.draining = False
+        self.date = HttpDate()
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
@@ -60,6 +62,7 @@ class Server:
         return len(self._connections)
 
     def _sweep(self) -> None:
+        self.date.renew()
         now = self.loop.time()
         for connection in [one for one in self._connections if one.deadline < now]:
             connection.deadline = NEVER

@@ -102,7 +102,7 @@ def _check_bytes(given: dict[str, Any], held: bytes, size: int) -> Refusal | Non
             return None
         return invalid(
             name,
-            f"Input '{name}': {size} bytes, but shape {shape} of {datatype} takes {item * elements}; send exactly those.",
+            f"Input '{name}': {size} bytes, but shape {shape} of {datatype} takes {item * elements}; send those.",
         )
     if datatype == "BYTES" and elements <= WALKED_ELEMENTS and count_strings(held) != elements:
         return invalid(

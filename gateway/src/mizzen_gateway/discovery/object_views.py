@@ -1,0 +1,143 @@
+"""The store's objects, as far as routing reads them; what it does not read may change without the gateway."""
+
+from typing import Any, Literal
+
+from mizzen_crds.serving import EndpointSetSpec
+from mizzen_crds.v1alpha1.metadata import ObjectMeta
+from mizzen_crds.wire import Observed
+
+from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
+
+
+class ColdStartView(Observed):
+    """Part of spec.autoscaling.coldStart."""
+
+    queue_limit: int = 1000
+    hold_seconds: float = 300
+
+
+class AutoscalingView(Observed):
+    """Part of spec.autoscaling."""
+
+    min_replicas: int = 1
+    cold_start: ColdStartView = ColdStartView()
+
+
+class LifecycleView(Observed):
+    """Part of spec.lifecycle."""
+
+    state: str = "Running"
+
+
+class RoutingView(Observed):
+    """Part of spec.routing."""
+
+    idle_timeout_seconds: float = 60
+    request_timeout_seconds: float = 0
+
+
+class AccessOfferView(Observed):
+    """Part of spec.access."""
+
+    visibility: str = "Project"
+    allowed_projects: list[str] = []
+
+
+class EngineView(Observed):
+    """Part of spec.engine."""
+
+    max_model_len: int | None = None
+
+
+class SpecView(Observed):
+    """Part of a ModelDeployment's spec."""
+
+    served_model_name: str | None = None
+    aliases: list[str] = []
+    engine: EngineView = EngineView()
+    replicas: int = 1
+    autoscaling: AutoscalingView | None = None
+    lifecycle: LifecycleView = LifecycleView()
+    routing: RoutingView = RoutingView()
+    access: AccessOfferView = AccessOfferView()
+
+
+class ConditionView(Observed):
+    """Part of a condition."""
+
+    type: str
+    status: str
+
+
+class StartupView(Observed):
+    """Part of status.startup."""
+
+    p50_seconds: float | None = None
+    last_seconds: float | None = None
+
+
+class StatusView(Observed):
+    """Part of a ModelDeployment's status."""
+
+    desired_replicas: int = 0
+    conditions: list[ConditionView] = []
+    startup: StartupView | None = None
+
+
+class DeploymentView(Observed):
+    """A ModelDeployment as routing sees it."""
+
+    metadata: ObjectMeta
+    spec: SpecView
+    status: StatusView = StatusView()
+
+
+class EndpointSetView(Observed):
+    """An EndpointSet."""
+
+    kind: Literal["EndpointSet"] = "EndpointSet"
+    metadata: ObjectMeta
+    spec: EndpointSetSpec
+
+
+def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
+    """Facts of a ModelDeployment. Raises ValidationError where it is none."""
+    view = DeploymentView.model_validate(document)
+    spec, status, metadata = view.spec, view.status, view.metadata
+    scaling = spec.autoscaling
+    cold_start = scaling.cold_start if scaling is not None else ColdStartView()
+    startup = status.startup or StartupView()
+    return DeploymentFacts(
+        key=(metadata.namespace, metadata.name),
+        created_at=metadata.creation_timestamp.isoformat() if metadata.creation_timestamp else "",
+        names=(spec.served_model_name or metadata.name, *spec.aliases),
+        shared_with=frozenset(spec.access.allowed_projects if spec.access.visibility == "Shared" else ()),
+        running=spec.lifecycle.state == "Running" and metadata.deletion_timestamp is None,
+        replicas_wanted=spec.replicas if scaling is None else max(status.desired_replicas, scaling.min_replicas),
+        wakes=scaling is not None and scaling.min_replicas == 0,
+        stalled=any(one.type == "Stalled" and one.status == "True" for one in status.conditions),
+        park_limit=cold_start.queue_limit,
+        park_seconds=cold_start.hold_seconds,
+        start_seconds=startup.p50_seconds or startup.last_seconds,
+        idle_seconds=spec.routing.idle_timeout_seconds,
+        request_seconds=spec.routing.request_timeout_seconds,
+        max_model_len=spec.engine.max_model_len,
+    )
+
+
+def endpoint_set_facts(document: dict[str, Any]) -> EndpointSetFacts:
+    """Facts of an EndpointSet. Raises ValidationError where it is none."""
+    view = EndpointSetView.model_validate(document)
+    spec = view.spec
+    endpoints = tuple(
+        EndpointFacts(one.pod, one.revision, one.address, one.port, one.ready, one.terminating)
+        for one in spec.endpoints
+    )
+    return EndpointSetFacts(
+        key=(view.metadata.namespace, view.metadata.name),
+        protocol=spec.protocol,
+        engine=spec.engine,
+        model_name=spec.model_name,
+        endpoints=endpoints,
+        traffic=tuple(spec.traffic.items()),
+    )

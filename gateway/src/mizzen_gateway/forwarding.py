@@ -1,0 +1,191 @@
+"""Steps 5 to 7 of the pipeline: find an endpoint, wait for one if need be, ask it, ask another while nothing is written."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mizzen_gateway.engine.exchange import EngineFailureError
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.call import Admission, Answer, Call
+from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+MOST_TRIES = 3
+"""Engines that one request is sent to, at most; those that could not be reached do not count."""
+ELSEWHERE = frozenset({429, 502, 503, 504})
+"""Statuses by which an engine says that another one may do better."""
+CALLER_LEFT = 499
+
+
+@dataclass(slots=True)
+class Run:
+    """One admitted request under way; becomes an `Outcome` when it ends."""
+
+    call: Call
+    target: Target
+    intent: Intent
+    responder: Responder
+    headers: HeaderList
+    output_cap: int | None
+    cache_salt: str
+    forwarded: HeaderList
+    began_at: float
+    """Loop time."""
+    revision: str = ""
+    first_byte_at: float | None = None
+    usage: Usage = Usage(billable=False)
+    status: int = CALLER_LEFT
+    code: str = "caller_left"
+    tries: list[Tried] = field(default_factory=list)
+    reached: int = 0
+    """Engines that got the request."""
+    pods: frozenset[str] = frozenset()
+    """Pods that failed it."""
+
+
+class Forwarder:
+    """Shared by all requests; holds no state of one."""
+
+    def __init__(self, pool: EnginePool, first_byte_seconds: float) -> None:
+        self._pool = pool
+        self._first_byte_seconds = first_byte_seconds
+        self._loop = asyncio.get_running_loop()
+
+    async def forward(self, run: Run) -> Refusal | None:
+        """None where the caller has its answer (whole or broken off), else what to refuse it with."""
+        target = run.target
+        target.note_request()
+        hold_until: float | None = None
+        while True:
+            now = self._loop.time()
+            endpoint = target.choose(now, run.pods)
+            if endpoint is None:
+                hold_until = hold_until or now + target.facts.park_seconds
+                refusal = await target.park(hold_until)
+                if refusal is not None:
+                    return refusal
+                continue
+            failure = await self._try(run, endpoint)
+            if failure is None or run.responder.started:
+                return None
+            refusal = self._verdict(run, endpoint, failure)
+            if refusal is not None:
+                return refusal
+            hold_until = hold_until or now + target.facts.park_seconds
+            if self._loop.time() > hold_until:
+                return broken(run.call.model)
+
+    def _verdict(self, run: Run, endpoint: EndpointState, failure: "EngineFailureError | Refusal") -> Refusal | None:
+        """None to try elsewhere."""
+        run.pods |= {endpoint.facts.pod}
+        if isinstance(failure, Refusal):
+            return failure
+        if failure.kind == "timeout":
+            return timed_out(run.call.model)
+        if failure.kind == "connect":
+            return None
+        run.reached += 1
+        if run.reached >= MOST_TRIES or not run.target.may_retry():
+            return broken(run.call.model)
+        return None
+
+    async def _try(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
+        """One endpoint. None where the caller was answered; a refusal is final; a failure may be tried elsewhere."""
+        target, began = run.target, self._loop.time()
+        counter = target.book.count(target.facts.key, endpoint.facts.revision)
+        run.revision = endpoint.facts.revision
+        endpoint.in_flight += 1
+        counter.in_flight += 1
+        outcome = "caller_left"
+        try:
+            verdict = await self._ask(run, endpoint)
+            outcome = "ok"
+            if isinstance(verdict, Refusal):
+                outcome = verdict.code
+                run.usage = Usage(billable=False)
+            elif verdict is not None:
+                outcome = verdict.kind
+        finally:
+            endpoint.in_flight -= 1
+            counter.in_flight -= 1
+            run.tries.append(Tried(endpoint.facts.pod, outcome, (self._loop.time() - began) * 1000))
+        return verdict
+
+    async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
+        facts, endpoint_set = run.target.facts, run.target.endpoint_set
+        model = endpoint_set.model_name
+        admission = Admission(
+            endpoint_set.engine, model, run.cache_salt, run.output_cap, run.intent.request_id, run.forwarded
+        )
+        request = run.call.engine_request(admission)
+        fresh = False
+        while True:
+            answer = run.call.answer(run.responder, run.headers, model)
+            connection = None
+            stale = False
+            try:
+                connect = self._pool.connect if fresh else self._pool.acquire
+                connection = await connect(endpoint.address)
+                stale = connection.used
+                run.responder.source = connection
+                await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+            except EngineFailureError as failure:
+                if stale and failure.kind == "broken" and not failure.began:
+                    fresh = True  # the engine had closed a connection that we kept: no fault of it
+                    continue
+                self._blame(endpoint, failure)
+                if run.responder.started:
+                    self._break_off(run, answer, failure)
+                return failure
+            finally:
+                run.responder.source = None
+                if connection is not None:
+                    run.first_byte_at = connection.first_byte_at
+                    self._pool.release(endpoint.address, connection)
+                if run.responder.started:
+                    run.usage = answer.so_far()
+            return self._finish(run, endpoint, answer)
+
+    def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
+        if answer.status in ELSEWHERE:
+            endpoint.answered_with_error(self._loop.time())
+            return EngineFailureError("broken", True, f"engine answered {answer.status}")
+        if answer.status >= 500:
+            endpoint.answered_with_error(self._loop.time())
+        else:
+            endpoint.succeeded()
+        result = answer.complete()
+        if isinstance(result, Usage):
+            run.usage, run.status, run.code = result, 200, ""
+            return None
+        if run.responder.started:
+            self._break_off(run, answer, EngineFailureError("broken", True, "unfit response"))
+            return None
+        return result
+
+    def _blame(self, endpoint: EndpointState, failure: EngineFailureError) -> None:
+        now = self._loop.time()
+        if failure.kind == "timeout":
+            endpoint.answered_with_error(now)
+        else:
+            endpoint.broke(now)
+
+    def _break_off(self, run: Run, answer: Answer, failure: EngineFailureError) -> None:
+        refusal = timed_out(run.call.model) if failure.kind == "timeout" else broken(run.call.model)
+        run.usage = answer.so_far()
+        run.status, run.code = 200, refusal.code
+        answer.break_off(refusal)
+
+
+def broken(model: str) -> Refusal:
+    """502."""
+    return Refusal(502, "upstream_error", f"Model '{model}' failed while it answered; try again.")
+
+
+def timed_out(model: str) -> Refusal:
+    """504."""
+    message = (
+        f"Model '{model}' did not answer in time (routing.idleTimeoutSeconds); ask for less at once, or try again."
+    )
+    return Refusal(504, "upstream_timeout", message)

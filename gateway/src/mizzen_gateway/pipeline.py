@@ -1,0 +1,267 @@
+"""The path of one request, from its first byte to its usage row: read this file first.
+
+`Pipeline._infer` is the order of things; the stages are interfaces (`stages.py`), put together by `wiring.py`.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.forwarding import Forwarder, Run, timed_out
+from mizzen_gateway.protocols import surface
+from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.protocols.lookups import look_up
+from mizzen_gateway.protocols.open_inference import call as open_inference
+from mizzen_gateway.protocols.openai import call as openai
+from mizzen_gateway.protocols.surface import Route
+from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import (
+    AccessView,
+    Authenticator,
+    Caller,
+    Intent,
+    Meter,
+    Observer,
+    Outcome,
+    Quota,
+    Refusal,
+    Reservation,
+)
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+JSON = ("content-type", "application/json")
+PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
+GENERATES = frozenset({"chat.completions", "completions", "embeddings"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Those who decide."""
+
+    authenticator: Authenticator
+    access: AccessView
+    quota: Quota
+    meter: Meter
+    observer: Observer
+
+
+class Pipeline:
+    """Answers requests; a `Handler` of the wire."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        table: RouteTable,
+        pool: EnginePool,
+        *,
+        salt_secret: bytes,
+        body_limit: int,
+        first_byte_seconds: float,
+        forwarded_headers: tuple[str, ...] = (),
+    ) -> None:
+        self._stages = stages
+        self._table = table
+        self._pool = pool
+        self._salt_secret = salt_secret
+        self._body_limit = body_limit
+        self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
+        self._forwarder = Forwarder(pool, first_byte_seconds)
+        self._loop = asyncio.get_running_loop()
+        self._salts: dict[str, str] = {}
+
+    # 1 and 2: parse, key
+
+    def vet(self, request: Request) -> None:
+        """Before a byte of the body is kept: whose key is it?"""
+        if request.path in PUBLIC_PATHS:
+            return
+        verdict = self._stages.authenticator.authenticate(request.headers)
+        if isinstance(verdict, Refusal):
+            request.refusal = verdict
+        else:
+            request.caller = verdict
+
+    async def handle(self, request: Request, responder: Responder) -> None:
+        """Answer one request."""
+        template = "unparsed"
+        refusal = request.refusal
+        if refusal is None:
+            route = surface.find(request.method, request.path)
+            if isinstance(route, Refusal):
+                refusal = route
+            else:
+                template = route.template
+                refusal = await self._answer(route, request, responder)
+        if refusal is not None:
+            self._stages.observer.refused(template, refusal)
+            refuse(request, responder, refusal)
+
+    async def _answer(self, route: Route, request: Request, responder: Responder) -> Refusal | None:
+        caller = request.caller
+        if caller is None:
+            return self._health(route, responder)
+        if route.action in GENERATES:
+            call: Call | Refusal = openai.parse(route.action, request)
+        elif route.action == "infer":
+            call = await open_inference.parse(route.model, route.version, request, self._body_limit)
+        else:
+            body = await look_up(route, caller, self._table, self._pool)
+            if isinstance(body, Refusal):
+                return body
+            responder.send(200, (JSON,), body)
+            return None
+        return call if isinstance(call, Refusal) else await self._infer(call, caller, request, responder)
+
+    def _health(self, route: Route, responder: Responder) -> Refusal | None:
+        if route.action == "server.ready" and not self._stages.access.ready:
+            return Refusal(
+                503, "not_ready", "This gateway has no access snapshot yet; try again.", (("retry-after", "1"),)
+            )
+        responder.send(200, (JSON,), b"{}")
+        return None
+
+    # The rest, in order
+
+    async def _infer(self, call: Call, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
+        started_at = datetime.now(UTC)
+        # 2: grant
+        target = self._table.find(caller, call.model)
+        if isinstance(target, Refusal):
+            return target
+        # 3: admit
+        refusal = wrong_protocol(call, target) or await call.check(target, self._pool)
+        if refusal is not None:
+            return refusal
+        # 4: reserve
+        model = served_name(call, caller, target)
+        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time())
+        if isinstance(reservation, Awaitable):
+            reservation = await reservation
+        if isinstance(reservation, Refusal):
+            return reservation
+        run = self._run(call, caller, target, model, started_at, reservation, request, responder)
+        intended = False
+        try:
+            # 6: a durable intent, before the engine works
+            refusal = self._stages.meter.intend(run.intent, reservation.bound)
+            intended = refusal is None
+            # 5 to 7: route, forward, stream
+            if refusal is None:
+                refusal = await self._forward(run)
+            if refusal is not None:
+                run.status, run.code = refusal.status, refusal.code
+            return refusal
+        finally:
+            # 8: settle, exactly once
+            self._settle(run, reservation, intended)
+
+    def _run(
+        self,
+        call: Call,
+        caller: Caller,
+        target: Target,
+        model: str,
+        started_at: datetime,
+        reservation: Reservation,
+        request: Request,
+        responder: Responder,
+    ) -> Run:
+        request_id = self._stages.meter.new_request_id()
+        namespace, name = target.facts.key
+        intent = Intent(request_id, caller, model, namespace, name, call.operation, started_at)
+        headers = (("x-request-id", request_id), *reservation.headers)
+        forwarded: HeaderList = ()
+        if self._forwarded_headers:
+            held = request.headers
+            forwarded = tuple(
+                (name, held[key].decode("latin-1")) for name, key in self._forwarded_headers if key in held
+            )
+        return Run(
+            call,
+            target,
+            intent,
+            responder,
+            headers,
+            reservation.output_cap,
+            self._salt(caller.project_id),
+            forwarded,
+            self._loop.time(),
+        )
+
+    async def _forward(self, run: Run) -> Refusal | None:
+        seconds = run.target.facts.request_seconds
+        if not seconds:
+            return await self._forwarder.forward(run)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._forwarder.forward(run)
+        except TimeoutError:
+            if not run.responder.started:
+                return timed_out(run.call.model)
+            run.status, run.code = 200, "upstream_timeout"
+            run.responder.break_off()
+            return None
+
+    def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
+        now = self._loop.time()
+        outcome = Outcome(
+            status=200 if run.responder.started and run.status == 499 else run.status,
+            answered=run.responder.started,
+            revision=run.revision,
+            duration_ms=(now - run.began_at) * 1000,
+            ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
+            usage=run.usage,
+            attempts=tuple(run.tries),
+            code=run.code,
+        )
+        charge = reservation.settle(run.usage)
+        self._count(run, outcome)
+        if intended:
+            self._stages.meter.settle(run.intent, outcome, charge)
+            self._stages.observer.ended(run.intent, outcome)
+
+    def _count(self, run: Run, outcome: Outcome) -> None:
+        counter = run.target.book.count(run.target.facts.key, outcome.revision)
+        counter.requests += 1
+        counter.errors += outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}
+        counter.ttft_ms_sum += outcome.ttft_ms or 0.0
+
+    def _salt(self, project_id: str) -> str:
+        salt = self._salts.get(project_id)
+        if salt is None:
+            salt = hmac.new(self._salt_secret, b"cache-salt:" + project_id.encode(), hashlib.sha256).hexdigest()
+            self._salts[project_id] = salt
+        return salt
+
+
+def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
+    """Say no, in the words of the protocol that the path belongs to."""
+    if responder.started:
+        responder.break_off()
+        return
+    body = surface.dialect_of(request.target).render(refusal)
+    responder.send(refusal.status, (JSON, *refusal.headers), body)
+
+
+def served_name(call: Call, caller: Caller, target: Target) -> str:
+    """The name that limits, prices and rows are kept under: never an alias."""
+    if target.facts.key[0] == caller.namespace:
+        return target.name
+    return f"{call.model.partition('/')[0]}/{target.name}"
+
+
+def wrong_protocol(call: Call, target: Target) -> Refusal | None:
+    """A model that speaks the other protocol."""
+    endpoint_set = target.endpoint_set
+    if not endpoint_set.engine or endpoint_set.protocol == call.protocol:
+        return None
+    path = "/v1/chat/completions" if endpoint_set.protocol == "OpenAI" else f"/v2/models/{call.model}/infer"
+    message = f"Model '{call.model}' does not speak this protocol; call it at {path}."
+    return Refusal(400, "wrong_protocol", message, param="model")

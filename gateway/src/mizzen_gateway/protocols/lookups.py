@@ -1,0 +1,34 @@
+"""Requests that are answered without an engine's work: which models there are, what they take, whether they are ready."""
+
+from importlib.metadata import version
+
+import orjson
+
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.open_inference.metadata import metadata_of
+from mizzen_gateway.protocols.openai.models import get_model, list_models
+from mizzen_gateway.protocols.surface import Route
+from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.stages import Caller, Refusal
+
+EXTENSIONS = ("binary_tensor_data",)
+
+
+async def look_up(route: Route, caller: Caller, table: RouteTable, pool: EnginePool) -> bytes | Refusal:
+    """Body of the answer."""
+    match route.action:
+        case "models.list":
+            return list_models(table, caller)
+        case "models.get":
+            return get_model(table, caller, route.model)
+        case "server.metadata":
+            return orjson.dumps({"name": "mizzen", "version": version("mizzen-gateway"), "extensions": EXTENSIONS})
+    target = table.find(caller, route.model)
+    if isinstance(target, Refusal):
+        return target
+    if route.action == "model.ready":
+        return b"{}" if target.any_ready else target.not_ready("no replica is ready")
+    metadata = await metadata_of(target, pool, pool.now())
+    if metadata is None:
+        return target.not_ready("no replica is ready to describe it")
+    return orjson.dumps({**metadata.document, "name": route.model})
