@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from mizzen_cli.local.pod.sandbox import POD_MARKER
 from mizzen_cli.local.process_identity import marked_processes
 from support.pods import PodBench, pod_manifest, python_container, server_container, wait_until
