@@ -9,7 +9,7 @@ class EngineMetrics:
     """The metrics of one engine, each labelled with its model."""
 
     def __init__(self, model: str) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
         self._registry = CollectorRegistry()
         self._model = model
         self._running = self._gauge("vllm:num_requests_running", "Sequences in the batch.")

@@ -1,0 +1,63 @@
+"""How does the operator learn how far a start is? By small posts of bytes done, which may get lost."""
+
+import contextlib
+import http.client
+import json
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from mizzen_crds.serving import StartupProgress
+
+EVERY_SECONDS = 1.0
+Phase = Literal["fetch", "layout"]
+
+
+class ProgressReport:
+    """Posts progress of one phase at most once a second, and once at its end. Safe to call from several threads."""
+
+    def __init__(self, environment: Mapping[str, str], phase: Phase) -> None:
+        self._url = environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/")
+        self._token_file = environment.get("MIZZEN_REGISTRY_TOKEN_FILE", "")
+        self._pod = environment.get("POD_NAME", "")
+        self._phase: Phase = phase
+        self._began = time.monotonic()
+        self._due = self._began + 0.2
+        self._lock = threading.Lock()
+
+    def bytes_so_far(self, done: int, total: int | None) -> None:
+        """Tell how many bytes of how many are there."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._due:
+                return
+            self._due = now + EVERY_SECONDS
+        share = f" ({100 * done // total} %)" if total else ""
+        sys.stderr.write(f"{self._phase}: {done} of {total or 'unknown'} bytes{share}\n")
+        self._post(done, total, ended=False)
+
+    def ended(self, done: int, total: int | None) -> None:
+        """The phase has ended well."""
+        sys.stderr.write(f"{self._phase}: done, {done} bytes in {time.monotonic() - self._began:.1f} s\n")
+        self._post(done, total, ended=True)
+
+    def _post(self, done: int, total: int | None, *, ended: bool) -> None:
+        if not self._url.startswith(("http://", "https://")) or not self._pod:
+            return
+        seconds = time.monotonic() - self._began
+        body = StartupProgress(
+            pod=self._pod, phase=self._phase, bytes_done=done, bytes_total=total, seconds=seconds, done=ended
+        )
+        headers = {"content-type": "application/json"}
+        with contextlib.suppress(OSError, http.client.HTTPException, urllib.error.URLError):
+            if self._token_file:
+                headers["authorization"] = f"Bearer {Path(self._token_file).read_text().strip()}"
+            request = urllib.request.Request(  # noqa: S310  # the scheme is checked above
+                f"{self._url}/v1/startup-progress", json.dumps(body.model_dump(mode="json")).encode(), headers
+            )
+            urllib.request.urlopen(request, timeout=2).close()  # noqa: S310  # the scheme is checked above
