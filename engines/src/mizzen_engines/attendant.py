@@ -1,8 +1,8 @@
 """What must happen inside the engine's container beside the engine? Warm-up before it counts as started, and drain.
 
-One file, of the standard library alone and good for any Python from 3.8 on: an init container copies it (`install`) to where the
-engine's own image can run it. Probes and hooks then run `python3 "$MIZZEN_ATTENDANT_FILE" started` or `drain`. Everything it
-needs is in MIZZEN_* variables (docs/reference/between-programs.md).
+One file, of the standard library alone and good for any Python from 3.8 on: an init container copies it (`install`) to
+where the engine's own image can run it. Probes and hooks then run `python3 "$MIZZEN_ATTENDANT_FILE" started` or `drain`.
+Everything it needs is in MIZZEN_* variables (docs/reference/between-programs.md).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Engine:
     def healthy(self) -> bool:
         """Whether it says that it is ready."""
         try:
-            return self.ask("GET", self.health_path)[0] < 400  # noqa: PLR2004
+            return self.ask("GET", self.health_path)[0] < 400
         except (OSError, http.client.HTTPException):
             return False
 
@@ -68,7 +68,7 @@ class Engine:
             status, body = self.ask("GET", self.metrics_path, port=self.metrics_port)
         except (OSError, http.client.HTTPException):
             return None
-        return sum_of(self.busy_metrics, body.decode("utf-8", "replace")) if status == 200 else None  # noqa: PLR2004
+        return sum_of(self.busy_metrics, body.decode("utf-8", "replace")) if status == 200 else None
 
     def listens(self) -> bool:
         """Whether anything answers on its port at all."""
@@ -83,11 +83,9 @@ class Engine:
 
 def sum_of(names: Sequence[str], exposition: str) -> Optional[float]:  # noqa: UP045  # Python 3.8
     """Add up the samples of some metrics in Prometheus' text format; None where none of them is there."""
-    values = []
-    for line in exposition.splitlines():
-        if line.split("{", 1)[0].split(" ", 1)[0] in names:
-            values.append(float(line.rsplit("}", 1)[-1].split()[-1 if "}" not in line else 0]))
-    return sum(values) if values else None
+    lines = [line for line in exposition.splitlines() if line.split("{", 1)[0].split(" ", 1)[0] in names]
+    values = [line.rsplit("}", 1)[1] if "}" in line else line.split(" ", 1)[1] for line in lines]
+    return sum(float(value.split()[0]) for value in values) if values else None
 
 
 def warmup_request(engine: Engine) -> Tuple[str, object]:  # noqa: UP006
@@ -138,8 +136,8 @@ def drain(
 ) -> int:
     """Wait until the engine has been empty for `quiet_seconds`, at most `budget_seconds`; always ends well.
 
-    Gateways send nothing new by then, but one may not have heard yet: hence the quiet time. An engine that does not tell its
-    load is given the whole budget; one that is gone, none.
+    Gateways send nothing new by then, but one may not have heard yet: hence the quiet time. An engine that does not tell
+    its load is given the whole budget; one that is gone, none.
     """
     begin = clock()
     quiet_since: Optional[float] = None  # noqa: UP045  # Python 3.8

@@ -1,7 +1,7 @@
 """When are two pods the same? A revision: the user's pod-affecting fields, `restarted-at` and the resolved digest.
 
-Nothing that Mizzen renders enters the hash, so that an upgrade of Mizzen or of a runtime restarts no engine. Defaults are
-left out, so that a field added by a later release leaves old hashes alone.
+Nothing that Mizzen renders enters the hash, so that an upgrade of Mizzen or of a runtime restarts no engine.
+Defaults are left out, so that a field added by a later release leaves old hashes alone.
 """
 
 import hashlib

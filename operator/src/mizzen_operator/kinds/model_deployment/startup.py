@@ -31,8 +31,9 @@ class ProbeSchedule:
 def load_budget_seconds(deployment: ModelDeployment, artifact: Artifact, environment: PlanEnvironment) -> int:
     """Return how long an engine may take from its start to its first readiness, in seconds.
 
-    min(4 h, 300 s + 3 x bytes / load speed + 10 s x warm-up requests); 1,800 s in place of the middle term where the size is
-    not known; `spec.lifecycle.startupBudgetSeconds` replaces all of it. Fetch and layout are over by then: init containers.
+    min(4 h, 300 s + 3 x bytes / load speed + 10 s x warm-up requests); 1,800 s in place of the middle term
+    where the size is not known. `spec.lifecycle.startupBudgetSeconds` replaces all of it. Fetch and layout are over
+    by then.
     """
     lifecycle = deployment.spec.lifecycle
     if lifecycle.startup_budget_seconds is not None:
