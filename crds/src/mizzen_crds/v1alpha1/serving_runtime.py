@@ -1,9 +1,10 @@
 """ServingRuntime: how an engine is started. A new engine is one of these, not code."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from mizzen_crds.rules import Rule, refuse_broken
 from mizzen_crds.v1alpha1.metadata import Named, ObjectMeta
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from mizzen_crds.v1alpha1.model_deployment.workload import EngineType, LongText
@@ -68,6 +69,39 @@ class LocalEnvironment(Resource):
     """Explicit: never without `mizzen engines install`."""
 
 
+RUNTIME_RULES: Final = (
+    Rule(
+        "spec",
+        "ports",
+        "must have the ports that readiness and liveness name; add them, or name others in the probes",
+        "self.ports.exists(p, p.name == self.readiness.port) && self.ports.exists(p, p.name == self.liveness.port)",
+        lambda it: {it.readiness.port, it.liveness.port} <= {port.name for port in it.ports},
+    ),
+    Rule(
+        "spec",
+        "ports",
+        "two ports have one name; remove one",
+        "",
+        lambda it: len({port.name for port in it.ports}) == len(it.ports),
+    ),
+    Rule(
+        "spec",
+        "versions",
+        "two versions have one name; remove one",
+        "",
+        lambda it: len({version.name for version in it.versions}) == len(it.versions),
+    ),
+    Rule(
+        "spec",
+        "allowedArgs",
+        "a flag is in ownedArgs too, which a deployment may not set; remove it from one of them",
+        "!self.allowedArgs.exists(a, a in self.ownedArgs)",
+        lambda it: not set(it.allowed_args) & set(it.owned_args),
+    ),
+)
+"""Which ServingRuntimes are refused although each field alone is right."""
+
+
 class ServingRuntimeSpec(Resource):
     """How an engine is started."""
 
@@ -103,6 +137,11 @@ class ServingRuntimeSpec(Resource):
     """Names of the engine's metrics."""
     local: LocalEnvironment = LocalEnvironment()
     """How the engine's environment is made on one machine without containers."""
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        refuse_broken(RUNTIME_RULES, self, "spec")
+        return self
 
 
 class ServingRuntime(Resource):

@@ -1,11 +1,13 @@
 """The ModelDeployment object and its spec."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from mizzen_crds.rules import refuse_broken
 from mizzen_crds.v1alpha1.metadata import ObjectMeta
 from mizzen_crds.v1alpha1.model_deployment.rollout import Access, Lifecycle, Rollout, Routing
+from mizzen_crds.v1alpha1.model_deployment.rules import ROOT_RULES, SPEC_RULES
 from mizzen_crds.v1alpha1.model_deployment.scaling import Autoscaling, Replicas
 from mizzen_crds.v1alpha1.model_deployment.source import Adapter, ModelName, ModelSource
 from mizzen_crds.v1alpha1.model_deployment.status import ModelDeploymentStatus
@@ -47,6 +49,11 @@ class ModelDeploymentSpec(Resource):
     access: Access = Access()
     """An offer to other projects."""
 
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        refuse_broken(SPEC_RULES, self, "spec")
+        return self
+
 
 class ModelDeployment(Resource):
     """A model, served."""
@@ -61,6 +68,11 @@ class ModelDeployment(Resource):
     """What is wanted."""
     status: ModelDeploymentStatus = ModelDeploymentStatus()
     """What became of it."""
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        refuse_broken(ROOT_RULES, self)
+        return self
 
     @property
     def served_names(self) -> tuple[str, ...]:
