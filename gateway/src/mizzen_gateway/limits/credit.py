@@ -3,9 +3,9 @@
     free = credit - on the way - reserved
 
 `credit` is what the ledger said last, less what it has charged since; *on the way* is what was used and not yet
-acknowledged by the ledger; *reserved* is held back for requests under way. An acknowledged event leaves both `credit` and
-*on the way*, so that `free` is never more than the ledger has set aside, however answers are lost or repeated: it can only
-be less, until the next lease.
+acknowledged by the ledger; *reserved* is held back for requests under way. An acknowledged event leaves both `credit`
+and *on the way*, so that `free` is never more than the ledger has set aside, however answers are lost or repeated: it
+can only be less, until the next lease.
 """
 
 from dataclasses import dataclass

@@ -5,8 +5,8 @@ come as one burst. Its state is one number, the theoretical arrival time (TAT). 
 
     TAT' = max(TAT, t) + n * T        admitted when TAT' - t <= window
 
-Times are nanoseconds multiplied by `amount`, so that T is the whole number `window_ns` and no fraction is ever lost: of a
-limit of 100, exactly 100 pass. Nothing here reads a clock, waits, or is shared between processes.
+Times are nanoseconds multiplied by `amount`, so that T is the whole number `window_ns` and no fraction is ever lost: of
+a limit of 100, exactly 100 pass. Nothing here reads a clock, waits, or is shared between processes.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,116 @@
+"""The stages that decide and count, put together: keys, limits, budgets, metering, metrics, and what keeps them current.
+
+`wiring.py` makes one of these and hands its parts to the pipeline.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from mizzen_gateway.auth.authenticator import KeyAuthenticator
+from mizzen_gateway.discovery.access import AccessFeed
+from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.quota import SnapshotQuota
+from mizzen_gateway.load.report import Load, LoadReporter
+from mizzen_gateway.metering.ledger import LedgerClient
+from mizzen_gateway.metering.meter import SpoolMeter
+from mizzen_gateway.metering.shipping import Shipper
+from mizzen_gateway.metering.spool import Spool, SpoolSettings
+from mizzen_gateway.telemetry.counts import RequestCounts
+from mizzen_gateway.telemetry.exposition import Sources, exposition
+
+DRAIN_SECONDS = 5.0
+"""How long a stopping gateway waits for the ledger; what is left is shipped by the next start."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountingSettings:
+    """What the environment says of accounting."""
+
+    controlplane_url: str
+    """Without a slash at its end."""
+    operator_url: str
+    """Without a slash at its end; empty for none."""
+    gateway: str
+    """Stable name: holder of leases, sender of load."""
+    data_dir: Path
+    """Holds `spool/` and `access.json`."""
+    pepper: bytes
+    """What key digests are made with."""
+    snapshot_max_age_seconds: float = 86_400.0
+    """How long serving survives without the control plane."""
+    spool: SpoolSettings = SpoolSettings()
+
+
+class Accounting:
+    """The stages, and their tasks."""
+
+    def __init__(self, settings: AccountingSettings, session: aiohttp.ClientSession, load: Load) -> None:
+        """Opens the spool and takes up the cached snapshot; raises OSError where the data folder cannot be used.
+
+        `session` carries the gateway's token.
+        """
+        self.state = AccessState(settings.snapshot_max_age_seconds)
+        self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
+        self.feed.load_cache()
+        self.spool = Spool(settings.data_dir / "spool", settings.spool)
+        ledger = LedgerClient(session, settings.controlplane_url, settings.gateway)
+        self.leases = CreditLeases(ledger, time.time)
+        for budget_id, pico in self.spool.costs_left.items():
+            self.leases.account(budget_id).on_the_way += pico
+        self.shipper = Shipper(self.spool, ledger, self.leases.acknowledge)
+        self.authenticator = KeyAuthenticator(self.state, settings.pepper)
+        self.quota = SnapshotQuota(self.state, self.leases, self.spool)
+        self.meter = SpoolMeter(self.spool, settings.gateway)
+        self.observer = RequestCounts()
+        self.metrics = exposition(
+            Sources(self.observer, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions)
+        )
+        self._reporter = (
+            LoadReporter(session, settings.operator_url, settings.gateway, load) if settings.operator_url else None
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the tasks. One that ends by an error of its own is logged and started again."""
+        self._go(self.feed.run, "access feed")
+        self._go(self.spool.run, "spool")
+        self._go(self.shipper.run, "shipper")
+        self._go(self._renew_leases, "leases")
+        if self._reporter is not None:
+            self._go(self._reporter.run, "load")
+
+    async def close(self) -> None:
+        """Stop the tasks, ship what can be shipped, and close the spool. Call it when no request is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.leases.close()
+        self.spool.flush()
+        await self.shipper.drain(DRAIN_SECONDS)
+        await self.spool.close()
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self.leases.renew()
+
+    def _go(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._tasks.append(asyncio.create_task(_keep_running(run, name), name=name))
+
+
+async def _keep_running(run: Callable[[], Awaitable[None]], name: str) -> None:
+    while True:
+        try:
+            await run()
+        except Exception:  # noqa: BLE001 - outermost guard of a task that must outlive any one error
+            log.exception("task failed; it starts again", task=name)
+        await asyncio.sleep(1.0)

@@ -1,0 +1,31 @@
+"""How is a request metered? An intent before its first byte, a row after its last, both in the spool.
+
+Implements `Meter` of `stages.py`.
+"""
+
+from mizzen_gateway.metering.request_ids import RequestIds
+from mizzen_gateway.metering.rows import intended_row, settled_row
+from mizzen_gateway.metering.spool import Spool
+from mizzen_gateway.stages import Charge, Intent, Outcome, Refusal
+
+
+class SpoolMeter:
+    """Turns what the pipeline knows into records of the spool."""
+
+    def __init__(self, spool: Spool, gateway: str) -> None:
+        """`gateway` is the holder of the leases that the costs come out of."""
+        self._spool = spool
+        self._gateway = gateway
+        self._ids = RequestIds()
+
+    def new_request_id(self) -> str:
+        """req_..., sortable by time, unique for ever."""
+        return self._ids.mint()
+
+    def intend(self, intent: Intent, bound: Charge) -> Refusal | None:
+        """Make the intent durable; 503 quota_unavailable where the disk does not take it."""
+        return self._spool.intend(intent.request_id, intended_row(intent, bound, self._gateway))
+
+    def settle(self, intent: Intent, outcome: Outcome, charge: Charge) -> None:
+        """Record the end of an intended request, exactly once."""
+        self._spool.settle(intent.request_id, settled_row(intent, outcome, charge, self._gateway))

@@ -1,0 +1,61 @@
+"""What did the last run leave behind? Rows that the ledger lacks, and requests of which nobody knows how they ended.
+
+Read once at the start, before anything is written.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import orjson
+
+from mizzen_gateway.metering.frames import INTENT, SETTLE, frames
+from mizzen_gateway.metering.segments import Cursor, SegmentFolder
+
+
+@dataclass(slots=True)
+class Leftovers:
+    """What is found."""
+
+    cursor: Cursor
+    """Where shipping goes on."""
+    unfinished: list[bytes] = field(default_factory=list)
+    """Rows, flagged as estimated, of intents that were never settled."""
+    costs: Counter[str] = field(default_factory=Counter)
+    """Money by budget id that the ledger has not charged yet, unfinished requests included; in pico."""
+    next_segment: int = 1
+    """Number of the first segment of this run."""
+    torn_bytes: int = 0
+    """Bytes at the ends of segments that are no whole record."""
+
+
+def read_leftovers(folder: SegmentFolder) -> Leftovers:
+    """Read every segment in order."""
+    found = Leftovers(folder.load_cursor())
+    open_intents: dict[str, bytes] = {}
+    for number in folder.numbers():
+        found.next_segment = number + 1
+        data = folder.read(number)
+        end = 0
+        for record in frames(data):
+            end = record.end
+            row = orjson.loads(record.payload)
+            if record.kind == INTENT:
+                open_intents[row["request_id"]] = record.payload
+            elif record.kind == SETTLE:
+                open_intents.pop(row["request_id"], None)
+                if (number, record.end) > (found.cursor.segment, found.cursor.offset):
+                    add_costs(found.costs, row)
+        found.torn_bytes += len(data) - end
+    found.next_segment = max(found.next_segment, found.cursor.segment + 1)
+    found.unfinished = list(open_intents.values())
+    for payload in found.unfinished:
+        add_costs(found.costs, orjson.loads(payload))
+    return found
+
+
+def add_costs(costs: Counter[str], row: dict[str, object]) -> None:
+    """Add what one row costs each of its budgets."""
+    cost, budget_ids = row.get("cost_pico"), row.get("budget_ids")
+    if isinstance(cost, int) and cost and isinstance(budget_ids, list):
+        for budget_id in budget_ids:
+            costs[budget_id] += cost

@@ -1,0 +1,61 @@
+"""What does the row of a request say? A `UsageEvent` as JSON, from what the stages know. Pure."""
+
+from typing import Any
+
+import orjson
+
+from mizzen_gateway.stages import Charge, Intent, Outcome
+
+CRASHED_STATUS = 500
+"""Status of a row whose request was under way when the gateway died."""
+
+
+def intended_row(intent: Intent, bound: Charge, gateway: str) -> bytes:
+    """The row that is booked if the gateway dies now: the price of a request, no tokens, flagged as estimated.
+
+    What cannot be proven is not charged: tokens that a dead gateway did not count are nobody's word against the caller.
+    """
+    row = _row(intent, bound, gateway)
+    row["cost_pico"] = bound.floor_pico
+    row["status"] = CRASHED_STATUS
+    row["duration_ms"] = 0.0
+    row["answered"] = False
+    row["estimated"] = True
+    return orjson.dumps(row)
+
+
+def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) -> bytes:
+    """The row of a request that ended."""
+    usage = outcome.usage
+    row = _row(intent, charge, gateway)
+    row["cost_pico"] = charge.cost_pico
+    row["revision"] = outcome.revision
+    row["duration_ms"] = outcome.duration_ms
+    row["ttft_ms"] = outcome.ttft_ms
+    row["status"] = outcome.status
+    row["answered"] = outcome.answered
+    row["estimated"] = usage.estimated
+    if usage.billable:
+        row["input_tokens"] = usage.input_tokens
+        row["output_tokens"] = usage.output_tokens
+    row["attempts"] = [
+        {"endpoint": tried.endpoint, "outcome": tried.outcome, "duration_ms": tried.duration_ms}
+        for tried in outcome.attempts
+    ]
+    return orjson.dumps(row)
+
+
+def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
+    return {
+        "project_id": intent.caller.project_id,
+        "request_id": intent.request_id,
+        "key_id": intent.caller.key_id,
+        "model": intent.model,
+        "deployment": intent.deployment,
+        "operation": intent.operation,
+        "started_at": intent.started_at,
+        "currency": charge.currency,
+        "rate_card_id": charge.rate_card_id,
+        "budget_ids": charge.budget_ids,
+        "gateway": gateway,
+    }

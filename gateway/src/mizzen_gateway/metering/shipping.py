@@ -1,0 +1,161 @@
+"""How do rows reach the ledger? In batches, tried again until acknowledged; the ledger takes each row exactly once.
+
+A batch that the ledger will never take is halved until the row at fault stands alone; that one is put aside in
+`refused.jsonl`, is logged, and counts in a metric, so that it holds up no other.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import aiohttp
+import orjson
+import structlog
+
+from mizzen_gateway.metering.frames import SETTLE, frames
+from mizzen_gateway.metering.ledger import BatchRefusedError
+from mizzen_gateway.metering.recovery import add_costs
+from mizzen_gateway.metering.segments import Cursor
+from mizzen_gateway.metering.spool import Spool
+
+BATCH_ROWS = 1000
+"""Rows of one batch, as the ledger's route allows."""
+READ_BYTES = 4 << 20
+"""Bytes of the spool read at once; more than the longest record."""
+GATHER_SECONDS = 0.05
+"""How long rows gather before a batch is sent."""
+BACKOFF_SECONDS = 5.0
+"""Longest pause between tries."""
+
+log = structlog.get_logger(__name__)
+
+
+class UsageSink(Protocol):
+    """The ledger, as this file needs it."""
+
+    async def ship(self, rows: list[bytes]) -> None:
+        """All rows are in the ledger afterwards; raises BatchRefusedError where they never can be."""
+        ...
+
+
+class Shipper:
+    """Ships the spool, from its cursor on."""
+
+    def __init__(self, spool: Spool, sink: UsageSink, acknowledge: Callable[[dict[str, int]], None]) -> None:
+        """`acknowledge` is told what the ledger has charged, by budget id, in pico."""
+        self._spool = spool
+        self._sink = sink
+        self._acknowledge = acknowledge
+        self.shipped = 0
+        """Rows that the ledger has acknowledged."""
+        self.refused = 0
+        """Rows that the ledger will never take."""
+        self.failures = 0
+        """Tries in a row that failed."""
+        self._waiting_since: float | None = None
+
+    async def run(self) -> None:
+        """Ship until cancelled."""
+        while True:
+            await self._spool.written.wait()
+            self._spool.written.clear()
+            await asyncio.sleep(GATHER_SECONDS)
+            await self._ship_all()
+
+    async def drain(self, seconds: float) -> bool:
+        """Ship what there is, for at most so long; whether nothing is left."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ship_all()
+        except TimeoutError:
+            return False
+        return True
+
+    def oldest_seconds(self) -> float:
+        """Age of the oldest row that the ledger lacks, 0 for none."""
+        return 0.0 if self._waiting_since is None else time.time() - self._waiting_since
+
+    async def _ship_all(self) -> None:
+        while self._spool.cursor < self._spool.end:
+            rows, cursor = self._next_batch()
+            self._waiting_since = _started_at(rows[0]) if rows else None
+            if rows:
+                await self._ship_until_taken(rows)
+            self._spool.advance(cursor)
+        self._waiting_since = None
+
+    def _next_batch(self) -> tuple[list[bytes], Cursor]:
+        """Rows from the cursor on, of one segment, and where the next batch begins."""
+        spool, cursor = self._spool, self._spool.cursor
+        end = spool.end
+        size = READ_BYTES if cursor.segment < end.segment else min(READ_BYTES, end.offset - cursor.offset)
+        try:
+            data = spool.folder.read(cursor.segment, cursor.offset, size)
+        except FileNotFoundError:
+            return [], Cursor(self._following(cursor.segment), 0)
+        rows: list[bytes] = []
+        read = 0
+        for record in frames(data):
+            read = record.end
+            if record.kind == SETTLE:
+                rows.append(record.payload)
+                if len(rows) == BATCH_ROWS:
+                    break
+        if read:
+            return rows, Cursor(cursor.segment, cursor.offset + read)
+        # Nothing whole is left here: the segment is done, but for a torn tail that no one can read.
+        return [], Cursor(self._following(cursor.segment), 0) if cursor.segment < end.segment else end
+
+    def _following(self, segment: int) -> int:
+        later = [number for number in self._spool.folder.numbers() if number > segment]
+        return min(later, default=self._spool.end.segment)
+
+    async def _ship_until_taken(self, rows: list[bytes]) -> None:
+        while True:
+            try:
+                await self._ship(rows)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                self.failures += 1
+                if self.failures == 1:
+                    log.warning("usage not taken by the ledger; it is kept", rows=len(rows), error=type(error).__name__)
+                pause = min(BACKOFF_SECONDS, 0.1 * 2 ** min(self.failures, 6))
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            else:
+                self.failures = 0
+                self._acknowledge(_costs(rows))
+                return
+
+    async def _ship(self, rows: list[bytes]) -> None:
+        try:
+            await self._sink.ship(rows)
+        except BatchRefusedError as error:
+            if len(rows) == 1:
+                self._put_aside(rows[0], str(error))
+                return
+            half = len(rows) // 2
+            await self._ship(rows[:half])
+            await self._ship(rows[half:])
+            return
+        self.shipped += len(rows)
+
+    def _put_aside(self, row: bytes, reason: str) -> None:
+        self.refused += 1
+        log.error("row refused by the ledger", request_id=orjson.loads(row).get("request_id"), status=reason)
+        with (self._spool.folder.folder / "refused.jsonl").open("ab") as file:
+            file.write(row + b"\n")
+
+
+def _started_at(row: bytes) -> float:
+    return datetime.fromisoformat(orjson.loads(row)["started_at"]).timestamp()
+
+
+def _costs(rows: list[bytes]) -> dict[str, int]:
+    costs: Counter[str] = Counter()
+    for row in rows:
+        if b'"budget_ids":[]' not in row:
+            add_costs(costs, orjson.loads(row))
+    return costs

@@ -1,0 +1,145 @@
+"""What does /metrics show? Everything that the gateway's parts count, read when somebody scrapes."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from mizzen_crds.serving import RevisionLoad
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.quota import SnapshotQuota
+from mizzen_gateway.metering.shipping import Shipper
+from mizzen_gateway.metering.spool import Spool
+from mizzen_gateway.telemetry.counts import BOUNDS_MS, Histogram, RequestCounts
+
+PICO = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Whom the numbers come from."""
+
+    counts: RequestCounts
+    state: AccessState
+    quota: SnapshotQuota
+    leases: CreditLeases
+    spool: Spool
+    shipper: Shipper
+    load: Callable[[], Iterable[RevisionLoad]]
+
+
+class GatewayCollector(Collector):
+    """A collector of prometheus_client."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        yield from _requests(self._sources.counts)
+        yield from _limits(self._sources)
+        yield from _spool(self._sources)
+        yield from _access(self._sources.state)
+        yield from _load(self._sources.load())
+
+
+def exposition(sources: Sources) -> Callable[[], bytes]:
+    """A function that gives the text of /metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(GatewayCollector(sources))
+    return lambda: generate_latest(registry)
+
+
+def _requests(counts: RequestCounts) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "mizzen_gateway_requests", "Admitted requests", labels=["operation", "status", "model"]
+    )
+    for (operation, status, model), count in list(counts.requests.items()):
+        requests.add_metric([operation, str(status), model], count)
+    yield requests
+    refused = CounterMetricFamily("mizzen_gateway_refused", "Refused requests", labels=["route", "status", "code"])
+    for (route, status, code), count in list(counts.refusals.items()):
+        refused.add_metric([route, str(status), code], count)
+    yield refused
+    tokens = CounterMetricFamily("mizzen_gateway_tokens", "Tokens", labels=["direction", "model"])
+    for (direction, model), count in list(counts.tokens.items()):
+        tokens.add_metric([direction, model], count)
+    yield tokens
+    yield _histogram("mizzen_gateway_request_duration_seconds", "Until the last byte", counts.durations)
+    yield _histogram("mizzen_gateway_first_byte_seconds", "Until the engine's first byte", counts.first_bytes)
+
+
+def _histogram(name: str, text: str, histograms: dict[tuple[str, str], Histogram]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=["operation", "model"])
+    for (operation, model), histogram in list(histograms.items()):
+        buckets: list[tuple[str, float]] = []
+        below = 0
+        for bound, count in zip((*BOUNDS_MS, float("inf")), histogram.counts, strict=True):
+            below += count
+            buckets.append(("+Inf" if bound == float("inf") else f"{bound / 1000:g}", below))
+        family.add_metric([operation, model], buckets, sum_value=histogram.total / 1000)
+    return family
+
+
+def _limits(sources: Sources) -> Iterator[Metric]:
+    over = CounterMetricFamily(
+        "mizzen_gateway_over_limit", "Requests over a limit or budget", labels=["kind", "name", "enforcement"]
+    )
+    for (kind, name, enforcement), count in list(sources.quota.refused_by.items()):
+        over.add_metric([kind, name, enforcement], count)
+    yield over
+    free = GaugeMetricFamily(
+        "mizzen_gateway_credit_free", "Budget credit at hand, in units of money", labels=["budget"]
+    )
+    held = GaugeMetricFamily("mizzen_gateway_credit_in_use", "Budget credit used or held back", labels=["budget"])
+    now = time.time()
+    for budget_id, account in list(sources.leases.accounts.items()):
+        free.add_metric([budget_id], max(0, account.free(now)) / PICO)
+        held.add_metric([budget_id], account.in_use / PICO)
+    yield free
+    yield held
+
+
+def _spool(sources: Sources) -> Iterator[Metric]:
+    spool, shipper = sources.spool, sources.shipper
+    yield GaugeMetricFamily("mizzen_gateway_spool_bytes", "Bytes of the spool on disk", value=spool.size_bytes)
+    yield GaugeMetricFamily(
+        "mizzen_gateway_spool_oldest_seconds",
+        "Age of the oldest row that the ledger lacks",
+        value=shipper.oldest_seconds(),
+    )
+    yield GaugeMetricFamily(
+        "mizzen_gateway_spool_closed", "1 while usage cannot be recorded and requests are refused", value=_closed(spool)
+    )
+    yield CounterMetricFamily("mizzen_gateway_spool_write_failures", "Writes that failed", value=spool.failures)
+    yield CounterMetricFamily("mizzen_gateway_rows_shipped", "Rows that the ledger took", value=shipper.shipped)
+    yield CounterMetricFamily("mizzen_gateway_rows_refused", "Rows that the ledger never takes", value=shipper.refused)
+    yield GaugeMetricFamily("mizzen_gateway_open_intents", "Requests under way", value=spool.open_intents)
+
+
+def _closed(spool: Spool) -> int:
+    return int(spool.closed() is not None)
+
+
+def _access(state: AccessState) -> Iterator[Metric]:
+    version = 0 if state.index is None else state.index.version
+    yield GaugeMetricFamily("mizzen_gateway_snapshot_version", "Version of the access snapshot", value=version)
+    if state.index is not None:
+        age = max(0.0, state.age_seconds())
+        yield GaugeMetricFamily("mizzen_gateway_snapshot_age_seconds", "Since it was last confirmed", value=age)
+
+
+def _load(revisions: Iterable[RevisionLoad]) -> Iterator[Metric]:
+    labels = ["namespace", "deployment", "revision"]
+    in_flight = GaugeMetricFamily("mizzen_gateway_in_flight", "Requests being answered", labels=labels)
+    parked = GaugeMetricFamily("mizzen_gateway_parked", "Requests that wait for a replica", labels=labels)
+    for load in list(revisions):
+        place = [load.namespace, load.deployment, load.revision]
+        in_flight.add_metric(place, load.in_flight)
+        parked.add_metric(place, load.parked)
+    yield in_flight
+    yield parked
