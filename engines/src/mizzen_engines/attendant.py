@@ -1,8 +1,8 @@
 """What must happen inside the engine's container beside the engine? Warm-up before it counts as started, and drain.
 
 One file, of the standard library alone and good for any Python from 3.8 on: an init container copies it (`install`) to
-where the engine's own image can run it. Probes and hooks then run `python3 "$MIZZEN_ATTENDANT_FILE" started` or `drain`.
-Everything it needs is in MIZZEN_* variables (docs/reference/between-programs.md).
+where the engine's own image can run it. Probes and hooks then run `python3 "$MIZZEN_ATTENDANT_FILE" started` or
+`drain`. Everything it needs is in MIZZEN_* variables (docs/reference/between-programs.md).
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def drain(
 ) -> int:
     """Wait until the engine has been empty for `quiet_seconds`, at most `budget_seconds`; always ends well.
 
-    Gateways send nothing new by then, but one may not have heard yet: hence the quiet time. An engine that does not tell
-    its load is given the whole budget; one that is gone, none.
+    Gateways send nothing new by then, but one may not have heard yet: hence the quiet time. An engine that does not
+    tell its load is given the whole budget; one that is gone, none.
     """
     begin = clock()
     quiet_since: Optional[float] = None  # noqa: UP045  # Python 3.8

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.rollout import LifecycleState
 from mizzen_crds.v1alpha1.model_deployment.status import Hold, RevisionState, RolloutStatus
 
 from mizzen_operator.rollout.fleet import Capacity, Fleet
 
+__all__ = ["Happening", "RevisionPlan", "RolloutPlan", "plan_rollout", "wanted_replicas"]
+
 
 @dataclass(frozen=True)
 class RevisionPlan:
-    """What one revision should have now."""
+    """What one revision should have now. Who lowers replicas takes those that are not ready first."""
 
     hash: str
     """Revision."""
@@ -34,7 +37,7 @@ class Happening:
     type: str
     """Normal or Warning."""
     reason: str
-    """A constant: RolloutStarted, RolloutCompleted, RevisionGivenUp, CanaryStepPassed, ..."""
+    """A constant: RolloutStarted, RolloutCompleted, RevisionGivenUp, CanaryStepPassed."""
     message: str
     """For people."""
 
@@ -45,13 +48,17 @@ class RolloutPlan:
 
     target: str
     """Hash of the revision that the spec asks for."""
+    wanted: int
+    """Replicas that should run in all."""
+    least: int
+    """Replicas that must be ready: minAvailable as a number."""
     revisions: tuple[RevisionPlan, ...]
     """Newest first; one for each revision of the fleet and one for the target. A revision with 0 replicas is kept for
     rollback, unless it is in `expired`."""
     rollout: RolloutStatus
     """For `status.rollout`; the next pass reads it back from there."""
     complete: bool
-    """The target has all replicas ready and nothing else runs."""
+    """The target has replaced all others. Replicas may still be missing, for other reasons than a rollout."""
     expired: tuple[str, ...] = ()
     """Hashes beyond revisionHistoryLimit: their workload and ControllerRevision may be deleted."""
     happenings: tuple[Happening, ...] = ()
@@ -73,8 +80,17 @@ class RolloutPlan:
 
 
 def wanted_replicas(deployment: ModelDeployment, autoscaled: int | None = None) -> int:
-    """Return how many replicas should run: 0 when stopped, else the autoscaler's decision, else `spec.replicas`."""
-    raise NotImplementedError
+    """Return how many replicas should run: 0 when stopped, else the autoscaler's decision, else `spec.replicas`.
+
+    With `spec.autoscaling` and no decision yet: `spec.replicas` within its bounds, or minReplicas.
+    """
+    spec = deployment.spec
+    if spec.lifecycle.state is LifecycleState.STOPPED:
+        return 0
+    if spec.autoscaling is None:
+        return spec.replicas
+    bounds = spec.autoscaling
+    return min(max(spec.replicas if autoscaled is None else autoscaled, bounds.min_replicas), bounds.max_replicas)
 
 
 def plan_rollout(
@@ -90,5 +106,9 @@ def plan_rollout(
 
     Call it on every pass with the fleet as observed. `deployment.status` must be the one that the last pass wrote:
     `rollout` (strategy, step, times, given-up hash) and `revisions` (states) are read back from there.
+    `wanted` is `wanted_replicas(deployment)` unless told otherwise.
     """
-    raise NotImplementedError
+    from mizzen_operator.rollout.steps import Pass
+
+    count = wanted_replicas(deployment) if wanted is None else wanted
+    return Pass(deployment, target, fleet, capacity, now, count).plan()
