@@ -1,4 +1,4 @@
-"""Steps 5 to 7 of the pipeline: find an endpoint, wait for one if need be, ask it, ask another while nothing is written."""
+"""Steps 5 to 7 of the pipeline: find an endpoint or wait for one, ask it, ask another while nothing is written."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ MOST_TRIES = 3
 ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
 CALLER_LEFT = 499
+NOTHING_USED = Usage(billable=False)
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Run:
     """Loop time."""
     revision: str = ""
     first_byte_at: float | None = None
-    usage: Usage = Usage(billable=False)
+    usage: Usage = NOTHING_USED
     status: int = CALLER_LEFT
     code: str = "caller_left"
     tries: list[Tried] = field(default_factory=list)
@@ -103,7 +104,7 @@ class Forwarder:
             outcome = "ok"
             if isinstance(verdict, Refusal):
                 outcome = verdict.code
-                run.usage = Usage(billable=False)
+                run.usage = NOTHING_USED
             elif verdict is not None:
                 outcome = verdict.kind
         finally:

@@ -40,7 +40,7 @@ class AccessOfferView(Observed):
     """Part of spec.access."""
 
     visibility: str = "Project"
-    allowed_projects: list[str] = []
+    allowed_projects: tuple[str, ...] = ()
 
 
 class EngineView(Observed):
@@ -53,7 +53,7 @@ class SpecView(Observed):
     """Part of a ModelDeployment's spec."""
 
     served_model_name: str | None = None
-    aliases: list[str] = []
+    aliases: tuple[str, ...] = ()
     engine: EngineView = EngineView()
     replicas: int = 1
     autoscaling: AutoscalingView | None = None
@@ -80,7 +80,7 @@ class StatusView(Observed):
     """Part of a ModelDeployment's status."""
 
     desired_replicas: int = 0
-    conditions: list[ConditionView] = []
+    conditions: tuple[ConditionView, ...] = ()
     startup: StartupView | None = None
 
 

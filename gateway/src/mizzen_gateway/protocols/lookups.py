@@ -1,4 +1,4 @@
-"""Requests that are answered without an engine's work: which models there are, what they take, whether they are ready."""
+"""What is answered without an engine's work: which models there are, what they take, whether they are ready."""
 
 from importlib.metadata import version
 

@@ -1,0 +1,37 @@
+"""The port for those who run the gateway: is it alive, is it ready, what does it measure."""
+
+from collections.abc import Callable
+
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import Responder
+
+TEXT = (("content-type", "text/plain; charset=utf-8"),)
+METRICS = (("content-type", "text/plain; version=0.0.4; charset=utf-8"),)
+
+
+class AdminPages:
+    """A `Handler` of the wire."""
+
+    def __init__(self, why_not_ready: Callable[[], str | None], metrics: Callable[[], bytes]) -> None:
+        """`why_not_ready` is None when the gateway may get requests."""
+        self._why_not_ready = why_not_ready
+        self._metrics = metrics
+
+    def vet(self, request: Request) -> None:
+        """Nothing here needs a key: the port is not for callers."""
+
+    async def handle(self, request: Request, responder: Responder) -> None:
+        """Answer."""
+        if request.refusal is not None:
+            responder.send(request.refusal.status, TEXT, request.refusal.message.encode())
+        elif request.method not in {b"GET", b"HEAD"}:
+            responder.send(405, (*TEXT, ("allow", "GET, HEAD")), b"Method: this port takes GET and HEAD only.\n")
+        elif request.path == b"/healthz":
+            responder.send(200, TEXT, b"ok\n")
+        elif request.path == b"/readyz":
+            why = self._why_not_ready()
+            responder.send(200 if why is None else 503, TEXT, (why or "ok").encode() + b"\n")
+        elif request.path == b"/metrics":
+            responder.send(200, METRICS, self._metrics())
+        else:
+            responder.send(404, TEXT, b"Path: this port has /healthz, /readyz and /metrics.\n")

@@ -1,0 +1,110 @@
+"""What the environment says: every setting of the gateway, with its default."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mizzen_gateway.wire.limits import MIB
+
+
+class SettingsError(Exception):
+    """A variable is missing or wrong; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once, at the start."""
+
+    controlplane_url: str
+    """MIZZEN_CONTROLPLANE_URL, without a slash at its end."""
+    token: str
+    """Content of MIZZEN_TOKEN_FILE."""
+    pepper: bytes
+    """Content of MIZZEN_PEPPER_FILE, as text in bytes."""
+    data_dir: Path
+    """MIZZEN_DATA_DIR: spool and cached feeds."""
+    host: str
+    """MIZZEN_HOST."""
+    port: int
+    """MIZZEN_PORT."""
+    admin_port: int
+    """MIZZEN_ADMIN_PORT: /healthz, /readyz, /metrics."""
+    operator_url: str
+    """MIZZEN_OPERATOR_URL; empty where nobody wants the load."""
+    name: str
+    """MIZZEN_GATEWAY_NAME: stable; holder of budget leases."""
+    snapshot_max_age_seconds: float
+    """MIZZEN_SNAPSHOT_MAX_AGE_SECONDS: how long serving survives without the control plane."""
+    body_bytes: int
+    """MIZZEN_MAX_BODY_BYTES."""
+    first_byte_seconds: float
+    """MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS: how long an engine may think before its first byte."""
+    drain_seconds: float
+    """MIZZEN_DRAIN_SECONDS: how long requests under way may take after SIGTERM."""
+    spool_fsync_seconds: float
+    """MIZZEN_SPOOL_FSYNC_SECONDS: how much a power cut may lose; 0 for never."""
+    spool_max_bytes: int
+    """MIZZEN_SPOOL_MAX_BYTES: from which on nothing new is admitted."""
+    forwarded_headers: tuple[str, ...]
+    """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingsError."""
+    return Settings(
+        controlplane_url=_text(environment, "MIZZEN_CONTROLPLANE_URL").rstrip("/"),
+        token=_secret(environment, "MIZZEN_TOKEN_FILE"),
+        pepper=_secret(environment, "MIZZEN_PEPPER_FILE").encode(),
+        data_dir=Path(_text(environment, "MIZZEN_DATA_DIR")),
+        host=environment.get("MIZZEN_HOST", "127.0.0.1"),
+        port=_whole(environment, "MIZZEN_PORT", 8480),
+        admin_port=_whole(environment, "MIZZEN_ADMIN_PORT", 8481),
+        operator_url=environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/"),
+        name=environment.get("MIZZEN_GATEWAY_NAME", "gateway"),
+        snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
+        body_bytes=_whole(environment, "MIZZEN_MAX_BODY_BYTES", 64 * MIB),
+        first_byte_seconds=_seconds(environment, "MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS", 600),
+        drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
+        spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
+        spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
+        forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
+    )
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsError(f"{name}: is not set; see docs/reference/between-programs.md for what it holds.")
+    return value
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    path = Path(_text(environment, name))
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{name}: cannot read {path} ({error.strerror}); it must be a file of this user."
+        ) from error
+    if not value:
+        raise SettingsError(f"{name}: {path} is empty; it must hold the secret.")
+    return value
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name) or str(default)
+    if not value.isascii() or not value.isdigit():
+        raise SettingsError(f"{name}: {value!r} is not a whole number, 0 or more.")
+    return int(value)
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    value = environment.get(name) or str(default)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise SettingsError(f"{name}: {value!r} is not a number of seconds, 0 or more.")
+    return seconds

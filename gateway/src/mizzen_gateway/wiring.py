@@ -1,0 +1,123 @@
+"""Puts the parts of a gateway together, starts them and stops them: the only file that knows them all."""
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from mizzen_gateway.accounting import Accounting, AccountingSettings
+from mizzen_gateway.admin import AdminPages
+from mizzen_gateway.discovery.objects import ObjectFeed
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.metering.spool import SpoolSettings
+from mizzen_gateway.pipeline import Pipeline, Stages
+from mizzen_gateway.routing.load import LoadBook
+from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.settings import Settings
+from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.server import Server
+
+ADMIN_BODY_BYTES = 4096
+ADMIN_DRAIN_SECONDS = 0.5
+log = structlog.get_logger(__name__)
+
+
+class PortInUseError(Exception):
+    """The gateway cannot listen; the message names the address, the variable and the remedy."""
+
+
+class Gateway:
+    """Every part of one gateway process."""
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+        """`session` carries the gateway's token. Raises OSError where the data folder cannot be used."""
+        self._settings = settings
+        make_folder(settings.data_dir)
+        self.book = LoadBook()
+        self.accounting = Accounting(accounting_settings(settings), session, self.book)
+        self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of)
+        cache = settings.data_dir / "objects.json"
+        self.object_feed = ObjectFeed(session, settings.controlplane_url, self.table, cache)
+        self.object_feed.load_cache()
+        self.pool = EnginePool()
+        self.server = Server(self._pipeline(), WireLimits(body_bytes=settings.body_bytes))
+        pages = AdminPages(self.why_not_ready, self.accounting.metrics)
+        self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
+        self.port = self.admin_port = 0
+        self._following: asyncio.Task[None] | None = None
+
+    def _pipeline(self) -> Pipeline:
+        parts = self.accounting
+        return Pipeline(
+            Stages(parts.authenticator, parts.authenticator, parts.quota, parts.meter, parts.observer),
+            self.table,
+            self.pool,
+            salt_secret=self._settings.pepper,
+            body_limit=self._settings.body_bytes,
+            first_byte_seconds=self._settings.first_byte_seconds,
+            forwarded_headers=self._settings.forwarded_headers,
+        )
+
+    def why_not_ready(self) -> str | None:
+        """None when callers may be sent here."""
+        if self.server.draining:
+            return "stopping: requests under way end, new ones go elsewhere"
+        if not self.accounting.authenticator.ready:
+            return "no access snapshot that is new enough; see that the control plane runs and can be reached"
+        if not self.object_feed.listed:
+            return "deployments not listed yet; see that the control plane runs and can be reached"
+        return None
+
+    async def start(self) -> None:
+        """Listen on both ports, follow the feeds. Raises PortInUseError."""
+        settings = self._settings
+        self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT")
+        self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
+        self.accounting.start()
+        self._following = asyncio.create_task(self.object_feed.run(), name="object feed")
+        log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
+
+    async def stop(self) -> None:
+        """Let requests end, ship usage, close."""
+        began = time.monotonic()
+        await self.server.drain(self._settings.drain_seconds)
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+        await self.accounting.close()
+        await self.admin.drain(ADMIN_DRAIN_SECONDS)
+        self.pool.close()
+        log.info("gateway stopped", seconds=round(time.monotonic() - began, 2))
+
+
+def accounting_settings(settings: Settings) -> AccountingSettings:
+    """The part of the settings that accounting reads."""
+    return AccountingSettings(
+        controlplane_url=settings.controlplane_url,
+        operator_url=settings.operator_url,
+        gateway=settings.name,
+        data_dir=settings.data_dir,
+        pepper=settings.pepper,
+        snapshot_max_age_seconds=settings.snapshot_max_age_seconds,
+        spool=SpoolSettings(fsync_seconds=settings.spool_fsync_seconds, max_bytes=settings.spool_max_bytes),
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder, for the owner alone. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+async def listen(server: Server, host: str, port: int, variable: str) -> int:
+    """Listen; a port in use is a sentence, not a traceback."""
+    try:
+        return await server.listen(host, port)
+    except OSError as error:
+        raise PortInUseError(
+            f"{variable}: cannot listen on {host}:{port} ({error.strerror or error});"
+            f" stop the program that uses it, or set {variable} to a free port."
+        ) from error
