@@ -1,0 +1,75 @@
+"""When does time alone change access? At the end of a month and when prices come into force: each gets a version."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from mizzen_controlplane.access.models import AccessClock
+from mizzen_controlplane.access.repository import access_clock
+from mizzen_controlplane.budgets.periods import month_of
+from mizzen_controlplane.identity.repository import organization
+from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import reading, unit_of_work
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.pricing.repository import next_effective
+
+LONGEST_REST: Final = timedelta(seconds=30)
+_RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def next_boundary(plane: Plane, after: datetime) -> datetime:
+    """The first moment after `after` at which access changes by itself."""
+    async with reading(plane.database) as session:
+        zone = (await organization(session, plane.organization_id)).time_zone
+        month_end = month_of(after, zone).end
+        prices = await next_effective(session, after)
+    return min(month_end, prices) if prices else month_end
+
+
+async def pass_boundaries(plane: Plane, now: datetime) -> bool:
+    """Give a boundary that lies between the last call and now its version; of several replicas only one does."""
+    async with reading(plane.database) as session:
+        clock = await access_clock(session)
+    if clock is not None and await next_boundary(plane, clock.passed_until) > now:
+        return False
+    async with unit_of_work(plane.database) as session:
+        clock = await access_clock(session, lock=True)
+        if clock is None:
+            session.add(AccessClock(passed_until=now))
+            return False
+        if clock.passed_until >= now:
+            return False
+        clock.passed_until = now
+        await next_access_version(session)
+        return True
+
+
+@asynccontextmanager
+async def boundaries_passed(plane: Plane) -> AsyncIterator[None]:
+    """Pass boundaries in the background while the control plane runs."""
+    task = asyncio.create_task(_pass_for_ever(plane), name="access-boundaries")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _pass_for_ever(plane: Plane) -> None:
+    while True:
+        try:
+            await pass_boundaries(plane, utc_now())
+            rest = min(await next_boundary(plane, utc_now()) - utc_now(), LONGEST_REST).total_seconds()
+        except SQLAlchemyError as error:
+            log.warning("access boundaries wait for the database", error=type(error).__name__)
+            rest = _RETRY_SECONDS
+        await asyncio.sleep(max(0.05, rest))

@@ -1,0 +1,88 @@
+"""What is a limit or a budget counted over? A parent (organization or project), or one key; and can it ever match?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from mizzen_crds.access import Scope
+from pydantic import StringConstraints
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.identity.models import ApiKey, Project
+from mizzen_controlplane.identity.repository import find_key
+from mizzen_controlplane.identity.scope import project_or_404
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import invalid_field
+
+CallableName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=127, pattern=r"^[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$"),
+]
+"""A served name as a caller writes it: `name`, or `project/name` for a shared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where limits and budgets belong: names are unique in it."""
+
+    id: str
+    project: Project | None
+    """None for the organization."""
+
+    @property
+    def project_id(self) -> str:
+        """The project's id; empty for the organization."""
+        return self.project.id if self.project else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What something is counted over."""
+
+    scope: Scope
+    scope_id: str
+
+
+async def parent_of(session: AsyncSession, plane: Plane, project: str | None) -> Parent:
+    """The project by id or name, or the organization for None; raises NotFound."""
+    if project is None:
+        return Parent(plane.organization_id, None)
+    found = await project_or_404(session, plane, project)
+    return Parent(found.id, found)
+
+
+async def target_of(
+    session: AsyncSession, parent: Parent, scope: Scope | None, key: str | None, model: str | None, now: datetime
+) -> Target:
+    """The target; raises Invalid for one that no request could ever match."""
+    if parent.project is None:
+        if scope not in (None, Scope.ORGANIZATION) or key is not None:
+            raise invalid_field(
+                "/scope", "Here the scope is organization; for a project or a key use /api/v1/projects/{project}/..."
+            )
+        return Target(Scope.ORGANIZATION, parent.id)
+    if scope is Scope.ORGANIZATION:
+        raise invalid_field("/scope", "A project's scope is project or key; for the organization leave the project out")
+    if key is None:
+        if scope is Scope.KEY:
+            raise invalid_field("/key", "scope is key, so key must name one: its id or name")
+        return Target(Scope.PROJECT, parent.id)
+    if scope is Scope.PROJECT:
+        raise invalid_field("/key", "key goes with scope key; leave it out, or set scope to key")
+    found = await find_key(session, parent.id, key)
+    if found is None:
+        raise invalid_field("/key", f"The project has no key {key[:64]!r}: give the id or name of one of its keys")
+    _can_match(found, model, now)
+    return Target(Scope.KEY, found.id)
+
+
+def _can_match(key: ApiKey, model: str | None, now: datetime) -> None:
+    if key.revoked_at is not None:
+        raise invalid_field("/key", f"Key {key.id} is revoked, so this could never match: name a live key")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise invalid_field("/key", f"Key {key.id} expired {key.expires_at}, so this could never match")
+    if model is not None and key.models is not None and model not in key.models:
+        raise invalid_field(
+            "/model",
+            f"Key {key.id} may not call {model!r} (only {', '.join(key.models) or 'none'}), so this could never match",
+        )

@@ -1,0 +1,46 @@
+"""Tables of budgets: the amounts, what each month has spent, and the credit that gateways hold."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mizzen_controlplane.kit.columns import UtcDateTime
+from mizzen_controlplane.kit.tables import ResourceRow
+
+
+class Budget(ResourceRow, table=True):
+    """Money for each calendar month."""
+
+    __tablename__ = "budget"
+    __table_args__ = (UniqueConstraint("parent_id", "name"),)
+
+    parent_id: str = Field(max_length=64)
+    """Project, or the organization for a budget over all of it."""
+    scope: str = Field(max_length=16)
+    scope_id: str = Field(max_length=64, index=True)
+    model: str | None = Field(default=None, max_length=127)
+    amount_pico: int = Field(sa_type=BigInteger)
+    enforcement: str = Field(max_length=16)
+
+
+class BudgetSpending(SQLModel, table=True):
+    """What one month has spent. Written by the ledger, in the transaction that takes the events."""
+
+    __tablename__ = "budget_spending"
+
+    budget_id: str = Field(primary_key=True, max_length=64, foreign_key="budget.id", ondelete="CASCADE")
+    period_start: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    spent_pico: int = Field(default=0, sa_type=BigInteger)
+
+
+class BudgetLease(SQLModel, table=True):
+    """Credit set aside for one gateway."""
+
+    __tablename__ = "budget_lease"
+
+    budget_id: str = Field(primary_key=True, max_length=64, foreign_key="budget.id", ondelete="CASCADE")
+    holder: str = Field(primary_key=True, max_length=253)
+    period_start: datetime = Field(sa_type=UtcDateTime)
+    credit_pico: int = Field(sa_type=BigInteger)
+    expires_at: datetime = Field(sa_type=UtcDateTime)

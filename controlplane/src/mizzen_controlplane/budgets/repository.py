@@ -1,0 +1,107 @@
+"""SQL of budgets, of what they spent and of the credit that gateways hold."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import case, delete, func, update
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
+from mizzen_controlplane.kit.upsert import insert_into
+
+PAGE_FIELDS = {
+    "id": col(Budget.id),
+    "name": col(Budget.name),
+    "created_at": col(Budget.created_at),
+    "scope": col(Budget.scope),
+    "scope_id": col(Budget.scope_id),
+    "model": col(Budget.model),
+}
+
+
+def budgets_of(parent_id: str) -> SelectOfScalar[Budget]:
+    """All budgets of a project or of the organization, for a page."""
+    return select(Budget).where(Budget.parent_id == parent_id)
+
+
+async def find_budget(session: AsyncSession, parent_id: str, id_or_name: str, *, lock: bool = False) -> Budget | None:
+    """A budget by id or name."""
+    statement = budgets_of(parent_id).where(or_(Budget.id == id_or_name, Budget.name == id_or_name))
+    return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def budgets_in_force(session: AsyncSession) -> Sequence[Budget]:
+    """Every budget that is not off, by id."""
+    return (await session.exec(select(Budget).where(Budget.enforcement != "off").order_by(col(Budget.id)))).all()
+
+
+async def locked_budgets(session: AsyncSession, budget_ids: Iterable[str]) -> Sequence[Budget]:
+    """Those budgets that exist, held until the transaction ends, always locked in the order of their ids."""
+    statement = select(Budget).where(col(Budget.id).in_(sorted(budget_ids))).order_by(col(Budget.id))
+    return (await session.exec(statement.with_for_update())).all()
+
+
+async def spent_of(session: AsyncSession, budget_ids: Iterable[str], period_start: datetime) -> Mapping[str, int]:
+    """What the month that begins then has spent, by budget."""
+    statement = select(BudgetSpending).where(
+        col(BudgetSpending.budget_id).in_(list(budget_ids)), BudgetSpending.period_start == period_start
+    )
+    return {row.budget_id: row.spent_pico for row in (await session.exec(statement)).all()}
+
+
+async def leased_of(
+    session: AsyncSession, budget_ids: Iterable[str], period_start: datetime, now: datetime, *, but_for: str = ""
+) -> Mapping[str, int]:
+    """Credit set aside and not expired, by budget; that of the holder `but_for` left out."""
+    statement = (
+        select(BudgetLease.budget_id, func.sum(BudgetLease.credit_pico))
+        .where(col(BudgetLease.budget_id).in_(list(budget_ids)), BudgetLease.period_start == period_start)
+        .where(BudgetLease.expires_at > now, BudgetLease.holder != but_for)
+        .group_by(col(BudgetLease.budget_id))
+    )
+    return {budget_id: int(credit) for budget_id, credit in (await session.exec(statement)).all()}
+
+
+async def drop_void_leases(session: AsyncSession, budget_id: str, period_start: datetime, now: datetime) -> None:
+    """Return to the budget what expired or belongs to another month."""
+    void = or_(col(BudgetLease.expires_at) <= now, col(BudgetLease.period_start) != period_start)
+    await session.execute(delete(BudgetLease).where(col(BudgetLease.budget_id) == budget_id, void))
+
+
+async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
+    """Write the holder's only lease of the budget."""
+    wanted = lease.model_dump()
+    statement = insert_into(session, BudgetLease).values(**wanted)
+    changed = {name: wanted[name] for name in ("period_start", "credit_pico", "expires_at")}
+    await session.execute(statement.on_conflict_do_update(index_elements=["budget_id", "holder"], set_=changed))
+
+
+async def add_spent(session: AsyncSession, budget_id: str, period_start: datetime, pico: int) -> None:
+    """Add to what the month has spent."""
+    statement = insert_into(session, BudgetSpending).values(
+        budget_id=budget_id, period_start=period_start, spent_pico=pico
+    )
+    raised = {"spent_pico": col(BudgetSpending.spent_pico) + pico}
+    await session.execute(statement.on_conflict_do_update(index_elements=["budget_id", "period_start"], set_=raised))
+
+
+async def lower_lease(session: AsyncSession, budget_id: str, holder: str, period_start: datetime, pico: int) -> None:
+    """Take what was spent out of the holder's credit; an expired or smaller lease ends at nothing."""
+    credit = col(BudgetLease.credit_pico)
+    await session.execute(
+        update(BudgetLease)
+        .where(col(BudgetLease.budget_id) == budget_id, col(BudgetLease.holder) == holder)
+        .where(col(BudgetLease.period_start) == period_start)
+        .values(credit_pico=case((credit > pico, credit - pico), else_=0))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def all_spending(session: AsyncSession) -> Mapping[str, int]:
+    """What each budget has ever spent."""
+    statement = select(BudgetSpending.budget_id, func.sum(BudgetSpending.spent_pico)).group_by(
+        col(BudgetSpending.budget_id)
+    )
+    return {budget_id: int(spent) for budget_id, spent in (await session.exec(statement)).all()}

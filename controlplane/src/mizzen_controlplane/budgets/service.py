@@ -1,0 +1,164 @@
+"""Rules of budgets: each write is one transaction with its audit event and a new version of access."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mizzen_crds.access import LeaseGrant, LeaseRequest
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.access.counted_over import parent_of, target_of
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.budgets import credit, repository
+from mizzen_controlplane.budgets.models import Budget
+from mizzen_controlplane.budgets.periods import month_of
+from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch, BudgetView
+from mizzen_controlplane.identity.repository import organization
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.etag import require_match
+from mizzen_controlplane.kit.ids import new_id
+from mizzen_controlplane.kit.pages import PageQuery, page_of
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
+from mizzen_controlplane.kit.wire import resource_fields
+from mizzen_controlplane.pricing.money import MoneyError, amount_text, parse_amount
+
+
+async def list_budgets(plane: Plane, project: str | None, page: PageQuery) -> tuple[list[BudgetView], str]:
+    """One page of a project's budgets, or of the organization's for None."""
+    async with reading(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        rows, token = await page_of(
+            session, repository.budgets_of(parent.id), page, repository.PAGE_FIELDS, plane.secrets.page_key,
+            scope=f"budgets {parent.id}",
+        )  # fmt: skip
+        return await _views(session, plane, rows, utc_now()), token
+
+
+async def get_budget(plane: Plane, project: str | None, budget: str) -> BudgetView:
+    """One budget with what is spent, set aside and left; raises NotFound."""
+    async with reading(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        row = _found(await repository.find_budget(session, parent.id, budget), budget)
+        return (await _views(session, plane, [row], utc_now()))[0]
+
+
+async def create_budget(plane: Plane, subject: Subject, project: str | None, body: BudgetCreate) -> BudgetView:
+    """Make a budget; it counts from now on. Raises Invalid for one that could never match."""
+    amount = _pico(body.amount)
+    async with unit_of_work(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
+        row = Budget(
+            id=new_id("bud"),
+            name=body.name,
+            labels=body.labels,
+            parent_id=parent.id,
+            scope=target.scope.value,
+            scope_id=target.scope_id,
+            model=body.model,
+            amount_pico=amount,
+            enforcement=body.enforcement.value,
+        )
+        session.add(row)
+        await flush_or(session, _name_taken(body.name))
+        record(
+            session, subject, "budgets.create", row.id, name=row.name, project_id=parent.project_id,
+            after=_audited(row),
+        )  # fmt: skip
+        await next_access_version(session)
+        return (await _views(session, plane, [row], utc_now()))[0]
+
+
+async def patch_budget(
+    plane: Plane, subject: Subject, project: str | None, budget: str, body: BudgetPatch, if_match: str | None
+) -> BudgetView:
+    """Change a budget. A lower amount takes nothing back that gateways hold; they ask anew within a lease's life."""
+    changes = body.model_dump(mode="json", exclude_unset=True)
+    if "amount" in changes:
+        changes["amount_pico"] = _pico(changes.pop("amount"))
+    async with unit_of_work(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
+        require_match(if_match, row)
+        before = _audited(row)
+        for name, value in changes.items():
+            setattr(row, name, value)
+        if _audited(row) != before:
+            row.touch()
+            record(
+                session, subject, "budgets.update", row.id, name=row.name, project_id=parent.project_id,
+                before=before, after=_audited(row),
+            )  # fmt: skip
+            await next_access_version(session)
+        return (await _views(session, plane, [row], utc_now()))[0]
+
+
+async def delete_budget(plane: Plane, subject: Subject, project: str | None, budget: str, if_match: str | None) -> None:
+    """Remove a budget and what it counted; the ledger keeps its rows."""
+    async with unit_of_work(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
+        require_match(if_match, row)
+        await session.delete(row)
+        record(
+            session, subject, "budgets.delete", row.id, name=row.name, project_id=parent.project_id,
+            before=_audited(row),
+        )  # fmt: skip
+        await next_access_version(session)
+
+
+async def lease(plane: Plane, request: LeaseRequest) -> LeaseGrant:
+    """Set credit aside for a gateway."""
+    async with unit_of_work(plane.database) as session:
+        zone = (await organization(session, plane.organization_id)).time_zone
+        return await credit.lease(session, request, zone, utc_now())
+
+
+async def _views(session: AsyncSession, plane: Plane, rows: Sequence[Budget], now: datetime) -> list[BudgetView]:
+    await session.flush()
+    period = month_of(now, (await organization(session, plane.organization_id)).time_zone)
+    ids = [row.id for row in rows]
+    spent = await repository.spent_of(session, ids, period.start)
+    leased = await repository.leased_of(session, ids, period.start, now)
+    return [
+        BudgetView.model_validate(
+            resource_fields(row)
+            | row.model_dump(include={"scope", "scope_id", "model", "enforcement"})
+            | {
+                "project_id": "" if row.scope == "organization" else row.parent_id,
+                "currency": plane.currency,
+                "amount": amount_text(row.amount_pico),
+                "spent": amount_text(spent.get(row.id, 0)),
+                "leased": amount_text(leased.get(row.id, 0)),
+                "remaining": amount_text(max(0, row.amount_pico - spent.get(row.id, 0) - leased.get(row.id, 0))),
+                "period_start": period.start,
+                "period_end": period.end,
+            }
+        )
+        for row in rows
+    ]
+
+
+def _pico(text: str) -> int:
+    try:
+        return parse_amount(text)
+    except MoneyError as error:
+        raise invalid_field("/amount", f"amount: {error}") from error
+
+
+def _found(row: Budget | None, asked: str) -> Budget:
+    if row is None:
+        raise NotFound(f"There is no budget {asked[:64]!r} here.", code="budget_not_found")
+    return row
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"A budget named {name!r} exists here already: choose another name, or change it by PATCH.",
+                    code="name_taken")  # fmt: skip
+
+
+def _audited(row: Budget) -> dict[str, object]:
+    return row.model_dump(mode="json", include={"scope", "scope_id", "model", "amount_pico", "enforcement", "labels"})

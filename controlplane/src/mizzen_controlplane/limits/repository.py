@@ -1,0 +1,35 @@
+"""SQL of rate limits."""
+
+from collections.abc import Sequence
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from mizzen_controlplane.limits.models import Limit
+
+PAGE_FIELDS = {
+    "id": col(Limit.id),
+    "name": col(Limit.name),
+    "created_at": col(Limit.created_at),
+    "scope": col(Limit.scope),
+    "scope_id": col(Limit.scope_id),
+    "model": col(Limit.model),
+    "metric": col(Limit.metric),
+}
+
+
+def limits_of(parent_id: str) -> SelectOfScalar[Limit]:
+    """All limits of a project or of the organization, for a page."""
+    return select(Limit).where(Limit.parent_id == parent_id)
+
+
+async def find_limit(session: AsyncSession, parent_id: str, id_or_name: str, *, lock: bool = False) -> Limit | None:
+    """A limit by id or name."""
+    statement = limits_of(parent_id).where(or_(Limit.id == id_or_name, Limit.name == id_or_name))
+    return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def limits_in_force(session: AsyncSession) -> Sequence[Limit]:
+    """Every limit that is not off, by id."""
+    return (await session.exec(select(Limit).where(Limit.enforcement != "off").order_by(col(Limit.id)))).all()

@@ -1,0 +1,108 @@
+"""Rules of rate limits: each write is one transaction with its audit event and a new version of access."""
+
+from mizzen_controlplane.access.counted_over import Parent, parent_of, target_of
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.etag import require_match
+from mizzen_controlplane.kit.ids import new_id
+from mizzen_controlplane.kit.pages import PageQuery, page_of
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import Conflict, NotFound
+from mizzen_controlplane.limits import repository
+from mizzen_controlplane.limits.models import Limit
+from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch
+
+
+async def list_limits(plane: Plane, project: str | None, page: PageQuery) -> tuple[list[Limit], str]:
+    """One page of a project's limits, or of the organization's for None."""
+    async with reading(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        statement = repository.limits_of(parent.id)
+        return await page_of(
+            session, statement, page, repository.PAGE_FIELDS, plane.secrets.page_key, scope=f"limits {parent.id}"
+        )
+
+
+async def get_limit(plane: Plane, project: str | None, limit: str) -> Limit:
+    """One limit; raises NotFound."""
+    async with reading(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        return _found(await repository.find_limit(session, parent.id, limit), limit)
+
+
+async def create_limit(plane: Plane, subject: Subject, project: str | None, body: LimitCreate) -> Limit:
+    """Make a limit; raises Invalid for one that could never match."""
+    async with unit_of_work(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
+        limit = Limit(
+            id=new_id("lim"),
+            parent_id=parent.id,
+            scope_id=target.scope_id,
+            **body.model_dump(mode="json", exclude={"scope", "key"}),
+            scope=target.scope.value,
+        )
+        session.add(limit)
+        await flush_or(session, _name_taken(body.name))
+        record(
+            session, subject, "limits.create", limit.id, name=limit.name, project_id=parent.project_id,
+            after=_audited(limit),
+        )  # fmt: skip
+        await next_access_version(session)
+        return limit
+
+
+async def patch_limit(
+    plane: Plane, subject: Subject, project: str | None, limit: str, body: LimitPatch, if_match: str | None
+) -> Limit:
+    """Change a limit."""
+    async with unit_of_work(plane.database) as session:
+        parent = await parent_of(session, plane, project)
+        row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
+        require_match(if_match, row)
+        before = _audited(row)
+        for name, value in body.model_dump(mode="json", exclude_unset=True).items():
+            setattr(row, name, value)
+        if _audited(row) == before:
+            return row
+        row.touch()
+        record(
+            session, subject, "limits.update", row.id, name=row.name, project_id=parent.project_id,
+            before=before, after=_audited(row),
+        )  # fmt: skip
+        await next_access_version(session)
+        return row
+
+
+async def delete_limit(plane: Plane, subject: Subject, project: str | None, limit: str, if_match: str | None) -> None:
+    """Remove a limit."""
+    async with unit_of_work(plane.database) as session:
+        parent: Parent = await parent_of(session, plane, project)
+        row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
+        require_match(if_match, row)
+        await session.delete(row)
+        record(
+            session, subject, "limits.delete", row.id, name=row.name, project_id=parent.project_id,
+            before=_audited(row),
+        )  # fmt: skip
+        await next_access_version(session)
+
+
+def _found(row: Limit | None, asked: str) -> Limit:
+    if row is None:
+        raise NotFound(f"There is no limit {asked[:64]!r} here.", code="limit_not_found")
+    return row
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"A limit named {name!r} exists here already: choose another name, or change it by PATCH.",
+                    code="name_taken")  # fmt: skip
+
+
+def _audited(row: Limit) -> dict[str, object]:
+    return row.model_dump(mode="json", include={
+        "scope", "scope_id", "model", "metric", "amount", "window_seconds", "enforcement", "labels",
+    })  # fmt: skip

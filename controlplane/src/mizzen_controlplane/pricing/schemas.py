@@ -1,0 +1,71 @@
+"""Rate cards on the wire. Prices are decimal strings in the organization's currency."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+
+PriceText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""A decimal such as "0.15"."""
+PricedModel = Annotated[
+    str, StringConstraints(max_length=127, pattern=r"^(\*|[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?)$")
+]
+"""A served name, or "*" for all that no other price names."""
+
+
+class ModelPrice(Body):
+    """What one served model costs."""
+
+    model: PricedModel = "*"
+    """Served name, or "*"."""
+    per_million_input_tokens: PriceText = "0"
+    """Price of a million prompt tokens; at most 6 digits after the point."""
+    per_million_output_tokens: PriceText = "0"
+    """Price of a million generated tokens; at most 6 digits after the point."""
+    per_request: PriceText = "0"
+    """Price of a request; at most 12 digits after the point."""
+
+
+class RateCardWrite(Body):
+    """Prices in force from a date; a further body of the same name is the card's next version."""
+
+    name: ResourceName
+    """Unique in the organization."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+    project: str | None = None
+    """Id or name of the only project that it is for; absent for all."""
+    effective_from: AwareDatetime | None = None
+    """When the prices come into force; absent for now."""
+    prices: Annotated[list[ModelPrice], Field(min_length=1, max_length=1000)]
+    """Prices, one for each model."""
+
+
+class RateCardVersionView(Body):
+    """Prices from a date on."""
+
+    id: str
+    """rcv_...; usage names it."""
+    effective_from: datetime
+    """When they came, or come, into force, UTC."""
+    created_at: datetime
+    """When they were written, UTC."""
+    prices: list[ModelPrice]
+    """Prices."""
+
+
+class RateCardView(Resource):
+    """A rate card and its newest version."""
+
+    project_id: str
+    """Project that it is for; empty for all."""
+    currency: str
+    """ISO 4217 code."""
+    version_id: str
+    """Newest version."""
+    effective_from: datetime
+    """When the newest version comes, or came, into force, UTC."""
+    prices: list[ModelPrice]
+    """Prices of the newest version."""
