@@ -78,9 +78,8 @@ class PodBench:
     def start(self, manifest: dict[str, Any], **settings: Any) -> str:
         """Start a pod; returns its name."""
         values: dict[str, Any] = {"backoff_seconds": 0.1, "backoff_limit_seconds": 0.4, **settings}
-        self.sandboxes.start(
-            manifest, PodSettings(self.folder_id, str(self.root / "claims"), str(self.token), **values)
-        )
+        pod_settings = PodSettings(self.folder_id, str(self.root / "claims"), str(self.token), **values)
+        self.sandboxes.launch(self.sandboxes.create(manifest, pod_settings))
         return str(manifest["metadata"]["name"])
 
     def seen(self, name: str = "pod-a") -> SeenPod:

@@ -20,7 +20,7 @@ from mizzen_cli.local.pod.sandboxes import Sandboxes, kill_marked
 from mizzen_cli.local.ports import Ports, choose_ports
 from mizzen_cli.local.process_identity import ProcessIdentity
 from mizzen_cli.local.programs import Program, controlplane_url, gateway_url, programs
-from mizzen_cli.local.spawn import base_environment, reap_children, spawn_detached
+from mizzen_cli.local.spawn import base_environment, installer_environment, reap_children, spawn_detached
 from mizzen_cli.local.supervisor_state import (
     SupervisorState,
     read_ports,
@@ -183,8 +183,15 @@ def pod_statuses(folder: DataFolder) -> Iterator[PodStatus]:
     """Each pod in a line."""
     for seen in Sandboxes(folder.pods, folder.logs / "pods").seen():
         state = seen.state
-        if seen.lost or state is None:
-            yield PodStatus(seen.pod.namespace, seen.pod.name, "lost" if seen.lost else "starting", "", 0, "")
+        if seen.lost or seen.pending or state is None:
+            yield PodStatus(
+                seen.pod.namespace,
+                seen.pod.name,
+                "lost" if seen.lost else "pending" if seen.pending else "starting",
+                "",
+                0,
+                "",
+            )
             continue
         word = "terminating" if state.terminating else "ready" if state.ready else "starting"
         troubled = next((each for each in state.containers if each.message and not each.ready), None)
@@ -232,7 +239,7 @@ def all_alive(state: SupervisorState, folder: DataFolder, ports: Ports) -> bool:
 def start_supervisor(folder: DataFolder) -> ProcessIdentity:
     """Start the supervisor, on its own from now on."""
     argv = [sys.executable, "-m", "mizzen_cli.local.supervisor", str(folder.root)]
-    environment = {**base_environment(), FOLDER_MARKER: folder.id}
+    environment = {**base_environment(), **installer_environment(), FOLDER_MARKER: folder.id}
     return spawn_detached(argv, environment, folder.logs / "supervisor.log")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mizzen_cli.local.data_folder import DataFolder
 from mizzen_cli.local.pod.sandbox import FOLDER_MARKER
 from mizzen_cli.local.ports import HOST, Ports
-from mizzen_cli.local.spawn import base_environment
+from mizzen_cli.local.spawn import base_environment, installer_environment
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def programs(folder: DataFolder, ports: Ports) -> tuple[Program, ...]:
                 **common,
                 **upstream,
                 **shown,
+                **installer_environment(),
                 "MIZZEN_TOKEN_FILE": str(folder.secrets / "runner"),
                 "MIZZEN_DATA_DIR": str(folder.root),
                 "MIZZEN_SECRETS_DIR": str(folder.secrets),

@@ -37,6 +37,17 @@ def reap_children() -> None:
     _children[:] = [child for child in _children if child.poll() is None]
 
 
+INSTALLER_NAMES = (
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PIP_CERT",
+)  # fmt: skip
+
+
+def installer_environment() -> dict[str, str]:
+    """What the installer of packages needs of the caller's environment: indexes and proxies. No pod ever gets it."""
+    return {name: value for name, value in os.environ.items() if name in INSTALLER_NAMES or name.startswith("UV_")}
+
+
 def base_environment() -> dict[str, str]:
     """What every process of Mizzen gets of the caller's environment: nothing that could be a secret."""
     kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE") if name in os.environ}

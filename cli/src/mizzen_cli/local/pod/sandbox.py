@@ -64,6 +64,16 @@ class Sandbox:
         return self.root / "stop"
 
     @property
+    def pending_file(self) -> Path:
+        """Its presence says that the pod was made but not started yet."""
+        return self.root / "pending"
+
+    @property
+    def shim_file(self) -> Path:
+        """Identity of the shim, as whoever started it saw it."""
+        return self.root / "shim.json"
+
+    @property
     def logs(self) -> Path:
         """One log a container, and the shim's own."""
         return self.root / "logs"
@@ -81,9 +91,10 @@ class Sandbox:
         return self.root / "termination" / container
 
     def create(self, manifest: dict[str, Any], settings: PodSettings) -> None:
-        """Write the folder; the pod is not started."""
+        """Write the folder; the pod is pending."""
         for folder in (self.logs, self.root / "volumes", self.root / "termination"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.pending_file.touch()
         write_json(self.pod_file, {"manifest": manifest, "settings": asdict(settings)})
 
     def read(self) -> tuple[Pod, PodSettings]:

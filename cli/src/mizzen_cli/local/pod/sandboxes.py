@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ KEPT_LOGS = 20
 
 @dataclass(frozen=True)
 class SeenPod:
-    """A pod on disk and what its shim last wrote. `lost`: its shim has ended without finishing."""
+    """A pod on disk and what its shim last wrote.
+
+    `pending`: it was made but never started. `lost`: its shim has ended without finishing.
+    """
 
     sandbox: Sandbox
     pod: Pod
     state: PodState | None
     lost: bool
+    pending: bool
+    created_at: datetime
 
 
 class Sandboxes:
@@ -41,15 +47,21 @@ class Sandboxes:
         """Folder of a pod, existing or not."""
         return Sandbox(self._pods / namespace / name)
 
-    def start(self, manifest: dict[str, Any], settings: PodSettings) -> None:
-        """Make a pod and its shim. Raises OSError where the disk refuses."""
-        metadata = manifest["metadata"]
-        sandbox = self.sandbox(metadata["namespace"], metadata["name"])
+    def create(self, manifest: dict[str, Any], settings: PodSettings) -> Sandbox:
+        """Make a pod, pending. Raises OSError where the disk refuses."""
+        sandbox = self.sandbox(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         sandbox.create(manifest, settings)
-        environment = {**base_environment(), FOLDER_MARKER: settings.folder_id, SHIM_MARKER: metadata["uid"]}
+        return sandbox
+
+    def launch(self, sandbox: Sandbox) -> None:
+        """Start the shim of a pending pod. Raises OSError where the machine refuses."""
+        pod, settings = sandbox.read()
+        # First, so that a crash right here leaves a lost pod, which is replaced, and never two shims.
+        sandbox.pending_file.unlink(missing_ok=True)
+        environment = {**base_environment(), FOLDER_MARKER: settings.folder_id, SHIM_MARKER: pod.uid}
         argv = [sys.executable, "-m", "mizzen_cli.local.shim", str(sandbox.root)]
         identity = spawn_detached(argv, environment, sandbox.log("shim"))
-        write_json(sandbox.root / "shim.json", identity.as_json())
+        write_json(sandbox.shim_file, identity.as_json())
 
     def seen(self) -> Iterator[SeenPod]:
         """Every pod on disk; what cannot be read any more is removed."""
@@ -64,6 +76,9 @@ class Sandboxes:
 
     def ask_to_stop(self, seen: SeenPod) -> None:
         """Ask for a graceful end; repeating it changes nothing."""
+        if seen.pending:
+            self.remove(seen.sandbox)
+            return
         if seen.sandbox.stop_file.exists() and seen.state and seen.state.terminating:
             return
         seen.sandbox.stop_file.touch()
@@ -101,11 +116,15 @@ class Sandboxes:
 
 def look(sandbox: Sandbox, pod: Pod) -> SeenPod:
     """What is seen of one pod. The shim is looked at before the file, which it writes last."""
-    started = identity_from_json(read_json(sandbox.root / "shim.json"))
+    started = identity_from_json(read_json(sandbox.shim_file))
     alive = started is not None and started.alive
     body = read_json(sandbox.state_file)
     state = PodState.from_json(body) if body else None
-    return SeenPod(sandbox, pod, state, lost=not alive and not (state and state.finished))
+    alive = alive or bool(state and state.shim_identity and state.shim_identity.alive)
+    pending = sandbox.pending_file.exists()
+    lost = not pending and not alive and not (state and state.finished)
+    created_at = datetime.fromtimestamp(sandbox.pod_file.stat().st_mtime, UTC)
+    return SeenPod(sandbox, pod, state, lost, pending, created_at)
 
 
 def kill_marked(name: str, value: str, seconds: float = 5.0) -> int:
