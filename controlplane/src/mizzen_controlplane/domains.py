@@ -16,7 +16,9 @@ from mizzen_controlplane.invoices import endpoints as invoices
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.limits import endpoints as limits
 from mizzen_controlplane.metering import endpoints as metering
+from mizzen_controlplane.models import artifact_endpoints as artifacts
 from mizzen_controlplane.models import endpoints as models
+from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.pricing import endpoints as pricing
 
 Background = Callable[[Plane], AbstractAsyncContextManager[None]]
@@ -36,6 +38,8 @@ DOMAINS = (
     Domain("identity", identity.router),
     Domain("audit", audit.router),
     Domain("models", models.router),
+    Domain("versions", versions.router),
+    Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router),
     Domain("deployments", deployments.router),
     Domain("access", access.router),

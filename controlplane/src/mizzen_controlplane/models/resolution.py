@@ -1,0 +1,107 @@
+"""What those who run models ask: which version a reference means, which files it has, and where their bytes lie."""
+
+from pathlib import Path
+
+from mizzen_crds.registry import ArtifactFile, ArtifactManifest, ResolvedVersion, Signature
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.identity.repository import project_of_namespace
+from mizzen_controlplane.kit.database import reading
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
+from mizzen_controlplane.models.aliases import alias_missing
+from mizzen_controlplane.models.blob_folder import blob_path
+from mizzen_controlplane.models.models import Model, ModelVersion
+from mizzen_controlplane.models.repository import files_of, find_alias, find_file, find_model, version_by_id
+from mizzen_controlplane.models.schemas import VersionState
+from mizzen_controlplane.models.scope import version_or_404
+
+_SERVED = (VersionState.READY, VersionState.ARCHIVED)
+"""An archived version is not resolved any more, but pods that run it may restart."""
+
+
+async def resolve(
+    plane: Plane, namespace: str, model_name: str, number: int | None, alias_name: str | None
+) -> ResolvedVersion:
+    """The READY version that a deployment's versionRef means."""
+    if (number is None) == (alias_name is None):
+        raise invalid_field("query:version", "Give exactly one of version and alias.")
+    async with reading(plane.database) as session:
+        project, model = await _model(session, namespace, model_name)
+        if alias_name is not None:
+            alias = await find_alias(session, model.id, alias_name)
+            if alias is None:
+                raise alias_missing(model, alias_name)
+            number = alias.number
+        assert number is not None
+        version = await version_or_404(session, model, number)
+    if version.state != VersionState.READY:
+        raise Conflict(
+            f"Version {number} of {model.name!r} is {version.state}. {version.reason or 'Finalize or take another.'}",
+            code="version_not_ready",
+        )
+    return _resolved(project, model, version)
+
+
+async def _model(session: AsyncSession, namespace: str, name: str) -> tuple[Project, Model]:
+    project = await project_of_namespace(session, namespace)
+    model = await find_model(session, project.id, name) if project is not None else None
+    if project is None or model is None:
+        raise NotFound(f"There is no model {name!r} in the project of {namespace!r}. Push it.", code="model_not_found")
+    return project, model
+
+
+def _resolved(project: Project, model: Model, version: ModelVersion) -> ResolvedVersion:
+    return ResolvedVersion(
+        version_id=version.id,
+        model=model.name,
+        version=version.number,
+        digest=version.digest,
+        format=version.format,
+        size_bytes=version.size_bytes,
+        state=version.state,
+        signature=Signature.model_validate(version.signature),
+        allow_code=project.allow_code,
+        created_at=version.created_at,
+    )
+
+
+async def manifest(plane: Plane, version_id: str) -> ArtifactManifest:
+    """Every file of a version that may be served."""
+    async with reading(plane.database) as session:
+        version = await _served(session, version_id)
+        project = await session.get_one(Project, version.project_id)
+        files = await files_of(session, version.id)
+    return ArtifactManifest(
+        version_id=version.id,
+        digest=version.digest,
+        format=version.format,
+        files=[ArtifactFile(path=file.path, size=file.size, sha256=file.sha256) for file in files],
+        allow_code=project.allow_code,
+    )
+
+
+async def content(plane: Plane, version_id: str, path: str) -> tuple[Path, str]:
+    """Where a file's bytes lie, and their SHA-256."""
+    async with reading(plane.database) as session:
+        version = await _served(session, version_id)
+        file = await find_file(session, version.id, path)
+    if file is None:
+        raise NotFound(f"The version {version_id} has no file {path!r}.", code="file_not_found")
+    found = blob_path(plane.settings.data_dir, file.sha256)
+    if not found.exists():
+        raise NotFound(
+            f"The content of {path!r} is gone from the data folder. Restore blobs/ from a backup, or push again.",
+            code="content_missing",
+        )
+    return found, file.sha256
+
+
+async def _served(session: AsyncSession, version_id: str) -> ModelVersion:
+    version = await version_by_id(session, version_id)
+    if version is None:
+        raise NotFound(f"There is no version {version_id!r}.", code="version_not_found")
+    if version.state not in _SERVED:
+        raise Conflict(f"The version {version_id} is {version.state}. {version.reason}", code="version_not_ready")
+    return version

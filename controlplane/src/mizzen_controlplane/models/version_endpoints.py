@@ -1,0 +1,131 @@
+"""Routes of versions and of the uploads of their files."""
+
+from typing import Annotated
+
+from fastapi import Header, Path, Request, Response
+
+from mizzen_controlplane.identity.scope import ProjectRef
+from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.etag import IfMatch
+from mizzen_controlplane.kit.pages import AskedPage, Page
+from mizzen_controlplane.kit.plane import ThePlane
+from mizzen_controlplane.kit.routing import api_router
+from mizzen_controlplane.kit.wire import with_etag
+from mizzen_controlplane.models import finalization, uploads, versions
+from mizzen_controlplane.models.schemas import VersionCreate, VersionDetail, VersionPatch, VersionView
+from mizzen_controlplane.models.scope import ModelRef, VersionNumber
+
+router = api_router("versions")
+
+VERSIONS = "/api/v1/projects/{project}/models/{model}/versions"
+VERSION = VERSIONS + "/{version}"
+FILE = VERSION + "/files/{path:path}"
+FileRef = Annotated[str, Path(max_length=512, description="Path of the file in the version.")]
+
+
+@router.post(VERSIONS, status_code=201)
+async def create_version(
+    project: ProjectRef, model: ModelRef, body: VersionCreate, plane: ThePlane, subject: Admin, response: Response
+) -> VersionDetail:
+    """Announce a version and all its files; upload those that are not `received`, then finalize."""
+    row, made = await versions.create(plane, subject, project, model, body)
+    with_etag(response, row)
+    return made
+
+
+@router.get(VERSIONS)
+async def list_versions(
+    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+) -> Page[VersionView]:
+    """List a model's versions, newest first."""
+    items, token = await versions.page(plane, project, model, asked)
+    return Page(items=items, next_page_token=token)
+
+
+@router.get(VERSION)
+async def get_version(
+    project: ProjectRef, model: ModelRef, version: VersionNumber, plane: ThePlane, _subject: Admin, response: Response
+) -> VersionDetail:
+    """Read a version with its files."""
+    row, found = await versions.get(plane, project, model, version)
+    with_etag(response, row)
+    return found
+
+
+@router.patch(VERSION)
+async def change_version(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    body: VersionPatch,
+    plane: ThePlane,
+    subject: Admin,
+    if_match: IfMatch,
+    response: Response,
+) -> VersionDetail:
+    """Change metadata or labels; the artifact never changes."""
+    row, changed = await versions.change(plane, subject, project, model, version, body, if_match)
+    with_etag(response, row)
+    return changed
+
+
+@router.post(VERSION + ":finalize")
+async def finalize_version(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    plane: ThePlane,
+    subject: Admin,
+    if_match: IfMatch,
+    response: Response,
+) -> VersionDetail:
+    """Check every file and the format: the version is READY then, or FAILED with a reason."""
+    row, done = await finalization.finalize(plane, subject, project, model, version, if_match)
+    with_etag(response, row)
+    return done
+
+
+@router.post(VERSION + ":archive")
+async def archive_version(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    plane: ThePlane,
+    subject: Admin,
+    if_match: IfMatch,
+    response: Response,
+) -> VersionDetail:
+    """Take a version out of use; its files stay."""
+    row, done = await versions.archive(plane, subject, project, model, version, if_match)
+    with_etag(response, row)
+    return done
+
+
+@router.head(FILE, status_code=204)
+async def ask_offset(
+    project: ProjectRef, model: ModelRef, version: VersionNumber, path: FileRef, plane: ThePlane, _subject: Admin
+) -> Response:
+    """How many bytes of the file are here: header Upload-Offset."""
+    row, file = await uploads.find_upload(plane, project, model, version, path)
+    offset = uploads.offset_of(plane, row, file)
+    return Response(status_code=204, headers={"Upload-Offset": str(offset), "Upload-Length": str(file.size)})
+
+
+@router.patch(FILE, status_code=204)
+async def upload_bytes(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    path: FileRef,
+    request: Request,
+    plane: ThePlane,
+    _subject: Admin,
+    upload_offset: Annotated[int, Header(ge=0)],
+    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
+) -> Response:
+    """Append the body at Upload-Offset, which must be where the file ends now; answers the new Upload-Offset."""
+    row, file = await uploads.find_upload(plane, project, model, version, path)
+    if content_length is not None and upload_offset + content_length > file.size:
+        raise uploads.too_long(file)
+    offset = await uploads.append(plane, row, file, upload_offset, request.stream())
+    return Response(status_code=204, headers={"Upload-Offset": str(offset)})
