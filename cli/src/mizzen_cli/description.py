@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mizzen_crds.v1alpha1.conditions import remedy_for
+from mizzen_crds.v1alpha1.conditions import REASONS
 
 from mizzen_cli.client import Json
 from mizzen_cli.output import age, size
@@ -41,7 +41,7 @@ def _conditions(conditions: list[Json]) -> Iterator[str]:
         since = age(condition.get("lastTransitionTime"))
         name, status, reason = condition["type"], condition["status"], condition["reason"]
         yield f"  {name:<20} {status:<8} {reason:<24} {since:>5}  {condition['message']}"
-        remedy = remedy_for(condition["reason"])
+        remedy = REASONS[reason].remedy if reason in REASONS else ""
         if condition["status"] != "True" and remedy and remedy not in condition["message"]:
             yield f"  {'':<20} -> {remedy}"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from mizzen_crds.mistakes import mistakes
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_crds.validation import explain
 from pydantic import ValidationError
 
 from mizzen_cli.errors import CommandError, ExitCode
@@ -47,5 +47,5 @@ def _check(document: Any, file: Path) -> None:
     try:
         ModelDeployment.model_validate(document)
     except ValidationError as error:
-        sentences = "\n".join(f"  {sentence}" for sentence in explain(error))
+        sentences = "\n".join(f"  {mistake}" for mistake in mistakes(error, ModelDeployment))
         raise CommandError(f"{file} would be refused:\n{sentences}", ExitCode.USAGE) from None

@@ -1,0 +1,143 @@
+"""`mizzen up|down|status|env|doctor`: Mizzen on this machine."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mizzen_cli.client import ApiClient
+from mizzen_cli.context import Context, load_context, read_context, write_context
+from mizzen_cli.errors import CommandError, ExitCode
+from mizzen_cli.examination import examine
+from mizzen_cli.local.data_folder import default_data_dir
+from mizzen_cli.local.lifecycle import InstallationStatus, UpOptions
+from mizzen_cli.local.lifecycle import down as stop_all
+from mizzen_cli.local.lifecycle import status as local_status
+from mizzen_cli.local.lifecycle import up as start_all
+from mizzen_cli.output import Format, Output, column, show
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MIZZEN_DATA_DIR", help="Data folder; by default that of the context, else the XDG data folder."
+    ),
+]
+LOCAL_KEY = "local"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    for command in (up, down, status, env, doctor):
+        app.command(command.__name__)(command)
+
+
+def up(
+    data_dir: Annotated[Path | None, typer.Option(help="Data folder; by default the XDG data folder's mizzen.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the control plane.", min=1, max=65535)] = None,
+    gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.", min=1, max=65535)] = None,
+) -> None:
+    """Start Mizzen on this machine and return when it is ready. Repeating it changes nothing."""
+    console = Console(stderr=True)
+    with console.status("starting") as spinner:
+        result = start_all(UpOptions((data_dir or default_data_dir()).absolute(), port, gateway_port), spinner.update)
+    context = load_context()
+    if not context.api_key:
+        write_context(_with_local_key(context))
+    word = "already running" if result.already_running else f"ready in {result.seconds:.1f} s"
+    typer.echo(f"Mizzen is {word}.")
+    typer.echo(f"  control plane  {result.controlplane_url}")
+    typer.echo(f"  gateway        {result.gateway_url}   (/v1 and /v2)")
+    typer.echo(f"  data           {result.data_dir}")
+    typer.echo(
+        'Next: eval "$(mizzen env)" sets OPENAI_BASE_URL and OPENAI_API_KEY; `mizzen --help` lists what you can do.'
+    )
+
+
+def down(data_dir: DataDir = None) -> None:
+    """Stop everything that `mizzen up` started; requests under way finish first. Data stays."""
+    console = Console(stderr=True)
+    with console.status("stopping") as spinner:
+        ran = stop_all(_data_dir(data_dir), spinner.update)
+    typer.echo("Mizzen has stopped." if ran else "Nothing ran.")
+
+
+def status(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
+    """Show what runs; exit code 1 when something does not."""
+    seen = local_status(_data_dir(data_dir))
+    if seen is None:
+        raise CommandError(f"No data folder {_data_dir(data_dir)}. Start with `mizzen up`.", ExitCode.NOT_FOUND)
+    rows = list(_status_rows(seen))
+    columns = (
+        column("KIND"),
+        column("NAME"),
+        column("STATE"),
+        column("RESTARTS"),
+        column("ADDRESS"),
+        column("MESSAGE"),
+    )
+    show(rows, columns, output)
+    if not seen.ready:
+        raise CommandError(f"Not everything runs. `mizzen up` starts what is missing; logs: {seen.data_dir}/logs.")
+
+
+def env() -> None:
+    """Print the lines that let OpenAI's clients in this shell call Mizzen: eval "$(mizzen env)"."""
+    context = load_context()
+    if not context.api_key:
+        raise CommandError("The context has no API key. Run `mizzen up`, or `mizzen keys create NAME`.", ExitCode.USAGE)
+    typer.echo(f"export OPENAI_BASE_URL={context.gateway_url}/v1")
+    typer.echo(f"export OPENAI_API_KEY={context.api_key}")
+
+
+def doctor(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
+    """Look for what this machine lacks, and say how to get it; exit code 1 when something is missing."""
+    findings = asyncio.run(examine(_data_dir(data_dir)))
+    rows = [{"name": each.name, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in findings]
+    show(rows, (column("CHECK", "name"), column("STATE"), column("DETAIL"), column("REMEDY")), output)
+    if any(each.state == "missing" for each in findings):
+        raise CommandError("Something is missing: see REMEDY above.")
+
+
+def _data_dir(given: Path | None) -> Path:
+    if given:
+        return given.absolute()
+    context = read_context()
+    return Path(context.data_dir) if context and context.data_dir else default_data_dir()
+
+
+def _with_local_key(context: Context) -> Context:
+    """The context with a key of its own for `chat`, `infer` and `env`; an older one gets a new secret."""
+    with ApiClient(context) as api:
+        names = {key["name"] for key in api.items(api.path("keys")) if key["state"] == "ACTIVE"}
+        path = api.path("keys")
+        made = api.post(f"{path}/{LOCAL_KEY}:rotate") if LOCAL_KEY in names else api.post(path, {"name": LOCAL_KEY})
+    return Context(
+        context.controlplane_url,
+        context.gateway_url,
+        token=context.token,
+        project=context.project,
+        data_dir=context.data_dir,
+        api_key=made["secret"],
+    )
+
+
+def _status_rows(seen: InstallationStatus) -> list[dict[str, object]]:
+    supervisor = {"kind": "program", "name": "supervisor", "state": "ready" if seen.supervised else "stopped"}
+    programs = [
+        {"kind": "program", "name": each.name, "state": each.state, "restarts": each.restarts, "address": each.url}
+        for each in seen.programs
+    ]
+    pods = [
+        {
+            "kind": "pod",
+            "name": f"{each.namespace}/{each.name}",
+            "state": each.state,
+            "restarts": each.restarts,
+            "address": each.address,
+            "message": each.message,
+        }
+        for each in seen.pods
+    ]
+    return [supervisor, *programs, *pods]

@@ -1,0 +1,107 @@
+"""What `mizzen doctor` looks at: does this machine have what Mizzen needs, and how to get what it lacks."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mizzen_operator.runtimes.builtin import builtin_runtimes
+
+from mizzen_cli.local.environments import EnvironmentMissingError, Environments, default_cache, find_uv
+from mizzen_cli.local.ports import Ports, is_free
+
+LEAST_FREE_BYTES = 2 * 10**9
+PYTHON_FLOOR = (3, 11)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check."""
+
+    name: str
+    state: str
+    """ok, missing, or later (not needed yet)."""
+    detail: str
+    remedy: str = ""
+
+
+async def examine(data_dir: Path) -> list[Finding]:
+    """Every check, in the order in which a newcomer meets what it checks."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _machine,
+        _python,
+        _uv,
+        lambda: _writable("data folder", data_dir, "--data-dir"),
+        lambda: _writable("cache folder", default_cache(), "XDG_CACHE_HOME"),
+        lambda: _disk(data_dir),
+        _ports,
+    )
+    return [*(check() for check in checks), *_engines()]
+
+
+def _machine() -> Finding:
+    here = f"{platform.system()} {platform.machine()}"
+    if here == "Linux x86_64":
+        return Finding("machine", "ok", here)
+    return Finding("machine", "missing", here, "Triton and vLLM come as Linux x86_64 programs: use such a machine.")
+
+
+def _python() -> Finding:
+    here = platform.python_version()
+    if sys.version_info[:2] >= PYTHON_FLOOR:
+        return Finding("python", "ok", here)
+    return Finding("python", "missing", here, "Install Python 3.11 or newer.")
+
+
+def _uv() -> Finding:
+    try:
+        return Finding("uv", "ok", find_uv())
+    except EnvironmentMissingError as error:
+        return Finding("uv", "missing", str(error), "pip install uv")
+
+
+def _writable(name: str, folder: Path, setting: str) -> Finding:
+    nearest = folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    if os.access(nearest, os.W_OK):
+        return Finding(name, "ok", str(folder))
+    return Finding(
+        name, "missing", f"{nearest} is not writable", f"Choose another one with {setting}, or change its owner."
+    )
+
+
+def _disk(folder: Path) -> Finding:
+    nearest = folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    free = shutil.disk_usage(nearest).free
+    detail = f"{free / 1e9:.1f} GB free at {nearest}"
+    if free >= LEAST_FREE_BYTES:
+        return Finding("disk", "ok", detail)
+    return Finding("disk", "missing", detail, f"Free {LEAST_FREE_BYTES / 1e9:.0f} GB, or name another --data-dir.")
+
+
+def _ports() -> Finding:
+    wanted = Ports()
+    taken = [port for port in (wanted.controlplane, wanted.gateway) if not is_free(port)]
+    if not taken:
+        return Finding("ports", "ok", f"{wanted.controlplane} and {wanted.gateway} are free")
+    text = ", ".join(str(port) for port in taken)
+    return Finding(
+        "ports", "later", f"in use: {text}", "By Mizzen itself, or choose others: mizzen up --port --gateway-port"
+    )
+
+
+def _engines() -> list[Finding]:
+    environments = Environments(default_cache())
+    found = []
+    for name, runtime in builtin_runtimes().items():
+        if environments.ready(runtime.spec.local):
+            found.append(Finding(f"engine {name}", "ok", "installed"))
+        else:
+            found.append(Finding(f"engine {name}", "later", "not installed", f"mizzen engines install {name}"))
+    return found
