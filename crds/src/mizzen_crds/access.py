@@ -48,6 +48,10 @@ class KeyAccess(Message):
     """key_...; the public half of `mzk_<id without prefix>_<secret>`."""
     digest: str
     """Hex of HMAC-SHA256(pepper, secret)."""
+    previous_digest: str | None = None
+    """The same of the secret before the last rotation, which works until `previous_expires_at`."""
+    previous_expires_at: datetime | None = None
+    """End of the rotation's overlap, UTC."""
     project_id: str
     """Project that it acts for."""
     expires_at: datetime | None = None

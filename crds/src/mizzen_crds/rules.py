@@ -47,7 +47,7 @@ class ChangeRule:
 
 
 def refuse_broken(rules: Iterable[Rule], model: BaseModel, root: str = "") -> None:
-    """Raise a ValidationError with an entry for each place where a rule is broken. `model` stands at the path `root`."""
+    """Raise a ValidationError with an entry wherever a rule is broken; `model` stands at the path `root`."""
     broken = [
         InitErrorDetails(
             type=PydanticCustomError("rule", "{sentence}", {"sentence": rule.message}),

@@ -2,11 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Strict
+from pydantic import BaseModel, ConfigDict, JsonValue, Strict
 from pydantic.alias_generators import to_camel
 
 WholeNumber = Annotated[int, Strict()]
 """An integer that is written as one: "3", 3.0 and true are refused, as Kubernetes refuses them."""
+
+
+def keyed_by(key: str, most: int | None = None) -> dict[str, JsonValue]:
+    """Schema of a list that server-side apply merges by the field `key`, holding at most `most` entries."""
+    bound: dict[str, JsonValue] = {} if most is None else {"maxItems": most}
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key], **bound}
+
+
+AS_SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
+"""Schema of a list whose entries differ."""
 
 
 class Resource(BaseModel):

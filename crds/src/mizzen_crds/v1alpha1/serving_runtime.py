@@ -8,7 +8,7 @@ from mizzen_crds.rules import Rule, refuse_broken
 from mizzen_crds.v1alpha1.metadata import Named, ObjectMeta
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from mizzen_crds.v1alpha1.model_deployment.workload import EngineType, LongText
-from mizzen_crds.wire import Resource, WholeNumber
+from mizzen_crds.wire import Resource, WholeNumber, keyed_by
 
 PortNumber = Annotated[WholeNumber, Field(ge=1, le=65_535)]
 
@@ -59,7 +59,7 @@ class LocalEnvironment(Resource):
     """Name of a lock file of mizzen_engines that pins everything; packages are then only its source."""
     prepare: Annotated[list[LongText], Field(max_length=16)] = []
     """Command run once in the fresh environment, by the platform's interpreter, with MIZZEN_ENVIRONMENT_DIR set."""
-    env: Annotated[list[Named], Field(max_length=64)] = []
+    env: Annotated[list[Named], Field(max_length=64, json_schema_extra=keyed_by("name"))] = []
     """Environment added on one machine; wins over the runtime's own."""
     args: Annotated[list[LongText], Field(max_length=64)] = []
     """Flags added to the engine's command on one machine."""
@@ -111,15 +111,15 @@ class ServingRuntimeSpec(Resource):
     """What the engine's http port speaks."""
     image: Annotated[str, StringConstraints(min_length=1, max_length=512)]
     """Default image."""
-    versions: Annotated[list[Named], Field(max_length=32)] = []
+    versions: Annotated[list[Named], Field(max_length=32, json_schema_extra=keyed_by("name"))] = []
     """Versions that a deployment may ask for, and their images."""
     allowed_images: Annotated[list[LongText], Field(max_length=64)] = []
     """Images that a deployment may name, exactly or with a trailing *."""
     command: Annotated[list[LongText], Field(min_length=1, max_length=64)]
     """Command of the engine's container; mounts, ports and settings only as $(MIZZEN_*) and $(POD_IP)."""
-    env: Annotated[list[Named], Field(max_length=64)] = []
+    env: Annotated[list[Named], Field(max_length=64, json_schema_extra=keyed_by("name"))] = []
     """Environment of the engine's container and of its layout step."""
-    ports: Annotated[list[RuntimePort], Field(min_length=1, max_length=8)]
+    ports: Annotated[list[RuntimePort], Field(min_length=1, max_length=8, json_schema_extra=keyed_by("name"))]
     """Ports, by name."""
     readiness: HttpProbe
     """Tells that the model answers."""

@@ -12,7 +12,7 @@ from mizzen_crds.v1alpha1.model_deployment.scaling import Autoscaling, Replicas
 from mizzen_crds.v1alpha1.model_deployment.source import Adapter, ModelName, ModelSource
 from mizzen_crds.v1alpha1.model_deployment.status import ModelDeploymentStatus
 from mizzen_crds.v1alpha1.model_deployment.workload import Engine, MultiNode, Placement, PodOverrides, Resources
-from mizzen_crds.wire import Resource
+from mizzen_crds.wire import AS_SET, Resource, keyed_by
 
 
 class ModelDeploymentSpec(Resource):
@@ -20,11 +20,11 @@ class ModelDeploymentSpec(Resource):
 
     served_model_name: ModelName | None = None
     """What callers put in "model"; by default the object's name. Unique in the project."""
-    aliases: Annotated[list[ModelName], Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"})] = []
+    aliases: Annotated[list[ModelName], Field(max_length=16, json_schema_extra=AS_SET)] = []
     """More names for callers."""
     model: ModelSource
     """The model to serve."""
-    adapters: Annotated[list[Adapter], Field(max_length=64)] = []
+    adapters: Annotated[list[Adapter], Field(max_length=64, json_schema_extra=keyed_by("name"))] = []
     """LoRA adapters."""
     engine: Engine
     """The engine and its settings."""

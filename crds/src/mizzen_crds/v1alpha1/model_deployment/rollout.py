@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mizzen_crds.wire import Resource, WholeNumber
+from mizzen_crds.wire import AS_SET, Resource, WholeNumber
 
 
 def _int_or_percent(value: object) -> object:
@@ -24,7 +24,15 @@ PERCENT_PATTERN = r"(100|[0-9]{1,2})%"
 IntOrPercent = Annotated[
     int | str,
     BeforeValidator(_int_or_percent),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "minimum": 0,
+            "maximum": MOST_REPLICAS,
+            "pattern": f"^{PERCENT_PATTERN}$",
+            "maxLength": 4,
+        }
+    ),
 ]
 """A number of replicas, or a share of the wanted ones, rounded up for surge and down for availability."""
 
@@ -77,7 +85,9 @@ class CanaryAnalysis(Resource):
     """Requests that a step must have seen before it is judged."""
     max_error_percent: Annotated[WholeNumber, Field(ge=0, le=100)] = 5
     """Share of failed requests that is tolerated."""
-    max_ttft_regression_percent: Annotated[WholeNumber, Field(ge=0, le=10_000)] | None = None
+    max_ttft_regression_percent: Annotated[WholeNumber, Field(ge=0, le=10_000)] | None = Field(
+        default=None, alias="maxTTFTRegressionPercent"
+    )
     """How much longer the time to first token may be than the old revision's."""
     evaluation_ref: Annotated[str, StringConstraints(max_length=63)] | None = None
     """Evaluation that must pass."""
@@ -175,6 +185,7 @@ class Access(Resource):
     visibility: Visibility = Visibility.PROJECT
     """Project: only this project. Shared: allowedProjects may be granted access."""
     allowed_projects: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=63)]], Field(max_length=256)
+        list[Annotated[str, StringConstraints(min_length=1, max_length=63)]],
+        Field(max_length=256, json_schema_extra=AS_SET),
     ] = []
     """Names of projects."""

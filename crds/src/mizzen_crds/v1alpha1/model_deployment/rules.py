@@ -66,6 +66,13 @@ ROOT_RULES: Final = (
     Rule(
         "",
         "metadata.name",
+        "must have at most 63 characters and no dot, because pods, labels and addresses are named after it; shorten it",
+        "self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",
+        lambda it: len(it.metadata.name) <= 63 and "." not in it.metadata.name,
+    ),
+    Rule(
+        "",
+        "metadata.name",
         _RESERVED_MESSAGE + ", or set spec.servedModelName",
         f"has(self.spec.servedModelName) || !(self.metadata.name in {_RESERVED})",
         lambda it: it.spec.served_model_name is not None or it.metadata.name not in RESERVED_NAMES,

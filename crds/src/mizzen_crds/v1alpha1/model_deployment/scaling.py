@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from mizzen_crds.wire import Resource, WholeNumber
+from mizzen_crds.wire import Resource, WholeNumber, keyed_by
 
 Replicas = Annotated[WholeNumber, Field(ge=0, le=10_000)]
 
@@ -84,5 +84,5 @@ class Autoscaling(Resource):
     """Without a request for so long, the deployment goes to zero; needs minReplicas 0."""
     cold_start: ColdStart = ColdStart()
     """What happens to requests that arrive at zero replicas."""
-    schedules: Annotated[list[Schedule], Field(max_length=16)] = []
+    schedules: Annotated[list[Schedule], Field(max_length=16, json_schema_extra=keyed_by("name"))] = []
     """Bounds that hold in recurring windows."""

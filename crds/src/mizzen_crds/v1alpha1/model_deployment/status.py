@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from mizzen_crds.v1alpha1.metadata import Condition
-from mizzen_crds.wire import Observed
+from mizzen_crds.wire import Observed, keyed_by
 
 
 def _whole(value: object) -> object:
@@ -21,6 +21,8 @@ WholeSeconds = Annotated[int, BeforeValidator(_whole)]
 class ResolvedModel(Observed):
     """The artifact that the spec's source means."""
 
+    source: str = ""
+    """For people: `model@version` for a versionRef, else the uri."""
     digest: str = ""
     """sha256:... of the artifact's manifest."""
     uri: str = ""
@@ -127,7 +129,7 @@ class StartupStatus(Observed):
     """The last start, from pod to ready."""
     p50_seconds: WholeSeconds | None = None
     """Median of recent starts."""
-    phases: list[StartupPhase] = []
+    phases: Annotated[list[StartupPhase], Field(json_schema_extra=keyed_by("name", 16))] = []
     """Phases of the start under way or the last one."""
 
 
@@ -166,7 +168,7 @@ class AutoscalingStatus(Observed):
     """When it last decided, UTC."""
     limited_by: str = ""
     """What kept it from more or fewer replicas."""
-    history: list[ScalingDecision] = []
+    history: Annotated[list[ScalingDecision], Field(json_schema_extra={"maxItems": 5})] = []
     """The last decisions, newest first, at most 5."""
 
 
@@ -175,7 +177,7 @@ class ModelDeploymentStatus(Observed):
 
     observed_generation: int = -1
     """Generation of the spec that this status was computed from; -1 until the first pass."""
-    conditions: list[Condition] = []
+    conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type", 32))] = []
     """Observations; Ready sums them up. Reconciling and Stalled are present only while true."""
     replicas: int = 0
     """Replicas that exist."""
@@ -195,7 +197,7 @@ class ModelDeploymentStatus(Observed):
     """Project that the namespace belongs to."""
     resolved_model: ResolvedModel | None = None
     """The artifact that the spec's source means."""
-    revisions: list[RevisionStatus] = []
+    revisions: Annotated[list[RevisionStatus], Field(json_schema_extra=keyed_by("name", 5))] = []
     """Revisions, newest first, at most 5."""
     rollout: RolloutStatus | None = None
     """The rollout under way or the last one."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from mizzen_crds.v1alpha1.metadata import DnsLabel, Named, Quantity
-from mizzen_crds.wire import Resource, WholeNumber
+from mizzen_crds.wire import Resource, WholeNumber, keyed_by
 
 Count = Annotated[WholeNumber, Field(ge=1, le=1024)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -47,7 +47,7 @@ class Engine(Resource):
     """Image, only from the runtime's allow-list."""
     args: Annotated[list[LongText], Field(max_length=64)] = []
     """Flags for the engine, by full name, from the runtime's allow-list."""
-    env: Annotated[list[Named], Field(max_length=64)] = []
+    env: Annotated[list[Named], Field(max_length=64, json_schema_extra=keyed_by("name"))] = []
     """Environment of the engine; names that change what code runs or where weights come from are refused."""
     parallelism: Parallelism = Parallelism()
     """How one replica is split over accelerators."""
