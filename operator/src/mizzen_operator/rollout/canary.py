@@ -43,7 +43,7 @@ def verdict(deployment: ModelDeployment, situation: Situation, step: int, since:
 
 
 def shortfall(situation: Situation, analysis: CanaryAnalysis) -> str:
-    """Return how the new revision does worse than allowed, in a sentence; empty when it does not, or too little was seen."""
+    """Return what the new revision does worse than allowed; empty for nothing, or too little seen."""
     seen = situation.goal.load
     if seen.requests == 0 or seen.requests < analysis.min_requests:
         return ""
@@ -91,8 +91,8 @@ def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) 
     percent = deployment.spec.rollout.canary.steps[step].traffic_percent
     return Wait(
         conditions.AWAITING_PROMOTION,
-        f"Step {step} at {percent} % of requests waits for a person: `mizzen rollout promote {deployment.metadata.name}`, "
-        f"or annotate {labels.PROMOTE}={situation.goal.hash}/{step}.",
+        f"Step {step} at {percent} % of requests waits for a person: "
+        f"`mizzen rollout promote {deployment.metadata.name}`, or annotate {labels.PROMOTE}={situation.goal.hash}/{step}.",
     )
 
 

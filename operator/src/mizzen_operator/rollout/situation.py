@@ -1,4 +1,4 @@
-"""What is this step decided from? The fleet, seen from the revision that should run, with the spec's bounds resolved."""
+"""What is this step decided from? The fleet, seen from the revision that should run, with bounds resolved."""
 
 import math
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def most_surge(deployment: ModelDeployment, wanted: int) -> int:
 
 
 def trimmed(others: tuple[ObservedRevision, ...], replicas: dict[str, int], keep: int) -> dict[str, int]:
-    """Return `replicas` of the others lowered until `keep` remain: those without a ready pod go first, then the oldest."""
+    """Return `replicas` of the others lowered until `keep` remain: without a ready pod first, then oldest first."""
     replicas = dict(replicas)
     excess = sum(replicas.values()) - keep
     for one in sorted(others, key=lambda one: (one.ready > 0, one.created_at)):

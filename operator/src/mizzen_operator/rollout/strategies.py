@@ -37,6 +37,8 @@ class Step:
     """Why so, for the log."""
     share: int | None = None
     """Percent of requests for the goal; None: by ready replicas."""
+    reached: bool = False
+    """A canary step has its replicas ready."""
 
 
 def choose(situation: Situation, spec: Strategy, in_use: str) -> tuple[Strategy, str]:
@@ -84,7 +86,9 @@ def replace(situation: Situation, goal_wanted: int | None = None, floor: int = 0
     goal = max(min(situation.goal.replicas, top), min(top, places))
     keep = max(floor, situation.wanted - situation.goal.ready)
     if total > keep:
-        return Step(goal, trimmed(situation.others, others, keep), None, "replace: new replicas are ready in their place")
+        return Step(
+            goal, trimmed(situation.others, others, keep), None, "replace: new replicas are ready in their place"
+        )
     return _free_one(situation, goal, others, top, floor)
 
 
@@ -98,7 +102,9 @@ def _free_one(situation: Situation, goal: int, others: dict[str, int], top: int,
         return Step(goal, others, wait, "replace: waiting for a replica to go or to become ready")
     idle = total > situation.others_ready
     if total > floor and (idle or situation.ready - 1 >= situation.least):
-        return Step(goal, trimmed(situation.others, others, total - 1), None, "replace: freeing one place for the new revision")
+        return Step(
+            goal, trimmed(situation.others, others, total - 1), None, "replace: freeing one place for the new revision"
+        )
     if situation.starting:
         return Step(goal, others, None, "replace: waiting for a new replica to become ready")
     return Step(goal, others, _no_place(situation), "replace: minAvailable keeps every old replica")
@@ -115,14 +121,17 @@ def blue_green(situation: Situation, *, switched: bool) -> Step:
     return Step(situation.wanted, others, wait, "blue/green: second set starting", share)
 
 
-def canary(situation: Situation, percent: int, place: Strategy) -> Step:
-    """So many new replicas as the share of traffic asks for, at least one; old ones for the rest, at least one."""
+def canary(situation: Situation, percent: int, before: int, place: Strategy) -> Step:
+    """So many new replicas as the share of traffic asks for, at least one; old ones for the rest, at least one.
+
+    Until they are ready, the goal gets the share `before`, that of the step before.
+    """
     top = max(1, math.ceil(situation.wanted * percent / 100))
     floor = 0 if percent == 100 else max(1, math.ceil(situation.wanted * (100 - percent) / 100))
     step = replace(situation, top, floor) if place is Strategy.REPLACE else surge(situation, top, floor)
     reached = situation.goal.ready >= top
-    share = percent if reached else min(percent, 0 if situation.others_ready else 100)
-    return Step(step.goal, step.others, None if reached else step.wait, f"canary at {percent} %", share)
+    share = percent if reached else before
+    return Step(step.goal, step.others, None if reached else step.wait, f"canary at {percent} %", share, reached)
 
 
 def _without_never_served(situation: Situation) -> dict[str, int]:
@@ -138,7 +147,7 @@ def _no_place(situation: Situation) -> Wait:
         return Wait(
             conditions.NO_SPARE_ACCELERATOR,
             "The new replica finds no place to run, and spec.rollout.minAvailable "
-            f"({situation.least} of {situation.wanted}) keeps the old ones. Lower spec.rollout.minAvailable, or make room.",
+            f"({situation.least} of {situation.wanted}) keeps the old ones. Lower it, or make room.",
         )
     left = quota if situation.quota_binds else free
     return Wait(

@@ -1,4 +1,4 @@
-"""Which share of requests does each revision get? Percents that sum to 100, by ready replicas unless a step says otherwise."""
+"""Which share of requests does each revision get? Percents, by ready replicas unless a step says otherwise."""
 
 from collections.abc import Mapping
 
