@@ -17,6 +17,8 @@ ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
 CALLER_LEFT = 499
 NOTHING_USED = Usage(billable=False)
+LEFT_BEFORE_AN_ANSWER = Usage(estimated=True, billable=False)
+"""Nobody will ever tell what the engine did for it."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Run:
     """Loop time."""
     revision: str = ""
     first_byte_at: float | None = None
-    usage: Usage = NOTHING_USED
+    usage: Usage = LEFT_BEFORE_AN_ANSWER
     status: int = CALLER_LEFT
     code: str = "caller_left"
     tries: list[Tried] = field(default_factory=list)

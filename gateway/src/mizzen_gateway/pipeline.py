@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.forwarding import Forwarder, Run, timed_out
+from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
@@ -156,7 +156,7 @@ class Pipeline:
             if refusal is None:
                 refusal = await self._forward(run)
             if refusal is not None:
-                run.status, run.code = refusal.status, refusal.code
+                run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
             return refusal
         finally:
             # 8: settle, exactly once
@@ -212,7 +212,7 @@ class Pipeline:
     def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
         now = self._loop.time()
         outcome = Outcome(
-            status=200 if run.responder.started and run.status == 499 else run.status,
+            status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
             answered=run.responder.started,
             revision=run.revision,
             duration_ms=(now - run.began_at) * 1000,

@@ -60,6 +60,7 @@ class RequestParser:
         if self._request is None:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
+        began_in_body = self.in_body
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -70,13 +71,13 @@ class RequestParser:
             return
         if self._request is None:
             self._check_size()
-        else:
+        elif began_in_body:
             self._check_framing(len(data))
 
     def _check_framing(self, fed: int) -> None:
         """Chunk extensions and trailers reach no callback of ours while they are incomplete: bound them, too."""
         self._body_wire_bytes += fed
-        if self._body_wire_bytes > FRAMING_FACTOR * self._body_bytes + 2 * self._limits.header_bytes + fed:
+        if self._body_wire_bytes > FRAMING_FACTOR * self._body_bytes + 2 * self._limits.header_bytes:
             raise self._stop(malformed("Body: chunk framing larger than its content; send larger chunks."))
 
     def _check_size(self) -> None:

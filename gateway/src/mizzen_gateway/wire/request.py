@@ -77,6 +77,8 @@ def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes
             raise malformed("Headers Content-Length and Transfer-Encoding: send one of them, not both.")
         if coding.lower() != b"chunked" or version == "1.0":
             raise malformed("Header Transfer-Encoding: only 'chunked' is understood, and only with HTTP/1.1.")
+    if b"upgrade" in headers and b"upgrade" in headers.get(b"connection", b"").lower():
+        raise malformed("Header Upgrade: no other protocol is spoken on this port.")
     expect = headers.get(b"expect")
     if expect is not None and expect.lower() != b"100-continue":
         raise BadRequestError(Refusal(417, "expectation_failed", "Header Expect: only '100-continue' is understood."))

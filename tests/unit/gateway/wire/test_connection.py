@@ -1,0 +1,181 @@
+"""How a connection behaves: order, keep-alive, HEAD, continue, deadlines, backpressure, drain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import Responder
+from mizzen_gateway.wire.server import Server
+from support.until import until
+
+GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Scripted:
+    """Answers by path."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.cancelled = 0
+        self.paused = 0
+
+    def vet(self, request: Request) -> None:
+        if request.path == b"/refused":
+            request.refusal = Refusal(401, "no", "no")
+
+    async def handle(self, request: Request, responder: Responder) -> None:
+        if request.refusal is not None:
+            responder.send(request.refusal.status, (), request.refusal.message.encode())
+            return
+        if request.path == b"/wait":
+            try:
+                await self.go.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if request.path == b"/flood":
+            responder.source = self
+            responder.start(200, ())
+            while not self.paused:
+                responder.write(b"x" * 65536)
+                await asyncio.sleep(0)
+            await self.go.wait()
+            responder.finish()
+            return
+        responder.send(200, (), request.path)
+
+    def pause(self) -> None:
+        self.paused += 1
+
+    def resume(self) -> None:
+        self.go.set()
+
+
+@asynccontextmanager
+async def serving(limits: WireLimits | None = None) -> AsyncIterator[tuple[Server, Scripted, int]]:
+    handler = Scripted()
+    server = Server(handler, limits or WireLimits())
+    port = await server.listen("127.0.0.1", 0)
+    try:
+        yield server, handler, port
+    finally:
+        await server.drain(0)
+
+
+async def test_pipelined_requests_are_answered_in_order_on_one_connection() -> None:
+    async with serving() as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"".join(GET % (b"%d" % number) for number in range(100)))
+        for number in range(100):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(len(b"/%d" % number)) == b"/%d" % number
+        writer.close()
+
+
+async def test_head_gets_the_length_but_no_body() -> None:
+    async with serving() as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HEAD /abc HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        assert b"content-length: 4\r\n" in answer
+        assert answer.endswith(b"\r\n\r\n")
+        writer.close()
+
+
+async def test_a_large_body_is_invited_only_where_the_request_will_be_served() -> None:
+    async with serving() as (_, _handler, port):
+        for path, begin in ((b"good", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"refused", b"HTTP/1.1 401 ")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /%b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n" % path)
+            assert (await reader.readexactly(len(begin))) == begin
+            if path == b"good":
+                writer.write(b"abc")
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            writer.close()
+
+
+async def test_the_body_of_a_refused_request_is_thrown_away_and_the_connection_goes_on() -> None:
+    async with serving() as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" + GET % b"next")
+        answer = await reader.readuntil(b"/next")
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+
+async def test_a_caller_that_leaves_cancels_its_request() -> None:
+    async with serving() as (server, handler, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"wait")
+        await until(lambda: server.connection_count == 1)
+        writer.close()
+        await until(lambda: handler.cancelled == 1)
+        assert server.connection_count == 0
+
+
+async def test_a_header_that_does_not_come_is_answered_with_408() -> None:
+    async with serving(WireLimits(header_seconds=0.1)) as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /a HTTP/1.1\r\nHo")
+        assert b"Header: took too long" in await reader.read()
+        writer.close()
+
+
+async def test_a_body_that_does_not_come_is_answered_with_408() -> None:
+    async with serving(WireLimits(body_seconds=0.1)) as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+        assert b"Body: took too long" in await reader.read()
+        writer.close()
+
+
+async def test_an_idle_connection_is_closed_in_silence() -> None:
+    async with serving(WireLimits(idle_seconds=0.1)) as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"a")
+        assert (await reader.read()).endswith(b"/a")
+        writer.close()
+
+
+async def test_a_reader_that_stops_pauses_the_source_and_a_fast_one_resumes_it() -> None:
+    async with serving() as (_, handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(GET % b"flood")
+        await until(lambda: handler.paused == 1)
+        read = 0
+        while not handler.go.is_set():
+            read += len(await reader.read(65536))
+        assert read > 0
+        writer.close()
+
+
+async def test_a_reader_that_never_reads_is_dropped() -> None:
+    async with serving(WireLimits(write_stall_seconds=0.1)) as (server, handler, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(GET % b"flood")
+        await until(lambda: handler.paused == 1)
+        await until(lambda: server.connection_count == 0)
+        assert not handler.go.is_set()
+        writer.close()
+
+
+async def test_draining_ends_requests_under_way_well_and_takes_no_new_ones() -> None:
+    async with serving() as (server, handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"wait")
+        await until(lambda: server.connection_count == 2)
+        await asyncio.sleep(0.01)
+        draining = asyncio.create_task(server.drain(5))
+        assert await idle_reader.read() == b""
+        handler.go.set()
+        answer = await reader.read()
+        assert answer.endswith(b"/wait")
+        assert b"connection: close\r\n" in answer
+        await draining
+        writer.close()
+        idle_writer.close()
