@@ -27,7 +27,8 @@ VERSION_COLUMNS = (
     Column("METADATA", lambda row: ", ".join(f"{k}={v}" for k, v in (row.get("metadata") or {}).items())),
     Column("DIGEST", lambda row: (row.get("digest") or "")[:19]),
     Column("AGE", lambda row: age(row.get("created_at"))),
-    column("REASON", "failure"),
+    column("ALIASES"),
+    column("REASON"),
 )
 
 
@@ -54,7 +55,7 @@ def push(
         upload(api, version_path, files)
         version = api.post(f"{version_path}:finalize")
         if version["state"] != "READY":
-            raise CommandError(f"{model} version {version['version']} is {version['state']}: {version.get('failure')}")
+            raise CommandError(f"{model} version {version['version']} is {version['state']}: {version['reason']}")
         for name in alias or []:
             _point(api, model, name, int(version["version"]), force=True)
     show_one(version, VERSION_COLUMNS, output, name="version")
@@ -112,8 +113,9 @@ def compare(
         return
     verdict = "compatible" if answer["compatible"] else "NOT compatible"
     typer.echo(f"{model} {from_version} -> {to_version}: {verdict}")
-    for change in answer["changes"]:
-        typer.echo(f"  {change.get('field')}: {change.get('from')} -> {change.get('to')}")
+    for difference in answer["differences"]:
+        mark = "breaks callers" if difference["breaking"] else "harmless"
+        typer.echo(f"  {difference['field']}: {difference['before']} -> {difference['after']} ({mark})")
 
 
 def _make_model(api: ApiClient, model: str) -> None:

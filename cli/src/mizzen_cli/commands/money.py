@@ -146,7 +146,7 @@ def create_rate_card(
 def list_rate_cards(output: Output = Format.TABLE) -> None:
     """List rate cards."""
     with session() as api:
-        columns = (column("NAME"), column("EFFECTIVE", "effective_from"), column("PRICES"))
+        columns = (column("NAME"), column("EFFECTIVE", "effective_from"), Column("PRICES", _prices))
         show(api.items("/api/v1/rate-cards"), columns, output)
 
 
@@ -209,15 +209,24 @@ def audit(
 ) -> None:
     """Show who did what, newest first."""
     columns = (
-        column("TIME", "created_at"),
-        Column("WHO", lambda row: row.get("subject") or row.get("actor")),
+        column("TIME", "at"),
+        column("WHO", "actor"),
         column("ACTION"),
-        Column("WHAT", lambda row: row.get("resource_name") or row.get("resource_id") or row.get("resource")),
+        Column("WHAT", lambda row: row["resource_name"] or row["resource"]),
         column("OUTCOME"),
     )
     with session() as api:
-        rows = api.get("/api/v1/audit-events", page_size=limit, order_by="created_at desc")["items"]
+        rows = api.get("/api/v1/audit-events", page_size=limit)["items"]
     show(rows, columns, output, name="id")
+
+
+def _prices(row: Json) -> str:
+    parts = ("per_million_input_tokens", "per_million_output_tokens", "per_request")
+    return "; ".join(
+        f"{price['model']}: "
+        + ", ".join(f"{price[part]} {part.replace('_', ' ')}" for part in parts if price[part] != "0")
+        for price in row["prices"]
+    )
 
 
 def _scope(key: str | None, model: str | None) -> Json:
