@@ -50,7 +50,13 @@ def _project(row: Project) -> ProjectAccess:
 
 def _key(row: ApiKey) -> KeyAccess:
     return KeyAccess(
-        id=row.id, digest=row.digest, project_id=row.project_id, expires_at=row.expires_at, models=row.models
+        id=row.id,
+        digest=row.digest,
+        previous_digest=row.previous_digest,
+        previous_expires_at=row.previous_expires_at,
+        project_id=row.project_id,
+        expires_at=row.expires_at,
+        models=row.models,
     )
 
 

@@ -53,10 +53,14 @@ class KeyAuthenticator:
             return access_unavailable(self._state)
         key_id, secret = split_key(presented_key(headers)) or ("", _NO_SECRET)
         key = index.keys.get(key_id)
-        # One digest and one comparison whatever is wrong: the time tells nothing about which keys exist.
+        # One digest and two comparisons whatever is wrong: the time tells nothing about which keys exist.
         expected = _NO_DIGEST if key is None else key.digest
-        matches = hmac.compare_digest(hmac.digest(self._pepper, secret, "sha256"), expected)
-        if key is None or not matches or now >= key.expires_at:
+        previous = _NO_DIGEST if key is None or key.previous_digest is None else key.previous_digest
+        digest = hmac.digest(self._pepper, secret, "sha256")
+        matches, matches_previous = hmac.compare_digest(digest, expected), hmac.compare_digest(digest, previous)
+        if key is None or now >= key.expires_at:
+            return INVALID_KEY
+        if not matches and not (matches_previous and now < key.previous_expires_at):
             return INVALID_KEY
         return key.caller
 

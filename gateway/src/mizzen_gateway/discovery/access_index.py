@@ -25,6 +25,10 @@ class IndexedKey:
     """Seconds since the epoch; infinity for never."""
     caller: Caller
     """Whom it speaks for."""
+    previous_digest: bytes | None = None
+    """Of the secret before the last rotation."""
+    previous_expires_at: float = 0.0
+    """Seconds since the epoch; the secret before the last rotation is refused from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,13 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
             models=None if key.models is None else frozenset(key.models),
         )
         expires_at = float("inf") if key.expires_at is None else key.expires_at.timestamp()
-        keys[key.id] = IndexedKey(bytes.fromhex(key.digest), expires_at, caller)
+        keys[key.id] = IndexedKey(
+            bytes.fromhex(key.digest),
+            expires_at,
+            caller,
+            None if key.previous_digest is None else bytes.fromhex(key.previous_digest),
+            0.0 if key.previous_expires_at is None else key.previous_expires_at.timestamp(),
+        )
     return AccessIndex(
         version=snapshot.version,
         organization_id=snapshot.organization_id,
