@@ -2,10 +2,17 @@
 
 from datetime import datetime
 
+from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment, ModelDeploymentStatus
+from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, RevisionStatus, StartupStatus
 
+from mizzen_operator.conditions.every import every_condition
+from mizzen_operator.conditions.serving import newest_failure
 from mizzen_operator.observation import Observation
-from mizzen_operator.rollout.plan import RolloutPlan
+from mizzen_operator.rollout.fleet import ObservedPod
+from mizzen_operator.rollout.outcome import RolloutPlan
+
+MOST_REVISIONS = 5
 
 
 def build_status(
@@ -16,5 +23,89 @@ def build_status(
     *,
     url: str = "",
 ) -> ModelDeploymentStatus:
-    """The status to write, equal to `deployment.status` when nothing changed. `plan` is None where none was made."""
-    raise NotImplementedError
+    """The status to write, equal to `deployment.status` when nothing changed. `plan` is None where none was made.
+
+    What this pass could not see (no plan, no resolved model) is kept as the last pass wrote it; conditions say so.
+    """
+    before, fleet = deployment.status, observation.fleet
+    target = observation.revision.hash if observation.revision else (plan.target if plan else "")
+    newest = fleet.find(target)
+    return ModelDeploymentStatus(
+        observed_generation=deployment.metadata.generation,
+        conditions=every_condition(deployment, observation, plan, now),
+        replicas=sum(len(one.live) for one in fleet.revisions),
+        ready_replicas=sum(one.ready for one in fleet.revisions),
+        updated_replicas=len(newest.live) if newest else 0,
+        unschedulable_replicas=sum(one.unschedulable for one in fleet.revisions),
+        desired_replicas=plan.wanted if plan else before.desired_replicas,
+        selector=f"{labels.DEPLOYMENT}={deployment.metadata.name},{labels.COMPONENT}=engine",
+        url=url or before.url,
+        project=observation.project or before.project,
+        resolved_model=observation.artifact.to_status() if observation.artifact else before.resolved_model,
+        revisions=_revisions(deployment, observation, plan, now) if plan else before.revisions,
+        rollout=plan.rollout if plan else before.rollout,
+        startup=observation.startup or _startup(newest.live if newest else ()) or before.startup,
+        last_failure=observation.last_failure or _last_failure(deployment, observation, now),
+        autoscaling=observation.autoscaling or before.autoscaling,
+    )
+
+
+def _revisions(
+    deployment: ModelDeployment, observation: Observation, plan: RolloutPlan, now: datetime
+) -> list[RevisionStatus]:
+    created = {one.hash: one.created_at for one in deployment.status.revisions}
+    versions = {one.hash: one.model_version for one in deployment.status.revisions}
+    if observation.artifact is not None and observation.revision is not None:
+        versions.setdefault(observation.revision.hash, observation.artifact.version)
+    described = []
+    for one in plan.revisions:
+        if one.hash in plan.expired:
+            continue
+        seen = observation.fleet.find(one.hash)
+        described.append(
+            RevisionStatus(
+                name=one.name,
+                hash=one.hash,
+                replicas=one.replicas,
+                ready=seen.ready if seen else 0,
+                traffic_percent=one.traffic_percent,
+                state=one.state,
+                created_at=created.get(one.hash) or (seen.created_at if seen else now),
+                model_version=versions.get(one.hash) or (seen.model_version if seen else None),
+            )
+        )
+    return _most_recent(described)
+
+
+def _most_recent(described: list[RevisionStatus]) -> list[RevisionStatus]:
+    """Return the newest five; a revision that still runs is never left out for one that does not."""
+    running = {one.hash for one in described if one.replicas or one.ready or one.traffic_percent}
+    kept = sorted(described[1:], key=lambda one: (one.hash in running, one.created_at), reverse=True)
+    chosen = {one.hash for one in (*described[:1], *kept[: MOST_REVISIONS - 1])}
+    return [one for one in described if one.hash in chosen]
+
+
+def _startup(pods: tuple[ObservedPod, ...]) -> StartupStatus | None:
+    starting = [pod for pod in pods if pod.phases and not pod.ready]
+    shown = starting or [pod for pod in pods if pod.phases]
+    if not shown:
+        return None
+    newest = max(shown, key=lambda pod: pod.created_at)
+    return StartupStatus(phases=list(newest.phases))
+
+
+def _last_failure(deployment: ModelDeployment, observation: Observation, now: datetime) -> LastFailure | None:
+    failure = newest_failure(observation)
+    if failure is None:
+        return deployment.status.last_failure
+    row = conditions.REASONS.get(failure.reason)
+    before = deployment.status.last_failure
+    same = before is not None and (before.reason, before.message) == (failure.reason, failure.message)
+    return LastFailure(
+        component=failure.component,
+        reason=failure.reason,
+        message=failure.message,
+        exit_code=failure.exit_code,
+        time=failure.time or (before.time if before is not None and same else now),
+        remedy=row.remedy if row is not None else "",
+    )

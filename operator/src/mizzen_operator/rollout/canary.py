@@ -91,7 +91,7 @@ def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) 
     percent = deployment.spec.rollout.canary.steps[step].traffic_percent
     return Wait(
         conditions.AWAITING_PROMOTION,
-        f"Step {step} at {percent} % of requests waits for a person: "
+        f"Step {step} at {percent} % of requests waits: "
         f"`mizzen rollout promote {deployment.metadata.name}`, or annotate {labels.PROMOTE}={situation.goal.hash}/{step}.",
     )
 

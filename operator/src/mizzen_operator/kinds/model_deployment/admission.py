@@ -1,12 +1,33 @@
-"""What can neither schema nor CEL refuse? Rules that need the runtime, the artifact or the other deployments."""
+"""What can neither schema nor CEL refuse? Rules that need the runtime, the artifact or the other deployments.
 
-from collections.abc import Sequence
+An ordered tuple of small checks; each returns the first reason that it finds, with the field, the limit and the remedy.
+"""
 
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.observation import Refusal
+
+VALUE = re.compile(r"^-[0-9.]")
+RESERVED_ENV = ("MIZZEN_", "POD_", "KUBERNETES_")
+OPEN_ENV = ("MIZZEN_SIM_",)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the checks look at."""
+
+    deployment: ModelDeployment
+    runtime: ServingRuntime | None
+    artifact: Artifact | None
+    others: Sequence[ModelDeployment]
 
 
 def refusals(
@@ -15,5 +36,138 @@ def refusals(
     artifact: Artifact | None,
     others: Sequence[ModelDeployment],
 ) -> tuple[Refusal, ...]:
-    """Return every reason why the deployment may not run as it is; `others` are the deployments of its namespace."""
-    raise NotImplementedError
+    """Return every reason why the deployment may not run as it is; `others` are the deployments of its namespace.
+
+    NameTaken leaves pods alone: the deployment runs and gets no traffic. With any other refusal nothing new is started.
+    """
+    case = Case(deployment, runtime, artifact, others)
+    return tuple(refusal for check in CHECKS if (refusal := check(case)) is not None)
+
+
+def blocks_pods(found: Sequence[Refusal]) -> bool:
+    """Whether any of the refusals keeps new pods from being made."""
+    return any(one.reason != conditions.NAME_TAKEN for one in found)
+
+
+def runtime_exists(case: Case) -> Refusal | None:
+    """The runtime is there."""
+    if case.runtime is not None:
+        return None
+    name = case.deployment.spec.engine.runtime_ref or "the built-in one"
+    return Refusal(conditions.RUNTIME_NOT_FOUND, f"spec.engine.runtimeRef: there is no ServingRuntime {name}.")
+
+
+def runtime_starts_the_engine(case: Case) -> Refusal | None:
+    """A runtime that was named starts the engine that was named."""
+    engine = case.deployment.spec.engine
+    if case.runtime is None or engine.type in {EngineType.CUSTOM, case.runtime.spec.engine}:
+        return None
+    return Refusal(
+        conditions.RUNTIME_MISMATCH,
+        f"spec.engine.runtimeRef: {case.runtime.metadata.name} starts {case.runtime.spec.engine}, "
+        f"and spec.engine.type is {engine.type}.",
+    )
+
+
+def image_allowed(case: Case) -> Refusal | None:
+    """The image is on the runtime's list, exactly or by a trailing asterisk."""
+    image = case.deployment.spec.engine.image
+    if case.runtime is None or image is None:
+        return None
+    allowed = case.runtime.spec.allowed_images
+    if any(image == one or (one.endswith("*") and image.startswith(one[:-1])) for one in allowed):
+        return None
+    return Refusal(
+        conditions.IMAGE_NOT_ALLOWED,
+        f"spec.engine.image: {image} is not allowed; runtime {case.runtime.metadata.name} allows "
+        f"{', '.join(allowed) or 'none but its own'}.",
+    )
+
+
+def version_listed(case: Case) -> Refusal | None:
+    """The engine's version is one of the runtime's."""
+    version = case.deployment.spec.engine.version
+    if case.runtime is None or version is None or version in {one.name for one in case.runtime.spec.versions}:
+        return None
+    listed = ", ".join(one.name for one in case.runtime.spec.versions) or "none"
+    return Refusal(conditions.ENGINE_VERSION_NOT_FOUND, f"spec.engine.version: {version} is not one of {listed}.")
+
+
+def flag_name(item: str) -> str:
+    """Return the full name of a flag, without its value, underscores as hyphens."""
+    return item.split("=", 1)[0].replace("_", "-")
+
+
+def args_allowed(case: Case) -> Refusal | None:
+    """Every flag is on the runtime's list by its full name; a bare word only follows a flag without a value."""
+    if case.runtime is None:
+        return None
+    spec, takes_value = case.runtime.spec, False
+    for number, item in enumerate(case.deployment.spec.engine.args):
+        where = f"spec.engine.args[{number}]"
+        if not item.startswith("-") or (takes_value and VALUE.match(item)):
+            if not takes_value:
+                return Refusal(conditions.ARG_NOT_ALLOWED, f"{where}: {item} belongs to no flag; write --flag=value.")
+            takes_value = False
+            continue
+        name = flag_name(item)
+        if name in {flag_name(one) for one in spec.owned_args}:
+            return Refusal(conditions.ARG_NOT_ALLOWED, f"{where}: {name} is set by Mizzen.")
+        if name not in {flag_name(one) for one in spec.allowed_args}:
+            text = f"{where}: {name} is not in allowedArgs of runtime {case.runtime.metadata.name}."
+            return Refusal(conditions.ARG_NOT_ALLOWED, text)
+        takes_value = "=" not in item
+    return None
+
+
+def env_not_reserved(case: Case) -> Refusal | None:
+    """No variable takes the place of one that Mizzen sets."""
+    for number, one in enumerate(case.deployment.spec.engine.env):
+        if one.name.startswith(RESERVED_ENV) and not one.name.startswith(OPEN_ENV):
+            text = f"spec.engine.env[{number}].name: {one.name} is set by Mizzen; remove it."
+            return Refusal(conditions.ARG_NOT_ALLOWED, text)
+    return None
+
+
+def format_served(case: Case) -> Refusal | None:
+    """The runtime serves the format of the weights."""
+    if case.runtime is None or case.artifact is None or not case.runtime.spec.formats:
+        return None
+    served = ", ".join(case.runtime.spec.formats)
+    if not case.artifact.format:
+        return Refusal(conditions.FORMAT_UNKNOWN, f"spec.model.format: not set; the runtime serves {served}.")
+    if case.artifact.format in {str(one) for one in case.runtime.spec.formats}:
+        return None
+    return Refusal(
+        conditions.FORMAT_NOT_SERVED,
+        f"spec.engine.type: runtime {case.runtime.metadata.name} serves {served}; the model is {case.artifact.format}.",
+    )
+
+
+def name_free(case: Case) -> Refusal | None:
+    """No older deployment of the namespace serves one of the names."""
+    mine = set(case.deployment.served_names)
+    for other in sorted(case.others, key=_age):
+        taken = mine & set(other.served_names)
+        if taken and other.metadata.uid != case.deployment.metadata.uid and _age(other) < _age(case.deployment):
+            names = ", ".join(sorted(taken))
+            text = f"spec.servedModelName: {names} is served by the older deployment {other.metadata.name}."
+            return Refusal(conditions.NAME_TAKEN, text)
+    return None
+
+
+def _age(deployment: ModelDeployment) -> tuple[float, str]:
+    created = deployment.metadata.creation_timestamp
+    return (created.timestamp() if created is not None else float("inf"), deployment.metadata.name)
+
+
+CHECKS: tuple[Callable[[Case], Refusal | None], ...] = (
+    runtime_exists,
+    runtime_starts_the_engine,
+    image_allowed,
+    version_listed,
+    args_allowed,
+    env_not_reserved,
+    format_served,
+    name_free,
+)

@@ -1,0 +1,96 @@
+"""Is the model known, does it fit, are its weights in place? ModelResolved, ModelFits, ModelCached, AdaptersLoaded."""
+
+from mizzen_crds.v1alpha1 import conditions
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.workload import FitCheck
+
+from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.observation import Observation, Refusal
+from mizzen_operator.rollout.fleet import PodFailure
+from mizzen_operator.rollout.outcome import RolloutPlan
+
+FETCH_REASONS = frozenset(
+    {
+        conditions.FETCH_FAILED,
+        conditions.DIGEST_MISMATCH,
+        conditions.LAYOUT_REFUSED,
+        conditions.SECRET_NOT_FOUND,
+        conditions.DISK_FULL,
+    }
+)
+
+
+def refused_by(observation: Observation, condition: str) -> Refusal | None:
+    """Return the first refusal that belongs to a condition, by the table of reasons."""
+    for refusal in observation.refusals:
+        row = conditions.REASONS.get(refusal.reason)
+        if row is not None and row.condition_types[0] == condition:
+            return refusal
+    return None
+
+
+def model_resolved(deployment: ModelDeployment, observation: Observation) -> Said:
+    """Whether the source means one artifact of a format that the runtime serves."""
+    failure = observation.resolution_failure
+    if failure is not None and failure.reason == conditions.REGISTRY_UNAVAILABLE:
+        return Said("Unknown", failure.reason, failure.message)
+    if failure is not None:
+        return no(failure.reason, failure.message)
+    refusal = refused_by(observation, conditions.MODEL_RESOLVED)
+    if refusal is not None:
+        return no(refusal.reason, refusal.message)
+    artifact = observation.artifact
+    if artifact is None:
+        return unknown("The model source has not been resolved yet.")
+    named = f"version {artifact.version} of {_model_name(deployment)}" if artifact.version else artifact.uri
+    return yes(conditions.RESOLVED, f"{named}{', ' + artifact.digest if artifact.digest else ''}")
+
+
+def _model_name(deployment: ModelDeployment) -> str:
+    reference = deployment.spec.model.version_ref
+    return reference.model if reference is not None else "the model"
+
+
+def model_fits(deployment: ModelDeployment, observation: Observation) -> Said:
+    """Whether the estimate of memory is within the accelerators' memory."""
+    resources = deployment.spec.resources
+    if resources.accelerators_per_pod == 0:
+        return yes(conditions.NO_ACCELERATOR)
+    if resources.fit_check is FitCheck.DISABLED:
+        return yes(conditions.FIT_CHECK_DISABLED)
+    refusal = refused_by(observation, conditions.MODEL_FITS)
+    if refusal is not None:
+        return no(refusal.reason, refusal.message)
+    return unknown("The memory of the accelerators is not known, so nothing was estimated.")
+
+
+def model_cached(observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether the newest revision's weights are fetched and checked."""
+    if observation.runtime is not None and not observation.runtime.spec.formats:
+        return yes(conditions.NO_WEIGHTS)
+    if observation.revision is None or plan is None:
+        return unknown("There is no revision yet to fetch for.")
+    revision = observation.fleet.find(observation.revision.hash)
+    pods = revision.live if revision is not None else ()
+    failure = next((pod.failure for pod in pods if pod.failure and pod.failure.reason in FETCH_REASONS), None)
+    if failure is not None:
+        return _failed(failure)
+    if any(pod.ready or pod.fetched for pod in pods):
+        return yes(conditions.CACHED)
+    if pods:
+        return no(conditions.FETCHING)
+    return unknown("No pod of the newest revision exists, so nothing is fetched.")
+
+
+def _failed(failure: PodFailure) -> Said:
+    return no(failure.reason, failure.message)
+
+
+def adapters_loaded(deployment: ModelDeployment) -> Said:
+    """Whether the adapters are loaded."""
+    if not deployment.spec.adapters:
+        return yes(conditions.NO_ADAPTERS)
+    names = ", ".join(adapter.name for adapter in deployment.spec.adapters)
+    return no(
+        conditions.ADAPTER_FAILED, f"{names}: this release loads no adapters; the base model serves without them."
+    )

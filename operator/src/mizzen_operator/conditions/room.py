@@ -1,0 +1,40 @@
+"""Is there room? QuotaReserved and CapacityAvailable."""
+
+from mizzen_crds.v1alpha1 import conditions
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+
+from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.observation import Observation
+from mizzen_operator.rollout.outcome import RolloutPlan
+from mizzen_operator.rollout.situation import accelerators_per_replica
+
+
+def quota_reserved(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether the project's quota covers the wanted replicas."""
+    if observation.capacity is None or plan is None:
+        return unknown("The quota was not looked at in this pass.")
+    left, need = observation.capacity.quota_accelerators, accelerators_per_replica(deployment)
+    if left is None or need == 0:
+        return yes(conditions.NO_QUOTA)
+    missing = plan.wanted - sum(len(one.live) for one in observation.fleet.revisions)
+    if missing > 0 and missing * need > left:
+        return no(
+            conditions.QUOTA_EXCEEDED,
+            f"{missing} more replicas need {missing * need} accelerators; the quota leaves {left}.",
+        )
+    return yes(conditions.WITHIN_QUOTA)
+
+
+def capacity_available(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether every replica has a place to run."""
+    if plan is None:
+        return unknown("No replicas were planned in this pass.")
+    waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.scheduled]
+    if plan.hold is not None and plan.hold.gate == conditions.NO_SPARE_ACCELERATOR:
+        return no(conditions.NO_SPARE_ACCELERATOR, plan.hold.reason)
+    if not waiting:
+        return yes(conditions.SUFFICIENT_CAPACITY)
+    words = next((pod.failure.message for pod in waiting if pod.failure is not None), "")
+    need = accelerators_per_replica(deployment)
+    each = f", {need} accelerators each" if need else ""
+    return no(conditions.UNSCHEDULABLE, f"{len(waiting)} replicas find no place to run{each}. {words}".rstrip())

@@ -1,0 +1,96 @@
+"""Do callers get answers? WorkloadAvailable, RouteReady, UpToDate and AutoscalingActive."""
+
+from mizzen_crds.v1alpha1 import conditions
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.rollout import LifecycleState
+
+from mizzen_operator.conditions.model import FETCH_REASONS, refused_by
+from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.observation import Observation
+from mizzen_operator.rollout.fleet import PodFailure
+from mizzen_operator.rollout.outcome import RolloutPlan
+
+
+def zero_reason(deployment: ModelDeployment) -> str:
+    """Return why no replica runs on purpose: Stopped, or ScaledToZero by the autoscaler."""
+    stopped = deployment.spec.lifecycle.state is LifecycleState.STOPPED or deployment.spec.autoscaling is None
+    return conditions.STOPPED if stopped else conditions.SCALED_TO_ZERO
+
+
+def newest_failure(observation: Observation) -> PodFailure | None:
+    """Return what last went wrong in a pod that is not ready, those of the newest revision first."""
+    target = observation.revision.hash if observation.revision else ""
+    ordered = sorted(observation.fleet.revisions, key=lambda one: (one.hash != target, -one.created_at.timestamp()))
+    return next((pod.failure for one in ordered for pod in one.live if pod.failure and not pod.ready), None)
+
+
+def workload_available(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether as many replicas as must be available are ready."""
+    ready = sum(one.ready for one in observation.fleet.revisions)
+    if observation.error:
+        return no(conditions.APPLY_FAILED, observation.error)
+    refusal = refused_by(observation, conditions.WORKLOAD_AVAILABLE)
+    if plan is None:
+        if refusal is not None and ready == 0:
+            return no(refusal.reason, refusal.message)
+        return yes(conditions.AVAILABLE, f"{ready} replicas are ready.") if ready else unknown("Nothing was planned.")
+    if plan.wanted == 0:
+        return yes(zero_reason(deployment))
+    enough = max(1, plan.least)
+    if ready >= enough:
+        return yes(conditions.AVAILABLE, f"{ready} of {plan.wanted} replicas are ready.")
+    return _unavailable(observation, plan, ready, enough, refusal.reason if refusal else "")
+
+
+def _unavailable(observation: Observation, plan: RolloutPlan, ready: int, enough: int, refused: str) -> Said:
+    text = f"{ready} replicas are ready; {enough} must be."
+    if refused:
+        return no(refused, text)
+    failure = newest_failure(observation)
+    if failure is not None and failure.reason in FETCH_REASONS:
+        return no(conditions.NO_REPLICA_READY, f"{text} The condition ModelCached says why.")
+    if failure is not None:
+        return no(failure.reason, f"{text} {failure.component}: {failure.message}".strip())
+    if any(not pod.ready for one in observation.fleet.revisions for pod in one.live) or not plan.complete:
+        return no(conditions.STARTING, text)
+    return no(conditions.REPLICA_UNREADY, text)
+
+
+def route_ready(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether the served name leads to ready replicas."""
+    refusal = refused_by(observation, conditions.ROUTE_READY)
+    if refusal is not None:
+        return no(refusal.reason, refusal.message)
+    if plan is not None and plan.wanted == 0:
+        return yes(zero_reason(deployment))
+    if not any(one.ready for one in observation.fleet.revisions):
+        return no(conditions.NO_REPLICA_READY)
+    if observation.routed is None:
+        return unknown("Whether gateways know the endpoints was not looked at in this pass.")
+    if not observation.routed:
+        return no(conditions.GATEWAY_UNAVAILABLE, "The endpoints could not be published to the gateways.")
+    return yes(conditions.ROUTED)
+
+
+def up_to_date(observation: Observation, plan: RolloutPlan | None) -> Said:
+    """Whether all replicas run the newest revision, and it gets all traffic."""
+    refusal = refused_by(observation, conditions.WORKLOAD_AVAILABLE)
+    if refusal is not None:
+        return no(refusal.reason, f"{refusal.message} What served before goes on serving.")
+    if plan is None:
+        return unknown("The newest revision is not known in this pass.")
+    hold = plan.hold
+    if hold is not None and hold.gate in conditions.REASONS:
+        return no(hold.gate, hold.reason)
+    if plan.complete or plan.wanted == 0:
+        return yes(conditions.ROLLED_OUT)
+    return no(conditions.PROGRESSING, hold.reason if hold is not None else "")
+
+
+def autoscaling_active(deployment: ModelDeployment, observation: Observation) -> Said:
+    """Whether the autoscaler sets the number of replicas."""
+    if deployment.spec.autoscaling is None:
+        return no(conditions.NOT_CONFIGURED)
+    if observation.autoscaling is None or observation.autoscaling.last_decision_time is None:
+        return unknown("The autoscaler has not decided yet; the number of replicas is held.")
+    return yes(conditions.SCALING)
