@@ -5,6 +5,7 @@ double quotes; `order_by=field [asc|desc]`.
 """
 
 import base64
+import bisect
 import hashlib
 import hmac
 import re
@@ -87,6 +88,19 @@ async def page_of(
         return rows, ""
     rows = rows[: asked.page_size]
     return rows, _signed([getattr(rows[-1], column.key), getattr(rows[-1], ident.key)], purpose, key)
+
+
+def page_of_names(
+    rows: list[dict[str, Any]], names: list[str], asked: PageQuery, key: bytes, *, scope: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The page of rows that are here already, sorted by their names: for what no SQL table holds."""
+    if asked.filter or asked.order_by:
+        raise invalid_field("query:filter", "filter and order_by do not apply to this list; leave them out")
+    last = _opened(asked.page_token, scope, key)[0] if asked.page_token else ""
+    start = bisect.bisect_right(names, last)
+    page = rows[start : start + asked.page_size]
+    more = start + len(page) < len(rows)
+    return page, _signed([names[start + len(page) - 1]], scope, key) if more else ""
 
 
 def conditions(filter_text: str, fields: Mapping[str, Any]) -> list[ColumnElement[bool]]:

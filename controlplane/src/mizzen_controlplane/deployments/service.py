@@ -1,0 +1,259 @@
+"""Rules of deployments: what people write is validated, belongs to the project's namespace, and leaves a trace."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.rules import forbidden_changes
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.cluster.models import ObjectOccurrence
+from mizzen_controlplane.cluster.objects import Document, ObjectKey, Wanted, wanted_of
+from mizzen_controlplane.cluster.repository import occurrences_of
+from mizzen_controlplane.cluster.sql_store import SqlDeploymentStore
+from mizzen_controlplane.cluster.store import DeploymentStore
+from mizzen_controlplane.cluster.validation import validated
+from mizzen_controlplane.deployments.merge_patch import merge_patch
+from mizzen_controlplane.deployments.ownership import require_writable
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.identity.scope import project_or_404
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.database import reading, unit_of_work
+from mizzen_controlplane.kit.pages import PageQuery, page_of_names
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import (
+    BadRequest,
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    invalid_field,
+)
+
+KIND = "ModelDeployment"
+EVENTS_SHOWN = 100
+
+Deployment = tuple[Project, Document]
+"""A deployment and the project that it belongs to."""
+
+
+def etag_of(document: Document) -> str:
+    """Changes with spec, labels and annotations, not with the status, which changes by itself."""
+    metadata = document["metadata"]
+    content = [metadata["uid"], metadata["generation"], metadata.get("labels"), metadata.get("annotations")]
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return f'"{digest[:32]}"'
+
+
+def deployment_id(document: Document) -> str:
+    """dep_ and the object's uid."""
+    return "dep_" + str(document["metadata"]["uid"]).replace("-", "")
+
+
+async def list_deployments(plane: Plane, project: str, page: PageQuery) -> tuple[list[Deployment], str]:
+    """One page of the project's deployments, by name."""
+    async with reading(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        found = (await _store(session).list_objects(KIND, owner.namespace)).items
+    names = [document["metadata"]["name"] for document in found]
+    rows, token = page_of_names(found, names, page, plane.secrets.page_key, scope=f"deployments {owner.id}")
+    return [(owner, document) for document in rows], token
+
+
+async def get_deployment(plane: Plane, project: str, name: str) -> Deployment:
+    """One deployment; raises NotFound."""
+    async with reading(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        return owner, _found(await _store(session).get(_key(owner, name)), name)
+
+
+async def events_of(plane: Plane, project: str, name: str) -> list[ObjectOccurrence]:
+    """What happened to a deployment, newest first."""
+    async with reading(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        _found(await _store(session).get(_key(owner, name)), name)
+        return list(await occurrences_of(session, _key(owner, name), EVENTS_SHOWN))
+
+
+async def apply_deployment(
+    plane: Plane,
+    subject: Subject,
+    project: str,
+    name: str,
+    body: Document,
+    manager: str,
+    *,
+    if_match: str | None = None,
+    only_new: bool = False,
+) -> tuple[Deployment, bool]:
+    """Create or replace; says whether it is new. `only_new` refuses one that exists."""
+    async with unit_of_work(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        before = await _store(session).get(_key(owner, name))
+        if only_new and before is not None:
+            raise Conflict(f"A deployment named {name!r} exists already: change it by PUT or PATCH.", code="name_taken")
+        _require_match(if_match, before)
+        document = _checked(owner, name, body)
+        require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})
+        written = await _write(session, subject, owner, name, before, document, manager)
+        return (owner, written), before is None
+
+
+async def patch_deployment(
+    plane: Plane,
+    subject: Subject,
+    project: str,
+    name: str,
+    patch_of: Callable[[Document], dict[str, Any]],
+    manager: str,
+    action: str,
+    if_match: str | None = None,
+) -> Deployment:
+    """Change what the merge patch says that `patch_of` makes of the present object."""
+    async with unit_of_work(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        before = _found(await _store(session).get(_key(owner, name)), name)
+        _require_match(if_match, before)
+        patch = patch_of(before)
+        require_writable(before, manager, patch)
+        changed = merge_patch({"metadata": _owned_metadata(before), "spec": before["spec"]}, patch)
+        document = _checked(owner, name, changed)
+        return owner, await _write(session, subject, owner, name, before, document, manager, action)
+
+
+async def delete_deployment(
+    plane: Plane, subject: Subject, project: str, name: str, manager: str, if_match: str | None
+) -> None:
+    """Remove a deployment; whoever runs it takes its pods down."""
+    async with unit_of_work(plane.database) as session:
+        owner = await project_or_404(session, plane, project)
+        before = _found(await _store(session).get(_key(owner, name)), name)
+        _require_match(if_match, before)
+        require_writable(before, manager, {"$delete": name})
+        await _store(session).delete(_key(owner, name), before["metadata"]["uid"])
+        record(
+            session,
+            subject,
+            "deployments.delete",
+            deployment_id(before),
+            name=name,
+            project_id=owner.id,
+            before=_audited(before),
+        )
+
+
+def person_patch(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of PATCH, held to what people may write; raises Invalid."""
+    for part in body:
+        if part not in ("metadata", "spec"):
+            raise invalid_field(
+                f"/{part}", f"{part} cannot be patched: metadata.labels, metadata.annotations and spec can"
+            )
+    metadata = body.get("metadata", {})
+    for field in metadata if isinstance(metadata, dict) else ():
+        if field not in ("labels", "annotations"):
+            raise invalid_field(f"/metadata/{field}", f"metadata.{field} cannot be patched: labels and annotations can")
+    return body
+
+
+def name_in(body: Document) -> str:
+    """The name that a manifest gives; raises BadRequest for none."""
+    metadata = body.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        raise BadRequest("metadata.name is missing: give the deployment a name.", code="name_missing")
+    return name
+
+
+def _store(session: AsyncSession) -> DeploymentStore:
+    return SqlDeploymentStore(session)
+
+
+async def _write(
+    session: AsyncSession,
+    subject: Subject,
+    owner: Project,
+    name: str,
+    before: Document | None,
+    document: Document,
+    manager: str,
+    action: str = "update",
+) -> Document:
+    if before is not None:
+        _require_allowed_change(before, document)
+    wished = wanted_of(document, manager)
+    # Held to the uid that was read here: what people send of uid and version may come from an old copy.
+    wanted = Wanted(
+        wished.labels, wished.annotations, wished.spec, manager, before["metadata"]["uid"] if before else ""
+    )
+    written = await _store(session).apply(_key(owner, name), wanted)
+    if before is None or etag_of(before) != etag_of(written):
+        record(
+            session,
+            subject,
+            f"deployments.{action if before else 'create'}",
+            deployment_id(written),
+            name=name,
+            project_id=owner.id,
+            before=_audited(before) if before else None,
+            after=_audited(written),
+        )
+    return written
+
+
+def _checked(owner: Project, name: str, body: Document) -> Document:
+    """The manifest, valid and in the project's own namespace; raises Invalid."""
+    document = validated(_key(owner, name), body)
+    given = document["metadata"].get("namespace")
+    if given not in (None, "", owner.namespace):
+        raise invalid_field(
+            "/metadata/namespace",
+            f"metadata.namespace is {given!r}, but project {owner.name} has the namespace {owner.namespace!r}: "
+            "leave it out, or use the path of the other project",
+        )
+    return document
+
+
+def _require_allowed_change(before: Document, after: Document) -> None:
+    old, new = (ModelDeployment.model_validate({**part, "status": {}}) for part in (before, after))
+    found = forbidden_changes(old, new)
+    if found:
+        errors = [FieldError(mistake.pointer, mistake.message) for mistake in found]
+        raise Invalid("; ".join(str(mistake) for mistake in found), code="immutable_field", errors=errors)
+
+
+def _require_match(if_match: str | None, document: Document | None) -> None:
+    if if_match is None or (document is not None and if_match.strip() == "*"):
+        return
+    now = etag_of(document) if document else "none, it does not exist"
+    if now not in [part.strip() for part in if_match.split(",")]:
+        raise PreconditionFailed(
+            f"If-Match is {if_match}, but the ETag is {now}. Read it again, then repeat the change."
+        )
+
+
+def _key(owner: Project, name: str) -> ObjectKey:
+    return ObjectKey(KIND, owner.namespace, name)
+
+
+def _found(document: Document | None, name: str) -> Document:
+    if document is None:
+        raise NotFound(f"There is no deployment {name[:64]!r} in this project.", code="deployment_not_found")
+    return document
+
+
+def _owned_metadata(document: Document) -> Document:
+    metadata = document["metadata"]
+    return {
+        "name": metadata["name"],
+        "labels": metadata.get("labels", {}),
+        "annotations": metadata.get("annotations", {}),
+    }
+
+
+def _audited(document: Document) -> dict[str, Any]:
+    return {**_owned_metadata(document), "spec": document["spec"]}
