@@ -1,13 +1,59 @@
-# Everything a person does with a checkout. `make help` lists it.
+# Everything a person does with a checkout. `make help` lists it. Needed: Linux x86_64, make, Python >= 3.11 with venv, a
+# package index. Every target may be repeated.
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-RUN := $(UV) run --frozen
+RUN := $(UV) run --frozen --no-sync
+SOURCES := crds/src operator/src controlplane/src gateway/src engines/src cli/src
 
-.PHONY: help setup
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-llm up down test check verify generate bench bench-gateway-spine release-fixture clean
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .uv/bin/uv:
-	python3 -m venv .uv && .uv/bin/pip install --quiet uv==0.13.9
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; install one and put it first on PATH as python3")'
+	python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 setup: $(filter .uv/bin/uv,$(UV)) ## make the environment from uv.lock
-	$(UV) sync --frozen
+	@$(UV) sync --frozen --quiet
+
+demo: setup ## train, push, deploy, call, limit, update, bill: the whole story, at most 3 minutes
+	$(RUN) python -m mizzen_cli.demo
+
+demo-llm: setup ## the same with a real language model on vLLM (installs 6 GB once)
+	$(RUN) python -m mizzen_cli.demo --llm
+
+up: setup ## start Mizzen on this machine
+	$(RUN) mizzen up
+
+down: setup ## stop it
+	$(RUN) mizzen down
+
+test: setup ## run the tests, at most 5 minutes on 2 cores
+	$(RUN) pytest tests -n 2 --dist loadfile
+
+check: setup ## format, lint, types, layers, house rules, generated files
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy $(SOURCES) tools benchmarks
+	$(RUN) lint-imports
+	$(RUN) python tools/house_rules.py
+	@$(MAKE) --no-print-directory verify
+
+verify: setup ## tell which generated files are not as generated
+	$(RUN) python tools/generate.py --check
+
+generate: setup ## write all generated files
+	$(RUN) python tools/generate.py
+
+bench: bench-gateway-spine ## run all benchmarks
+
+bench-gateway-spine: setup ## latency that the gateway adds to a request, against Triton directly
+	$(RUN) python benchmarks/gateway_spine.py
+
+release-fixture: setup ## keep this release's definitions, schema, data folder and wheels for later compatibility tests
+	$(RUN) python tools/release_fixture.py
+
+clean: ## remove what can be made again; the data folder of `mizzen up` stays
+	rm -rf .venv .uv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
