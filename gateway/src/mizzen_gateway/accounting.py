@@ -1,4 +1,4 @@
-"""The stages that decide and count, put together: keys, limits, budgets, metering, metrics, and what keeps them current.
+"""The stages that decide and count, put together: keys, limits, budgets, metering, metrics and their tasks.
 
 `wiring.py` makes one of these and hands its parts to the pipeline.
 """
@@ -6,7 +6,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -47,7 +47,7 @@ class AccountingSettings:
     """What key digests are made with."""
     snapshot_max_age_seconds: float = 86_400.0
     """How long serving survives without the control plane."""
-    spool: SpoolSettings = SpoolSettings()
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
 
 
 class Accounting:
@@ -111,6 +111,6 @@ async def _keep_running(run: Callable[[], Awaitable[None]], name: str) -> None:
     while True:
         try:
             await run()
-        except Exception:  # noqa: BLE001 - outermost guard of a task that must outlive any one error
+        except Exception:  # outermost guard: these tasks outlive any one error
             log.exception("task failed; it starts again", task=name)
         await asyncio.sleep(1.0)

@@ -37,11 +37,14 @@ class SnapshotQuota:
         leases: CreditLeases,
         gate: Gate,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock_ns` counts for the rates, `clock` is seconds since the epoch."""
         self._state = state
         self._leases = leases
         self._gate = gate
         self._clock_ns = clock_ns
+        self._clock = clock
         self._grants = GrantTable(leases)
         self.refused_by: Counter[tuple[str, str, str]] = Counter()
         """Refusals by (limit or budget, name, enforcement), for metrics; those of shadow limits were let through."""
@@ -113,7 +116,7 @@ class SnapshotQuota:
                 await self._leases.refill_for(grant.account, lacking.bound, grant.budget.amount_pico)
             except LedgerUnreachableError:
                 return budget_unknown(grant.budget)
-            answer = self._attempt(caller, model, estimate, time.time())
+            answer = self._attempt(caller, model, estimate, self._clock())
             if not isinstance(answer, _Lacking):
                 return answer
             lacking = answer

@@ -42,7 +42,7 @@ class Spool:
     """Appends records; says what there is to ship. One per process and folder."""
 
     def __init__(self, folder: Path, settings: SpoolSettings | None = None) -> None:
-        """Open the folder and book what the last run left unfinished. Raises OSError where the folder cannot be used."""
+        """Open the folder and book what the last run left unfinished; OSError where the folder cannot be used."""
         self.settings = settings or SpoolSettings()
         self.folder = SegmentFolder(folder)
         leftovers = read_leftovers(self.folder)
