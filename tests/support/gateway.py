@@ -1,17 +1,23 @@
 """A real gateway in the test's own event loop, started from the feeds' copies on disk: no control plane is needed."""
 
 import hmac
+import os
 import secrets
 import string
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx
 import orjson
 from mizzen_crds.access import AccessSnapshot, KeyAccess, ProjectAccess
+from mizzen_gateway.metering.frames import SETTLE, frames
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import free_port
@@ -119,8 +125,6 @@ class RunningGateway:
 
     def rows(self) -> list[dict[str, Any]]:
         """Settled usage rows in the spool."""
-        from mizzen_gateway.metering.frames import SETTLE, frames
-
         self.gateway.accounting.spool.flush()
         folder = self.gateway.accounting.spool.folder
         found = [record for number in folder.numbers() for record in frames(folder.read(number))]
@@ -171,3 +175,39 @@ async def running_gateway(
 
 async def _no_ledger(_seconds: float) -> bool:
     return False
+
+
+@contextmanager
+def gateway_process(
+    folder: Path, snapshot: AccessSnapshot, *documents: dict[str, Any], **environment: str
+) -> Iterator[str]:
+    """A gateway as a process of its own, for clients that block; yields its URL."""
+    write_feeds(folder, snapshot, *documents)
+    port = free_port()
+    variables = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MIZZEN_")},
+        **gateway_environment(folder, MIZZEN_PORT=str(port), **environment),
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "mizzen_gateway"], env=variables, stdout=log, stderr=log)
+    try:
+        wait_for_http(f"http://127.0.0.1:{port}/v2/health/ready", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for_http(url: str, process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:
+    """Until `url` answers with 200."""
+    deadline = time.monotonic() + seconds
+    with httpx.Client(trust_env=False) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, f"the program behind {url} ended with {process.returncode}"
+            try:
+                if client.get(url).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer in {seconds} s")

@@ -77,9 +77,12 @@ async def test_the_usage_chunk_reaches_only_those_who_asked_for_it(tmp_path: Pat
 async def test_a_streamed_alias_is_renamed_in_each_chunk(tmp_path: Path) -> None:
     async with scripted_engine(streams_well) as engine:
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address, model_name="inner")]
-        async with running_gateway(tmp_path, SNAPSHOT, *objects) as running, aiohttp.ClientSession() as session:
-            async with session.post(running.url + CHAT, json=ask(stream=True), headers=KEY.headers) as response:
-                text = await response.text()
+        async with (
+            running_gateway(tmp_path, SNAPSHOT, *objects) as running,
+            aiohttp.ClientSession() as session,
+            session.post(running.url + CHAT, json=ask(stream=True), headers=KEY.headers) as response,
+        ):
+            text = await response.text()
     assert text.count('"model":"chat"') == 3
     assert "inner" not in text
 
@@ -159,29 +162,28 @@ async def test_a_caller_that_leaves_closes_the_engines_request_within_a_second(t
                 writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
                 if stream:
                     await reader.readuntil(b"one")
-                async with asyncio.timeout(5):
-                    while not engine.exchanges:
-                        await asyncio.sleep(0)
+                await until(lambda: engine.exchanges)
                 writer.close()
                 async with asyncio.timeout(1):
                     await engine.gone.wait()
-                    while not running.rows():
-                        await asyncio.sleep(0)
+                    await until(running.rows)
                 (row,) = running.rows()
                 assert row["answered"] is stream
                 assert row["estimated"] is True
 
 
 async def test_requests_wait_while_no_replica_is_ready_and_go_on_when_one_is(tmp_path: Path) -> None:
-    async with scripted_engine(well) as engine:
-        async with running_gateway(tmp_path, SNAPSHOT, model_deployment("chat")) as running:
-            running.put(endpoint_set("chat", engine.address, ready=False))
-            async with aiohttp.ClientSession() as session:
-                asking = [asyncio.create_task(_status(session, running.url + CHAT)) for _ in range(5)]
-                await until(lambda: sum(one.parked for one in running.gateway.book.revisions()) == 5)
-                assert not any(one.done() for one in asking)
-                running.put(endpoint_set("chat", engine.address))
-                assert await asyncio.gather(*asking) == [200] * 5
+    async with (
+        scripted_engine(well) as engine,
+        running_gateway(tmp_path, SNAPSHOT, model_deployment("chat")) as running,
+        aiohttp.ClientSession() as session,
+    ):
+        running.put(endpoint_set("chat", engine.address, ready=False))
+        asking = [asyncio.create_task(_status(session, running.url + CHAT)) for _ in range(5)]
+        await until(lambda: sum(one.parked for one in running.gateway.book.revisions()) == 5)
+        assert not any(one.done() for one in asking)
+        running.put(endpoint_set("chat", engine.address))
+        assert await asyncio.gather(*asking) == [200] * 5
 
 
 async def _status(session: aiohttp.ClientSession, url: str) -> int:
@@ -201,9 +203,12 @@ async def _status(session: aiohttp.ClientSession, url: str) -> int:
 )
 async def test_a_model_that_will_not_come_soon_is_refused_with_retry_after(tmp_path: Path, spec: dict) -> None:
     objects = [model_deployment("chat", **spec), endpoint_set("chat")]
-    async with running_gateway(tmp_path, SNAPSHOT, *objects) as running, aiohttp.ClientSession() as session:
-        async with session.post(running.url + CHAT, json=ask(), headers=KEY.headers) as response:
-            assert response.status == 503
-            assert int(response.headers["retry-after"]) >= 1
-            error = (await response.json())["error"]
+    async with (
+        running_gateway(tmp_path, SNAPSHOT, *objects) as running,
+        aiohttp.ClientSession() as session,
+        session.post(running.url + CHAT, json=ask(), headers=KEY.headers) as response,
+    ):
+        assert response.status == 503
+        assert int(response.headers["retry-after"]) >= 1
+        error = (await response.json())["error"]
     assert error["code"] == "model_not_ready"

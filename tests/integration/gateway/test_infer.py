@@ -1,0 +1,170 @@
+"""Tensors through a real gateway, with an unmodified tritonclient and by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
+from support.scripted_engine import ScriptedEngine, scripted_engine
+from support.tensor_engine import tensor_engine
+
+KEY = make_key()
+Answer = TypeVar("Answer")
+
+
+@pytest.fixture(params=["double", "alias"])
+def asked(request: pytest.FixtureRequest) -> str:
+    """The name that callers use."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[RunningGateway, ScriptedEngine]]:
+    async with scripted_engine(tensor_engine()) as engine:
+        endpoints = endpoint_set("double", engine.address, protocol="OpenInference", engine="Triton")
+        objects = [model_deployment("double", aliases=["alias"]), endpoints]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
+            yield gateway, engine
+
+
+async def with_triton(gateway: RunningGateway, use: Callable[[triton.InferenceServerClient], Answer]) -> Answer:
+    """Use a client that blocks, beside the loop. It is made and closed where it is used: gevent wants that."""
+
+    def work() -> Answer:
+        client = triton.InferenceServerClient(gateway.url.removeprefix("http://"))
+        try:
+            return use(client)
+        finally:
+            client.close()
+
+    return await asyncio.to_thread(work)
+
+
+def matrix(binary: bool) -> tuple[list[triton.InferInput], list[triton.InferRequestedOutput]]:
+    given = triton.InferInput("x", [1, 2], "FP32")
+    given.set_data_from_numpy(np.array([[1.5, -2.0]], dtype=np.float32), binary_data=binary)
+    return [given], [triton.InferRequestedOutput("y", binary_data=binary)]
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
+async def test_tritonclient_gets_its_tensors(
+    running: tuple[RunningGateway, ScriptedEngine], asked: str, binary: bool, coding: str | None
+) -> None:
+    gateway, _engine = running
+    inputs, outputs = matrix(binary)
+
+    def infer(client: triton.InferenceServerClient) -> Any:
+        return client.infer(
+            asked,
+            inputs,
+            outputs=outputs,
+            headers=KEY.headers,
+            request_compression_algorithm=coding,
+            response_compression_algorithm=coding,
+        )
+
+    result = await with_triton(gateway, infer)
+    assert result.as_numpy("y").tolist() == [[3.0, -4.0]]
+    assert result.get_response()["model_name"] == asked
+    (row,) = gateway.rows()
+    assert (row["operation"], row["model"], row["answered"]) == ("infer", "double", True)
+
+
+async def test_tritonclient_learns_what_a_model_takes(
+    running: tuple[RunningGateway, ScriptedEngine], asked: str
+) -> None:
+    gateway, engine = running
+    live = await with_triton(gateway, lambda client: client.is_server_live() and client.is_server_ready())
+    ready = await with_triton(gateway, lambda client: client.is_model_ready(asked, headers=KEY.headers))
+    metadata = await with_triton(gateway, lambda client: client.get_model_metadata(asked, headers=KEY.headers))
+    assert live is True
+    assert ready is True
+    assert (metadata["name"], metadata["inputs"][0]["datatype"]) == (asked, "FP32")
+    await with_triton(gateway, lambda client: client.get_model_metadata(asked, headers=KEY.headers))
+    assert len(engine.exchanges) == 2, "metadata and configuration are asked once for each revision"
+
+
+def tensor(**more: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.0, 2.0], **more}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, ["inputs", "at least one"]),
+        (tensor(name="z"), ["Input 'z'", "unknown", "'x' (FP32"]),
+        (tensor(datatype="INT64"), ["Input 'x'", "INT64", "FP32"]),
+        (tensor(shape=[1, 3]), ["Input 'x'", "[1, 3]", "[-1, 2]"]),
+        (tensor(shape=[2]), ["Input 'x'", "[2]", "[-1, 2]"]),
+        (tensor(shape=[5, 2], data=[0.0] * 10), ["batch of 5", "limit of 4"]),
+        (tensor(data=[1.0]), ["1 elements", "has 2"]),
+        (tensor(shape=[-1, 2]), ["none negative"]),
+        (tensor(data=None), ["no data"]),
+        (tensor(parameters={"binary_data_size": 8}, data=None), ["0 bytes follow", "adds up to 8"]),
+        ({**tensor(), "outputs": [{"name": "q"}]}, ["Output 'q'", "'y'"]),
+        ({"inputs": [*tensor()["inputs"], *tensor()["inputs"]]}, ["given twice"]),
+        ({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1, 1], "data": ["a"]}]}, ["'x'", "missing"]),
+    ],
+)
+async def test_a_wrong_tensor_is_refused_with_its_name_limit_and_remedy(
+    running: tuple[RunningGateway, ScriptedEngine], body: dict[str, Any], words: list[str]
+) -> None:
+    gateway, engine = running
+    async with (
+        aiohttp.ClientSession(headers=KEY.headers) as session,
+        session.post(gateway.url + "/v2/models/double/infer", json=body) as response,
+    ):
+        document = await response.json()
+        assert response.status == 400
+    assert set(document) == {"error"}
+    assert all(word in document["error"] for word in words), document
+    assert not [one for one in engine.exchanges if one.path.endswith("/infer")]
+    assert gateway.rows() == []
+
+
+async def test_too_many_bytes_for_a_shape_are_refused(running: tuple[RunningGateway, ScriptedEngine]) -> None:
+    gateway, _engine = running
+    header = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":12}}]}'
+    headers = {**KEY.headers, "Inference-Header-Content-Length": str(len(header))}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(gateway.url + "/v2/models/double/infer", data=header + b"x" * 12) as response,
+    ):
+        assert response.status == 400
+        assert "12 bytes, but shape [1, 2] of FP32 takes 8" in (await response.json())["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v2/repository/index", 403),
+        ("POST", "/v2/repository/models/double/load", 403),
+        ("GET", "/v2/systemsharedmemory/status", 403),
+        ("POST", "/v2/cudasharedmemory/region/a/register", 403),
+        ("GET", "/v2/trace/setting", 403),
+        ("GET", "/v2/models/double/trace/setting", 403),
+        ("POST", "/v2/logging", 403),
+        ("GET", "/v2/models/double/config", 403),
+        ("GET", "/v2/models/double/stats", 403),
+        ("GET", "/v2/models/nobody", 404),
+        ("GET", "/v2/models/double/infer", 405),
+        ("GET", "/v2/nothing", 404),
+    ],
+)
+async def test_calls_that_are_not_offered_are_refused_with_a_sentence(
+    running: tuple[RunningGateway, ScriptedEngine], method: str, path: str, status: int
+) -> None:
+    gateway, engine = running
+    async with (
+        aiohttp.ClientSession(headers=KEY.headers) as session,
+        session.request(method, gateway.url + path) as response,
+    ):
+        assert response.status == status
+        assert len((await response.json())["error"]) > 20
+    assert engine.exchanges == []
