@@ -70,10 +70,25 @@ class UsageBatch(Message):
     """At most 1,000."""
 
 
+class RefusedEvent(Message):
+    """An event that the ledger will never take: sending it again cannot help."""
+
+    project_id: str
+    """prj_..., as sent."""
+    request_id: str
+    """req_..., as sent."""
+    code: str
+    """unknown_project, wrong_currency or out_of_range."""
+    detail: str
+    """For people: field, limit and remedy."""
+
+
 class UsageReceipt(Message):
-    """Its answer: all events are in the ledger now."""
+    """Its answer: all events are in the ledger now, but for those refused."""
 
     accepted: int
     """Events that were new."""
     duplicates: int
     """Events that the ledger had already."""
+    refused: list[RefusedEvent] = []
+    """Events that it will never take; the others of the batch are in."""
