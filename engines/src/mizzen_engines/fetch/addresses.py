@@ -1,0 +1,98 @@
+"""Which addresses may a fetch reach? Public ones; private and link-local ones only where an administrator lists them.
+
+Names are resolved here and the connection goes to what was checked, so that a name cannot lead elsewhere afterwards.
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from mizzen_engines.failure import EngineStartError, ExitCode
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class AddressPolicy:
+    """Hosts and networks that are allowed although they are private."""
+
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "AddressPolicy":
+        """From a comma-separated list of host names and networks such as 10.0.0.0/8."""
+        hosts, networks = set(), []
+        for item in filter(None, (part.strip().lower() for part in text.split(","))):
+            try:
+                networks.append(ipaddress.ip_network(item))
+            except ValueError:
+                hosts.add(item)
+        return cls(frozenset(hosts), tuple(networks))
+
+    def allows(self, host: str, address: str) -> bool:
+        """Whether `host`, which resolved to `address`, may be reached."""
+        if host.lower() in self.hosts:
+            return True
+        known = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
+        return (known.is_global and not known.is_multicast) or any(known in network for network in self.networks)
+
+    def check_url(self, url: URL) -> None:
+        """Refuse a URL that is not https or names a refused address. A host name is checked when it is resolved."""
+        host = url.host or ""
+        if url.scheme != "https" and host not in self.hosts:
+            raise refused(f"{url.scheme}://{host}: only https is fetched; put the weights behind https.")
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return
+        if not self.allows(host, host):
+            raise refused(_why(host, host))
+
+
+class CheckedResolver(AbstractResolver):
+    """Resolves names, and refuses a name that leads to a refused address."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Every address of the host, if all are allowed."""
+        found = await self._inner.resolve(host, port, family)
+        for entry in found:
+            if not self._policy.allows(host, entry["host"]):
+                raise refused(_why(host, entry["host"]))
+        return found
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def refused(message: str) -> EngineStartError:
+    """The error for a source that may not be fetched from."""
+    return EngineStartError(ExitCode.SOURCE_REFUSED, message)
+
+
+def _why(host: str, address: str) -> str:
+    return (
+        f"{host} leads to {address}, which is not a public address, so nothing is fetched from it. "
+        "An administrator may list the host or its network in MIZZEN_FETCH_ALLOWED_HOSTS."
+    )
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address carries, else the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
