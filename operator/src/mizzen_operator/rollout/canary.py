@@ -92,7 +92,8 @@ def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) 
     return Wait(
         conditions.AWAITING_PROMOTION,
         f"Step {step} at {percent} % of requests waits: "
-        f"`mizzen rollout promote {deployment.metadata.name}`, or annotate {labels.PROMOTE}={situation.goal.hash}/{step}.",
+        f"`mizzen rollout promote {deployment.metadata.name}`, or annotate "
+        f"{labels.PROMOTE}={situation.goal.hash}/{step}.",
     )
 
 

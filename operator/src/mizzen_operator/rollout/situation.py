@@ -105,14 +105,17 @@ def most_surge(deployment: ModelDeployment, wanted: int) -> int:
 
 
 def trimmed(others: tuple[ObservedRevision, ...], replicas: dict[str, int], keep: int) -> dict[str, int]:
-    """Return `replicas` of the others lowered until `keep` remain: without a ready pod first, then oldest first."""
-    replicas = dict(replicas)
-    excess = sum(replicas.values()) - keep
-    for one in sorted(others, key=lambda one: (one.ready > 0, one.created_at)):
-        taken = min(max(0, excess), replicas[one.hash])
-        replicas[one.hash] -= taken
-        excess -= taken
-    return replicas
+    """Return `replicas` of the others lowered until `keep` remain: the unready first, then the oldest."""
+    left = dict(replicas)
+    excess = sum(left.values()) - keep
+    oldest_first = sorted(others, key=lambda one: one.created_at)
+    for spare_ready in (True, False):
+        for one in oldest_first:
+            removable = left[one.hash] - (one.ready if spare_ready else 0)
+            taken = max(0, min(excess, removable))
+            left[one.hash] -= taken
+            excess -= taken
+    return left
 
 
 def served_before(status: RevisionStatus | None) -> bool:

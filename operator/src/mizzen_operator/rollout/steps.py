@@ -115,7 +115,8 @@ class Pass:
         paused = self.deployment.spec.rollout.mode is RolloutMode.PAUSED
         if paused and (situation.under_way or not self._begun(situation)):
             return self._paused(situation)
-        if not situation.under_way:
+        waits_for_places = not self.fresh and situation.going > 0 and situation.goal.replicas < self.wanted
+        if not situation.under_way and not waits_for_places:
             zero = {one.hash: 0 for one in situation.others}
             return Decision(situation, Step(self.wanted, zero, None, "the only revision"), *self._strategy_kept())
         started = (Happening("Normal", "RolloutStarted", f"Revision {self.target} replaces the one before."),)
