@@ -87,7 +87,7 @@ def programs(folder: DataFolder, ports: Ports) -> tuple[Program, ...]:
                 "MIZZEN_SECRETS_DIR": str(folder.secrets),
                 "MIZZEN_OPERATOR_PORT": str(ports.runner),
             },
-            f"{operator_url(ports)}/healthz",
+            f"{operator_url(ports)}/readyz",
             10.0,
         ),
     )

@@ -23,6 +23,10 @@ class ContainerState:
     finished_at: str | None = None
     exit_code: int | None = None
     """Of the last run; 128 + the signal's number for a kill."""
+    last_reason: str = ""
+    """Why the last run ended."""
+    last_message: str = ""
+    """Its last words."""
     restarts: int = 0
     restart_at: str | None = None
     """When a container that waits in back-off starts again."""
@@ -51,6 +55,8 @@ class PodState:
     ready: bool = False
     ready_at: str | None = None
     """When it last became ready."""
+    first_ready_at: str | None = None
+    """When it first became ready."""
     terminating: bool = False
     finished: bool = False
     """All its processes have ended; the folder may go."""

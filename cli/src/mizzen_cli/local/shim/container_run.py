@@ -217,6 +217,7 @@ class ContainerRun:
         state.phase = "terminated"
         state.reason, _, why = reason.partition(": ")
         state.message = "; ".join(filter(None, (why, message)))
+        state.last_reason, state.last_message = state.reason, state.message
         state.exit_code, state.finished_at, state.process = code, _now(), None
         state.started = state.ready = False
         self._changed()

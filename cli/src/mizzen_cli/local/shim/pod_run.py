@@ -165,6 +165,7 @@ class PodRun:
         ready = state.initialized and not state.terminating and all(each.ready for each in mains)
         if ready and not state.ready:
             state.ready_at = _now()
+            state.first_ready_at = state.first_ready_at or state.ready_at
             self._collect_shared_memory()
         state.ready = ready
         write_json(self._sandbox.state_file, state.as_json())

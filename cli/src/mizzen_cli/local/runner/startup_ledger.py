@@ -1,0 +1,67 @@
+"""How far starts are, and how long they took: what init containers post, and the durations of recent starts."""
+
+import statistics
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from mizzen_crds.serving import StartupProgress
+from mizzen_crds.v1alpha1.model_deployment.status import StartupPhase, StartupStatus
+
+RECENT_STARTS = 20
+
+
+@dataclass(frozen=True)
+class PodProgress:
+    """What a pod's containers said."""
+
+    phases: dict[str, StartupProgress] = field(default_factory=dict)
+    advanced_at: datetime | None = None
+
+
+class StartupLedger:
+    """Progress of pods by name, and durations of starts by deployment. Lost with the runner: pods say it again."""
+
+    def __init__(self) -> None:
+        self._pods: dict[str, PodProgress] = {}
+        self._counted: set[str] = set()
+        self._durations: dict[tuple[str, str], deque[float]] = {}
+
+    def record(self, progress: StartupProgress) -> None:
+        """Take what a container posted."""
+        known = self._pods.get(progress.pod, PodProgress())
+        before = known.phases.get(progress.phase)
+        came_forward = before is None or progress.done or (progress.bytes_done or 0) > (before.bytes_done or 0)
+        self._pods[progress.pod] = replace(
+            known,
+            phases={**known.phases, progress.phase: progress},
+            advanced_at=datetime.now(UTC) if came_forward else known.advanced_at,
+        )
+
+    def of(self, pod: str) -> PodProgress:
+        """What a pod said so far."""
+        return self._pods.get(pod, PodProgress())
+
+    def started(self, key: tuple[str, str], pod: str, seconds: float) -> None:
+        """A pod became ready for the first time; it is counted once."""
+        if pod not in self._counted:
+            self._counted.add(pod)
+            self._durations.setdefault(key, deque(maxlen=RECENT_STARTS)).append(seconds)
+
+    def forget(self, pod: str) -> None:
+        """The pod is gone."""
+        self._pods.pop(pod, None)
+        self._counted.discard(pod)
+
+    def status(
+        self, key: tuple[str, str], phases: tuple[StartupPhase, ...], before: StartupStatus | None
+    ) -> StartupStatus | None:
+        """For the status: `phases` of the start under way, durations of this runner's time or of the status before."""
+        durations = self._durations.get(key)
+        if not phases and not durations:
+            return before
+        return StartupStatus(
+            last_seconds=round(durations[-1]) if durations else before and before.last_seconds,
+            p50_seconds=round(statistics.median(durations)) if durations else before and before.p50_seconds,
+            phases=list(phases) or (before.phases if before else []),
+        )
