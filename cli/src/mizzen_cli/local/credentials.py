@@ -2,10 +2,14 @@
 
 import os
 import secrets
+import string
 from pathlib import Path
 
 PROGRAM_TOKENS = ("admin", "gateway", "runner", "registry")
 RANDOM_HEX = ("pepper", "page-key")
+ALPHABET = string.ascii_letters + string.digits
+TOKEN_LENGTH = 43
+"""Of 62 characters: 256 bits."""
 
 
 def ensure_credentials(folder: Path) -> None:
@@ -15,7 +19,12 @@ def ensure_credentials(folder: Path) -> None:
     for name in RANDOM_HEX:
         make_once(folder / name, secrets.token_hex(32))
     for name in PROGRAM_TOKENS:
-        make_once(folder / name, f"mzt_{name}_{secrets.token_urlsafe(32)}")
+        make_once(folder / name, f"mzt_{name}_{random_text()}")
+
+
+def random_text() -> str:
+    """256 random bits as letters and digits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(TOKEN_LENGTH))
 
 
 def make_once(path: Path, text: str) -> None:
