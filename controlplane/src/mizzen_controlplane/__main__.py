@@ -1,6 +1,7 @@
 """`python -m mizzen_controlplane` serves; `python -m mizzen_controlplane openapi` prints the OpenAPI document."""
 
 import argparse
+import asyncio
 import errno
 import socket
 import sys
@@ -10,12 +11,13 @@ import orjson
 import uvicorn
 
 from mizzen_controlplane.app import create_app
+from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.logs import configure_logs
 from mizzen_controlplane.kit.secret_folder import read_secrets
 from mizzen_controlplane.kit.settings import Settings, SettingsError, settings_from
 from mizzen_controlplane.models.blob_folder import prepare_folder
 from mizzen_controlplane.openapi import openapi_document
-from mizzen_controlplane.schema import SchemaError
+from mizzen_controlplane.schema import SchemaError, upgrade
 
 CANNOT_START = 2
 
@@ -34,22 +36,28 @@ def main() -> int:
         read_secrets(settings.secrets_dir)
         prepare_folder(settings.data_dir)
         listener = _listen(settings.host, settings.port)
-    except SettingsError as error:
+        asyncio.run(_upgrade(settings))
+    except (SettingsError, SchemaError) as error:
         return _refuse(error)
     return _serve(settings, listener)
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    app = create_app(settings)
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=5, timeout_keep_alive=75, date_header=True, lifespan="on",
+        create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
+        server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75, lifespan="on",
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
-    failure = getattr(app.state, "start_failure", None)
-    if isinstance(failure, SettingsError | SchemaError):
-        return _refuse(failure)
-    return 0 if failure is None else 1
+    return 0
+
+
+async def _upgrade(settings: Settings) -> None:
+    """Before anything listens, so that a schema that does not fit is said in one sentence."""
+    database = open_database(settings.database_url)
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -24,11 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            try:
-                plane = await _start(settings, stack)
-            except Exception as failure:
-                app.state.start_failure = failure  # __main__ says it in one sentence
-                raise
+            plane = await _start(settings, stack)
             app.state.plane = plane
             for domain in DOMAINS:
                 if domain.background is not None:

@@ -1,0 +1,1 @@
+"""Migrations of the database: each leaves it such that the previous release can still work with it."""
