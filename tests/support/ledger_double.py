@@ -1,4 +1,4 @@
-"""A ledger in memory, for unit tests of the gateway: the rules of leases and of taking each event once, without a database."""
+"""A ledger in memory, for unit tests of the gateway: rules of leases, and each event once, without a database."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,6 +22,8 @@ class LedgerDouble:
     """Leased to the gateway under test."""
     lease_seconds: float = 60.0
     period_end: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(days=1))
+    skew: float = 0.0
+    """Seconds that a test has let pass."""
     away: bool = False
     leases_asked: int = 0
     rows: dict[str, dict] = field(default_factory=dict)
@@ -38,7 +40,7 @@ class LedgerDouble:
             raise LedgerUnreachableError(budget_id)
         left = self.amount - self.spent - self.others
         self.credit = min(want_pico, left)
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + timedelta(seconds=self.skew)
         return LeaseGrant(
             budget_id=budget_id,
             credit_pico=self.credit,

@@ -45,6 +45,7 @@ class QuotaBench:
     def pass_seconds(self, seconds: float) -> None:
         self.now_ns += int(seconds * 1e9)
         self.skew += seconds
+        self.ledger.skew = self.skew
 
     async def reserve(self, estimate: Estimate, model: str = "m", caller: Caller = CALLER) -> Reservation | Refusal:
         answer = self.quota.reserve(caller, model, estimate, self.clock())

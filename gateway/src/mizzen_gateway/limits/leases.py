@@ -87,7 +87,8 @@ class CreditLeases:
 
     def exhausted(self, account: CreditAccount) -> bool:
         """The ledger said just now that nothing is left."""
-        return account.remaining == 0 and self._clock() - account.granted_at < EXHAUSTED_SECONDS
+        now = self._clock()
+        return account.remaining == 0 and now < min(account.usable_until, account.granted_at + EXHAUSTED_SECONDS)
 
     def forget_exhaustion(self) -> None:
         """Amounts may have changed: ask again."""

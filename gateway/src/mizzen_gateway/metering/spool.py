@@ -99,12 +99,11 @@ class Spool:
     def intend(self, request_id: str, row: bytes) -> Refusal | None:
         """Write an intent now. `row` is booked if nothing else is ever heard of the request."""
         record = frame(INTENT, row)
-        self._open[request_id] = record
         self._pending.append(record)
         if self._flush():
+            self._open[request_id] = record
             return None
         # Nothing was promised yet: what cannot be written is withdrawn, settle records before it stay.
-        self._open.pop(request_id, None)
         self._pending.remove(record)
         return self.closed()
 
@@ -133,7 +132,7 @@ class Spool:
         while True:
             await asyncio.sleep(pause)
             if self._error is not None:
-                self._heal()
+                self.heal()
             try:
                 await self.sync()
             except OSError as error:
@@ -205,8 +204,8 @@ class Spool:
             log.error("spool takes no records; requests are refused until it does", error=str(error))
         self._error = error
 
-    def _heal(self) -> None:
-        """Try whether the disk takes something again."""
+    def heal(self) -> None:
+        """Try whether the disk takes something again, and write what waits."""
         try:
             os.write(self._descriptor, bytes(PROBE_BYTES))
         except OSError as error:

@@ -6,7 +6,7 @@ import pytest
 from mizzen_gateway.auth.authenticator import KeyAuthenticator
 from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
 from mizzen_gateway.stages import Caller, Refusal
-from support.access_snapshots import KEY, KEY_ID, PEPPER, PUBLIC, SECRET, a_key, a_snapshot
+from support.access_snapshots import KEY, KEY_ID, PEPPER, PUBLIC, SECRET, a_key, a_snapshot, digest
 
 NOW = 1_000_000.0
 
@@ -64,6 +64,16 @@ def test_a_revoked_key_is_refused_with_the_next_snapshot():
     assert isinstance(keys.authenticate({b"api-key": KEY.encode()}), Caller)
     state.put(index_snapshot(a_snapshot(2, keys=[])), NOW)
     assert isinstance(keys.authenticate({b"api-key": KEY.encode()}), Refusal)
+
+
+def test_the_secret_before_a_rotation_works_until_the_overlap_ends():
+    other = f"mzk_{PUBLIC}_{'T' * 43}"
+    for seconds, answer in ((1, Caller), (0, Refusal)):
+        until = datetime.fromtimestamp(NOW + seconds, UTC)
+        key = a_key(digest=digest("T" * 43), previous_digest=digest(), previous_expires_at=until)
+        keys = authenticator(a_snapshot(keys=[key]))
+        assert isinstance(keys.authenticate({b"api-key": KEY.encode()}), answer)
+        assert isinstance(keys.authenticate({b"api-key": other.encode()}), Caller)
 
 
 def test_a_key_is_refused_from_the_moment_it_expires():

@@ -1,0 +1,112 @@
+"""The access feed against a real HTTP server that a test drives line by line."""
+
+import asyncio
+import os
+import time
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from mizzen_crds.access import AccessFeedLine
+from mizzen_gateway.discovery.access import AccessFeed
+from mizzen_gateway.discovery.access_index import AccessState
+from support.access_snapshots import a_key, a_limit, a_snapshot
+from support.until import until
+
+
+class FeedServer:
+    """Sends the lines that a test puts into it; None ends the connection."""
+
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[AccessFeedLine | None] = asyncio.Queue()
+        self.asked: list[str] = []
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.query["after"])
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while (line := await self.lines.get()) is not None:
+            await response.write(line.model_dump_json().encode() + b"\n")
+        return response
+
+
+@asynccontextmanager
+async def following(folder, state: AccessState):
+    server = FeedServer()
+    app = web.Application()
+    app.router.add_get("/internal/v1/access/watch", server.watch)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with aiohttp.ClientSession() as session:
+        feed = AccessFeed(session, f"http://127.0.0.1:{port}", state, folder / "access.json")
+        task = asyncio.create_task(feed.run())
+        try:
+            yield server
+        finally:
+            task.cancel()
+            server.lines.put_nowait(None)
+            await asyncio.gather(task, return_exceptions=True)
+            await runner.cleanup()
+
+
+def news(version: int, **fields: object) -> AccessFeedLine:
+    return AccessFeedLine(type="SNAPSHOT", version=version, snapshot=a_snapshot(version, **fields))
+
+
+async def test_each_change_is_in_force_as_it_arrives(tmp_path):
+    state = AccessState(60)
+    async with following(tmp_path, state) as server:
+        server.lines.put_nowait(news(3))
+        await until(lambda: state.index is not None and state.index.version == 3)
+        server.lines.put_nowait(news(4, keys=[]))
+        await until(lambda: state.index is not None and state.index.version == 4)
+    assert state.index is not None
+    assert state.index.keys == {}
+
+
+async def test_a_heartbeat_of_the_same_version_confirms_what_is_there(tmp_path):
+    state = AccessState(60)
+    async with following(tmp_path, state) as server:
+        server.lines.put_nowait(news(3))
+        await until(lambda: state.swaps == 1)
+        state.confirmed_at = 0.0
+        server.lines.put_nowait(AccessFeedLine(type="HEARTBEAT", version=3))
+        await until(lambda: state.confirmed_at > 0)
+    assert state.age_seconds() < 60
+
+
+async def test_after_a_break_it_goes_on_from_the_version_it_has(tmp_path):
+    state = AccessState(60)
+    async with following(tmp_path, state) as server:
+        server.lines.put_nowait(news(7))
+        await until(lambda: state.swaps == 1)
+        server.lines.put_nowait(None)
+        await until(lambda: len(server.asked) == 2)
+        assert server.asked == ["0", "7"]
+
+
+async def test_a_start_without_the_control_plane_goes_on_with_the_copy_and_its_age(tmp_path):
+    async with following(tmp_path, state := AccessState(60)) as server:
+        server.lines.put_nowait(news(5, limits=[a_limit(7)], keys=[a_key(models=["m"])]))
+        await until(lambda: state.swaps == 1)
+    copy = tmp_path / "access.json"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    os.utime(copy, (time.time() - 50, time.time() - 50))
+    later = AccessState(60)
+    async with aiohttp.ClientSession() as session:
+        assert AccessFeed(session, "http://127.0.0.1:9", later, copy).load_cache()
+    assert later.index == state.index
+    assert later.current(time.time()) is not None
+    assert later.current(time.time() + 11) is None
+
+
+async def test_a_copy_that_is_damaged_is_passed_over(tmp_path):
+    copy = tmp_path / "access.json"
+    copy.write_bytes(b'{"version": 1, "keys"')
+    state = AccessState(60)
+    async with aiohttp.ClientSession() as session:
+        assert not AccessFeed(session, "http://127.0.0.1:9", state, copy).load_cache()
+    assert state.index is None
