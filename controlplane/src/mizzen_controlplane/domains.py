@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from mizzen_controlplane.access import endpoints as access
+from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
@@ -16,6 +17,7 @@ from mizzen_controlplane.invoices import endpoints as invoices
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.limits import endpoints as limits
 from mizzen_controlplane.metering import endpoints as metering
+from mizzen_controlplane.metering.drift import drift_watched
 from mizzen_controlplane.models import artifact_endpoints as artifacts
 from mizzen_controlplane.models import endpoints as models
 from mizzen_controlplane.models import version_endpoints as versions
@@ -42,10 +44,10 @@ DOMAINS = (
     Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router),
     Domain("deployments", deployments.router),
-    Domain("access", access.router),
+    Domain("access", access.router, boundaries_passed),
     Domain("limits", limits.router),
     Domain("budgets", budgets.router),
     Domain("pricing", pricing.router),
-    Domain("metering", metering.router),
+    Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
 )

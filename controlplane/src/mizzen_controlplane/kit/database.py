@@ -107,6 +107,15 @@ async def reading(database: Database) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+@asynccontextmanager
+async def reading_one_moment(database: Database) -> AsyncIterator[AsyncSession]:
+    """A transaction whose statements all see the same moment, on PostgreSQL too: for sums that must agree."""
+    async with reading(database) as session:
+        if not database.is_sqlite:
+            await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        yield session
+
+
 def before_commit(session: AsyncSession, name: str, step: BeforeCommit) -> None:
     """Have `step` run once, last in the transaction; the first of a name counts.
 

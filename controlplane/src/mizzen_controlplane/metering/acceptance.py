@@ -1,0 +1,66 @@
+"""Which events can the ledger never take? Those that would be wrong for ever; the others of a batch go in."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC
+from typing import Final
+
+from mizzen_crds.usage import RefusedEvent, UsageEvent
+
+MAX_TOKENS: Final = 10**12
+MAX_COST_PICO: Final = 10**17
+"""100,000 units of the currency for one request."""
+_MAX_TEXT: Final = {
+    "request_id": 64, "key_id": 64, "model": 127, "deployment": 63, "revision": 63, "operation": 63,
+    "rate_card_id": 64, "gateway": 253,
+}  # fmt: skip
+MAX_BUDGETS: Final = 30
+
+
+def sorted_out(
+    events: Sequence[UsageEvent], projects: Collection[str], currency: str
+) -> tuple[list[UsageEvent], list[RefusedEvent]]:
+    """Events to take, in UTC, and those refused."""
+    taken: list[UsageEvent] = []
+    refused: list[RefusedEvent] = []
+    for event in events:
+        found = _objection(event, projects, currency)
+        if found is None:
+            taken.append(event.model_copy(update={"started_at": event.started_at.astimezone(UTC)}))
+        else:
+            code, detail = found
+            refused.append(
+                RefusedEvent(
+                    project_id=event.project_id[:64], request_id=event.request_id[:64], code=code, detail=detail
+                )
+            )
+    return taken, refused
+
+
+def _objection(event: UsageEvent, projects: Collection[str], currency: str) -> tuple[str, str] | None:
+    if event.project_id not in projects:
+        return "unknown_project", (
+            f"project_id {event.project_id[:64]!r} is no project of this installation: the event belongs to another "
+            "one, or was kept from before a restore"
+        )
+    if event.currency != currency:
+        return "wrong_currency", f"currency is {event.currency[:8]!r}, this organization's is {currency}"
+    wrong = _out_of_range(event)
+    return ("out_of_range", wrong) if wrong else None
+
+
+def _out_of_range(event: UsageEvent) -> str:
+    if event.started_at.tzinfo is None:
+        return "started_at has no time zone: send UTC, such as 2026-03-01T12:00:00Z"
+    for name in ("input_tokens", "output_tokens"):
+        if not 0 <= getattr(event, name) <= MAX_TOKENS:
+            return f"{name} is {getattr(event, name)}, it must be from 0 to {MAX_TOKENS}"
+    if not 0 <= event.cost_pico <= MAX_COST_PICO:
+        return f"cost_pico is {event.cost_pico}, it must be from 0 to {MAX_COST_PICO}"
+    if not 100 <= event.status <= 599:
+        return f"status is {event.status}, it must be from 100 to 599"
+    for name, limit in _MAX_TEXT.items():
+        if len(getattr(event, name)) > limit or "\0" in getattr(event, name):
+            return f"{name} has {len(getattr(event, name))} characters, it may have {limit} and no NUL"
+    if len(event.budget_ids) > MAX_BUDGETS or any(len(name) > 64 for name in event.budget_ids):
+        return f"budget_ids names {len(event.budget_ids)} budgets, it may name {MAX_BUDGETS} of 64 characters"
+    return ""

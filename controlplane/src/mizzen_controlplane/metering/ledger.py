@@ -1,0 +1,75 @@
+"""How does a request enter the ledger exactly once? Row, roll-up, budget and lease in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from mizzen_crds.usage import UsageEvent, UsageReceipt
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.budgets.credit import Charge, charge
+from mizzen_controlplane.budgets.periods import month_of
+from mizzen_controlplane.identity.repository import organization
+from mizzen_controlplane.kit.clock import utc_now
+from mizzen_controlplane.kit.database import unit_of_work
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import TooLarge
+from mizzen_controlplane.metering import repository
+from mizzen_controlplane.metering.acceptance import sorted_out
+from mizzen_controlplane.metering.rollups import added_up, budgets_text, quarter_of, rollup_rows
+
+MAX_EVENTS = 1000
+_COPIED = (
+    "project_id", "request_id", "key_id", "model", "deployment", "revision", "operation", "started_at", "duration_ms",
+    "ttft_ms", "status", "answered", "estimated", "input_tokens", "output_tokens", "cost_pico", "currency",
+    "rate_card_id", "gateway",
+)  # fmt: skip
+
+
+async def take(plane: Plane, events: Sequence[UsageEvent]) -> UsageReceipt:
+    """Take the events that are new; when this returns, all but the refused ones are in the ledger for good."""
+    if len(events) > MAX_EVENTS:
+        raise TooLarge(f"The batch has {len(events)} events, it may have {MAX_EVENTS}: send it in parts.")
+    async with unit_of_work(plane.database) as session:
+        owner = await organization(session, plane.organization_id)
+        projects = await repository.known_projects(session, {event.project_id for event in events})
+        good, refused = sorted_out(events, projects, owner.currency)
+        new = await _insert(session, good)
+        if new:
+            await repository.add_to_rollups(session, rollup_rows(added_up(new)))
+            await charge(session, _charges(new, owner.time_zone))
+    return UsageReceipt(accepted=len(new), duplicates=len(good) - len(new), refused=refused)
+
+
+async def _insert(session: AsyncSession, events: Iterable[UsageEvent]) -> list[UsageEvent]:
+    """Insert in the order of the keys, so that two batches that share events cannot lock each other out."""
+    first: dict[tuple[str, str], UsageEvent] = {}
+    for event in events:
+        first.setdefault((event.project_id, event.request_id), event)
+    now = utc_now()
+    inserted = await repository.insert_new(session, [_row(first[key], now) for key in sorted(first)])
+    return [first[key] for key in sorted(inserted)]
+
+
+def _row(event: UsageEvent, now: datetime) -> dict[str, Any]:
+    row = {name: getattr(event, name) for name in _COPIED}
+    return row | {
+        "quarter": quarter_of(event.started_at),
+        "budget_ids": budgets_text(event),
+        "attempts": [attempt.model_dump() for attempt in event.attempts],
+        "received_at": now,
+    }
+
+
+def _charges(events: Iterable[UsageEvent], time_zone: str) -> list[Charge]:
+    """What each budget is charged: in the month, of the organization's time zone, in which the request began."""
+    starts: dict[datetime, datetime] = {}
+    charges: list[Charge] = []
+    for event in events:
+        if not event.budget_ids:
+            continue
+        quarter = quarter_of(event.started_at)
+        if quarter not in starts:
+            starts[quarter] = month_of(quarter, time_zone).start
+        charges += [Charge(each, starts[quarter], event.gateway, event.cost_pico) for each in set(event.budget_ids)]
+    return charges

@@ -1,0 +1,83 @@
+"""How are requests added up? By quarter-hour and by all that usage and invoices are asked by; pure."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, dataclass
+from datetime import datetime
+
+from mizzen_crds.usage import UsageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What the requests of one roll-up agree in."""
+
+    quarter: datetime
+    project_id: str
+    key_id: str
+    model: str
+    operation: str
+    status_class: int
+    estimated: bool
+    rate_card_id: str
+    budget_ids: str
+    billed: bool
+
+    @property
+    def digest(self) -> str:
+        """Identity of the roll-up."""
+        text = "\0".join(str(part) for part in astuple(self))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(slots=True)
+class Sums:
+    """What is added up."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_pico: int = 0
+
+
+def quarter_of(moment: datetime) -> datetime:
+    """Begin of the quarter-hour that holds the moment."""
+    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+
+
+def budgets_text(event: UsageEvent) -> str:
+    """The event's budgets, sorted, comma-separated."""
+    return ",".join(sorted(set(event.budget_ids)))
+
+
+def added_up(events: Iterable[UsageEvent]) -> dict[Group, Sums]:
+    """The events by roll-up."""
+    result: dict[Group, Sums] = {}
+    for event in events:
+        sums = result.setdefault(_group(event), Sums())
+        sums.requests += 1
+        sums.input_tokens += event.input_tokens
+        sums.output_tokens += event.output_tokens
+        sums.cost_pico += event.cost_pico
+    return result
+
+
+def rollup_rows(groups: dict[Group, Sums]) -> list[dict[str, object]]:
+    """Rows of the table, in the order of their ids: two batches that share some lock them in one order."""
+    rows = [{"id": group.digest, **asdict(group), **asdict(sums)} for group, sums in groups.items()]
+    return sorted(rows, key=lambda row: str(row["id"]))
+
+
+def _group(event: UsageEvent) -> Group:
+    return Group(
+        quarter=quarter_of(event.started_at),
+        project_id=event.project_id,
+        key_id=event.key_id,
+        model=event.model,
+        operation=event.operation,
+        status_class=event.status // 100,
+        estimated=event.estimated,
+        rate_card_id=event.rate_card_id,
+        budget_ids=budgets_text(event),
+        billed=event.cost_pico > 0,
+    )
