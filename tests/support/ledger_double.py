@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 from mizzen_crds.access import LeaseGrant
+from mizzen_crds.usage import RefusedEvent
 from mizzen_gateway.limits.leases import LedgerUnreachableError
 from mizzen_gateway.metering.ledger import BatchRefusedError
 
@@ -29,7 +30,9 @@ class LedgerDouble:
     rows: dict[str, dict] = field(default_factory=dict)
     duplicates: int = 0
     poison: set[str] = field(default_factory=set)
-    """Request ids that are never taken."""
+    """Request ids at which a whole batch is refused."""
+    unwanted: set[str] = field(default_factory=set)
+    """Request ids that are refused by name."""
     lose_answers: int = 0
     """So many batches are taken and their answer lost."""
 
@@ -50,14 +53,17 @@ class LedgerDouble:
             expires_at=now + timedelta(seconds=self.lease_seconds),
         )
 
-    async def ship(self, rows: list[bytes]) -> None:
+    async def ship(self, rows: list[bytes]) -> list[RefusedEvent]:
         await asyncio.sleep(0)
         if self.away:
             raise ConnectionError("ledger away")
         events = [orjson.loads(row) for row in rows]
         if any(event["request_id"] in self.poison for event in events):
             raise BatchRefusedError(422)
+        refused = [event for event in events if event["request_id"] in self.unwanted]
         for event in events:
+            if event in refused:
+                continue
             if event["request_id"] in self.rows:
                 self.duplicates += 1
                 continue
@@ -68,3 +74,7 @@ class LedgerDouble:
         if self.lose_answers:
             self.lose_answers -= 1
             raise ConnectionError("answer lost")
+        return [
+            RefusedEvent(project_id=one["project_id"], request_id=one["request_id"], code="unknown_project", detail="")
+            for one in refused
+        ]

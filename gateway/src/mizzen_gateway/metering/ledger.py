@@ -8,6 +8,7 @@ import asyncio
 
 import aiohttp
 from mizzen_crds.access import LeaseGrant, LeaseRequest
+from mizzen_crds.usage import RefusedEvent, UsageReceipt
 from pydantic import ValidationError
 
 from mizzen_gateway.limits.leases import LedgerUnreachableError
@@ -44,16 +45,23 @@ class LedgerClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
             raise LedgerUnreachableError(budget_id) from error
 
-    async def ship(self, rows: list[bytes]) -> None:
-        """Put rows into the ledger, for good. Raises BatchRefusedError, or what the connection raises."""
+    async def ship(self, rows: list[bytes]) -> list[RefusedEvent]:
+        """Put rows into the ledger, for good; those that it will never take are returned.
+
+        Raises BatchRefusedError where it cannot take the batch as a whole, or what the connection raises.
+        """
         body = b'{"events":[' + b",".join(rows) + b"]}"
         async with asyncio.timeout(SHIP_SECONDS), self._turn:
             try:
-                await self._post(self._events_url, body)
+                answer = await self._post(self._events_url, body)
             except aiohttp.ClientResponseError as error:
                 if 400 <= error.status < 500 and error.status not in RETRIED:
                     raise BatchRefusedError(error.status) from error
                 raise
+        try:
+            return UsageReceipt.model_validate_json(answer).refused
+        except ValidationError as error:
+            raise aiohttp.ClientPayloadError("the ledger's receipt cannot be read") from error
 
     async def _post(self, url: str, body: bytes) -> bytes:
         async with self._session.post(url, data=body, headers={"content-type": "application/json"}) as response:

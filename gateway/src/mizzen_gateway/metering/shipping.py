@@ -1,7 +1,7 @@
 """How do rows reach the ledger? In batches, tried again until acknowledged; the ledger takes each row exactly once.
 
-A batch that the ledger will never take is halved until the row at fault stands alone; that one is put aside in
-`refused.jsonl`, is logged, and counts in a metric, so that it holds up no other.
+A row that the ledger will never take is put aside in `refused.jsonl`, is logged, and counts in a metric, so that it holds
+up no other. A batch that it does not take as a whole is halved until the row at fault stands alone.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Protocol
 import aiohttp
 import orjson
 import structlog
+from mizzen_crds.usage import RefusedEvent
 
 from mizzen_gateway.metering.frames import SETTLE, frames
 from mizzen_gateway.metering.ledger import BatchRefusedError
@@ -37,8 +38,8 @@ log = structlog.get_logger(__name__)
 class UsageSink(Protocol):
     """The ledger, as this file needs it."""
 
-    async def ship(self, rows: list[bytes]) -> None:
-        """All rows are in the ledger afterwards; raises BatchRefusedError where they never can be."""
+    async def ship(self, rows: list[bytes]) -> list[RefusedEvent]:
+        """All rows are in the ledger afterwards but for those returned; BatchRefusedError where it is the batch."""
         ...
 
 
@@ -131,26 +132,37 @@ class Shipper:
 
     async def _ship(self, rows: list[bytes]) -> None:
         try:
-            await self._sink.ship(rows)
+            refused = await self._sink.ship(rows)
         except BatchRefusedError as error:
             if len(rows) == 1:
-                self._put_aside(rows[0], str(error))
+                self._put_aside(rows[0], f"status {error}")
                 return
             half = len(rows) // 2
             await self._ship(rows[:half])
             await self._ship(rows[half:])
             return
-        self.shipped += len(rows)
+        self.shipped += len(rows) - len(refused)
+        if refused:
+            reasons = {(event.project_id, event.request_id): f"{event.code}: {event.detail}" for event in refused}
+            for row in rows:
+                reason = reasons.get(_named(row))
+                if reason is not None:
+                    self._put_aside(row, reason)
 
     def _put_aside(self, row: bytes, reason: str) -> None:
         self.refused += 1
-        log.error("row refused by the ledger", request_id=orjson.loads(row).get("request_id"), status=reason)
+        log.error("row refused by the ledger", request_id=orjson.loads(row).get("request_id"), reason=reason)
         with (self._spool.folder.folder / "refused.jsonl").open("ab") as file:
             file.write(row + b"\n")
 
 
 def _started_at(row: bytes) -> float:
     return datetime.fromisoformat(orjson.loads(row)["started_at"]).timestamp()
+
+
+def _named(row: bytes) -> tuple[str, str]:
+    event = orjson.loads(row)
+    return event["project_id"], event["request_id"]
 
 
 def _costs(rows: list[bytes]) -> dict[str, int]:

@@ -58,6 +58,16 @@ async def test_a_row_that_the_ledger_never_takes_holds_up_no_other(tmp_path):
     await spool.close()
 
 
+async def test_rows_that_the_receipt_refuses_are_put_aside(tmp_path):
+    spool = spool_with(tmp_path, 10)
+    ledger = LedgerDouble(unwanted={"req_3"})
+    shipper = Shipper(spool, ledger, lambda costs: None)
+    assert await shipper.drain(10)
+    assert (len(ledger.rows), shipper.shipped, shipper.refused) == (9, 9, 1)
+    assert '"request_id":"req_3"' in (tmp_path / "refused.jsonl").read_text()
+    await spool.close()
+
+
 async def test_while_the_ledger_is_away_rows_wait_and_then_arrive_once(tmp_path, monkeypatch):
     monkeypatch.setattr(shipping, "BACKOFF_SECONDS", 0.01)
     spool = spool_with(tmp_path, 30)
