@@ -1,6 +1,6 @@
 """What does the model's folder know of itself? Which artifact is complete in it, and which parts a killed fetch left.
 
-Parts lie in a folder of their own under a name made of path and content's digest, so that a part is never continued with
+Parts lie in a folder of their own under a name made of path and digest, so that a part is never continued with
 other content. A lock held by the living process keeps two fetches on a shared volume apart, and ends with the process.
 """
 

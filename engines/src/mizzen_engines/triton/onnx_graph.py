@@ -68,6 +68,7 @@ def read_graph(path: Path) -> Graph:
     """Read and check the file. Raises EngineStartError where it is no ONNX model that can be served."""
     model = _load(path)
     data_files = _external_data(path, model)
+    _check(path)
     initialized = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initialized]
     graph = Graph(
@@ -90,13 +91,16 @@ def _load(path: Path) -> onnx.ModelProto:
             path, "it is a zip archive (as torch.save writes). Export the model with torch.onnx.export instead."
         )
     try:
-        model = onnx.load(str(path), load_external_data=False)
-        onnx.checker.check_model(model if model.ByteSize() < onnx.checker.MAXIMUM_PROTOBUF else str(path))
+        return onnx.load(str(path), load_external_data=False)
     except DecodeError as error:
         raise wrong(path, "it does not parse as ONNX; it may be truncated or of another format.") from error
+
+
+def _check(path: Path) -> None:
+    try:
+        onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
         raise wrong(path, f"the ONNX checker refuses it: {str(error).splitlines()[0][:200]}") from error
-    return model
 
 
 def _external_data(path: Path, model: onnx.ModelProto) -> list[str]:
