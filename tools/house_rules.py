@@ -167,16 +167,18 @@ def sql_in_its_place(file: SourceFile) -> Findings:
     if file.path.parts[:2] != ("controlplane", "src") or {"kit", "migrations"} & set(file.path.parts):
         return
     if file.path.name not in ("repository.py", "models.py"):
-        for node in file.nodes:
-            from_sql = isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in (
-                "sqlalchemy",
-                "sqlmodel",
-            )
-            if from_sql and {name.name for name in node.names} & STATEMENT_MAKERS:
-                yield node.lineno, "SQL belongs in repository.py (tables in models.py); call the repository"
+        for line, module, imported in _imports_of_names(file):
+            if module in ("sqlalchemy", "sqlmodel") and imported & STATEMENT_MAKERS:
+                yield line, "SQL belongs in repository.py (tables in models.py); call the repository"
     for node in file.nodes:
         if isinstance(node, ast.Call) and _called(node) == "commit":
             yield node.lineno, "the one commit is made at the boundary, in the kit; leave it out"
+
+
+def _imports_of_names(file: SourceFile) -> Iterator[tuple[int, str, set[str]]]:
+    for node in file.nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module.split(".")[0], {name.name for name in node.names}
 
 
 def _imports(file: SourceFile) -> Iterator[tuple[int, str]]:
