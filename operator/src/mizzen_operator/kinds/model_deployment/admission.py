@@ -16,8 +16,6 @@ from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.observation import Refusal
 
 VALUE = re.compile(r"^-[0-9.]")
-RESERVED_ENV = ("MIZZEN_", "POD_", "KUBERNETES_")
-OPEN_ENV = ("MIZZEN_SIM_",)
 
 
 @dataclass(frozen=True)
@@ -120,15 +118,6 @@ def args_allowed(case: Case) -> Refusal | None:
     return None
 
 
-def env_not_reserved(case: Case) -> Refusal | None:
-    """No variable takes the place of one that Mizzen sets."""
-    for number, one in enumerate(case.deployment.spec.engine.env):
-        if one.name.startswith(RESERVED_ENV) and not one.name.startswith(OPEN_ENV):
-            text = f"spec.engine.env[{number}].name: {one.name} is set by Mizzen; remove it."
-            return Refusal(conditions.ARG_NOT_ALLOWED, text)
-    return None
-
-
 def format_served(case: Case) -> Refusal | None:
     """The runtime serves the format of the weights."""
     if case.runtime is None or case.artifact is None or not case.runtime.spec.formats:
@@ -167,7 +156,6 @@ CHECKS: tuple[Callable[[Case], Refusal | None], ...] = (
     image_allowed,
     version_listed,
     args_allowed,
-    env_not_reserved,
     format_served,
     name_free,
 )

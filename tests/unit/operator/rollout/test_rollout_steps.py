@@ -1,0 +1,232 @@
+"""Rollouts step by step: pauses, promotion, analysis, holds, stopping, and what status remembers."""
+
+import random
+
+import pytest
+from mizzen_crds.v1alpha1 import conditions, labels
+from mizzen_crds.v1alpha1.model_deployment.status import RevisionState
+from mizzen_operator.rollout.fleet import LoadWindow
+from mizzen_operator.rollout.plan import wanted_replicas
+from mizzen_operator.rollout.traffic import percents
+from support.deployments import NOON, deployment
+from support.simulated_cluster import SimulatedCluster
+
+
+def cluster(accelerators: int | None = None, **spec: object) -> SimulatedCluster:
+    return SimulatedCluster(deployment(**spec), NOON, random.Random(1), accelerators)
+
+
+def canary(*steps: dict, **more: object) -> dict:
+    analysis = {"minRequests": 0} | more.pop("analysis", {})
+    return {"strategy": "Canary", "canary": {"steps": list(steps), "analysis": analysis}} | more
+
+
+def ticked(simulated: SimulatedCluster, target: str, ticks: int = 30):
+    for _ in range(ticks):
+        plan = simulated.tick(target)
+    return plan
+
+
+def annotate(simulated: SimulatedCluster, text: str) -> None:
+    body = simulated.deployment.model_dump(mode="json", by_alias=True)
+    body["metadata"]["annotations"] = {labels.PROMOTE: text}
+    simulated.deployment = type(simulated.deployment).model_validate(body)
+
+
+def test_the_first_revision_gets_all_replicas_at_once():
+    simulated = cluster(replicas=3)
+    plan = simulated.tick("v1")
+    assert plan.of("v1").replicas == 3
+    assert plan.of("v1").state is RevisionState.PROGRESSING
+    assert simulated.settle("v1").of("v1").state is RevisionState.SERVING
+
+
+def test_a_single_replica_is_replaced_without_a_gap_where_a_second_fits():
+    simulated = cluster()
+    simulated.settle("v1")
+    plan = simulated.tick("v2")
+    assert (plan.of("v1").replicas, plan.of("v2").replicas) == (1, 1)
+    assert plan.traffic == {"v1": 100}
+    assert plan.rollout.strategy_in_use == "Surge"
+
+
+def test_without_a_spare_accelerator_the_new_pod_waits_first_and_then_an_old_one_goes():
+    simulated = cluster(2, replicas=2, resources={"acceleratorsPerPod": 1})
+    simulated.settle("v1")
+    first, second = simulated.tick("v2"), simulated.tick("v2")
+    assert (first.of("v1").replicas, first.of("v2").replicas) == (2, 1)
+    assert (second.of("v1").replicas, second.of("v2").replicas) == (1, 1)
+    assert first.rollout.strategy_in_use == "Replace"
+    assert "needs 1 accelerators, 0 are free" in first.rollout.strategy_reason
+
+
+def test_min_available_without_room_holds_and_says_what_is_needed():
+    simulated = cluster(1, resources={"acceleratorsPerPod": 1}, rollout={"minAvailable": 1})
+    simulated.settle("v1")
+    plan = ticked(simulated, "v2", 2000)
+    assert plan.hold.gate == conditions.NO_SPARE_ACCELERATOR
+    assert (plan.hold.needed, plan.hold.free) == (1, 0)
+    assert "spec.rollout.minAvailable" in plan.hold.reason
+    assert not plan.rollout.failed_hash, "a hold is nobody's failure"
+    simulated.accelerators = 2
+    assert simulated.settle("v2").hold is None
+
+
+def test_a_paused_rollout_takes_no_step_and_goes_on_afterwards():
+    simulated = cluster(replicas=3)
+    simulated.settle("v1")
+    simulated.tick("v2")
+    simulated.spec(rollout={"mode": "Paused", "progressDeadlineSeconds": 10})
+    before = dict(simulated.replicas)
+    plan = ticked(simulated, "v2")
+    assert simulated.replicas == before
+    assert plan.hold.gate == conditions.PAUSED
+    simulated.spec(rollout={"mode": "Active"})
+    simulated.settle("v2")
+
+
+def test_a_paused_deployment_still_scales_what_serves():
+    simulated = cluster(replicas=2, rollout={"mode": "Active"})
+    simulated.settle("v1")
+    simulated.spec(rollout={"mode": "Paused"}, replicas=4)
+    ticked(simulated, "v2")
+    assert simulated.ready("v1") == 4
+
+
+def test_a_given_up_revision_is_not_tried_again_until_another_is_asked_for():
+    simulated = cluster(rollout={"progressDeadlineSeconds": 60})
+    simulated.settle("v1")
+    simulated.broken.add("v2")
+    plan = ticked(simulated, "v2", 100)
+    assert plan.rollout.failed_hash == "v2"
+    assert plan.of("v2").state is RevisionState.FAILED
+    assert plan.traffic == {"v1": 100}
+    assert simulated.settle("v3").rollout.failed_hash == ""
+
+
+def test_a_first_revision_that_never_becomes_ready_is_given_up_too():
+    simulated = cluster(rollout={"progressDeadlineSeconds": 60})
+    simulated.broken.add("v1")
+    plan = ticked(simulated, "v1", 60)
+    assert plan.rollout.failed_hash == "v1"
+    assert simulated.pods == []
+
+
+def test_a_revision_that_served_is_not_given_up_when_it_breaks_later():
+    simulated = cluster(rollout={"progressDeadlineSeconds": 10})
+    simulated.settle("v1")
+    simulated.broken.add("v1")
+    for pod in simulated.pods:
+        pod.ready = False
+    plan = ticked(simulated, "v1", 60)
+    assert plan.of("v1").state is RevisionState.SERVING
+    assert not plan.rollout.failed_hash
+
+
+def test_a_canary_waits_for_a_person_and_passes_the_step_that_was_named():
+    simulated = cluster(
+        replicas=4, rollout=canary({"trafficPercent": 25, "pause": "Manual"}, {"trafficPercent": 50, "pause": "Manual"})
+    )
+    simulated.settle("v1")
+    plan = ticked(simulated, "v2")
+    assert plan.traffic == {"v1": 75, "v2": 25}
+    assert plan.hold.gate == conditions.AWAITING_PROMOTION
+    annotate(simulated, "v2/1")
+    assert ticked(simulated, "v2").rollout.step == 0, "a later step's promotion passes nothing"
+    annotate(simulated, "v2/0")
+    assert ticked(simulated, "v2").rollout.step == 1
+    annotate(simulated, "v2/1")
+    simulated.settle("v2")
+
+
+def test_a_canary_step_is_watched_for_its_pause():
+    simulated = cluster(rollout=canary({"trafficPercent": 10, "pauseSeconds": 300}))
+    simulated.settle("v1")
+    plan = ticked(simulated, "v2", 20)
+    assert (plan.traffic, plan.hold.gate) == ({"v1": 90, "v2": 10}, conditions.CANARY_STEP)
+    simulated.now += plan.rollout.step_started_at - plan.rollout.started_at
+    simulated.tick("v2", 300)
+    simulated.settle("v2")
+
+
+@pytest.mark.parametrize("failure", ["errors", "slow"])
+def test_a_canary_that_does_worse_is_rolled_back(failure):
+    analysis = {"minRequests": 50, "maxErrorPercent": 5, "maxTTFTRegressionPercent": 20}
+    rollout = canary({"trafficPercent": 10, "pause": "Manual"}, analysis=analysis)
+    simulated = cluster(replicas=2, rollout=rollout)
+    simulated.settle("v1")
+    bad = LoadWindow(100, 6, 1000.0) if failure == "errors" else LoadWindow(100, 0, 2000.0)
+    simulated.load = {"v1": LoadWindow(900, 0, 9000.0), "v2": bad}
+    plan = ticked(simulated, "v2")
+    assert plan.rollout.failed_hash == "v2"
+    assert plan.hold.gate == conditions.ANALYSIS_FAILED
+    assert plan.traffic == {"v1": 100}
+    assert (simulated.replicas["v2"], simulated.ready("v1")) == (0, 2)
+
+
+def test_a_canary_with_too_few_requests_says_how_many_it_has_seen():
+    simulated = cluster(rollout=canary({"trafficPercent": 10}, analysis={"minRequests": 50}))
+    simulated.settle("v1")
+    simulated.load = {"v2": LoadWindow(12, 12, 0.0)}
+    plan = ticked(simulated, "v2")
+    assert "12 of 50 requests" in plan.hold.reason
+
+
+def test_blue_green_switches_all_traffic_at_once():
+    simulated = cluster(replicas=2, rollout={"strategy": "BlueGreen"})
+    simulated.settle("v1")
+    shares = []
+    for _ in range(40):
+        plan = simulated.tick("v2")
+        shares.append(tuple(sorted(plan.traffic.items())))
+        if plan.complete:
+            break
+    assert set(shares) == {(("v1", 100),), (("v2", 100),)}
+
+
+def test_stopped_means_no_replica_and_running_again_is_no_rollout():
+    simulated = cluster(replicas=2)
+    simulated.settle("v1")
+    simulated.spec(lifecycle={"state": "Stopped"})
+    plan = ticked(simulated, "v1")
+    assert (simulated.pods, plan.traffic, plan.complete) == ([], {}, True)
+    simulated.spec(lifecycle={"state": "Running"})
+    assert simulated.tick("v1").of("v1").state is RevisionState.SERVING
+    simulated.settle("v1")
+
+
+def test_old_revisions_beyond_the_history_limit_expire():
+    simulated = cluster(rollout={"revisionHistoryLimit": 2})
+    for target in ("v1", "v2", "v3", "v4", "v5"):
+        simulated.settle(target)
+    ticked(simulated, "v5", 2)
+    assert set(simulated.replicas) == {"v3", "v4", "v5"}
+
+
+def test_a_settled_deployment_plans_the_same_again_and_again():
+    simulated = cluster(replicas=2)
+    simulated.settle("v1")
+    simulated.settle("v2")
+    simulated.tick("v2")
+    before = simulated.deployment.status
+    plan = simulated.tick("v2")
+    assert simulated.deployment.status == before
+    assert plan.happenings == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "autoscaled", "wanted"),
+    [
+        ({"replicas": 3}, None, 3),
+        ({"replicas": 3, "lifecycle": {"state": "Stopped"}}, None, 0),
+        ({"replicas": 9, "autoscaling": {"minReplicas": 2, "maxReplicas": 4}}, None, 4),
+        ({"autoscaling": {"minReplicas": 0, "maxReplicas": 4}}, 0, 0),
+        ({"autoscaling": {"minReplicas": 2, "maxReplicas": 4}}, 1, 2),
+    ],
+)
+def test_wanted_replicas_follow_state_autoscaler_and_bounds(spec, autoscaled, wanted):
+    assert wanted_replicas(deployment(**spec), autoscaled) == wanted
+
+
+def test_percents_sum_to_the_whole():
+    assert percents({"a": 1, "b": 1, "c": 1}) == {"a": 34, "b": 33, "c": 33}
