@@ -1,6 +1,6 @@
 """Base classes of all that crosses a process boundary: strict on what people write, lenient on what programs read."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue, Strict
 from pydantic.alias_generators import to_camel
@@ -30,6 +30,11 @@ class Resource(BaseModel):
         use_attribute_docstrings=True,
         use_enum_values=False,
     )
+
+    @classmethod
+    def model_validate(cls, obj: Any, **how: Any) -> Self:
+        """What is read is camelCase alone, as Kubernetes reads it; names in snake_case are for code that constructs."""
+        return super().model_validate(obj, **({"by_alias": True, "by_name": False} | how))
 
 
 class Observed(Resource):
