@@ -10,7 +10,7 @@ import uvloop
 
 from mizzen_gateway.settings import Settings, SettingsError, read_settings
 from mizzen_gateway.telemetry.logs import set_up_logs
-from mizzen_gateway.wiring import Gateway, PortInUseError
+from mizzen_gateway.wiring import CannotStartError, Gateway
 
 CANNOT_START = 2
 """Exit code where a setting, the port or the data folder does not let it start."""
@@ -36,14 +36,8 @@ def main() -> int:
     try:
         settings = read_settings()
         uvloop.run(serve(settings))
-    except (SettingsError, PortInUseError) as error:
+    except (SettingsError, CannotStartError) as error:
         sys.stderr.write(f"mizzen-gateway: {error}\n")
-        return CANNOT_START
-    except PermissionError as error:
-        sys.stderr.write(
-            f"mizzen-gateway: MIZZEN_DATA_DIR: cannot write {error.filename} ({error.strerror});"
-            " give this user the folder, or set another one.\n"
-        )
         return CANNOT_START
     return 0
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import aiohttp
 import structlog
@@ -25,19 +24,18 @@ ADMIN_DRAIN_SECONDS = 0.5
 log = structlog.get_logger(__name__)
 
 
-class PortInUseError(Exception):
-    """The gateway cannot listen; the message names the address, the variable and the remedy."""
+class CannotStartError(Exception):
+    """A port or the data folder cannot be had; the message names the variable and the remedy."""
 
 
 class Gateway:
     """Every part of one gateway process."""
 
     def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
-        """`session` carries the gateway's token. Raises OSError where the data folder cannot be used."""
+        """`session` carries the gateway's token. Raises CannotStartError where the data folder cannot be used."""
         self._settings = settings
-        make_folder(settings.data_dir)
         self.book = LoadBook()
-        self.accounting = Accounting(accounting_settings(settings), session, self.book)
+        self.accounting = open_accounting(settings, session, self.book)
         self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of)
         cache = settings.data_dir / "objects.json"
         self.object_feed = ObjectFeed(session, settings.controlplane_url, self.table, cache)
@@ -72,7 +70,7 @@ class Gateway:
         return None
 
     async def start(self) -> None:
-        """Listen on both ports, follow the feeds. Raises PortInUseError."""
+        """Listen on both ports, follow the feeds. Raises CannotStartError."""
         settings = self._settings
         self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT")
         self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
@@ -107,9 +105,17 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
     )
 
 
-def make_folder(folder: Path) -> None:
-    """Make the data folder, for the owner alone. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def open_accounting(settings: Settings, session: aiohttp.ClientSession, book: LoadBook) -> Accounting:
+    """Make the data folder, for the owner alone, and open what is in it."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Accounting(accounting_settings(settings), session, book)
+    except OSError as error:
+        raise CannotStartError(
+            f"MIZZEN_DATA_DIR: cannot write {error.filename or folder} ({error.strerror or error});"
+            " give this user the folder and space in it, or set another one."
+        ) from error
 
 
 async def listen(server: Server, host: str, port: int, variable: str) -> int:
@@ -117,7 +123,7 @@ async def listen(server: Server, host: str, port: int, variable: str) -> int:
     try:
         return await server.listen(host, port)
     except OSError as error:
-        raise PortInUseError(
+        raise CannotStartError(
             f"{variable}: cannot listen on {host}:{port} ({error.strerror or error});"
             f" stop the program that uses it, or set {variable} to a free port."
         ) from error

@@ -80,9 +80,12 @@ class RouteTable:
             held = target.endpoint_set
             target.update_endpoints(EndpointSetFacts(key, held.protocol, held.engine, held.model_name))
 
-    def keys(self) -> set[Key]:
-        """Deployments known."""
-        return set(self._targets)
+    def __contains__(self, key: Key) -> bool:
+        return key in self._targets
+
+    def target(self, key: Key) -> Target:
+        """The target of a deployment. Raises KeyError."""
+        return self._targets[key]
 
     def _index(self, namespace: str) -> None:
         names: dict[str, Target] = {}

@@ -1,0 +1,77 @@
+"""From names to deployments: own ones first, shared ones by their full name, all others are unknown."""
+
+from mizzen_gateway.routing.deployment import DeploymentFacts
+from mizzen_gateway.routing.load import LoadBook
+from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Caller, Refusal
+
+PROJECTS = {"a": "ns-a", "b": "ns-b"}
+
+
+def caller(project: str = "a", models: frozenset[str] | None = None, grants: frozenset[str] = frozenset()) -> Caller:
+    return Caller("org", f"prj_{project}", project, PROJECTS[project], "key_x", models, grants)
+
+
+def table(*facts: DeploymentFacts) -> RouteTable:
+    made = RouteTable(LoadBook(), PROJECTS.get)
+    for one in facts:
+        made.put_deployment(one)
+    return made
+
+
+def facts(namespace: str, name: str, *names: str, created: str = "1", shared: str = "") -> DeploymentFacts:
+    return DeploymentFacts((namespace, name), created, names or (name,), frozenset(filter(None, [shared])))
+
+
+def found(made: RouteTable, who: Caller, model: str) -> tuple[str, str] | str:
+    target = made.find(who, model)
+    return target.facts.key if isinstance(target, Target) else target.code
+
+
+def test_a_model_is_found_by_served_name_alias_and_full_name() -> None:
+    made = table(facts("ns-a", "d", "served", "alias"))
+    for model in ("served", "alias", "a/served"):
+        assert found(made, caller(), model) == ("ns-a", "d")
+    assert found(made, caller(), "d") == "model_not_found"
+
+
+def test_anothers_model_and_one_that_does_not_exist_get_the_same_refusal() -> None:
+    made = table(facts("ns-b", "theirs"), facts("ns-b", "offered", shared="a"))
+    refusals = []
+    for model in ("b/theirs", "b/nobody", "c/nobody", "nobody", "b/offered"):
+        refusal = made.find(caller(), model)
+        assert isinstance(refusal, Refusal)
+        refusals.append((refusal.status, refusal.code, refusal.message.replace(model, ""), refusal.headers))
+    assert len(set(refusals)) == 1
+
+
+def test_a_shared_model_needs_the_offer_and_the_grant_and_its_full_name() -> None:
+    made = table(facts("ns-b", "offered", shared="a"), facts("ns-b", "kept"))
+    granted = caller(grants=frozenset({"b/offered", "b/kept"}))
+    assert found(made, granted, "b/offered") == ("ns-b", "offered")
+    assert found(made, granted, "offered") == "model_not_found"
+    assert found(made, granted, "b/kept") == "model_not_found"
+    assert [name for name, _ in made.visible(granted)] == ["b/offered"]
+
+
+def test_a_key_that_is_confined_to_models_is_told_so() -> None:
+    made = table(facts("ns-a", "one", "one", "uno"), facts("ns-a", "two"))
+    confined = caller(models=frozenset({"one"}))
+    assert found(made, confined, "uno") == ("ns-a", "one")
+    assert found(made, confined, "two") == "model_not_allowed"
+    assert {name for name, _ in made.visible(confined)} == {"one", "uno"}
+
+
+def test_of_two_deployments_with_one_name_the_older_serves_until_it_goes() -> None:
+    made = table(facts("ns-a", "young", "m", created="2"), facts("ns-a", "old", "m", created="1"))
+    assert found(made, caller(), "m") == ("ns-a", "old")
+    made.drop_deployment(("ns-a", "old"))
+    assert found(made, caller(), "m") == ("ns-a", "young")
+
+
+def test_a_renamed_deployment_is_found_by_its_new_name_alone() -> None:
+    made = table(facts("ns-a", "d", "before"))
+    made.put_deployment(facts("ns-a", "d", "after"))
+    assert found(made, caller(), "before") == "model_not_found"
+    assert found(made, caller(), "after") == ("ns-a", "d")
