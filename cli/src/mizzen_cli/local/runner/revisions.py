@@ -78,7 +78,7 @@ def kept_as_json(kept: KeptRevision) -> dict[str, Any]:
         "created_at": kept.created_at.isoformat(),
         "replicas": kept.replicas,
         "runtime": kept.runtime,
-        "local": kept.local.model_dump(mode="json"),
+        "local": kept.local.model_dump(mode="json", by_alias=True),
         "model_version": kept.model_version,
     }
 
