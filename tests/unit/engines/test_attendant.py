@@ -1,4 +1,4 @@
-"""The attendant against a small real server: it waits for warm-up, for an empty engine, and never for one that is gone."""
+"""The attendant against a small real server: it waits for warm-up and an empty engine, never for one that is gone."""
 
 import json
 import shutil
