@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,26 +84,28 @@ def wait_until_ready(address: str, process: "subprocess.Popen[bytes]", log: Path
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()[-2000:]
-        try:
-            urllib.request.urlopen(f"http://{address}:{PORTS['http']}/v2/health/ready", timeout=2).close()
+        if _answers(f"http://{address}:{PORTS['http']}/v2/health/ready"):
             return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise AssertionError(f"Triton was not ready within {START_SECONDS} s: {log.read_text()[-2000:]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     # The whole session: the Python backend's stubs are processes of their own.
     if process.poll() is None:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(15)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

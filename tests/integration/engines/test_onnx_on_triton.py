@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -36,11 +36,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
 
 
 def ask(server: RunningTriton, model: str, values: np.ndarray, name: str = "x", answer: str = "y") -> np.ndarray:
-    client = triton.InferenceServerClient(server.url)
     datatype = {"f": "FP32", "i": "INT64", "O": "BYTES"}[values.dtype.kind]
     tensor = triton.InferInput(name, list(values.shape), datatype)
     tensor.set_data_from_numpy(values)
-    return client.infer(model, [tensor]).as_numpy(answer)
+    with closing(triton.InferenceServerClient(server.url)) as client:
+        return client.infer(model, [tensor]).as_numpy(answer)
 
 
 def test_a_batch_of_rows_is_answered_row_by_row(server: RunningTriton) -> None:
@@ -55,8 +55,8 @@ def test_requests_side_by_side_share_runs_and_get_their_own_rows(server: Running
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(200)))
-    client = triton.InferenceServerClient(server.url)
-    statistics = client.get_inference_statistics("doubling")["model_stats"][0]
+    with closing(triton.InferenceServerClient(server.url)) as client:
+        statistics = client.get_inference_statistics("doubling")["model_stats"][0]
     assert int(statistics["execution_count"]) < int(statistics["inference_stats"]["success"]["count"])
 
 
@@ -98,6 +98,7 @@ def test_weights_in_a_file_of_their_own_are_found(server: RunningTriton) -> None
 
 
 def test_metadata_names_types_and_shapes_of_the_graph(server: RunningTriton) -> None:
-    metadata = triton.InferenceServerClient(server.url).get_model_metadata("doubling")
+    with closing(triton.InferenceServerClient(server.url)) as client:
+        metadata = client.get_model_metadata("doubling")
     assert metadata["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}]
     assert metadata["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [-1, 3]}]
