@@ -13,7 +13,7 @@ PER_MILLION_DIGITS: Final = PICO_DIGITS - 6
 LARGEST_UNITS: Final = 9_000_000
 """Largest amount in units of the currency: a signed 64-bit number of pico ends a little above."""
 
-_DECIMAL = re.compile(r"^\d{1,16}(\.\d{1,40})?$")
+_DECIMAL = re.compile(r"[0-9]{1,16}(\.[0-9]{1,40})?")
 
 _MINOR_DIGITS: Final = {
     **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"], 0),
@@ -37,7 +37,7 @@ def parse_price_per_million(text: str) -> int:
 
 
 def _parse(text: str, digits: int) -> int:
-    if not _DECIMAL.match(text):
+    if not _DECIMAL.fullmatch(text):
         raise MoneyError(f'"{text[:60]}" is not an amount: write digits with at most one point, such as "0.15"')
     whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")
