@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -23,6 +23,30 @@ def _without_secret(match: re.Match[str]) -> str:
     return f"{match.group(1) or match.group(2)}..."
 
 
+class SteadyStream:
+    """A stream whose failures nobody hears: a disk that is full must not break the request that logs it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+        """Writes that failed."""
+
+    def write(self, text: str) -> int:
+        """Write, or count the loss."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self.lost += 1
+            return 0
+
+    def flush(self) -> None:
+        """Flush, or count the loss."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self.lost += 1
+
+
 def set_up_logs(level: str = "INFO") -> None:
     """Log to standard error from now on."""
     structlog.configure(
@@ -35,6 +59,6 @@ def set_up_logs(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, SteadyStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )

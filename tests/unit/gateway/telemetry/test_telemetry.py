@@ -4,14 +4,13 @@ import io
 import json
 
 import structlog
-from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.telemetry import counts
 from mizzen_gateway.telemetry.counts import RequestCounts
 from mizzen_gateway.telemetry.exposition import Sources, exposition
-from mizzen_gateway.telemetry.logs import redact
+from mizzen_gateway.telemetry.logs import SteadyStream, redact
 from prometheus_client.parser import text_string_to_metric_families
 from support.access_snapshots import KEY, Enforcement, a_limit, a_snapshot
 from support.ledger_double import LedgerDouble
@@ -62,6 +61,9 @@ def test_no_key_or_token_reaches_a_log_line():
     assert line["event"].startswith("refused mzk_")
 
 
-def test_leases_start_empty():
-    leases = CreditLeases(LedgerDouble(), lambda: 0.0)
-    assert leases.accounts == {}
+def test_a_log_that_cannot_be_written_breaks_nothing():
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        stream = SteadyStream(full)
+        structlog.PrintLogger(stream).msg("x" * 10_000)
+        assert stream.lost > 0
+        full.buffer.raw.close()

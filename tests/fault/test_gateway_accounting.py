@@ -1,0 +1,201 @@
+"""Nothing is served unmetered: the gateway is killed, its disk fills, the ledger goes away, under load."""
+
+import asyncio
+import random
+import resource
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+from support.controlplane import ControlPlane, sqlite_controlplane
+from support.scripted_engine import Exchange, completion, scripted_engine
+from support.serving import Serving
+from support.until import until
+
+CLIENTS = 16
+
+
+@dataclass
+class Load:
+    """Clients that ask without pause, and what they got."""
+
+    url: str
+    key: str
+    answered: set[str] = field(default_factory=set)
+    """Ids of requests of which a client got the head."""
+    statuses: Counter[int] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    broken: int = 0
+
+    async def ask(self, session: aiohttp.ClientSession) -> None:
+        """One request; a broken connection is no answer."""
+        body = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}
+        headers = {"authorization": f"Bearer {self.key}"}
+        try:
+            async with session.post(self.url + "/v1/chat/completions", json=body, headers=headers) as response:
+                self.statuses[response.status] += 1
+                if response.status == 200:
+                    self.answered.add(response.headers["x-request-id"])
+                else:
+                    self.codes[(await response.json())["error"]["code"]] += 1
+                await response.read()
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+            self.broken += 1
+            await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Load while the block runs."""
+        going = True
+
+        async def client() -> None:
+            async with aiohttp.ClientSession() as session:
+                while going:
+                    await self.ask(session)
+
+        tasks = [asyncio.create_task(client()) for _ in range(CLIENTS)]
+        try:
+            yield
+        finally:
+            going = False
+            await asyncio.gather(*tasks)
+
+
+async def answers(exchange: Exchange) -> None:
+    await exchange.send_json(completion(exchange.document["model"]))
+
+
+@pytest.fixture
+def plane(tmp_path: Path):
+    with sqlite_controlplane(tmp_path / "plane") as running:
+        yield running
+
+
+@asynccontextmanager
+async def serving(plane: ControlPlane, folder: Path, **environment: str) -> AsyncIterator[tuple[Serving, Load]]:
+    async with scripted_engine(answers) as engine:
+        stack = Serving(plane, folder)
+        key = stack.new_key()
+        stack.make("rate-cards", name="list", prices=[{"model": "*", "per_million_input_tokens": "1"}])
+        stack.serve("chat", engine.address)
+        await stack.start(**environment)
+        load = Load(stack.url, key)
+        try:
+            async with aiohttp.ClientSession() as session:
+                await until_answered(load, session)
+            yield stack, load
+        finally:
+            stack.end(signal.SIGKILL)
+
+
+async def until_answered(load: Load, session: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(20):
+        while not load.answered:
+            await load.ask(session)
+
+
+async def until_booked(stack: Serving, load: Load) -> list[dict]:
+    """All rows, once every answered request is in the ledger."""
+    rows: list[dict] = []
+
+    def booked() -> bool:
+        rows[:] = stack.rows()
+        return load.answered <= {row["id"] for row in rows}
+
+    await until(booked, 20)
+    return rows
+
+
+async def test_a_killed_gateway_leaves_exactly_one_row_for_every_answer(plane, tmp_path):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    async with serving(plane, tmp_path) as (stack, load):
+        kills = 3
+        async with load.running():
+            for _ in range(kills):
+                goal = len(load.answered) + chance.randrange(50, 150)
+                await until(lambda goal=goal: len(load.answered) >= goal, 20)
+                stack.end(signal.SIGKILL)
+                await stack.start()
+        rows = await until_booked(stack, load)
+        stack.end()
+        rows = stack.rows()
+        ids = [row["id"] for row in rows]
+        assert len(ids) == len(set(ids))
+        unanswered = [row for row in rows if row["id"] not in load.answered]
+        assert all(row["estimated"] for row in unanswered)
+        assert len(unanswered) <= kills * CLIENTS
+        assert sum(row["estimated"] for row in rows) <= kills * CLIENTS
+
+
+async def test_while_the_ledger_is_away_requests_flow_and_rows_arrive_once(plane, tmp_path):
+    async with serving(plane, tmp_path) as (stack, load):
+        async with load.running():
+            plane.kill()
+            before = len(load.answered)
+            await until(lambda: len(load.answered) > before + 200, 20)
+            plane.start()
+            await until(lambda: len(load.answered) > before + 300, 20)
+        assert set(load.statuses) == {200}
+        rows = await until_booked(stack, load)
+        assert {row["id"] for row in rows} == load.answered
+        assert len(rows) == len(load.answered)
+        await until(lambda: stack.metric("mizzen_gateway_spool_oldest_seconds") == 0, 10)
+
+
+async def test_a_full_disk_refuses_requests_and_heals(plane, tmp_path):
+    async with serving(plane, tmp_path) as (stack, load):
+        assert stack.process is not None
+        pid, unlimited = stack.process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        async with load.running():
+            await until(lambda: len(load.answered) > 50, 20)
+            # No file may grow: what a full disk is to a program.
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            await until(lambda: load.statuses[503] > 20, 20)
+            assert stack.metric("mizzen_gateway_spool_closed") == 1
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+            healed = len(load.answered)
+            await until(lambda: len(load.answered) > healed + 50, 20)
+        assert set(load.statuses) == {200, 503}
+        assert set(load.codes) == {"quota_unavailable"}
+        rows = await until_booked(stack, load)
+        assert {row["id"] for row in rows} == load.answered
+        assert not any(row["estimated"] for row in rows)
+        assert stack.metric("mizzen_gateway_spool_closed") == 0
+
+
+async def test_a_revoked_key_is_refused_within_a_second(plane, tmp_path):
+    async with serving(plane, tmp_path) as (_, load):
+        with plane.client() as client:
+            [key] = client.get("/api/v1/projects/default/keys").json()["items"]
+            revoked = client.post(f"/api/v1/projects/default/keys/{key['id']}:revoke")
+            assert revoked.status_code < 300, revoked.text
+        async with aiohttp.ClientSession() as session, asyncio.timeout(1):
+            while not load.codes["invalid_api_key"]:
+                await load.ask(session)
+        assert load.statuses[401] == 1
+
+
+async def test_a_budget_is_spent_to_its_last_request_and_not_beyond_across_a_kill(plane, tmp_path):
+    async with serving(plane, tmp_path) as (stack, load):
+        # 7 prompt tokens a request, told by the engine, at 10^-6 a token; the bound of the prompt is higher.
+        stack.make("projects/default/budgets", name="small", amount="0.0014")
+        async with load.running():
+            await until(lambda: len(load.answered) > 60, 20)
+            stack.end(signal.SIGKILL)
+            await stack.start()
+            await until(lambda: load.codes["budget_exceeded"] > 50, 20)
+        await until_booked(stack, load)
+        stack.end()
+        with plane.client() as client:
+            [budget] = client.get("/api/v1/projects/default/budgets").json()["items"]
+        assert float(budget["spent"]) <= 0.0014
+        charged = sum(row["input_tokens"] for row in stack.rows()) * 1e-6
+        assert charged >= float(budget["spent"]) - 1e-12
+        assert float(budget["spent"]) > 0.0014 * 0.5
