@@ -29,10 +29,10 @@ def verdict(deployment: ModelDeployment, situation: Situation, step: int, since:
     worse = shortfall(situation, analysis) if current.traffic_percent else ""
     if worse and analysis.on_failure is OnFailure.ROLLBACK:
         return Verdict(failed=worse)
-    if worse:
-        return Verdict(wait=Wait(conditions.ANALYSIS_FAILED, f"{worse} Roll back, or promote all the same."))
     if _promoted(deployment, situation, step):
         return Verdict(passed=True)
+    if worse:
+        return Verdict(wait=Wait(conditions.ANALYSIS_FAILED, f"{worse} Roll back, or promote all the same."))
     if current.pause is CanaryPause.MANUAL:
         return Verdict(wait=_for_a_person(deployment, situation, step))
     if current.pause_seconds is not None and now < since + timedelta(seconds=current.pause_seconds):

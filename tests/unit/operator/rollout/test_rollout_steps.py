@@ -164,6 +164,18 @@ def test_a_canary_that_does_worse_is_rolled_back(failure):
     assert (simulated.replicas["v2"], simulated.ready("v1")) == (0, 2)
 
 
+def test_a_canary_that_does_worse_can_be_paused_instead_and_promoted_all_the_same():
+    analysis = {"minRequests": 50, "maxErrorPercent": 5, "onFailure": "Pause"}
+    simulated = cluster(replicas=2, rollout=canary({"trafficPercent": 10, "pauseSeconds": 1}, analysis=analysis))
+    simulated.settle("v1")
+    simulated.load = {"v2": LoadWindow(100, 50, 0.0)}
+    plan = ticked(simulated, "v2")
+    assert plan.hold.gate == conditions.ANALYSIS_FAILED
+    assert plan.traffic == {"v1": 90, "v2": 10}
+    annotate(simulated, "v2/0")
+    simulated.settle("v2")
+
+
 def test_a_canary_with_too_few_requests_says_how_many_it_has_seen():
     simulated = cluster(rollout=canary({"trafficPercent": 10}, analysis={"minRequests": 50}))
     simulated.settle("v1")
