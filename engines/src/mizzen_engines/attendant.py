@@ -13,8 +13,9 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple  # noqa: UP035  # Python 3.8
+from typing import Any
 
 EXIT_OK = 0
 EXIT_NOT_STARTED = 1
@@ -23,9 +24,7 @@ REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.25
 SERVER_ERROR = 500
 WARMUP_FILE = "attendant-warmup"
-ZEROES: Dict[str, Any] = {"BYTES": "", "BOOL": False}  # noqa: UP006
-
-Answer = Tuple[int, bytes]  # noqa: UP006
+ZEROES: dict[str, Any] = {"BYTES": "", "BOOL": False}
 
 
 class Engine:
@@ -44,7 +43,9 @@ class Engine:
             variables[name] for name in ("MIZZEN_METRIC_RUNNING", "MIZZEN_METRIC_WAITING") if variables.get(name)
         ]
 
-    def ask(self, method: str, path: str, body: object = None, port: int = 0, seconds: float = 5.0) -> Answer:
+    def ask(
+        self, method: str, path: str, body: object = None, port: int = 0, seconds: float = 5.0
+    ) -> tuple[int, bytes]:
         """Return status and body. Raises OSError or HTTPException where there is no answer."""
         connection = http.client.HTTPConnection(self.host, port or self.port, timeout=seconds)
         try:
@@ -62,7 +63,7 @@ class Engine:
         except (OSError, http.client.HTTPException):
             return False
 
-    def busy(self) -> Optional[float]:  # noqa: UP045  # Python 3.8
+    def busy(self) -> float | None:
         """Return the requests that it runs and queues; None where it does not tell."""
         try:
             status, body = self.ask("GET", self.metrics_path, port=self.metrics_port)
@@ -81,14 +82,14 @@ class Engine:
         return True
 
 
-def sum_of(names: Sequence[str], exposition: str) -> Optional[float]:  # noqa: UP045  # Python 3.8
+def sum_of(names: Sequence[str], exposition: str) -> float | None:
     """Add up the samples of some metrics in Prometheus' text format; None where none of them is there."""
     lines = [line for line in exposition.splitlines() if line.split("{", 1)[0].split(" ", 1)[0] in names]
     values = [line.rsplit("}", 1)[1] if "}" in line else line.split(" ", 1)[1] for line in lines]
     return sum(float(value.split()[0]) for value in values) if values else None
 
 
-def warmup_request(engine: Engine) -> Tuple[str, object]:  # noqa: UP006
+def warmup_request(engine: Engine) -> tuple[str, object]:
     """Return path and body of the smallest request that makes the engine compute."""
     if engine.protocol != "OpenInference":
         return "/v1/completions", {"model": engine.model, "prompt": "Warm-up.", "max_tokens": 1}
@@ -97,9 +98,9 @@ def warmup_request(engine: Engine) -> Tuple[str, object]:  # noqa: UP006
     return f"/v2/models/{engine.model}/infer", {"inputs": inputs}
 
 
-def zero_tensor(spec: Mapping[str, Any]) -> Dict[str, Any]:  # noqa: UP006
+def zero_tensor(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tensor of zeroes, with one where the size is free."""
-    shape: List[int] = [max(1, int(size)) for size in spec["shape"]]  # noqa: UP006
+    shape: list[int] = [max(1, int(size)) for size in spec["shape"]]
     count = 1
     for size in shape:
         count *= size
@@ -140,7 +141,7 @@ def drain(
     tell its load is given the whole budget; one that is gone, none.
     """
     begin = clock()
-    quiet_since: Optional[float] = None  # noqa: UP045  # Python 3.8
+    quiet_since: float | None = None
     while clock() - begin < budget_seconds:
         load = engine.busy() if engine.busy_metrics else None
         if load is None and not engine.listens():
