@@ -168,3 +168,19 @@ async def test_calls_that_are_not_offered_are_refused_with_a_sentence(
         assert response.status == status
         assert len((await response.json())["error"]) > 20
     assert engine.exchanges == []
+
+
+async def test_checking_tensors_leaves_the_shares_of_revisions_alone(tmp_path: Path) -> None:
+    async with scripted_engine(tensor_engine()) as one, scripted_engine(tensor_engine()) as two:
+        endpoints = endpoint_set("double", one.address, two.address, protocol="OpenInference", engine="Triton")
+        endpoints["spec"]["endpoints"][1]["revision"] = "r2"
+        endpoints["spec"]["traffic"] = {"r1": 50, "r2": 50}
+        async with (
+            running_gateway(tmp_path, make_snapshot([KEY]), model_deployment("double"), endpoints) as gateway,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+        ):
+            for _ in range(10):
+                async with session.post(gateway.url + "/v2/models/double/infer", json=tensor()) as response:
+                    assert response.status == 200, await response.text()
+        asked = [sum(one.path.endswith("/infer") for one in engine.exchanges) for engine in (one, two)]
+    assert asked == [5, 5]

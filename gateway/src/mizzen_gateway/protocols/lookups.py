@@ -28,7 +28,7 @@ async def look_up(route: Route, caller: Caller, table: RouteTable, pool: EngineP
         return target
     if route.action == "model.ready":
         return b"{}" if target.any_ready else target.not_ready("no replica is ready")
-    metadata = await metadata_of(target, pool, pool.now())
-    if metadata is None:
+    metadata = await metadata_of(target, pool)
+    if not metadata:
         return target.not_ready("no replica is ready to describe it")
-    return orjson.dumps({**metadata.document, "name": route.model})
+    return orjson.dumps({**metadata[0].document, "name": route.model})

@@ -85,6 +85,14 @@ class Target:
             candidates = [state for state in candidates if state.facts.pod not in tried] or fresh or candidates
         return least_loaded(candidates, next(self._turn))
 
+    def one_of_each_revision(self, now: float) -> list[EndpointState]:
+        """An endpoint of each revision that takes requests now; leaves the shares of traffic as they are."""
+        found: dict[str, EndpointState] = {}
+        for state in self._states.values():
+            if state.takes_requests(now):
+                found.setdefault(state.facts.revision, state)
+        return list(found.values())
+
     def soonest_return(self, now: float) -> float | None:
         """Seconds until an ejected endpoint is tried again; None where none waits."""
         ends = [

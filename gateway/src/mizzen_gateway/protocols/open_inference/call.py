@@ -11,7 +11,7 @@ from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.protocols.open_inference.answer import InferAnswer
 from mizzen_gateway.protocols.open_inference.errors import invalid
 from mizzen_gateway.protocols.open_inference.inflate import inflated
-from mizzen_gateway.protocols.open_inference.metadata import metadata_of
+from mizzen_gateway.protocols.open_inference.metadata import ModelMetadata, metadata_of
 from mizzen_gateway.protocols.open_inference.tensors import binary_size, check_inputs, check_outputs
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal
@@ -103,11 +103,19 @@ class InferCall:
         self._accept = accept
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
-        """Hold the tensors to the model's metadata; where no endpoint can tell it, the engine will."""
-        metadata = await metadata_of(target, pool, pool.now())
-        if metadata is None:
-            return None
-        binary = self._body[self._end :]
+        """Hold the tensors to the metadata of every revision: one that takes them will do.
+
+        Where no endpoint can tell its metadata, the engine alone decides.
+        """
+        refusal: Refusal | None = None
+        for metadata in await metadata_of(target, pool):
+            refusal = self._refused_by(metadata)
+            if refusal is None:
+                return None
+        return refusal
+
+    def _refused_by(self, metadata: ModelMetadata) -> Refusal | None:
+        binary = memoryview(self._body)[self._end :]
         return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
             self._document.get("outputs", []), metadata
         )

@@ -38,19 +38,19 @@ class ModelMetadata:
     """Largest batch; 0 where the model does not batch or it is not known."""
 
 
-async def metadata_of(target: Target, pool: EnginePool, now: float) -> ModelMetadata | None:
-    """From memory, else from a ready endpoint; None where there is none that answers."""
-    endpoint = target.choose(now)
-    if endpoint is None:
-        held = next(iter(target.metadata.values()), None)
-        return held if isinstance(held, ModelMetadata) else None
-    held = target.metadata.get(endpoint.facts.revision)
-    if isinstance(held, ModelMetadata):
-        return held
-    metadata = await _ask(target, endpoint, pool)
-    if metadata is not None:
-        target.metadata[endpoint.facts.revision] = metadata
-    return metadata
+async def metadata_of(target: Target, pool: EnginePool) -> list[ModelMetadata]:
+    """Of each revision that takes requests; from memory, else from an endpoint. Empty where nobody can tell."""
+    endpoints = target.one_of_each_revision(pool.now())
+    if not endpoints:
+        return [held for held in target.metadata.values() if isinstance(held, ModelMetadata)]
+    found: list[ModelMetadata] = []
+    for endpoint in endpoints:
+        held = target.metadata.get(endpoint.facts.revision)
+        metadata = held if isinstance(held, ModelMetadata) else await _ask(target, endpoint, pool)
+        if metadata is not None:
+            target.metadata[endpoint.facts.revision] = metadata
+            found.append(metadata)
+    return found
 
 
 async def _ask(target: Target, endpoint: EndpointState, pool: EnginePool) -> ModelMetadata | None:

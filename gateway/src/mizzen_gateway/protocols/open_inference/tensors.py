@@ -17,7 +17,7 @@ WALKED_ELEMENTS = 65_536
 """Elements of a BYTES tensor that are looked at one by one; the engine looks at longer ones."""
 
 
-def check_inputs(inputs: list[dict[str, Any]], binary: bytes, metadata: ModelMetadata) -> Refusal | None:
+def check_inputs(inputs: list[dict[str, Any]], binary: memoryview, metadata: ModelMetadata) -> Refusal | None:
     """The first thing wrong with the inputs. `binary` is what follows the JSON header."""
     offset = 0
     seen: set[str] = set()
@@ -93,7 +93,7 @@ def _check_tensor(given: dict[str, Any], wanted: Tensor, max_batch: int) -> Refu
     return None
 
 
-def _check_bytes(given: dict[str, Any], held: bytes, size: int) -> Refusal | None:
+def _check_bytes(given: dict[str, Any], held: memoryview, size: int) -> Refusal | None:
     name, datatype, shape = given["name"], given["datatype"], given["shape"]
     elements = prod(shape)
     item = ITEM_BYTES.get(datatype)
@@ -113,7 +113,7 @@ def _check_bytes(given: dict[str, Any], held: bytes, size: int) -> Refusal | Non
     return None
 
 
-def count_strings(held: bytes) -> int | None:
+def count_strings(held: memoryview) -> int | None:
     """Elements of a BYTES tensor; None where its lengths do not add up."""
     offset = count = 0
     while offset + 4 <= len(held):
