@@ -1,23 +1,14 @@
 """`python -m mizzen_controlplane` serves; `python -m mizzen_controlplane openapi` prints the OpenAPI document."""
 
 import argparse
-import asyncio
 import errno
 import socket
 import sys
-from pathlib import Path
 
-import orjson
-import uvicorn
-
-from mizzen_controlplane.app import create_app
-from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.logs import configure_logs
 from mizzen_controlplane.kit.secret_folder import read_secrets
 from mizzen_controlplane.kit.settings import Settings, SettingsError, settings_from
 from mizzen_controlplane.models.blob_folder import prepare_folder
-from mizzen_controlplane.openapi import openapi_document
-from mizzen_controlplane.schema import SchemaError, upgrade
 
 CANNOT_START = 2
 
@@ -27,37 +18,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mizzen_controlplane", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["serve", "openapi"], default="serve")
     if parser.parse_args().command == "openapi":
-        app = create_app(Settings("sqlite+aiosqlite:///", Path(), Path()))
-        sys.stdout.buffer.write(orjson.dumps(openapi_document(app), option=orjson.OPT_INDENT_2) + b"\n")
-        return 0
+        return _print_openapi()
     configure_logs()
     try:
         settings = settings_from()
         read_secrets(settings.secrets_dir)
         prepare_folder(settings.data_dir)
-        listener = _listen(settings.host, settings.port)
-        asyncio.run(_upgrade(settings))
-    except (SettingsError, SchemaError) as error:
-        return _refuse(error)
-    return _serve(settings, listener)
+        return _serve(settings, _listen(settings.host, settings.port))
+    except SettingsError as error:
+        sys.stderr.write(f"mizzen_controlplane: {error}\n")
+        return CANNOT_START
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    config = uvicorn.Config(
-        create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
-        server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75, lifespan="on",
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
+    # The application takes a second to import; what is wrong with the settings is said before that.
+    from mizzen_controlplane.serving import serve
+
+    return serve(settings, listener)
+
+
+def _print_openapi() -> int:
+    from mizzen_controlplane.openapi import openapi_text
+
+    sys.stdout.buffer.write(openapi_text())
     return 0
-
-
-async def _upgrade(settings: Settings) -> None:
-    """Before anything listens, so that a schema that does not fit is said in one sentence."""
-    database = open_database(settings.database_url)
-    try:
-        await upgrade(database)
-    finally:
-        await database.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,11 +61,6 @@ def _listen(host: str, port: int) -> socket.socket:
             "Give an address of this machine and a port that this user may open."
         ) from error
     return listener
-
-
-def _refuse(error: Exception) -> int:
-    sys.stderr.write(f"mizzen_controlplane: {error}\n")
-    return CANNOT_START
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """The OpenAPI document: what people's and pipelines' clients are made from and tested against."""
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
+
+from mizzen_controlplane.app import create_app
+from mizzen_controlplane.kit.settings import Settings
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM_SCHEMA = {
@@ -27,6 +32,12 @@ _PROBLEM_SCHEMA = {
         },
     },
 }
+
+
+def openapi_text() -> bytes:
+    """The document as docs/reference/openapi.json holds it."""
+    app = create_app(Settings("sqlite+aiosqlite:///", Path(), Path()))
+    return orjson.dumps(openapi_document(app), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:

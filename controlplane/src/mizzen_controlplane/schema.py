@@ -14,13 +14,14 @@ from sqlmodel import SQLModel
 import mizzen_controlplane.domains  # noqa: F401 - every table must be known here
 from mizzen_controlplane.kit.changes import COUNTERS
 from mizzen_controlplane.kit.database import Database, unit_of_work
+from mizzen_controlplane.kit.settings import SettingsError
 from mizzen_controlplane.kit.tables import Counter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D697A7A  # any number of our own: replicas that start at once upgrade one after the other
 
 
-class SchemaError(Exception):
+class SchemaError(SettingsError):
     """The database's schema is not one that this release can use; the text says what to do."""
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,10 @@ def unstarted(tmp_path: Path) -> ControlPlane:
     return ControlPlane(tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'controlplane.db'}")
 
 
-def test_a_port_in_use_is_named_with_the_remedy(unstarted: ControlPlane, controlplane: ControlPlane) -> None:
-    said = refused(unstarted, MIZZEN_PORT=str(controlplane.port))
-    assert f"Port {controlplane.port} on 127.0.0.1 is already in use" in said
+def test_a_port_in_use_is_named_with_the_remedy(unstarted: ControlPlane) -> None:
+    with socket.create_server(("127.0.0.1", unstarted.port)):
+        said = refused(unstarted)
+    assert f"Port {unstarted.port} on 127.0.0.1 is already in use" in said
     assert "MIZZEN_PORT" in said
 
 
@@ -50,8 +52,8 @@ def test_a_wrong_variable_is_named(unstarted: ControlPlane, variable: str, value
     assert part in refused(unstarted, **{variable: value})
 
 
-def test_sigterm_ends_it_cleanly(stopped_controlplane: ControlPlane) -> None:
-    stopped_controlplane.start()
-    assert stopped_controlplane.process is not None
-    os.kill(stopped_controlplane.process.pid, signal.SIGTERM)
-    assert stopped_controlplane.process.wait(20) in (0, -signal.SIGTERM)
+def test_sigterm_ends_it_cleanly(unstarted: ControlPlane) -> None:
+    unstarted.start()
+    assert unstarted.process is not None
+    os.kill(unstarted.process.pid, signal.SIGTERM)
+    assert unstarted.process.wait(20) in (0, -signal.SIGTERM)

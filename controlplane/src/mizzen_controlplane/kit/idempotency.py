@@ -100,10 +100,10 @@ async def _claim(database: Database, claim: Claim, body_digest: str) -> Idempote
             )
         if held.state == DONE:
             return held
-        if held.state == WRITTEN:
-            raise _lost_answer()
         if now - held.claimed_at < STALE_AFTER:
             raise _under_way()
+        if held.state == WRITTEN:
+            raise _lost_answer()
         held.claim_id, held.claimed_at = claim.claim_id, now
         return None
 

@@ -18,6 +18,7 @@ import orjson
 from fastapi import Depends, Query
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -134,7 +135,7 @@ def _condition(term: str, fields: Mapping[str, Any]) -> ColumnElement[bool]:
 
 
 def _typed(name: str, text: str, column: Any) -> Any:
-    wanted = column.type.python_type
+    wanted = _python_type(column)
     try:
         if wanted is datetime:
             moment = datetime.fromisoformat(text)
@@ -146,6 +147,12 @@ def _typed(name: str, text: str, column: Any) -> Any:
         kind = {"datetime": "ISO 8601 time", "bool": "true or false", "int": "whole number"}
         said = kind.get(wanted.__name__, wanted.__name__)
         raise invalid_field("query:filter", f"{name} is compared with {text!r}, which is not a {said}") from error
+
+
+def _python_type(column: Any) -> type[Any]:
+    kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    found: type[Any] = kind.python_type
+    return found
 
 
 def _order(text: str, fields: Mapping[str, Any]) -> tuple[str, bool]:
@@ -164,7 +171,7 @@ def _field(name: str, fields: Mapping[str, Any], pointer: str) -> Any:
 
 def _after(column: Any, ident: Any, descending: bool, last: list[Any]) -> ColumnElement[bool]:
     value, last_id = last
-    if column.type.python_type is datetime:
+    if _python_type(column) is datetime:
         value = datetime.fromisoformat(value)
     if descending:
         return or_(column < value, and_(column == value, ident < last_id))

@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import REGISTRY, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mizzen_controlplane.kit.problem import Problem, TooLarge
+from mizzen_controlplane.kit.problem import TooLarge
 from mizzen_controlplane.kit.rendering import render
 from mizzen_controlplane.kit.request_context import begin_request
 
@@ -51,27 +51,23 @@ class Transport:
         if streams_its_body(scope):
             await self._app(scope, receive, send)
             return
+        if int(headers.get(b"content-length", b"0") or 0) > self._max_body_bytes:
+            await render(self._too_large())(scope, receive, send)
+            return
+        counted = _CountedBody(receive, self._max_body_bytes)
+
+        async def unless_over(message: Message) -> None:
+            # The framework takes what interrupts its reading for malformed JSON; that answer is not sent.
+            if not counted.over or answer["started"]:
+                await send(message)
+
         try:
-            if int(headers.get(b"content-length", b"0") or 0) > self._max_body_bytes:
-                raise self._too_large()
-            await self._app(scope, self._counted(receive), send)
-        except Problem as problem:
+            await self._app(scope, counted, unless_over)
+        except BodyOverLimitError:
             if answer["started"]:
                 raise
-            await render(problem)(scope, receive, send)
-
-    def _counted(self, receive: Receive) -> Receive:
-        total = 0
-
-        async def counted() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self._max_body_bytes:
-                raise self._too_large()
-            return message
-
-        return counted
+        if counted.over and not answer["started"]:
+            await render(self._too_large())(scope, receive, send)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(
@@ -79,6 +75,27 @@ class Transport:
             code="body_too_large",
             headers={"Connection": "close"},
         )
+
+
+class BodyOverLimitError(Exception):
+    """Ends the reading of a body that is too large."""
+
+
+class _CountedBody:
+    """The body as it arrives, up to a limit."""
+
+    def __init__(self, receive: Receive, at_most: int) -> None:
+        self._receive = receive
+        self._left = at_most
+        self.over = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.over = True
+            raise BodyOverLimitError
+        return message
 
 
 def streams_its_body(scope: Scope) -> bool:

@@ -388,7 +388,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_version_file_sha256"), ["sha256"], unique=False)
 
 
-
 def downgrade() -> None:
     """Going back means restoring a backup."""
     raise NotImplementedError("restore the backup that was made before the upgrade")
