@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
@@ -9,6 +10,9 @@ from obstore.store import ObjectStore
 
 from mizzen_engines.failure import EngineStartError, ExitCode
 from mizzen_engines.fetch.source import Body, Listing, RemoteFile, TransferBrokenError
+
+if TYPE_CHECKING:
+    from obstore import GetResult  # exists for type checkers alone
 
 READ_BYTES = 1024 * 1024
 
@@ -49,7 +53,7 @@ class ObjectStoreSource:
             raise _translated(error) from error
 
 
-async def _chunks(result: obstore.GetResult) -> AsyncIterator[bytes]:
+async def _chunks(result: "GetResult") -> AsyncIterator[bytes]:
     async for chunk in result.stream(min_chunk_size=READ_BYTES):
         yield bytes(chunk)
 
