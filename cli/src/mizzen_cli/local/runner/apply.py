@@ -78,14 +78,13 @@ class Applier:
         """The object is gone: no more requests, then no more pods."""
         if self._cache.endpoint_set(key) is not None:
             await self._store.delete("EndpointSet", *key)
-        left = [each for each in self._sandboxes.seen() if key_of_pod(each) == key]
-        for seen in left:
+        for seen in [each for each in self._sandboxes.seen() if key_of_pod(each) == key]:
             if seen.lost or (seen.state and seen.state.finished):
                 self._sandboxes.clear_away(seen)
                 self._startups.forget(seen.pod.name)
             else:
                 self._sandboxes.ask_to_stop(seen)
-        if not left:
+        if not any(key_of_pod(each) == key for each in self._sandboxes.seen()):
             self._revisions.forget_all(*key)
 
     async def tell(self, deployment: ModelDeployment, kind: str, reason: str, message: str) -> None:

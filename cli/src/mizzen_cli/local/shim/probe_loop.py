@@ -1,10 +1,12 @@
 """When do results in a row change what is believed of a container? The kubelet's thresholds."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 from mizzen_cli.local.pod.manifest import Probe
 
+QUICK_SECONDS = 0.25
 Try = Callable[[Probe], Awaitable[str]]
 """One try of a probe: what went wrong, or an empty string."""
 Verdict = Callable[[bool, str], None]
@@ -26,14 +28,18 @@ async def watch_probe(probe: Probe, attempt: Try, verdict: Verdict) -> None:
 
 
 async def wait_for_start(probe: Probe, attempt: Try) -> str:
-    """Try until the probe holds (returns an empty string) or has failed too often in a row (returns why)."""
+    """Try until the probe holds (returns an empty string) or its time is over (returns why).
+
+    The time is that of `failure` periods. A request costs nothing here, so it is tried more often than a cluster would.
+    """
     await asyncio.sleep(probe.initial_delay)
-    failures = 0
-    while True:
+    pause = probe.period if probe.action.command else min(probe.period, QUICK_SECONDS)
+    tries = math.ceil(probe.failure * probe.period / pause)
+    problem = ""
+    for number in range(tries):
         problem = await attempt(probe)
         if not problem:
             return ""
-        failures += 1
-        if failures >= probe.failure:
-            return problem
-        await asyncio.sleep(probe.period)
+        if number + 1 < tries:
+            await asyncio.sleep(pause)
+    return problem
