@@ -5,7 +5,7 @@ RUN := $(UV) run --frozen --no-sync
 SOURCES := crds/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test skips check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ down: setup ## stop it
 
 test: setup ## run the tests, at most 5 minutes on 2 cores
 	$(RUN) pytest tests -n 2 --dist loadfile
+
+skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
+	$(RUN) python tools/skips.py $(REPORT)
 
 check: setup ## format, lint, types, layers, house rules, generated files
 	$(RUN) ruff format --check .

@@ -1,6 +1,8 @@
 """Writes every generated file of the repository, or with --check tells which ones are not as they would be written."""
 
 import argparse
+import json
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -55,6 +57,13 @@ def chart_text(kind: Kind) -> str:
     return _YAML_HEAD + _yaml(kept)
 
 
+def _openapi() -> str:
+    """The REST API, as the control plane tells it."""
+    command = [sys.executable, "-m", "mizzen_controlplane", "openapi"]
+    told = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    return json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def wanted_files() -> Mapping[Path, Callable[[], str]]:
     """Path below the root -> how its text is made."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -63,6 +72,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
         Path("docs/reference/conditions.md"): lambda: _PAGE_HEAD + reasons_page(),
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }
+    files[Path("docs/reference/openapi.json")] = _openapi
     for kind in KINDS:
         files[Path("crds") / kind.file_name] = partial(definition_text, kind)
         files[Path("charts/mizzen-crds/templates") / kind.file_name] = partial(chart_text, kind)

@@ -27,7 +27,7 @@ def schema_of(crd: Mapping[str, Any]) -> Schema:
 
 
 def defaulted(schema: Schema, value: Any) -> Any:
-    """A copy of `value` with the schema's defaults, as an API server stores it; nulls of optional fields are dropped."""
+    """A copy of `value` with the schema's defaults, as an API server stores it; nulls of known fields go."""
     if isinstance(value, dict):
         properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
         result = {name: value[name] for name in value if not (name in properties and value[name] is None)}

@@ -1,4 +1,4 @@
-"""One table of objects and expected sentences: on the Pydantic models, and on the schema and the CEL of the definitions."""
+"""One table of objects and expected sentences: on the Pydantic models, and on the definitions' schema and CEL."""
 
 from pathlib import Path
 from typing import Any
