@@ -30,7 +30,7 @@ down: setup ## stop it
 	$(RUN) mizzen down
 
 test: setup ## run the tests, at most 5 minutes on 2 cores
-	$(RUN) pytest tests -n 2 --dist loadfile
+	$(RUN) pytest tests -n 2 --dist loadfile $(PYTEST_ARGS)
 
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
 	$(RUN) python tools/skips.py $(REPORT)

@@ -1,6 +1,6 @@
 """Has every skipped test a published reason? `python tools/skips.py REPORT.xml` reads pytest's JUnit report.
 
-`tests/skips.txt` lists the reasons that are accepted, a line each: the test's id up to where it may vary, `: `, and why.
+`tests/skips.txt` lists the reasons that are accepted, a line each: the beginning of the test's id, `: `, and why.
 A skip that is not on it fails the run: a server that a test needs is installed, or the run fails.
 """
 

@@ -48,14 +48,14 @@ KEPT = {
     "a test whose check asserts": ("tests/test_a.py", "def check():\n    assert 1\n\ndef test_x():\n    check()\n"),
     "a test that waits": (
         "tests/test_a.py",
-        "def test_x():\n    while g():\n        time.sleep(0.1)\n    assert f()\n",
+        "def test_x():\n  while g():\n    time.sleep(1)\n  assert f()\n",
     ),
     "kopf in handlers": ("operator/src/o/handlers/a.py", OPENING + "import kopf\n"),
     "a client in cluster": ("operator/src/o/cluster/a.py", OPENING + "import kubernetes\n"),
     "SQL in a repository": ("controlplane/src/c/keys/repository.py", OPENING + "from sqlmodel import select\n"),
     "a session passed through": (
         "controlplane/src/c/k/service.py",
-        OPENING + "from sqlmodel.ext.a import AsyncSession\n",
+        OPENING + "from sqlmodel.ext import Session\n",
     ),
     "a commit in the kit": ("controlplane/src/c/kit/database.py", OPENING + "session.commit()\n"),
     "a path of a route": ("docs/a.md", "GET /api/v1/work/items, example.org/work/x, $ROOT/work/x\n"),
