@@ -1,6 +1,7 @@
 """The tour that `make demo` runs: every stage of Mizzen on one machine, each step checked."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ def main() -> int:
     arguments.add_argument("--llm", action="store_true", help="chat with SmolLM2-135M on vLLM (5.9 GB of packages)")
     arguments.add_argument("--data-dir", type=Path, default=Path(".mizzen/demo"), help="made anew at each run")
     options = arguments.parse_args()
+    # Ended from outside, the tour still takes down what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     with Tour(options.data_dir.absolute()) as tour:
         stage = Stage(tour, llm=options.llm)
