@@ -10,6 +10,7 @@ from mizzen_controlplane.domains import DOMAINS
 from mizzen_controlplane.identity.first_start import ensure_organization
 from mizzen_controlplane.kit import health, rendering
 from mizzen_controlplane.kit.database import open_database
+from mizzen_controlplane.kit.idempotency import release_claims_of_the_dead
 from mizzen_controlplane.kit.plane import Plane, plane_of
 from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.secret_folder import read_secrets
@@ -45,6 +46,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     database = open_database(settings.database_url)
     stack.push_async_callback(database.close)
     await upgrade(database)
+    await release_claims_of_the_dead(database)
     organization = await ensure_organization(database, settings)
     database.signals.start()
     return Plane(settings, secrets, database, organization.id, organization.currency)

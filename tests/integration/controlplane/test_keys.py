@@ -1,8 +1,15 @@
 """API keys: the secret is shown once, rotation overlaps, revocation is for ever."""
 
+import hashlib
+import hmac
+import json
 import re
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import pytest
 from support.controlplane import ControlPlane
 
 
@@ -31,3 +38,69 @@ def test_a_revoked_key_stays_revoked(admin: httpx.Client, project: str) -> None:
     assert admin.post(f"{keys}/app:revoke").status_code == 200
     refused = admin.post(f"{keys}/app:rotate", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "key_revoked")
+
+
+def key_in_snapshot(controlplane: ControlPlane, key_id: str) -> dict[str, Any]:
+    with controlplane.client("gateway") as gateway:
+        keys = gateway.get("/internal/v1/access/snapshot").json()["keys"]
+    return next(key for key in keys if key["id"] == key_id)
+
+
+def digest(controlplane: ControlPlane, secret: str) -> str:
+    pepper = (controlplane.secrets_dir / "pepper").read_bytes()
+    return hmac.new(pepper, secret.rsplit("_", 1)[1].encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("overlap", [0, 600])
+def test_a_rotation_keeps_the_id_and_the_old_secret_for_the_overlap(
+    controlplane: ControlPlane, admin: httpx.Client, project: str, overlap: int
+) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    made = admin.post(keys, json={"name": "app"}).json()
+    rotated = admin.post(f"{keys}/app:rotate", json={"overlap_seconds": overlap}).json()
+    assert rotated["id"] == made["id"]
+    assert rotated["secret"] != made["secret"]
+    key = key_in_snapshot(controlplane, made["id"])
+    assert key["digest"] == digest(controlplane, rotated["secret"])
+    assert key["previous_digest"] == (digest(controlplane, made["secret"]) if overlap else None)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "app", "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+        ({"name": "app", "expires_at": "2090-01-01T00:00:00"}, "/expires_at"),
+        ({"name": "app", "models": []}, "/models"),
+        ({"name": "App"}, "/name"),
+    ],
+)
+def test_a_wrong_key_is_refused_with_the_field(
+    admin: httpx.Client, project: str, body: dict[str, Any], pointer: str
+) -> None:
+    refused = admin.post(f"/api/v1/projects/{project}/keys", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_revoked_key_leaves_the_feed_within_a_second(
+    controlplane: ControlPlane, admin: httpx.Client, project: str
+) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    key_id = admin.post(keys, json={"name": "app"}).json()["id"]
+    with (
+        controlplane.client("gateway") as gateway,
+        gateway.stream("GET", "/internal/v1/access/watch", params={"after": 0}) as feed,
+    ):
+        snapshots = read_snapshots(feed)
+        assert key_id in next(snapshots)
+        revoked_at = time.monotonic()
+        admin.post(f"{keys}/app:revoke")
+        assert any(key_id not in keys_now for keys_now in snapshots)
+        assert time.monotonic() - revoked_at < 1.0
+
+
+def read_snapshots(feed: httpx.Response) -> Iterator[set[str]]:
+    for line in feed.iter_lines():
+        read = json.loads(line)
+        if read["type"] == "SNAPSHOT":
+            yield {key["id"] for key in read["snapshot"]["keys"]}

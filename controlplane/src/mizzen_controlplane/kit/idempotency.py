@@ -108,6 +108,16 @@ async def _claim(database: Database, claim: Claim, body_digest: str) -> Idempote
         return None
 
 
+async def release_claims_of_the_dead(database: Database) -> None:
+    """At the start of the only process (SQLite): no claim can still be running, whatever its age says."""
+    if not database.is_sqlite:
+        return
+    async with unit_of_work(database) as session:
+        await session.execute(delete(IdempotencyClaim).where(col(IdempotencyClaim.state) == RUNNING))
+        written = update(IdempotencyClaim).where(col(IdempotencyClaim.state) == WRITTEN)
+        await session.execute(written.values(claimed_at=utc_now() - STALE_AFTER))
+
+
 def _under_way() -> Conflict:
     return Conflict(
         "A request with this Idempotency-Key is still running. Repeat it in a second.",
