@@ -18,10 +18,10 @@ setup: $(filter .uv/bin/uv,$(UV)) ## make the environment from uv.lock
 	@$(UV) sync --frozen --quiet
 
 demo: setup ## train, push, deploy, call, limit, update, bill: the whole story, at most 3 minutes
-	$(RUN) python -m mizzen_cli.demo
+	$(RUN) python examples/demo
 
 demo-llm: setup ## the same with a real language model on vLLM (installs 6 GB once)
-	$(RUN) python -m mizzen_cli.demo --llm
+	$(RUN) python examples/demo --llm
 
 up: setup ## start Mizzen on this machine
 	$(RUN) mizzen up
