@@ -5,7 +5,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 from yarl import URL
@@ -15,8 +15,6 @@ from mizzen_engines.fetch.addresses import CheckedResolver, refused
 from mizzen_engines.fetch.fetch import ArtifactFetch, verify_mounted
 from mizzen_engines.fetch.folder import ModelFolder
 from mizzen_engines.fetch.http_file import HttpReader
-from mizzen_engines.fetch.hub import HubSource
-from mizzen_engines.fetch.object_store import ObjectStoreSource, open_store
 from mizzen_engines.fetch.registry import RegistrySource
 from mizzen_engines.fetch.request import FetchRequest, from_environment
 from mizzen_engines.fetch.source import Source
@@ -28,6 +26,9 @@ from mizzen_engines.startup_progress import ProgressReport
 async def open_source(request: FetchRequest) -> AsyncIterator[Source]:
     """The place that the URI names."""
     if request.scheme in {"s3", "gs", "az"}:
+        # Imported where it is used: most fetches come from the registry, and a start should not wait for the others.
+        from mizzen_engines.fetch.object_store import ObjectStoreSource, open_store
+
         yield ObjectStoreSource(open_store(request.uri, request.credential.store_settings()))
         return
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=request.stall_seconds)
@@ -43,6 +44,8 @@ async def open_source(request: FetchRequest) -> AsyncIterator[Source]:
         if request.scheme == "https":
             yield WebSource(reader, URL(request.uri))
         elif request.scheme == "hf":
+            from mizzen_engines.fetch.hub import HubSource
+
             yield HubSource(reader, request.reference, request.credential.values.get("token", ""))
         else:
             raise refused(
@@ -88,12 +91,12 @@ def _bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"} if token else {}
 
 
-def main() -> int:
-    """Fetch, or say in one sentence why not."""
+def run(environment: Mapping[str, str]) -> int:
+    """Fetch, or say in one sentence why not; returns the exit code."""
     try:
-        asyncio.run(fetch(from_environment(os.environ), ProgressReport(os.environ, "fetch")))
+        asyncio.run(fetch(from_environment(environment), ProgressReport(environment, "fetch")))
     except (EngineStartError, OSError, ExceptionGroup) as failure:
-        return tell(_explained(failure), os.environ)
+        return tell(_explained(failure), environment)
     return 0
 
 
@@ -110,4 +113,4 @@ def _explained(failure: Exception) -> EngineStartError:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(os.environ))

@@ -43,7 +43,7 @@ class FileTransfer:
     async def run(self) -> str:
         """Fetch and check; return the digest. Raises EngineStartError where nothing helps."""
         self._part.parent.mkdir(parents=True, exist_ok=True)
-        resumed = self._part.exists()
+        resumed = self._size() > 0
         digest = await self._whole()
         if not self._file.sha256 or digest == self._file.sha256:
             return digest
@@ -65,6 +65,7 @@ class FileTransfer:
         while True:
             before = self._size()
             try:
+                self._part.touch()  # an empty file is a file as well
                 return await self._attempt()
             except TransferBrokenError as error:
                 failures = 1 if self._size() > before else failures + 1
