@@ -2,6 +2,7 @@
 # package index. Every target may be repeated.
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
+export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
