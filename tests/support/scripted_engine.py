@@ -68,6 +68,8 @@ class ScriptedEngine:
     exchanges: list[Exchange] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a connection ended while its request was being answered."""
+    tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+    """Connections and answers under way."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -76,6 +78,9 @@ class ScriptedEngine:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._keep(serving)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -85,14 +90,24 @@ class ScriptedEngine:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 exchange = Exchange(method, path, headers, body, writer)
                 self.exchanges.append(exchange)
-                answering = asyncio.create_task(self.behaviour(exchange))  # type: ignore[arg-type]
+                answering = self._keep(asyncio.create_task(self.behaviour(exchange)))  # type: ignore[arg-type]
                 await self._watch(reader, answering)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
+    def _keep(self, task: "asyncio.Task[Any]") -> "asyncio.Task[Any]":
+        self.tasks.add(task)
+        return task
+
+    async def stop(self) -> None:
+        """End what is under way; nothing is left for the garbage collector to complain about."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
     async def _watch(self, reader: asyncio.StreamReader, answering: "asyncio.Task[None]") -> None:
         """Wait for the answer, or for the other side to leave before it is whole."""
-        leaving = asyncio.create_task(_ended(reader))
+        leaving = self._keep(asyncio.create_task(_ended(reader)))
         await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         if not answering.done():
@@ -116,6 +131,7 @@ async def scripted_engine(behaviour: Behaviour) -> AsyncIterator[ScriptedEngine]
         yield engine
     finally:
         server.close()
+        await engine.stop()
 
 
 def completion(model: str, text: str = "hello", prompt: int = 7, output: int = 3) -> dict[str, Any]:

@@ -212,3 +212,48 @@ async def test_a_model_that_will_not_come_soon_is_refused_with_retry_after(tmp_p
         assert int(response.headers["retry-after"]) >= 1
         error = (await response.json())["error"]
     assert error["code"] == "model_not_ready"
+
+
+async def test_a_kept_connection_that_the_engine_closed_costs_no_retry(tmp_path: Path) -> None:
+    async def once(exchange: Exchange) -> None:
+        await exchange.send_json(completion("chat"))
+        kept.append(exchange)
+
+    kept: list[Exchange] = []
+    async with scripted_engine(once) as engine:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, SNAPSHOT, *objects) as running, aiohttp.ClientSession() as session:
+            for _ in range(5):
+                assert await _status(session, running.url + CHAT) == 200
+                kept.pop().cut()
+            assert [len(row["attempts"]) for row in running.rows()] == [1] * 5
+
+
+async def test_a_reader_that_does_not_read_stops_the_engine_instead_of_filling_memory(tmp_path: Path) -> None:
+    written = 0
+
+    async def floods(exchange: Exchange) -> None:
+        nonlocal written
+        await exchange.start_events()
+        exchange.writer.transport.set_write_buffer_limits(0)
+        while True:
+            await exchange.event(chunk("chat", "x" * 50_000))
+            written += 1
+
+    async with scripted_engine(floods) as engine:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, SNAPSHOT, *objects) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port, limit=1)
+            body = orjson.dumps(ask(stream=True))
+            head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY.text}\r\n"
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            await until(lambda: written > 10)
+            seen = -1
+            async with asyncio.timeout(20):
+                while seen != written:
+                    seen = written
+                    await asyncio.sleep(0.3)  # the engine has stood still for so long
+            assert written < 1000, "50 MB would be in memory"
+            while written == seen:
+                assert await reader.read(65536)
+            writer.close()

@@ -136,6 +136,12 @@ class EngineConnection(asyncio.Protocol):
 
     # Called by llhttp.
 
+    def on_message_begin(self) -> None:
+        """A response begins; a second one to one request must not touch the first."""
+        if self._done is None or self._done.done():
+            self._problem = EngineFailureError("malformed", True, "more than one response to one request")
+            raise self._problem
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
         if len(self._headers) >= RESPONSE_HEADER_LIMIT:
