@@ -124,12 +124,16 @@ def _with_local_key(context: Context) -> Context:
 
 
 def _status_rows(seen: InstallationStatus) -> list[dict[str, object]]:
-    supervisor = {"kind": "program", "name": "supervisor", "state": "ready" if seen.supervised else "stopped"}
-    programs = [
+    supervisor: dict[str, object] = {
+        "kind": "program",
+        "name": "supervisor",
+        "state": "ready" if seen.supervised else "stopped",
+    }
+    programs: list[dict[str, object]] = [
         {"kind": "program", "name": each.name, "state": each.state, "restarts": each.restarts, "address": each.url}
         for each in seen.programs
     ]
-    pods = [
+    pods: list[dict[str, object]] = [
         {
             "kind": "pod",
             "name": f"{each.namespace}/{each.name}",
