@@ -13,14 +13,16 @@ from mizzen_controlplane.access.models import AccessClock
 from mizzen_controlplane.access.repository import access_clock
 from mizzen_controlplane.budgets.periods import month_of
 from mizzen_controlplane.identity.repository import organization
-from mizzen_controlplane.kit.changes import next_access_version
+from mizzen_controlplane.kit.changes import ACCESS, next_access_version
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.pricing.repository import next_effective
 
-LONGEST_REST: Final = timedelta(seconds=30)
+LONGEST_REST: Final = timedelta(seconds=5)
+"""Until a price is seen that another replica wrote, should its signal be lost."""
 _RETRY_SECONDS: Final = 1.0
+_SHORTEST_REST: Final = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -65,11 +67,20 @@ async def boundaries_passed(plane: Plane) -> AsyncIterator[None]:
 
 
 async def _pass_for_ever(plane: Plane) -> None:
-    while True:
-        try:
-            await pass_boundaries(plane, utc_now())
-            rest = min(await next_boundary(plane, utc_now()) - utc_now(), LONGEST_REST).total_seconds()
-        except SQLAlchemyError as error:
-            log.warning("access boundaries wait for the database", error=type(error).__name__)
-            rest = _RETRY_SECONDS
-        await asyncio.sleep(max(0.05, rest))
+    with plane.database.signals.listening(ACCESS) as changed:
+        while True:
+            changed.clear()
+            rest = await _pass_once(plane)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), rest)
+
+
+async def _pass_once(plane: Plane) -> float:
+    """Pass what is due; returns the seconds until the next boundary, as far as it is known now."""
+    try:
+        await pass_boundaries(plane, utc_now())
+        rest = await next_boundary(plane, utc_now()) - utc_now()
+    except SQLAlchemyError as error:
+        log.warning("access boundaries wait for the database", error=type(error).__name__)
+        return _RETRY_SECONDS
+    return max(_SHORTEST_REST, min(rest, LONGEST_REST).total_seconds())
