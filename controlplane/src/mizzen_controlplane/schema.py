@@ -29,9 +29,9 @@ async def upgrade(database: Database) -> None:
     """Bring the schema to what this release knows, all in one transaction; raises SchemaError."""
     try:
         async with unit_of_work(database) as session:
-            if not database.is_sqlite:
-                await session.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
             connection = await session.connection()
+            if not database.is_sqlite:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
             await connection.run_sync(_upgrade)
             for name in COUNTERS:
                 if await session.get(Counter, name) is None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from mizzen_controlplane.app import create_app
 from mizzen_controlplane.kit.database import open_database
@@ -18,8 +19,18 @@ def serve(settings: Settings, listener: socket.socket) -> int:
         create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75, lifespan="on",
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Ends the feeds first, which would else be open until the grace period is over."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        if isinstance(app, FastAPI) and hasattr(app.state, "plane"):
+            app.state.plane.database.signals.end_feeds()
+        await super().shutdown(sockets)
 
 
 async def _upgrade(settings: Settings) -> None:

@@ -52,8 +52,15 @@ def test_a_wrong_variable_is_named(unstarted: ControlPlane, variable: str, value
     assert part in refused(unstarted, **{variable: value})
 
 
-def test_sigterm_ends_it_cleanly(unstarted: ControlPlane) -> None:
-    unstarted.start()
-    assert unstarted.process is not None
-    os.kill(unstarted.process.pid, signal.SIGTERM)
-    assert unstarted.process.wait(20) in (0, -signal.SIGTERM)
+def test_sigterm_ends_open_feeds_and_then_the_process(unstarted: ControlPlane) -> None:
+    with unstarted as plane, plane.client("gateway") as gateway:
+        assert plane.process is not None
+        with gateway.stream("GET", "/internal/v1/access/watch", params={"after": 0}) as feed:
+            lines = feed.iter_lines()
+            assert "SNAPSHOT" in next(lines)
+            os.kill(plane.process.pid, signal.SIGTERM)
+            for line in lines:
+                assert "type" in line
+        assert plane.process.wait(20) in (0, -signal.SIGTERM)
+        assert "Traceback" not in plane.log
+        assert "Cancel" not in plane.log

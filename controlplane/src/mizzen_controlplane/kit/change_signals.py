@@ -26,6 +26,8 @@ class ChangeSignals:
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._postgres_url = postgres_url
         self._task: asyncio.Task[None] | None = None
+        self.ended = False
+        """The process stops: feeds end, so that it need not wait for their readers."""
 
     def wake(self, topic: str) -> None:
         """Wake everyone in this process who listens to `topic`."""
@@ -41,6 +43,12 @@ class ChangeSignals:
             yield woken
         finally:
             self._listeners[topic].discard(woken)
+
+    def end_feeds(self) -> None:
+        """Wake all feeds for the last time."""
+        self.ended = True
+        for topic in list(self._listeners):
+            self.wake(topic)
 
     def start(self) -> None:
         """Follow the other replicas' changes, where there can be any."""

@@ -18,12 +18,12 @@ COUNTERS = (ACCESS, OBJECTS, AUDIT)
 
 async def next_version(session: AsyncSession, counter: str) -> int:
     """Raise `counter` and hold its row until this transaction ends; wakes its followers after the commit."""
-    raised = await session.execute(
+    connection = await session.connection()
+    raised = await connection.execute(
         update(Counter)
         .where(col(Counter.name) == counter)
         .values(value=col(Counter.value) + 1)
         .returning(col(Counter.value))
-        .execution_options(synchronize_session=False)
     )
     session.info.setdefault("topics", set()).add(counter)
     return int(raised.scalar_one())

@@ -95,8 +95,9 @@ async def _finish(database: Database, session: AsyncSession) -> list[str]:
         await guard(session)
     topics: list[str] = sorted(session.info.get("topics", ()))
     if not database.is_sqlite:
+        connection = await session.connection()
         for topic in topics:
-            await session.execute(text("SELECT pg_notify(:c, :t)"), {"c": CHANNEL, "t": topic})
+            await connection.execute(text("SELECT pg_notify(:c, :t)"), {"c": CHANNEL, "t": topic})
     return topics
 
 

@@ -24,14 +24,14 @@ async def follow(
     news: Callable[[], Awaitable[Sequence[Line]]],
     heartbeat: Callable[[], Awaitable[Line]],
 ) -> AsyncIterator[Line]:
-    """Lines for ever: what `news` returns after each change of `topic`, and `heartbeat()` after a second of silence.
+    """Lines until the process stops: what `news` returns after each change of `topic`, else `heartbeat()` each second.
 
     `news` keeps its own cursor and returns what the reader has not had yet; it is called at once, first.
     """
     clock = asyncio.get_running_loop().time
     with signals.listening(topic) as woken:
         spoke_at = clock()
-        while True:
+        while not signals.ended:
             woken.clear()
             for line in await news():
                 yield line
