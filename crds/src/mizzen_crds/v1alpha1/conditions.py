@@ -38,9 +38,6 @@ CONDITION_TYPES: Final[dict[str, str]] = {
 }
 """Condition type -> what True means."""
 
-SUMMARY_TYPES: Final = (READY, STALLED)
-"""Conditions that repeat the reason of the condition that they follow from."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
