@@ -1,0 +1,1 @@
+"""vLLM: its environment on one machine."""
