@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mizzen_crds.v1alpha1.serving_runtime import LocalEnvironment
 
+from mizzen_cli.local.pod.sandbox import FOLDER_MARKER
 from mizzen_cli.local.spawn import STANDARD_PATH, base_environment, installer_environment
 
 LOCK_POLL_SECONDS = 0.2
@@ -106,6 +107,8 @@ def fingerprint(local: LocalEnvironment) -> str:
 async def install(name: str, local: LocalEnvironment, draft: Path, report: Report) -> None:
     """Make the environment in `draft`. Raises EnvironmentMissingError."""
     environment = {**base_environment(), **installer_environment(), "UV_NO_PROGRESS": "1"}
+    if mark := os.environ.get(FOLDER_MARKER):
+        environment[FOLDER_MARKER] = mark  # so that `mizzen down` finds an installer whose runner was killed
     uv = find_uv()
     size = f", about {local.size_bytes / 1e9:.1f} GB" if local.size_bytes else ""
     report(f"making the environment of {name} ({', '.join(local.packages)}{size})")
@@ -124,7 +127,7 @@ def requirements(local: LocalEnvironment, draft: Path) -> list[str]:
     """What to install: exactly the lock where there is one, else the packages with their overrides."""
     if lock := lock_text(local):
         (draft / "requirements.lock").write_text(lock)
-        return ["--require-hashes", "-r", str(draft / "requirements.lock")]
+        return ["--require-hashes", "--no-deps", "-r", str(draft / "requirements.lock")]
     if local.overrides:
         (draft / "overrides.txt").write_text("\n".join(local.overrides))
         return [*local.packages, "--override", str(draft / "overrides.txt")]
