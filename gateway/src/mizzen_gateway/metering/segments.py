@@ -5,12 +5,14 @@ Pure file access; nothing here knows of time, of the network or of what a record
 
 import fcntl
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-
-import orjson
+from struct import Struct
 
 SUFFIX = ".spool"
+_PLACE = Struct("<QQ")
+_CURSOR = Struct("<QQI")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +30,7 @@ class SegmentFolder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _claim(folder / "lock")
         self.folder = folder
-        self._cursor_file = folder / "cursor.json"
+        self._cursor_file = os.open(folder / "cursor", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def path(self, number: int) -> Path:
         """File of a segment."""
@@ -59,21 +61,21 @@ class SegmentFolder:
 
     def close(self) -> None:
         """Let another process have the folder."""
+        os.close(self._cursor_file)
         os.close(self._lock)
 
     def load_cursor(self) -> Cursor:
         """The cursor; the beginning where there is none or it cannot be read: the ledger knows what it has."""
-        try:
-            raw = orjson.loads(self._cursor_file.read_bytes())
-            return Cursor(int(raw["segment"]), int(raw["offset"]))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        raw = os.pread(self._cursor_file, _CURSOR.size, 0)
+        if len(raw) < _CURSOR.size:
             return Cursor()
+        segment, offset, checksum = _CURSOR.unpack(raw)
+        return Cursor(segment, offset) if checksum == zlib.crc32(raw[: _PLACE.size]) else Cursor()
 
     def save_cursor(self, cursor: Cursor) -> None:
-        """Keep the cursor: the old one or the new one, never half of it."""
-        scratch = self._cursor_file.with_suffix(".new")
-        scratch.write_bytes(orjson.dumps({"segment": cursor.segment, "offset": cursor.offset}))
-        scratch.replace(self._cursor_file)
+        """Keep the cursor by one write in place; renaming a file instead can cost a sync of the disk."""
+        place = _PLACE.pack(cursor.segment, cursor.offset)
+        os.pwrite(self._cursor_file, place + zlib.crc32(place).to_bytes(4, "little"), 0)
 
 
 def _claim(path: Path) -> int:

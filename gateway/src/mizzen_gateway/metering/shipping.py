@@ -1,7 +1,7 @@
 """How do rows reach the ledger? In batches, tried again until acknowledged; the ledger takes each row exactly once.
 
-A row that the ledger will never take is put aside in `refused.jsonl`, is logged, and counts in a metric, so that it holds
-up no other. A batch that it does not take as a whole is halved until the row at fault stands alone.
+A row that the ledger will never take is put aside in `refused.jsonl`, is logged, and counts in a metric, so that it
+holds up no other. A batch that it does not take as a whole is halved until the row at fault stands alone.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ BATCH_ROWS = 1000
 """Rows of one batch, as the ledger's route allows."""
 READ_BYTES = 4 << 20
 """Bytes of the spool read at once; more than the longest record."""
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.2
 """How long rows gather before a batch is sent."""
 BACKOFF_SECONDS = 5.0
 """Longest pause between tries."""
