@@ -75,7 +75,7 @@ class Installation:
                 "model": {"uri": f"hf://simulated/{name}"},
                 "engine": engine,
                 "replicas": replicas,
-                "lifecycle": {"drainSeconds": 2},
+                "lifecycle": {"drainSeconds": 0},
                 **spec,
             },
         }
@@ -91,6 +91,10 @@ class Installation:
         """One condition of a deployment."""
         every = self.deployment(name).get("status", {}).get("conditions", [])
         return next((each for each in every if each["type"] == kind), {})
+
+    def reasons(self, name: str) -> set[str]:
+        """Reasons of all conditions of a deployment."""
+        return {each["reason"] for each in self.deployment(name).get("status", {}).get("conditions", [])}
 
     def ready(self, name: str) -> bool:
         """The deployment is ready, for its present spec."""

@@ -56,7 +56,7 @@ def test_a_refused_flag_becomes_a_condition_with_its_remedy_and_leaves_the_pod_a
     running.wait(lambda: running.ready("refused"), "ready")
     (old,) = running.ready_pods("refused")
     running.deploy("refused", "--port=1")
-    running.wait(lambda: running.condition("refused", "WorkloadAvailable").get("reason") == "ArgNotAllowed", "refusal")
+    running.wait(lambda: "ArgNotAllowed" in running.reasons("refused"), "refusal")
     assert [each.pod.name for each in running.ready_pods("refused")] == [old.pod.name]
     running.api("DELETE", "deployments/refused")
 

@@ -15,14 +15,16 @@ from mizzen_cli.context import Context, context_path, read_context, write_contex
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.local.credentials import ensure_credentials, read_credential
 from mizzen_cli.local.data_folder import DataFolder, open_data_folder
-from mizzen_cli.local.pod.sandbox import FOLDER_MARKER
+from mizzen_cli.local.pod.sandbox import FOLDER_MARKER, PROGRAM_MARKER
 from mizzen_cli.local.pod.sandboxes import Sandboxes, kill_marked
 from mizzen_cli.local.ports import Ports, choose_ports
 from mizzen_cli.local.process_identity import ProcessIdentity
 from mizzen_cli.local.programs import Program, controlplane_url, gateway_url, programs
 from mizzen_cli.local.spawn import base_environment, installer_environment, reap_children, spawn_detached
 from mizzen_cli.local.supervisor_state import (
+    SUPERVISOR,
     SupervisorState,
+    program_mark,
     read_ports,
     read_state,
     write_ports,
@@ -155,6 +157,7 @@ def down(data_dir: Path, report: Report) -> bool:
         if left := kill_marked(FOLDER_MARKER, folder.id):
             report(f"ended {left} processes that had lost their owner")
         reap_children()
+        (folder.run / "supervisor.json").unlink(missing_ok=True)
     return ran or bool(left)
 
 
@@ -239,7 +242,12 @@ def all_alive(state: SupervisorState, folder: DataFolder, ports: Ports) -> bool:
 def start_supervisor(folder: DataFolder) -> ProcessIdentity:
     """Start the supervisor, on its own from now on."""
     argv = [sys.executable, "-m", "mizzen_cli.local.supervisor", str(folder.root)]
-    environment = {**base_environment(), **installer_environment(), FOLDER_MARKER: folder.id}
+    environment = {
+        **base_environment(),
+        **installer_environment(),
+        FOLDER_MARKER: folder.id,
+        PROGRAM_MARKER: program_mark(folder, SUPERVISOR),
+    }
     return spawn_detached(argv, environment, folder.logs / "supervisor.log")
 
 

@@ -18,12 +18,14 @@ from pathlib import Path
 from mizzen_cli.local.data_folder import DataFolder, open_data_folder
 from mizzen_cli.local.log_file import rotate_in_place
 from mizzen_cli.local.pod.backoff import Backoff
+from mizzen_cli.local.pod.sandbox import PROGRAM_MARKER
 from mizzen_cli.local.ports import Ports
 from mizzen_cli.local.process_identity import ProcessIdentity, identity_of
 from mizzen_cli.local.programs import Program, programs
 from mizzen_cli.local.spawn import reap_children, spawn_detached
 from mizzen_cli.local.supervisor_state import (
     ProgramState,
+    program_mark,
     read_ports,
     read_state,
     write_state,
@@ -66,8 +68,9 @@ class Supervisor:
     def _start(self, program: Program) -> ProcessIdentity | None:
         before = self._state.program(program.name)
         log = self._folder.logs / f"{program.name}.log"
+        marked_environment = {**program.environment, PROGRAM_MARKER: program_mark(self._folder, program.name)}
         try:
-            process = spawn_detached(program.argv, program.environment, log)
+            process = spawn_detached(program.argv, marked_environment, log)
         except OSError as error:
             log.open("a").write(f"[supervisor] cannot be started: {error}\n")
             return None

@@ -5,8 +5,12 @@ from typing import Any
 
 from mizzen_cli.local.data_folder import DataFolder
 from mizzen_cli.local.json_file import read_json, write_json
+from mizzen_cli.local.pod.sandbox import PROGRAM_MARKER
 from mizzen_cli.local.ports import Ports
-from mizzen_cli.local.process_identity import ProcessIdentity, identity_from_json
+from mizzen_cli.local.process_identity import ProcessIdentity, identity_from_json, marked_processes
+
+SUPERVISOR = "supervisor"
+NAMES = ("controlplane", "gateway", "runner")
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,27 @@ class SupervisorState:
         return self.programs.get(name, ProgramState())
 
 
+def marked(folder: DataFolder, name: str) -> ProcessIdentity | None:
+    """The running process of a program by the mark in its environment."""
+    return next(iter(marked_processes(PROGRAM_MARKER, program_mark(folder, name))), None)
+
+
+def program_mark(folder: DataFolder, name: str) -> str:
+    """Value of the mark."""
+    return f"{folder.id}/{name}"
+
+
+def found_running(folder: DataFolder) -> SupervisorState:
+    """What runs without a state file that says so: a crash between start and record, or a disk that lost it."""
+    programs = {name: ProgramState(process) for name in NAMES if (process := marked(folder, name))}
+    return SupervisorState(marked(folder, SUPERVISOR), programs)
+
+
 def read_state(folder: DataFolder) -> SupervisorState:
-    """The last state written; empty after a first start or a lost file."""
+    """The last state written; where there is none, what is found running."""
     body = read_json(folder.run / "supervisor.json")
     if not isinstance(body, dict):
-        return SupervisorState()
+        return found_running(folder)
     programs = {
         name: ProgramState(
             identity_from_json(each.get("process")),

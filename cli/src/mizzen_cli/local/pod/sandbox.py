@@ -14,6 +14,8 @@ SHIM_MARKER = "MIZZEN_LOCAL_SHIM"
 """Variable in a shim alone: the uid of its pod."""
 CONTAINER_MARKER = "MIZZEN_LOCAL_CONTAINER"
 """Variable in every process of a container: `<pod's uid>/<container>`."""
+PROGRAM_MARKER = "MIZZEN_LOCAL_PROGRAM"
+"""Variable in the supervisor and the three programs alone: `<folder's id>/<name>`."""
 FOLDER_MARKER = "MIZZEN_LOCAL_FOLDER"
 """Variable in every process that a data folder started: the folder's id."""
 

@@ -1,5 +1,6 @@
 """Pods as whoever manages them sees them: start, look, ask to end, clean up after a crash. The runner's hands."""
 
+import contextlib
 import shutil
 import signal
 import sys
@@ -98,7 +99,9 @@ class Sandboxes:
         """Remove a folder. It leaves the list of pods at once, also when its removal is cut short."""
         grave = self._pods / f".gone-{sandbox.root.parent.name}-{sandbox.root.name}"
         shutil.rmtree(grave, ignore_errors=True)
-        sandbox.root.rename(grave)
+        # Another hand (`mizzen down` beside a runner) may have been quicker.
+        with contextlib.suppress(FileNotFoundError):
+            sandbox.root.rename(grave)
         shutil.rmtree(grave, ignore_errors=True)
 
     def _keep_logs(self, seen: SeenPod) -> None:
@@ -108,8 +111,9 @@ class Sandboxes:
         self._kept_logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = self._kept_logs / f"{seen.pod.namespace}_{seen.pod.name}"
         shutil.rmtree(target, ignore_errors=True)
-        seen.sandbox.logs.rename(target)
-        target.touch()
+        with contextlib.suppress(FileNotFoundError):
+            seen.sandbox.logs.rename(target)
+            target.touch()
         for old in sorted(self._kept_logs.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT_LOGS]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -131,11 +135,15 @@ def kill_marked(name: str, value: str, seconds: float = 5.0) -> int:
     """SIGKILL every process with that marker until none is left; returns how many were killed."""
     deadline = time.monotonic() + seconds
     killed: set[int] = set()
-    while left := marked_processes(name, value):
+    empty_looks = 0
+    while empty_looks < 2 and time.monotonic() < deadline:
+        left = marked_processes(name, value)
         for process in left:
             process.signal(signal.SIGKILL)
             killed.add(process.pid)
-        if time.monotonic() > deadline:
+        empty_looks = 0 if left else empty_looks + 1
+        # A process in the middle of its start shows no environment for a moment: nothing was killed, nothing was there.
+        if not killed:
             break
-        time.sleep(0.01)
+        time.sleep(0.02)
     return len(killed)

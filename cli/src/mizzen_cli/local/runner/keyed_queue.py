@@ -27,6 +27,11 @@ class KeyedQueue(Generic[Key]):
         self._waiting[key] = None
         self._wake.set()
 
+    def add_unless_failing(self, key: Key) -> None:
+        """Look at it soon, unless its next try is set already."""
+        if key not in self._failures:
+            self.add(key)
+
     def add_later(self, key: Key, seconds: float) -> None:
         """Look at it after a while."""
         asyncio.get_running_loop().call_later(seconds, self.add, key)

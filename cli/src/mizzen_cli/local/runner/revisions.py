@@ -84,14 +84,15 @@ def kept_as_json(kept: KeptRevision) -> dict[str, Any]:
 
 
 def kept_from_json(body: Any) -> KeptRevision | None:
-    """Read a file; None for one that was lost with a disk."""
-    if not isinstance(body, dict):
+    """Read a file; None for one that was lost with a disk or that this release cannot read: it is rendered anew."""
+    try:
+        return KeptRevision(
+            revision=Revision(**body["revision"]),
+            created_at=datetime.fromisoformat(body["created_at"]),
+            replicas=int(body["replicas"]),
+            runtime=body["runtime"],
+            local=LocalEnvironment.model_validate(body["local"]),
+            model_version=body["model_version"],
+        )
+    except (KeyError, TypeError, ValueError):
         return None
-    return KeptRevision(
-        revision=Revision(**body["revision"]),
-        created_at=datetime.fromisoformat(body["created_at"]),
-        replicas=int(body["replicas"]),
-        runtime=body["runtime"],
-        local=LocalEnvironment.model_validate(body["local"]),
-        model_version=body["model_version"],
-    )

@@ -31,7 +31,7 @@ from mizzen_cli.local.runner.endpoint_set import endpoint_set
 from mizzen_cli.local.runner.environment_keeper import EnvironmentKeeper
 from mizzen_cli.local.runner.load_ledger import LoadLedger
 from mizzen_cli.local.runner.object_cache import Key, ObjectCache
-from mizzen_cli.local.runner.object_store import ObjectStore
+from mizzen_cli.local.runner.object_store import ObjectStore, StoreUnavailableError
 from mizzen_cli.local.runner.observe import capacity, count_starts, observe_fleet, sort_pods
 from mizzen_cli.local.runner.resolution import Resolver
 from mizzen_cli.local.runner.revisions import KeptRevision, RevisionFolder
@@ -76,6 +76,18 @@ async def run_pass(key: Key, hands: Hands) -> None:
             await hands.applier.remove_deployment(key)
         return
     now = datetime.now(UTC)
+    try:
+        await reconcile(deployment, hands, now)
+    except StoreUnavailableError:
+        raise
+    except Exception as error:
+        await write_status(deployment, Observation(error=f"{type(error).__name__}: {error}"), None, now, hands)
+        raise
+
+
+async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) -> None:
+    """Observe, plan, apply, and write the status."""
+    key = (deployment.metadata.namespace, deployment.metadata.name)
     uid = deployment.metadata.uid
     kept = hands.revisions.of(*key, uid)
     target = await find_target(deployment, hands, kept)

@@ -140,7 +140,8 @@ class Runner:
         await cache.synced.wait()
         revisions = RevisionFolder(self._folder.revisions)
         while True:
-            self._wake({*cache.keys(), *revisions.deployments()})
+            for key in {*cache.keys(), *revisions.deployments()}:
+                self._queue.add_unless_failing(key)
             reap_children()
             await asyncio.sleep(RESYNC_SECONDS)
 
