@@ -67,7 +67,7 @@ async def leased_of(
 async def drop_void_leases(session: AsyncSession, budget_id: str, period_start: datetime, now: datetime) -> None:
     """Return to the budget what expired or belongs to another month."""
     void = or_(col(BudgetLease.expires_at) <= now, col(BudgetLease.period_start) != period_start)
-    await session.execute(delete(BudgetLease).where(col(BudgetLease.budget_id) == budget_id, void))
+    await session.exec(delete(BudgetLease).where(col(BudgetLease.budget_id) == budget_id, void))
 
 
 async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
@@ -75,7 +75,7 @@ async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
     wanted = lease.model_dump()
     statement = insert_into(session, BudgetLease).values(**wanted)
     changed = {name: wanted[name] for name in ("period_start", "credit_pico", "expires_at")}
-    await session.execute(statement.on_conflict_do_update(index_elements=["budget_id", "holder"], set_=changed))
+    await session.exec(statement.on_conflict_do_update(index_elements=["budget_id", "holder"], set_=changed))
 
 
 async def add_spent(session: AsyncSession, budget_id: str, period_start: datetime, pico: int) -> None:
@@ -84,13 +84,13 @@ async def add_spent(session: AsyncSession, budget_id: str, period_start: datetim
         budget_id=budget_id, period_start=period_start, spent_pico=pico
     )
     raised = {"spent_pico": col(BudgetSpending.spent_pico) + pico}
-    await session.execute(statement.on_conflict_do_update(index_elements=["budget_id", "period_start"], set_=raised))
+    await session.exec(statement.on_conflict_do_update(index_elements=["budget_id", "period_start"], set_=raised))
 
 
 async def lower_lease(session: AsyncSession, budget_id: str, holder: str, period_start: datetime, pico: int) -> None:
     """Take what was spent out of the holder's credit; an expired or smaller lease ends at nothing."""
     credit = col(BudgetLease.credit_pico)
-    await session.execute(
+    await session.exec(
         update(BudgetLease)
         .where(col(BudgetLease.budget_id) == budget_id, col(BudgetLease.holder) == holder)
         .where(col(BudgetLease.period_start) == period_start)

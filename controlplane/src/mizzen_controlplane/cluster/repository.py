@@ -46,12 +46,12 @@ async def oldest_change(session: AsyncSession) -> int | None:
 
 async def trim_changes(session: AsyncSession, until: int) -> None:
     """Forget changes up to a resource version."""
-    await session.execute(delete(ObjectChange).where(col(ObjectChange.resource_version) <= until))
+    await session.exec(delete(ObjectChange).where(col(ObjectChange.resource_version) <= until))
 
 
 async def count_again(session: AsyncSession, fingerprint: str, occurrence: Occurrence) -> bool:
     """Count an occurrence that is known already; False where it is new."""
-    counted = await session.execute(
+    counted = await session.exec(
         update(ObjectOccurrence)
         .where(col(ObjectOccurrence.fingerprint) == fingerprint)
         .values(count=col(ObjectOccurrence.count) + occurrence.count, last_seen=occurrence.time)
@@ -74,4 +74,4 @@ async def occurrences_of(session: AsyncSession, key: ObjectKey, limit: int) -> S
 
 async def forget_occurrences_before(session: AsyncSession, moment: datetime) -> None:
     """Remove occurrences that were last seen before the moment."""
-    await session.execute(delete(ObjectOccurrence).where(col(ObjectOccurrence.last_seen) < moment))
+    await session.exec(delete(ObjectOccurrence).where(col(ObjectOccurrence.last_seen) < moment))

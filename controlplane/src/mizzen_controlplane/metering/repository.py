@@ -42,7 +42,7 @@ async def insert_new(session: AsyncSession, rows: list[dict[str, Any]]) -> set[t
         .on_conflict_do_nothing(index_elements=["project_id", "request_id"])
         .returning(col(LedgerEntry.project_id), col(LedgerEntry.request_id))
     )
-    inserted = await session.execute(statement, rows)
+    inserted = await session.exec(statement, params=rows)
     return {(project_id, request_id) for project_id, request_id in inserted.all()}
 
 
@@ -50,7 +50,7 @@ async def add_to_rollups(session: AsyncSession, rows: list[dict[str, object]]) -
     """Add sums to the quarter-hours."""
     statement = insert_into(session, UsageRollup)
     raised = {name: col(getattr(UsageRollup, name)) + statement.excluded[name] for name in _SUMS}
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=raised), rows)
+    await session.exec(statement.on_conflict_do_update(index_elements=["id"], set_=raised), params=rows)
 
 
 async def rollups_between(
