@@ -77,9 +77,10 @@ async def _pass_for_ever(plane: Plane) -> None:
 
 async def _pass_once(plane: Plane) -> float:
     """Pass what is due; returns the seconds until the next boundary, as far as it is known now."""
+    now = utc_now()  # one moment for both, or a boundary between two of them would be slept over
     try:
-        await pass_boundaries(plane, utc_now())
-        rest = await next_boundary(plane, utc_now()) - utc_now()
+        await pass_boundaries(plane, now)
+        rest = await next_boundary(plane, now) - utc_now()
     except SQLAlchemyError as error:
         log.warning("access boundaries wait for the database", error=type(error).__name__)
         return _RETRY_SECONDS

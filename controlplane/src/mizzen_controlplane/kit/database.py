@@ -113,7 +113,8 @@ async def reading_one_moment(database: Database) -> AsyncIterator[AsyncSession]:
     """A transaction whose statements all see the same moment, on PostgreSQL too: for sums that must agree."""
     async with reading(database) as session:
         if not database.is_sqlite:
-            await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            connection = await session.connection()
+            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         yield session
 
 
