@@ -11,7 +11,7 @@ from mizzen_controlplane.invoices.csv_text import csv_text
 from mizzen_controlplane.invoices.lines import UsedAtPrice, invoice_lines, total_of
 from mizzen_controlplane.invoices.schemas import InvoiceLine, InvoiceView
 from mizzen_controlplane.pricing.models import RateCardVersion
-from mizzen_controlplane.pricing.money import round_to_minor
+from mizzen_controlplane.pricing.money import minor_digits
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PRICES = {"a": (150_000, 600_000, 10**9), "b": (0, 0, 333_333_333_333), "free": (0, 0, 0)}
@@ -61,7 +61,7 @@ def test_the_total_is_the_sum_of_the_lines_and_near_the_exact_cost(used: list[Us
     lines = invoice_lines(used, VERSIONS, currency)
     assert total_of(lines, currency) == sum((line.amount for line in lines), Decimal(0))
     exact = Decimal(sum(item.cost_pico for item in used)).scaleb(-12)
-    coin = Decimal(1).scaleb(round_to_minor(0, currency).as_tuple().exponent)  # type: ignore[arg-type]
+    coin = Decimal(1).scaleb(-minor_digits(currency))
     assert abs(total_of(lines, currency) - exact) <= coin / 2 * len(lines)
 
 
