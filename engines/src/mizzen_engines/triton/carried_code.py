@@ -8,9 +8,9 @@ ELF = b"\x7fELF"
 PICKLE = re.compile(rb"\x80[\x02-\x05]")
 CODE_NAMES = re.compile(r"\.(py|pyc|pyd|pkl|pickle|joblib|sh|so(\.[0-9.]+)?)$", re.IGNORECASE)
 ARCHIVES = re.compile(r"\.(tar|tar\.[a-z0-9]+|tgz|zip)$", re.IGNORECASE)
-SAFE_BACKENDS = frozenset({"onnxruntime", "tensorrt", "openvino", "tensorflow", "identity", "ensemble", ""})
+SAFE_BACKENDS = frozenset({"onnxruntime", "tensorrt", "openvino", "tensorflow", "pytorch", "identity", "ensemble", ""})
 _LITERAL = re.compile(r"""#[^\n]*|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'""")
-_FIELD = re.compile(r"\b(backend|platform|runtime)\s*:?\s*\0([^\0]*)\0")
+_FIELD = re.compile(r"\b(backend|runtime)\s*:?\s*\0([^\0]*)\0")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
 
 
