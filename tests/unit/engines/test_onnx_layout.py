@@ -54,7 +54,9 @@ def test_an_output_without_the_batch_means_no_batching(tmp_path: Path) -> None:
 
 
 def test_inputs_with_differently_named_first_dimensions_are_not_batched(tmp_path: Path) -> None:
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [dim, 3]) for name, dim in (("a", "N"), ("b", "M"))]
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [dim, 3]) for name, dim in (("a", "N"), ("b", "M"))
+    ]
     answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])
     node = helper.make_node("Concat", ["a", "b"], ["y"], axis=0)
     assert "max_batch_size: 0" in laid_out(tmp_path, onnx_models.model([node], values, [answer]))

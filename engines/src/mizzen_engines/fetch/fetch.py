@@ -36,7 +36,7 @@ class ArtifactFetch:
             safe_path(file.path)
         self.total_bytes = listing.total_bytes
         self._folder.clear()
-        self._check_room(listing)
+        self.check_room(listing)
         placed = await self._files(listing)
         check_digest(placed, expected_digest or listing.digest)
         self._folder.take_out_others(placed)
@@ -75,7 +75,8 @@ class ArtifactFetch:
     def _count(self, change: int) -> None:
         self.done_bytes += change
 
-    def _check_room(self, listing: Listing) -> None:
+    def check_room(self, listing: Listing) -> None:
+        """Raise EngineStartError where the volume has too little room for what is missing."""
         files = [file for file in listing.files if file.size is not None]
         have = sum(_size_of(self._folder.part(self._uri, f)) + _size_of(self._folder.root / f.path) for f in files)
         needed = sum(file.size or 0 for file in files) - have

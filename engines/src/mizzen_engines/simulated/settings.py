@@ -57,10 +57,13 @@ def _add(
     parser: argparse.ArgumentParser, name: str, variable: str, default: object, environment: Mapping[str, str]
 ) -> None:
     convert = _truth if isinstance(default, bool) else type(default)
+    flag = f"--{name.replace('_', '-')}"
     # argparse converts a default that is text, so that a bad variable gets the same message as a bad flag.
-    parser.add_argument(
-        f"--{name.replace('_', '-')}", dest=name, type=convert, default=environment.get(variable) or str(default)
-    )
+    given = environment.get(variable) or str(default)
+    if isinstance(default, bool):
+        parser.add_argument(flag, dest=name, type=convert, default=given, nargs="?", const=True)
+    else:
+        parser.add_argument(flag, dest=name, type=convert, default=given)
 
 
 def _truth(text: str) -> bool:
