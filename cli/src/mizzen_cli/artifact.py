@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from mizzen_cli.client import ApiClient
 from mizzen_cli.errors import CommandError, ExitCode
@@ -58,6 +59,19 @@ def local_metadata(root: Path) -> dict[str, Any]:
     return metadata
 
 
+def named_format(text: str) -> str:
+    """The format that a person means, in any case: onnx is ONNX.
+
+    Raises:
+        CommandError: there is no such format; the sentence lists them.
+    """
+    for each in ModelFormat:
+        if each.value.lower() == text.lower():
+            return each.value
+    known = ", ".join(each.value for each in ModelFormat)
+    raise CommandError(f"--format {text}: there is no such format; there are {known}.", ExitCode.USAGE)
+
+
 def guess_format(files: list[LocalFile]) -> str:
     """The format that the files' names tell.
 
@@ -69,13 +83,14 @@ def guess_format(files: list[LocalFile]) -> str:
     for file in files:
         if name := _FORMATS.get(Path(file.path).suffix):
             return name
-    raise CommandError("The files' names do not tell the format. Give --format ONNX, Safetensors, ...", ExitCode.USAGE)
+    raise CommandError("The files' names do not tell the format. Give --format, such as --format ONNX.", ExitCode.USAGE)
 
 
 def upload(api: ApiClient, version_path: str, files: list[LocalFile]) -> None:
     """Send the bytes that the registry misses, with a progress bar; a broken upload goes on where it stopped."""
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for file in files:
             task = progress.add_task(file.path, total=file.size)
             for offset in _send(api, f"{version_path}/files/{file.path}", file):

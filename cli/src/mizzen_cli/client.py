@@ -100,10 +100,19 @@ def refused(response: httpx.Response) -> CommandError:
         problem: Json = response.json()
     except ValueError:
         return CommandError(f"The control plane answered {response.status_code} without an explanation.")
-    lines = [str(problem.get("detail") or problem.get("title") or response.status_code)]
-    lines += [f"  {error.get('pointer', '')}: {error.get('detail', '')}" for error in problem.get("errors", [])]
+    # The detail repeats the first errors, for clients that show nothing else.
+    sentences = [_field_sentence(error) for error in problem.get("errors") or []]
+    if not sentences:
+        sentences = [str(problem.get("detail") or problem.get("title") or response.status_code)]
     code = ExitCode.NOT_FOUND if response.status_code == httpx.codes.NOT_FOUND else ExitCode.REFUSED
-    return CommandError("\n".join(lines), code)
+    return CommandError("\n".join(sentences), code)
+
+
+def _field_sentence(error: Json) -> str:
+    detail = str(error.get("detail", ""))
+    name = str(error.get("pointer", "")).removeprefix("path:").removeprefix("query:").strip("/").replace("/", ".")
+    # A sentence of a rule names its field itself.
+    return detail if not name or name in detail else f"{name}: {detail}"
 
 
 def _present(params: Json) -> Json:

@@ -6,7 +6,7 @@ from typing import Any
 from mizzen_crds.v1alpha1.conditions import REASONS
 
 from mizzen_cli.client import Json
-from mizzen_cli.output import age, size
+from mizzen_cli.output import age, cell_text, size
 from mizzen_cli.rollout_progress import phase_text
 
 
@@ -30,9 +30,10 @@ def describe_lines(row: Json, events: list[Json]) -> Iterator[str]:
 
 def _model(model: Json | None) -> Iterator[str]:
     if model:
-        version = f"version {model['version']}, " if model.get("version") else ""
-        about = f"{version}{model.get('format', '')}, {size(model.get('sizeBytes'))}"
-        yield f"Model:     {about}, {model.get('digest', '')[:19]}"
+        version = f"version {model['version']}" if model.get("version") else model.get("uri")
+        weight = size(model["sizeBytes"]) if model.get("sizeBytes") else ""
+        facts = (version, model.get("format"), weight, cell_text(model.get("digest")))
+        yield f"Model:     {', '.join(fact for fact in facts if fact)}"
 
 
 def _conditions(conditions: list[Json]) -> Iterator[str]:
@@ -40,15 +41,16 @@ def _conditions(conditions: list[Json]) -> Iterator[str]:
     for condition in conditions:
         since = age(condition.get("lastTransitionTime"))
         name, status, reason = condition["type"], condition["status"], condition["reason"]
-        yield f"  {name:<20} {status:<8} {reason:<24} {since:>5}  {condition['message']}"
+        yield f"  {name:<20} {status:<8} {reason:<24} {since:>5}  {cell_text(condition['message'])}"
         remedy = REASONS[reason].remedy if reason in REASONS else ""
         if condition["status"] != "True" and remedy and remedy not in condition["message"]:
             yield f"  {'':<20} -> {remedy}"
 
 
 def _revisions(status: Json) -> Iterator[str]:
-    yield "Revisions:"
-    for revision in status.get("revisions", []):
+    revisions = status.get("revisions", [])
+    yield "Revisions:" if revisions else "Revisions: none yet"
+    for revision in revisions:
         version = f" (version {revision['modelVersion']})" if revision.get("modelVersion") else ""
         yield (
             f"  {revision['name']}{version}: {revision['state']}, {revision.get('ready', 0)} of "
@@ -73,4 +75,5 @@ def _events(events: list[Json]) -> Iterator[str]:
     yield "Events:"
     for event in events[:20]:
         times = f" (x{event['count']})" if event.get("count", 1) > 1 else ""
-        yield f"  {age(event.get('time')):>5}  {event['type']:<8} {event['reason']:<20} {event['message']}{times}"
+        what = f"{event['type']:<8} {event['reason']:<20} {cell_text(event['message'])}"
+        yield f"  {age(event.get('time')):>5}  {what}{times}"

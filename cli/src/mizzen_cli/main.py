@@ -4,6 +4,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from mizzen_cli.commands import calls, deployments, engines, installation, keys, models, money, rollout
 from mizzen_cli.errors import CommandError, ExitCode
@@ -36,7 +37,8 @@ def main() -> None:
     try:
         app()
     except CommandError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sentence = Text.assemble(("error: ", "red"), str(error))
+        Console(stderr=True).print(sentence, highlight=False, soft_wrap=True)
         sys.exit(error.code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -1,5 +1,6 @@
 """Manifests that a person wrote: read from YAML, checked before anything is sent."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from pydantic import ValidationError
 from mizzen_cli.errors import CommandError, ExitCode
 
 Manifest = dict[str, Any]
+STANDARD_INPUT = Path("-")
 
 
 def read_manifests(source: Path) -> list[Manifest]:
-    """Every ModelDeployment in a file, or in a folder's *.yaml files, checked.
+    """Every ModelDeployment in a file, in a folder's *.yaml files, or on standard input (`-`), checked.
 
     Raises:
         CommandError: a file that cannot be read, is no YAML, or holds something that would be refused; each sentence
@@ -23,29 +25,45 @@ def read_manifests(source: Path) -> list[Manifest]:
     files = sorted([*source.glob("*.yaml"), *source.glob("*.yml")]) if source.is_dir() else [source]
     if not files:
         raise CommandError(f"{source}: no *.yaml file in this folder.", ExitCode.USAGE)
-    return [manifest for file in files for manifest in _read_file(file)]
+    manifests = [manifest for file in files for manifest in _read_file(file)]
+    if not manifests:
+        raise CommandError(f"{source}: no manifest in it. Write a ModelDeployment there.", ExitCode.USAGE)
+    return manifests
 
 
 def _read_file(file: Path) -> list[Manifest]:
     try:
-        documents = [document for document in yaml.safe_load_all(file.read_text("utf-8")) if document is not None]
+        text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text("utf-8")
+        documents = [document for document in yaml.safe_load_all(text) if document is not None]
     except OSError as error:
         raise CommandError(
             f"{file}: {error.strerror}. Name a file that exists and is readable.", ExitCode.USAGE
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} is not YAML: {error}", ExitCode.USAGE) from None
+        raise CommandError(f"{file} is not YAML: {_where(error)}", ExitCode.USAGE) from None
     for document in documents:
-        _check(document, file)
+        _check_kind(document, file)
+        check_manifest(document, str(file))
     return documents
 
 
-def _check(document: Any, file: Path) -> None:
+def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    mark = error.problem_mark
+    return f"{error.problem or error.context}, line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _check_kind(document: Any, file: Path) -> None:
     kind = document.get("kind") if isinstance(document, dict) else None
     if kind != "ModelDeployment":
         raise CommandError(f"{file}: kind is {kind!r}; `mizzen apply` takes ModelDeployment.", ExitCode.USAGE)
+
+
+def check_manifest(manifest: Manifest, origin: str) -> None:
+    """Raises CommandError, with a sentence for each mistake, where the manifest would be refused."""
     try:
-        ModelDeployment.model_validate(document)
+        ModelDeployment.model_validate(manifest)
     except ValidationError as error:
         sentences = "\n".join(f"  {mistake}" for mistake in mistakes(error, ModelDeployment))
-        raise CommandError(f"{file} would be refused:\n{sentences}", ExitCode.USAGE) from None
+        raise CommandError(f"{origin} would be refused:\n{sentences}", ExitCode.USAGE) from None

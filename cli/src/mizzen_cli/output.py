@@ -1,6 +1,7 @@
 """How commands print: a table for people, or json, yaml and names for scripts."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,12 @@ import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Row = dict[str, Any]
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+(Z|[+-]\d\d:\d\d)")
+_WIDEST = 10_000
 
 
 class Format(StrEnum):
@@ -34,12 +39,14 @@ class Column:
 
     heading: str
     cell: Callable[[Row], Any]
+    spare: bool = False
+    """Left out where no row has anything in it."""
 
 
-def column(heading: str, *path: str) -> Column:
+def column(heading: str, *path: str, spare: bool = False) -> Column:
     """A column that reads the value under a path of keys; by default the heading in lower case."""
     keys = path or (heading.lower(),)
-    return Column(heading, lambda row: _dig(row, keys))
+    return Column(heading, lambda row: _dig(row, keys), spare)
 
 
 def show(rows: Iterable[Row], columns: Sequence[Column], output: Format, name: str = "name") -> None:
@@ -61,6 +68,14 @@ def show_one(row: Row, columns: Sequence[Column], output: Format, name: str = "n
         show([row], columns, output, name)
 
 
+def acknowledge(sentence: str, row: Row, output: Format, name: str = "name") -> None:
+    """Print what a change led to: a sentence for people, else the changed resource."""
+    if output is Format.TABLE:
+        typer.echo(sentence)
+    else:
+        show_one(row, (), output, name)
+
+
 def write(value: Any, output: Format) -> None:
     """Print a value as json or yaml."""
     if output is Format.YAML:
@@ -71,14 +86,20 @@ def write(value: Any, output: Format) -> None:
 
 
 def _print_table(rows: list[Row], columns: Sequence[Column]) -> None:
+    if not rows:
+        typer.echo("Nothing found.")
+        return
+    cells = [[cell_text(each.cell(row)) for each in columns] for row in rows]
+    kept = [place for place, each in enumerate(columns) if not each.spare or any(row[place] for row in cells)]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in columns:
-        table.add_column(heading.heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(heading.cell(row)) for heading in columns))
+    for place in kept:
+        table.add_column(columns[place].heading, overflow="fold")
+    for row in cells:
+        # Text, not markup: brackets in a message are the message's own.
+        table.add_row(*(Text(row[place]) for place in kept))
     # A pipe has no width: never fold what a script will read.
-    console = Console() if sys.stdout.isatty() else Console(width=10_000)
-    console.print(table) if rows else console.print("Nothing found.")
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDEST)
+    console.print(table)
 
 
 def age(moment: str | None) -> str:
@@ -111,9 +132,23 @@ def _dig(row: Row, keys: Sequence[str]) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value on one line: moments in whole seconds, digests by their first 12 digits, the last line of several."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value)
+        return ",".join(cell_text(item) for item in value)
+    return _DIGEST.sub(r"\1", _FRACTION.sub(r"\1\2", last_line(str(value))))
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: where a program failed, it is the one that says why."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` characters, the last of them an ellipsis where something is left out."""
+    return text if len(text) <= length else text[: length - 1].rstrip(" ,") + "…"

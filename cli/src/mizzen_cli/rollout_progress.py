@@ -5,9 +5,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
+from mizzen_cli.output import cell_text, last_line
 
 POLL_SECONDS = 0.25
 
@@ -25,7 +27,7 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
         while True:
             deployment = api.get(api.path("deployments", name))
             shown = _report(console, status, name, deployment, shown)
-            if settled(deployment):
+            if settled(deployment) and _alias_is_followed(api, deployment):
                 return deployment
             _fail_when_stalled(name, deployment)
             if time.monotonic() > deadline:
@@ -41,6 +43,16 @@ def settled(deployment: Json) -> bool:
         return False
     found = conditions(manifest)
     return found.get("Ready", {}).get("status") == "True" and "Reconciling" not in found
+
+
+def _alias_is_followed(api: ApiClient, deployment: Json) -> bool:
+    """The version that the alias points at now is the one that was resolved: an alias moves without a new spec."""
+    manifest = deployment["manifest"]
+    reference = manifest["spec"]["model"].get("versionRef") or {}
+    if "alias" not in reference:
+        return True
+    pointed = api.get(api.path("models", reference["model"], "aliases", reference["alias"]))
+    return bool(manifest["status"].get("resolvedModel", {}).get("version") == pointed["version"])
 
 
 def conditions(manifest: Json) -> dict[str, Json]:
@@ -63,11 +75,12 @@ def _one_phase(phase: dict[str, Any]) -> str:
 
 def _report(console: Console, status: Status, name: str, deployment: Json, shown: str) -> str:
     ready = conditions(deployment["manifest"]).get("Ready", {})
-    reason = f"{ready.get('reason', 'Pending')}: {ready.get('message', '')}"
+    reason = f"{ready.get('reason', 'Pending')}: {cell_text(ready.get('message') or 'not looked at yet.')}"
     phases = phase_text(deployment["manifest"].get("status") or {})
-    status.update(f"{name}: {reason} {phases}")
+    # Text, not markup: brackets in a message are the message's own.
+    status.update(Text(f"{name}: {reason} {phases}"))
     if reason != shown and not console.is_terminal:
-        console.print(f"{name}: {reason}", highlight=False, soft_wrap=True)
+        console.print(Text(f"{name}: {reason}"), highlight=False, soft_wrap=True)
     return reason
 
 
@@ -76,4 +89,5 @@ def _fail_when_stalled(name: str, deployment: Json) -> None:
     status = manifest.get("status") or {}
     stalled = conditions(manifest).get("Stalled")
     if stalled and status.get("observedGeneration") == manifest["metadata"]["generation"]:
-        raise CommandError(f"{name}: {stalled['reason']}: {stalled['message']}\nSee: mizzen describe {name}")
+        why = last_line(stalled["message"])
+        raise CommandError(f"{name}: {stalled['reason']}: {why}\nSee: mizzen describe {name}")

@@ -7,7 +7,7 @@ import typer
 from mizzen_cli.data_plane import GatewayClient
 from mizzen_cli.output import Column, Format, Output, column, show, write
 from mizzen_cli.session import Project, current_context
-from mizzen_cli.tensors import request_body
+from mizzen_cli.tensors import data_text, request_body
 
 Model = Annotated[str, typer.Argument(help="Served name of the model.")]
 
@@ -23,14 +23,18 @@ def chat(
     prompt: Annotated[str, typer.Argument(help="What to say.")],
     system: Annotated[str | None, typer.Option(help="System message.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens to generate at most.")] = None,
+    output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Send one message to a chat model and print the answer as it comes."""
+    """Send one message to a chat model and print the answer as it comes; json and yaml: the whole answer."""
     messages = [{"role": "system", "content": system}] if system else []
     body = {"model": model, "messages": [*messages, {"role": "user", "content": prompt}], "stream": True}
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
     with GatewayClient(current_context(project)) as gateway:
+        if output in (Format.JSON, Format.YAML):
+            write(gateway.post("/v1/chat/completions", {**body, "stream": False}), output)
+            return
         for event in gateway.events("/v1/chat/completions", body):
             for choice in event.get("choices", []):
                 typer.echo(choice.get("delta", {}).get("content") or "", nl=False)
@@ -54,6 +58,6 @@ def infer(
         column("OUTPUT", "name"),
         column("TYPE", "datatype"),
         column("SHAPE"),
-        Column("DATA", lambda row: row["data"]),
+        Column("DATA", data_text),
     )
     show(answer["outputs"], columns, output)

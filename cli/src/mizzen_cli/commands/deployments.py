@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.logs import print_logs
-from mizzen_cli.manifests import read_manifests
-from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
+from mizzen_cli.manifests import check_manifest, read_manifests
+from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one, write
 from mizzen_cli.rollout_progress import conditions, follow
 from mizzen_cli.session import Project, current_context, session
+from mizzen_cli.watching import watch
 
 Name = Annotated[str, typer.Argument(help="Name of the deployment.")]
 Wait = Annotated[bool, typer.Option(help="Wait until it serves, with progress.")]
@@ -54,15 +56,16 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(
-    file: Annotated[Path, typer.Option("-f", "--file", help="Manifest, or a folder of them.")],
+    file: Annotated[Path, typer.Option("-f", "--file", help="Manifest, a folder of them, or - for standard input.")],
     wait: Wait = False,
     timeout: Timeout = 1800.0,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Create or update deployments from YAML. Everything is checked before anything is sent."""
+    manifests = read_manifests(file)
     with session(project) as api:
-        applied = [_put(api, manifest) for manifest in read_manifests(file)]
+        applied = [_put(api, manifest) for manifest in manifests]
         if wait:
             applied = [follow(api, row["name"], timeout) for row in applied]
     show(applied, COLUMNS, output)
@@ -70,11 +73,14 @@ def apply(
 
 def get(
     name: Annotated[str | None, typer.Argument(help="Name; all without it.")] = None,
+    watched: Annotated[bool, typer.Option("-w", "--watch", help="Go on printing rows that change.")] = False,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """List deployments, or show one. -o yaml prints the manifest."""
     with session(project) as api:
+        if watched:
+            watch(lambda: _rows(api, name), COLUMNS)
         if name is None:
             rows = list(api.items(api.path("deployments")))
             show(rows if output in (Format.TABLE, Format.NAME) else (row["manifest"] for row in rows), COLUMNS, output)
@@ -83,42 +89,52 @@ def get(
     show_one(row if output in (Format.TABLE, Format.NAME) else row["manifest"], COLUMNS, output)
 
 
-def describe(name: Name, project: Project = None) -> None:
+def _rows(api: ApiClient, name: str | None) -> list[Json]:
+    return [api.get(api.path("deployments", name))] if name else list(api.items(api.path("deployments")))
+
+
+def describe(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
     """Say what a deployment does, since when, what blocks it and what to do about it."""
     with session(project) as api:
         row = api.get(api.path("deployments", name))
         events = api.get(f"{api.path('deployments', name)}/events")["items"]
-    for line in describe_lines(row, events):
+    if output in (Format.JSON, Format.YAML):
+        write({"manifest": row["manifest"], "events": events}, output)
+        return
+    lines = [row["name"]] if output is Format.NAME else describe_lines(row, events)
+    for line in lines:
         typer.echo(line)
 
 
 def logs(
-    name: Name,
+    name: Annotated[str, typer.Argument(help="Name of the deployment, or of one of its pods.")],
     follow_on: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing as they grow.")] = False,
     container: Annotated[str | None, typer.Option("-c", "--container", help="Only this container.")] = None,
-    tail: Annotated[int, typer.Option(help="Lines of each file to begin with.")] = 50,
+    tail: Annotated[int, typer.Option(help="Lines of each file to begin with; -1: all.")] = 50,
     project: Project = None,
 ) -> None:
     """Print the logs of a deployment's pods."""
     context = current_context(project)
-    with session(project) as api:
-        api.get(api.path("deployments", name))
     if not context.data_dir:
         raise CommandError("Logs are read on the machine that `mizzen up` ran on: run it there.", ExitCode.USAGE)
+    if not (Path(context.data_dir) / "pods" / context.project / name).is_dir():
+        with session(project) as api:
+            api.get(api.path("deployments", name))
     print_logs(Path(context.data_dir), context.project, name, container, tail, follow=follow_on)
 
 
-def delete(name: Name, project: Project = None) -> None:
-    """Delete a deployment; its pods finish their requests first."""
+def delete(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
+    """Delete a deployment. Does not wait: its pods finish their requests and go."""
     with session(project) as api:
         api.delete(api.path("deployments", name))
-    typer.echo(f"{name} deleted")
+    sentence = f"{name}: deleted. Its pods finish their requests and go; `mizzen status` lists those still there."
+    acknowledge(sentence, {"name": name}, output)
 
 
 def deploy(
     name: Name,
     model: Annotated[str, typer.Option(help="MODEL, MODEL@ALIAS or MODEL@NUMBER; default alias: champion.")],
-    engine: Annotated[str, typer.Option(help="Triton, vLLM or Simulated.")] = "Triton",
+    engine: Annotated[str, typer.Option(help="Triton, vLLM, Simulated or Custom.")] = "Triton",
     replicas: Annotated[int, typer.Option(help="Replicas.")] = 1,
     wait: Wait = True,
     timeout: Timeout = 1800.0,
@@ -130,9 +146,11 @@ def deploy(
         "apiVersion": "mizzen.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": name},
-        "spec": {"model": {"versionRef": _reference(model)}, "engine": {"type": engine}, "replicas": replicas},
+        "spec": {"model": {"versionRef": _reference(model)}, "engine": {"type": _engine(engine)}, "replicas": replicas},
     }
+    check_manifest(manifest, f"mizzen deploy {name}")
     with session(project) as api:
+        _look_up(api, manifest["spec"]["model"]["versionRef"])
         row = _put(api, manifest)
         if wait:
             row = follow(api, name, timeout)
@@ -141,6 +159,26 @@ def deploy(
 
 def _put(api: ApiClient, manifest: Json) -> Json:
     return api.put(api.path("deployments", manifest["metadata"]["name"]), manifest)
+
+
+def _look_up(api: ApiClient, reference: Json) -> None:
+    """Raises CommandError where the version does not exist: waiting for it would not end."""
+    kind, wanted = next((kind, reference[kind]) for kind in ("version", "alias") if kind in reference)
+    model = reference["model"]
+    try:
+        api.get(api.path("models", model, "versions" if kind == "version" else "aliases", str(wanted)))
+    except CommandError as error:
+        if error.code is not ExitCode.NOT_FOUND:
+            raise
+        raise CommandError(
+            f"There is no {kind} {wanted} of a model {model} to deploy. See `mizzen models versions {model}`; push one "
+            f"with `mizzen models push {model} PATH --alias champion`.",
+            ExitCode.NOT_FOUND,
+        ) from None
+
+
+def _engine(text: str) -> str:
+    return next((each.value for each in EngineType if each.value.lower() == text.lower()), text)
 
 
 def _reference(text: str) -> Json:

@@ -75,7 +75,7 @@ def status(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
         column("STATE"),
         column("RESTARTS"),
         column("ADDRESS"),
-        column("MESSAGE"),
+        column("MESSAGE", spare=True),
     )
     show(rows, columns, output)
     if not seen.ready:

@@ -13,8 +13,8 @@ COLUMNS = (
     column("NAME"),
     column("ID"),
     column("STATE"),
-    column("MODELS"),
-    column("EXPIRES", "expires_at"),
+    Column("MODELS", lambda row: row.get("models") or "all"),
+    column("EXPIRES", "expires_at", spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
 Name = Annotated[str, typer.Argument(help="Name or id of the key.")]
@@ -28,7 +28,7 @@ def create(
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Create a key. Its secret is shown once and kept nowhere."""
+    """Create a key. Standard output is its secret alone, shown once and kept nowhere: KEY=$(mizzen keys create app)."""
     body = {"name": name, "models": model or None, "expires_at": expires_at}
     with session(project) as api:
         created = api.post(api.path("keys"), {field: value for field, value in body.items() if value is not None})
@@ -64,6 +64,7 @@ def revoke(key: Name, output: Output = Format.TABLE, project: Project = None) ->
 
 def _show_secret(key: dict[str, object], output: Format) -> None:
     if output is Format.TABLE:
-        typer.echo(f"{key['secret']}\n\nKeep it now: it is not shown again.", err=False)
+        typer.echo(key["secret"])
+        typer.echo("Keep it now: it is not shown again.", err=True)
     else:
-        show_one(key, COLUMNS, output, name="secret")
+        show_one(key, COLUMNS, output)

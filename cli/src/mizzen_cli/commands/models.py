@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mizzen_cli.artifact import guess_format, local_files, local_metadata, upload
+from mizzen_cli.artifact import guess_format, local_files, local_metadata, named_format, upload
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.output import Column, Format, Output, age, column, show, show_one, size, write
+from mizzen_cli.output import Column, Format, Output, age, cell_text, column, shortened, show, show_one, size, write
 from mizzen_cli.session import Project, session
 
 app = typer.Typer(help="Models and their versions.", no_args_is_help=True)
@@ -19,16 +19,17 @@ MODEL_COLUMNS = (
     column("LATEST", "latest_version"),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
+METADATA_WIDTH = 48
 VERSION_COLUMNS = (
     column("VERSION"),
     column("STATE"),
     column("FORMAT"),
     Column("SIZE", lambda row: size(row.get("size_bytes"))),
-    Column("METADATA", lambda row: ", ".join(f"{k}={v}" for k, v in (row.get("metadata") or {}).items())),
-    Column("DIGEST", lambda row: (row.get("digest") or "")[:19]),
+    column("ALIASES", spare=True),
+    Column("METADATA", lambda row: _metadata(row.get("metadata") or {}), spare=True),
+    column("DIGEST"),
     Column("AGE", lambda row: age(row.get("created_at"))),
-    column("ALIASES"),
-    column("REASON"),
+    column("REASON", spare=True),
 )
 
 
@@ -44,7 +45,7 @@ def push(
     """Push a new version: only missing bytes travel; checked by digest; READY when its format holds."""
     files = local_files(path)
     body = {
-        "format": artifact_format or guess_format(files),
+        "format": named_format(artifact_format) if artifact_format else guess_format(files),
         "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in files],
         "metadata": local_metadata(path),
     }
@@ -58,6 +59,7 @@ def push(
             raise CommandError(f"{model} version {version['version']} is {version['state']}: {version['reason']}")
         for name in alias or []:
             _point(api, model, name, int(version["version"]), force=True)
+        version = api.get(version_path)
     show_one(version, VERSION_COLUMNS, output, name="version")
 
 
@@ -115,7 +117,12 @@ def compare(
     typer.echo(f"{model} {from_version} -> {to_version}: {verdict}")
     for difference in answer["differences"]:
         mark = "breaks callers" if difference["breaking"] else "harmless"
-        typer.echo(f"  {difference['field']}: {difference['before']} -> {difference['after']} ({mark})")
+        before, after = cell_text(difference["before"]), cell_text(difference["after"])
+        typer.echo(f"  {difference['field']}: {before or 'none'} -> {after or 'none'} ({mark})")
+
+
+def _metadata(metadata: Json) -> str:
+    return shortened(", ".join(f"{key}={value}" for key, value in metadata.items()), METADATA_WIDTH)
 
 
 def _make_model(api: ApiClient, model: str) -> None:

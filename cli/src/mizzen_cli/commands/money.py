@@ -1,12 +1,13 @@
 """`mizzen limits|budgets|rate-cards|usage|invoice|audit`: how much, at what price, and who did what."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 
 from mizzen_cli.client import Json
-from mizzen_cli.output import Column, Format, Output, column, show, show_one, write
+from mizzen_cli.output import Column, Format, Output, acknowledge, column, show, show_one, write
 from mizzen_cli.session import Project, session
 
 limits = typer.Typer(help="Rate limits: requests or tokens in a window.", no_args_is_help=True)
@@ -22,8 +23,8 @@ LIMIT_COLUMNS = (
     column("METRIC"),
     column("AMOUNT"),
     column("WINDOW-S", "window_seconds"),
-    column("SCOPE"),
-    column("MODEL"),
+    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else row["scope_id"]),
+    column("MODEL", spare=True),
     column("MODE", "enforcement"),
 )
 BUDGET_COLUMNS = (
@@ -33,8 +34,8 @@ BUDGET_COLUMNS = (
     column("LEASED"),
     column("REMAINING"),
     column("CURRENCY"),
-    column("SCOPE"),
-    column("MODEL"),
+    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else row["scope_id"]),
+    column("MODEL", spare=True),
     column("PERIOD-END", "period_end"),
 )
 
@@ -82,10 +83,11 @@ def list_limits(output: Output = Format.TABLE, project: Project = None) -> None:
 
 
 @limits.command("delete")
-def delete_limit(name: Identity, project: Project = None) -> None:
+def delete_limit(name: Identity, output: Output = Format.TABLE, project: Project = None) -> None:
     """Delete a limit."""
     with session(project) as api:
         api.delete(api.path("limits", name))
+    acknowledge(f"{name}: deleted.", {"name": name}, output)
 
 
 @budgets.command("create")
@@ -111,10 +113,11 @@ def list_budgets(output: Output = Format.TABLE, project: Project = None) -> None
 
 
 @budgets.command("delete")
-def delete_budget(name: Identity, project: Project = None) -> None:
+def delete_budget(name: Identity, output: Output = Format.TABLE, project: Project = None) -> None:
     """Delete a budget."""
     with session(project) as api:
         api.delete(api.path("budgets", name))
+    acknowledge(f"{name}: deleted.", {"name": name}, output)
 
 
 @rate_cards.command("create")
@@ -163,8 +166,8 @@ def usage(
     """Show requests, tokens and cost."""
     columns = (
         column("START", "bucket_start"),
-        column("MODEL"),
-        column("KEY"),
+        column("MODEL", spare=True),
+        column("KEY", spare=True),
         column("REQUESTS"),
         column("INPUT", "input_tokens"),
         column("OUTPUT", "output_tokens"),
@@ -189,6 +192,9 @@ def invoice(
             typer.echo(api.request("GET", path, params={"format": "csv"}).text, nl=False)
             return
         answer = api.get(path)
+    if output is Format.NAME:
+        typer.echo(answer["name"])
+        return
     if output is not Format.TABLE:
         write(answer, output)
         return
@@ -224,7 +230,7 @@ def _prices(row: Json) -> str:
     parts = ("per_million_input_tokens", "per_million_output_tokens", "per_request")
     return "; ".join(
         f"{price['model']}: "
-        + ", ".join(f"{price[part]} {part.replace('_', ' ')}" for part in parts if price[part] != "0")
+        + ", ".join(f"{price[part]} {part.replace('_', ' ')}" for part in parts if Decimal(price[part]))
         for price in row["prices"]
     )
 

@@ -6,7 +6,7 @@ import typer
 
 from mizzen_cli.client import Json
 from mizzen_cli.errors import CommandError
-from mizzen_cli.output import Column, Format, Output, age, column, show, write
+from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, write
 from mizzen_cli.rollout_progress import follow
 from mizzen_cli.session import Project, session
 
@@ -14,7 +14,7 @@ app = typer.Typer(help="Rollouts: status, promote, pause, rollback.", no_args_is
 Name = Annotated[str, typer.Argument(help="Name of the deployment.")]
 REVISION_COLUMNS = (
     column("REVISION", "name"),
-    column("VERSION", "modelVersion"),
+    column("VERSION", "modelVersion", spare=True),
     column("STATE"),
     column("REPLICAS"),
     column("READY"),
@@ -40,39 +40,41 @@ def status(
         write(observed, output)
         return
     show(observed.get("revisions", []), REVISION_COLUMNS, output)
-    _print_hold(observed)
+    if output is Format.TABLE:
+        _print_hold(observed)
+        _print_pause(deployment["manifest"]["spec"], name)
 
 
 @app.command("promote")
-def promote(name: Name, project: Project = None) -> None:
+def promote(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
     """Let the canary step that waits for a person pass."""
     with session(project) as api:
-        api.post(f"{api.path('deployments', name)}:promote")
-    typer.echo(f"{name}: promoted. Follow it: mizzen rollout status {name}")
+        changed = api.post(f"{api.path('deployments', name)}:promote")
+    acknowledge(f"{name}: promoted. Follow it: mizzen rollout status {name}", changed, output)
 
 
 @app.command("pause")
-def pause(name: Name, project: Project = None) -> None:
+def pause(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
     """Take no further step until resumed."""
     with session(project) as api:
-        api.post(f"{api.path('deployments', name)}:pause")
-    typer.echo(f"{name}: paused. Go on with: mizzen rollout resume {name}")
+        changed = api.post(f"{api.path('deployments', name)}:pause")
+    acknowledge(f"{name}: paused. Go on with: mizzen rollout resume {name}", changed, output)
 
 
 @app.command("resume")
-def resume(name: Name, project: Project = None) -> None:
+def resume(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
     """Go on after a pause."""
     with session(project) as api:
-        api.post(f"{api.path('deployments', name)}:resume")
-    typer.echo(f"{name}: resumed.")
+        changed = api.post(f"{api.path('deployments', name)}:resume")
+    acknowledge(f"{name}: resumed.", changed, output)
 
 
 @app.command("restart")
-def restart(name: Name, project: Project = None) -> None:
+def restart(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
     """Replace every replica, as a rollout."""
     with session(project) as api:
-        api.post(f"{api.path('deployments', name)}:restart")
-    typer.echo(f"{name}: restarting. Follow it: mizzen rollout status {name}")
+        changed = api.post(f"{api.path('deployments', name)}:restart")
+    acknowledge(f"{name}: restarting. Follow it: mizzen rollout status {name}", changed, output)
 
 
 @app.command("rollback")
@@ -80,6 +82,7 @@ def rollback(
     name: Name,
     wait: Annotated[bool, typer.Option(help="Follow until it has ended.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 1800.0,
+    output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Go back to the version that served before: writes spec.model.versionRef in your name, pinned."""
@@ -87,8 +90,9 @@ def rollback(
         changed = api.post(f"{api.path('deployments', name)}:rollback")
         pinned = _version_of(changed)
         if wait:
-            follow(api, name, timeout)
-    typer.echo(f"{name}: back at version {pinned}.")
+            changed = follow(api, name, timeout)
+    word = "back at" if wait else "goes back to"
+    acknowledge(f"{name}: {word} version {pinned}.", changed, output)
 
 
 def _version_of(deployment: Json) -> int:
@@ -104,3 +108,8 @@ def _print_hold(observed: Json) -> None:
         typer.echo(f"\n{progress.get('strategyInUse')}: {reason}")
     if hold := progress.get("hold"):
         typer.echo(f"Waits at {hold['gate']}: {hold['reason']}")
+
+
+def _print_pause(spec: Json, name: str) -> None:
+    if (spec.get("rollout") or {}).get("mode") == "Paused":
+        typer.echo(f"Paused: no further step is taken. Go on with: mizzen rollout resume {name}")
