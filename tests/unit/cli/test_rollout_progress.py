@@ -1,0 +1,33 @@
+"""When is a deployment done? Its newest spec was seen, it is Ready, and nothing is under way."""
+
+import pytest
+from mizzen_cli.rollout_progress import phase_text, settled
+
+
+def deployment(*conditions: tuple[str, str], observed: int = 2) -> dict[str, object]:
+    """A deployment of generation 2."""
+    listed = [{"type": kind, "status": status} for kind, status in conditions]
+    status = {"observedGeneration": observed, "conditions": listed}
+    return {"manifest": {"metadata": {"generation": 2}, "status": status}}
+
+
+@pytest.mark.parametrize(
+    ("seen", "done"),
+    [
+        (deployment(("Ready", "True")), True),
+        (deployment(("Ready", "True"), observed=1), False),
+        (deployment(("Ready", "False")), False),
+        (deployment(("Ready", "Unknown")), False),
+        (deployment(("Ready", "True"), ("Reconciling", "True")), False),
+        (deployment(), False),
+        ({"manifest": {"metadata": {"generation": 1}}}, False),
+    ],
+)
+def test_done_is_ready_for_the_newest_spec_with_nothing_under_way(seen: dict[str, object], done: bool) -> None:
+    assert settled(seen) is done
+
+
+def test_phases_are_one_line_and_tell_how_far_a_fetch_is() -> None:
+    phases = [{"name": "fetch", "seconds": 2, "bytesDone": 1, "bytesTotal": 3}, {"name": "load", "seconds": 0.5}]
+    assert phase_text({"startup": {"phases": phases}}) == "fetch 2.0 s 33%, load 0.5 s"
+    assert phase_text({}) == ""
