@@ -50,70 +50,73 @@ class RegistryServer:
         return json.dumps(body | {"files": files}).encode()
 
 
+class _Handler(BaseHTTPRequestHandler):
+    registry: RegistryServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.headers.get("authorization") != f"Bearer {TOKEN}":
+            return self._whole(401, b"")
+        rest = unquote(self.path).removeprefix(PREFIX)
+        if rest == self.registry.version_id:
+            self.registry.manifest_requests += 1
+            return self._whole(200, self.registry.manifest())
+        name = rest.removeprefix(f"{self.registry.version_id}/files/")
+        if name not in self.registry.files:
+            return self._whole(404, b"")
+        return self._file(name, self.registry.files[name])
+
+    def do_POST(self) -> None:
+        self.registry.progress.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self._whole(204, b"")
+
+    def _file(self, name: str, data: bytes) -> None:
+        asked = self.headers.get("range", "")
+        self.registry.requests.append((name, asked))
+        start = int(re.findall(r"bytes=(\d+)-", asked)[0]) if asked and self.registry.ranges else 0
+        if self.registry.flip_byte_at is not None:
+            at = self.registry.flip_byte_at
+            data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        self.send_response(206 if asked and self.registry.ranges else 200)
+        if asked and self.registry.ranges:
+            self.send_header("content-range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        body = data[start:]
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.registry.cut_after:
+            self.wfile.write(body[: self.registry.cut_after.pop(0)])
+            self.close_connection = True
+            return
+        if self.registry.hold is not None:
+            self.wfile.write(body[:TRICKLE_BYTES])
+            self.wfile.flush()
+            self.registry.hold.wait(30)
+            body = body[TRICKLE_BYTES:]
+        self.wfile.write(body)
+
+    def _whole(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        if status != 204:
+            self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args: object) -> None:
+        """Callers that leave are what some tests are about."""
+
+
 @contextmanager
 def registry_server(server: RegistryServer) -> Iterator[RegistryServer]:
     """Serve until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if self.headers.get("authorization") != f"Bearer {TOKEN}":
-                return self._whole(401, b"")
-            rest = unquote(self.path).removeprefix(PREFIX)
-            if rest == server.version_id:
-                server.manifest_requests += 1
-                return self._whole(200, server.manifest())
-            name = rest.removeprefix(f"{server.version_id}/files/")
-            if name not in server.files:
-                return self._whole(404, b"")
-            return self._file(name, server.files[name])
-
-        def do_POST(self) -> None:
-            server.progress.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self._whole(204, b"")
-
-        def _file(self, name: str, data: bytes) -> None:
-            asked = self.headers.get("range", "")
-            server.requests.append((name, asked))
-            start = int(re.findall(r"bytes=(\d+)-", asked)[0]) if asked and server.ranges else 0
-            if server.flip_byte_at is not None:
-                at = server.flip_byte_at
-                data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-            self.send_response(206 if asked and server.ranges else 200)
-            if asked and server.ranges:
-                self.send_header("content-range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            body = data[start:]
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            if server.cut_after:
-                self.wfile.write(body[: server.cut_after.pop(0)])
-                self.close_connection = True
-                return
-            if server.hold is not None:
-                self.wfile.write(body[:TRICKLE_BYTES])
-                self.wfile.flush()
-                server.hold.wait(30)
-                body = body[TRICKLE_BYTES:]
-            self.wfile.write(body)
-
-        def _whole(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            if status != 204:
-                self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    class Listener(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """Callers that leave are what some tests are about."""
-
-    listener = Listener(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"registry": server})
+    listener = _Listener(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     server.url = f"http://127.0.0.1:{listener.server_port}"

@@ -90,7 +90,7 @@ class ScriptedEngine:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 exchange = Exchange(method, path, headers, body, writer)
                 self.exchanges.append(exchange)
-                answering = self._keep(asyncio.create_task(self.behaviour(exchange)))  # type: ignore[arg-type]
+                answering = self._keep(asyncio.create_task(self.behaviour(exchange)))  # type: ignore[arg-type]  # a coroutine
                 await self._watch(reader, answering)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

@@ -14,7 +14,7 @@ ROUTES = sorted(
     (method, str(route.path))  # type: ignore[attr-defined]  # all are GuardedRoute
     for domain in DOMAINS
     for route in domain.router.routes
-    for method in route.methods  # type: ignore[attr-defined]
+    for method in route.methods  # type: ignore[attr-defined]  # the same
 )
 
 

@@ -15,13 +15,15 @@ from support import onnx_models
 def laid_out(root: Path, model: onnx.ModelProto, **options: object) -> str:
     """config.pbtxt of the model, laid out."""
     source = onnx_models.saved(model, root / "source")
-    lay_out(LayoutRequest(source, root / "repository", "ONNX", "m", **options))  # type: ignore[arg-type]
+    lay_out(LayoutRequest(source, root / "repository", "ONNX", "m", **options))  # type: ignore[arg-type]  # any option
     return (root / "repository" / "m" / "config.pbtxt").read_text()
 
 
 def refusal(root: Path, model_format: str = "ONNX", **options: object) -> EngineStartError:
+    source, repository = root / "source", root / "repository"
+    request = LayoutRequest(source, repository, model_format, "m", **options)  # type: ignore[arg-type]  # any option
     with pytest.raises(EngineStartError) as caught:
-        lay_out(LayoutRequest(root / "source", root / "repository", model_format, "m", **options))  # type: ignore[arg-type]
+        lay_out(request)
     return caught.value
 
 

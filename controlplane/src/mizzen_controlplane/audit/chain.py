@@ -1,10 +1,9 @@
 """Whether the chain of audit events is whole: nothing changed, nothing taken out of its middle."""
 
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.audit.models import AuditEvent
 from mizzen_controlplane.audit.record import GENESIS, hash_of
+from mizzen_controlplane.audit.repository import events_after
 from mizzen_controlplane.audit.schemas import ChainReport
 
 _BLOCK = 1000
@@ -14,8 +13,7 @@ async def verify_chain(session: AsyncSession) -> ChainReport:
     """Walk all events in order."""
     previous, number = GENESIS, 0
     while True:
-        statement = select(AuditEvent).where(AuditEvent.number > number).order_by(col(AuditEvent.number)).limit(_BLOCK)
-        events = (await session.exec(statement)).all()
+        events = await events_after(session, number, _BLOCK)
         if not events:
             return ChainReport(whole=True, events=number)
         for event in events:

@@ -1,9 +1,8 @@
 """Routes of audit events."""
 
-from sqlmodel import col, select
-
 from mizzen_controlplane.audit.chain import verify_chain
 from mizzen_controlplane.audit.models import AuditEvent
+from mizzen_controlplane.audit.repository import events_of
 from mizzen_controlplane.audit.schemas import AuditEventView, ChainReport
 from mizzen_controlplane.identity.scope import ProjectRef, project_or_404
 from mizzen_controlplane.kit.auth import Admin
@@ -44,12 +43,9 @@ async def verify_audit_events(plane: ThePlane, _subject: Admin) -> ChainReport:
 
 
 async def _page(plane: Plane, asked: PageQuery, project_id: str) -> Page[AuditEventView]:
-    statement = select(AuditEvent)
-    if project_id:
-        statement = statement.where(col(AuditEvent.project_id) == project_id)
     async with reading(plane.database) as session:
         rows, token = await page_of(
-            session, statement, asked, FIELDS, plane.secrets.page_key,
+            session, events_of(project_id), asked, FIELDS, plane.secrets.page_key,
             default_order="number desc", scope=f"audit {project_id}",
         )  # fmt: skip
     return Page(items=[AuditEventView.model_validate(row) for row in rows], next_page_token=token)

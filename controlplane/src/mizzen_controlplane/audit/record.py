@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.models import AuditEvent
+from mizzen_controlplane.audit.repository import hash_at
 from mizzen_controlplane.kit.auth import Subject
 from mizzen_controlplane.kit.changes import AUDIT, next_version
 from mizzen_controlplane.kit.clock import utc_now
@@ -62,8 +62,7 @@ def record_trace(session: AsyncSession, trace: Trace) -> None:
 async def _append(session: AsyncSession) -> None:
     for trace in session.info["audit"]:
         number = await next_version(session, AUDIT)
-        statement = select(AuditEvent.hash).where(AuditEvent.number == number - 1)
-        previous = (await session.exec(statement)).one_or_none() or GENESIS
+        previous = await hash_at(session, number - 1) or GENESIS
         event = AuditEvent(
             id=new_id("aud"),
             number=number,

@@ -129,7 +129,7 @@ def test_the_estimate_is_an_upper_bound() -> None:
 
 
 async def test_a_cap_beyond_the_context_is_refused_with_both_figures() -> None:
-    refusal = await call(max_tokens=600).check(target(max_model_len=512), None)  # type: ignore[arg-type]
+    refusal = await call(max_tokens=600).check(target(max_model_len=512), None)  # type: ignore[arg-type]  # never asked
     assert refusal is not None
     assert "600" in refusal.message
     assert "512" in refusal.message

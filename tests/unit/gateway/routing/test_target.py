@@ -18,7 +18,7 @@ def pod(name: str, revision: str = "r1", ready: bool = True, terminating: bool =
 
 
 def target(*pods: EndpointFacts, traffic: tuple[tuple[str, int], ...] = (("r1", 100),), **facts: object) -> Target:
-    made = Target(DeploymentFacts(KEY, names=("m",), **facts), LoadBook())  # type: ignore[arg-type]
+    made = Target(DeploymentFacts(KEY, names=("m",), **facts), LoadBook())  # type: ignore[arg-type]  # any fact
     made.update_endpoints(EndpointSetFacts(KEY, "OpenAI", "Simulated", "m", pods, traffic))
     return made
 

@@ -209,7 +209,7 @@ class ContainerRun:
         for process in left:
             process.signal(signal.SIGKILL)
         # Killed processes that are not our children send no signal when they end.
-        while any(process.alive for process in left):  # noqa: ASYNC110
+        while any(process.alive for process in left):  # noqa: ASYNC110 - there is nothing to be woken by
             await asyncio.sleep(0.01)
 
     def _ended(self, code: int, message: str, reason: str) -> None:
