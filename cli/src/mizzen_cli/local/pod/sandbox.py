@@ -92,12 +92,15 @@ class Sandbox:
         """File that a container may leave its last sentence in."""
         return self.root / "termination" / container
 
-    def create(self, manifest: dict[str, Any], settings: PodSettings) -> None:
-        """Write the folder; the pod is pending."""
-        for folder in (self.logs, self.root / "volumes", self.root / "termination"):
+    def create(self, manifest: dict[str, Any], settings: PodSettings, draft: Path) -> None:
+        """Write the folder as `draft` and move it into place, so that nobody sees half a pod; the pod is pending."""
+        half = Sandbox(draft)
+        for folder in (half.logs, draft / "volumes", draft / "termination"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.pending_file.touch()
-        write_json(self.pod_file, {"manifest": manifest, "settings": asdict(settings)})
+        half.pending_file.touch()
+        write_json(half.pod_file, {"manifest": manifest, "settings": asdict(settings)})
+        self.root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft.rename(self.root)
 
     def read(self) -> tuple[Pod, PodSettings]:
         """Read back what `create` wrote. Raises FileNotFoundError where it did not get that far."""

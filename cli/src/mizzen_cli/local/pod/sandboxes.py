@@ -51,8 +51,15 @@ class Sandboxes:
     def create(self, manifest: dict[str, Any], settings: PodSettings) -> Sandbox:
         """Make a pod, pending. Raises OSError where the disk refuses."""
         sandbox = self.sandbox(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        sandbox.create(manifest, settings)
+        draft = self._pods / f".new-{sandbox.root.parent.name}-{sandbox.root.name}"
+        shutil.rmtree(draft, ignore_errors=True)
+        sandbox.create(manifest, settings, draft)
         return sandbox
+
+    def remove_halves(self) -> None:
+        """Remove what a crash left half made or half removed. For the one hand that makes pods, before it begins."""
+        for half in self._pods.glob(".*"):
+            shutil.rmtree(half, ignore_errors=True)
 
     def launch(self, sandbox: Sandbox) -> None:
         """Start the shim of a pending pod. Raises OSError where the machine refuses."""
@@ -67,13 +74,18 @@ class Sandboxes:
     def seen(self) -> Iterator[SeenPod]:
         """Every pod on disk; what cannot be read any more is removed."""
         for root in sorted(self._pods.glob("*/*")):
+            # Folders that are being made or removed.
+            if root.parent.name.startswith("."):
+                continue
             sandbox = Sandbox(root)
             try:
                 pod, _ = sandbox.read()
             except (FileNotFoundError, KeyError, TypeError, ManifestError):
                 self.remove(sandbox)
                 continue
-            yield look(sandbox, pod)
+            # Another hand may remove the pod while it is looked at.
+            with contextlib.suppress(FileNotFoundError):
+                yield look(sandbox, pod)
 
     def ask_to_stop(self, seen: SeenPod) -> None:
         """Ask for a graceful end; repeating it changes nothing."""

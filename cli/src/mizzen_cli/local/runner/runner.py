@@ -87,6 +87,7 @@ class Runner:
     def _hands(self, store: ObjectStore, cache: ObjectCache) -> Hands:
         settings, folder = self._settings, self._folder
         sandboxes = Sandboxes(folder.pods, folder.logs / "pods")
+        sandboxes.remove_halves()
         revisions = RevisionFolder(folder.revisions)
         startups = StartupLedger()
         keeper = EnvironmentKeeper(Environments(default_cache()), lambda: self._wake(cache.keys()))
