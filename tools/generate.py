@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from crdgen.definition import SIZE_LIMIT, Kind, definition
 from crdgen.kinds import KINDS
+from reference.commands import commands_page
 from reference.fields import fields_page
 from reference.reasons import reasons_page
 
@@ -67,6 +68,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     files: dict[Path, Callable[[], str]] = {
         Path("docs/reference/crds.md"): lambda: _PAGE_HEAD + fields_page(KINDS),
+        Path("docs/reference/cli.md"): lambda: _PAGE_HEAD + commands_page(),
         Path("docs/reference/conditions.md"): lambda: _PAGE_HEAD + reasons_page(),
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }

@@ -8,6 +8,7 @@ from crdgen.schema import structural_schema
 from mizzen_crds.v1alpha1.conditions import REASONS
 from mizzen_crds.wire import Resource
 from pydantic import Field
+from reference.commands import commands_page
 from reference.fields import fields_page
 from reference.reasons import reasons_page
 
@@ -83,3 +84,11 @@ def test_the_page_of_fields_has_every_rule() -> None:
 def test_the_page_of_reasons_has_every_remedy() -> None:
     page = reasons_page()
     assert all(row.reason in page and row.remedy in page for row in REASONS.values())
+
+
+def test_the_page_of_commands_has_every_group_its_options_and_their_variables() -> None:
+    page = commands_page()
+    assert "`mizzen models push MODEL PATH`" in page
+    assert "| `-o, --output table\\|json\\|yaml\\|name` | `table` |" in page
+    assert "Variable: `MIZZEN_PROJECT`." in page
+    assert "| `--wait, --no-wait` | `--no-wait` |" in page
