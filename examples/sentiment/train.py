@@ -140,8 +140,8 @@ def main() -> None:
         return
     metadata = make(given.version, folder)
     print(
-        f"version {given.version}: held-out accuracy {metadata['accuracy']:.3f} on {metadata['held_out_reviews']} reviews, "
-        f"{metadata['training_seconds']} s, {artifact.stat().st_size // 1024} KiB -> {artifact}"
+        f"version {given.version}: held-out accuracy {metadata['accuracy']:.3f} on {metadata['held_out_reviews']} "
+        f"reviews, {metadata['training_seconds']} s, {artifact.stat().st_size // 1024} KiB -> {artifact}"
     )
 
 
