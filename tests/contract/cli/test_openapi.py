@@ -1,0 +1,170 @@
+"""Every request that `mizzen` sends is one that the REST API describes: path, method, parameters and body."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jsonschema
+import pytest
+import typer
+from mizzen_cli.main import app
+from support.command_line import CommandLine, command_line
+
+API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/openapi.json").read_text())
+LOCAL = {"up", "down", "status", "env", "doctor", "logs", "chat", "infer", "engines list", "engines install"}
+"""Commands that ask this machine or the gateway alone."""
+COMMANDS = (
+    "apply -f {folder}/m.yaml",
+    "apply -f {folder}/m.yaml --wait",
+    "get",
+    "get m",
+    "describe m",
+    "delete m",
+    "deploy m --model a@champion --no-wait",
+    "deploy m --model a@1 --no-wait",
+    "usage --start 2027-01-01T00:00:00Z --end 2027-02-01T00:00:00Z --group-by model,key --bucket day",
+    "invoice 2027-01",
+    "invoice --csv",
+    "audit",
+    "models push a {folder}/model.onnx --alias champion",
+    "models list",
+    "models versions a",
+    "models alias a champion 1",
+    "models aliases a",
+    "models compare a 1 2",
+    "rollout status m",
+    "rollout promote m",
+    "rollout pause m",
+    "rollout resume m",
+    "rollout restart m",
+    "rollout rollback m",
+    "keys create k --model a --expires-at 2027-01-31T00:00:00Z",
+    "keys list",
+    "keys rotate k --overlap 60",
+    "keys revoke k",
+    "limits create l --requests 5 --window 60 --model a --key k",
+    "limits create l --tokens 5",
+    "limits list",
+    "limits delete l",
+    "budgets create b --amount 25.00 --key k",
+    "budgets list",
+    "budgets delete b",
+    "rate-cards create r --per-request 0.1",
+    "rate-cards list",
+)
+MANIFEST = {
+    "apiVersion": "mizzen.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "m", "generation": 1},
+    "spec": {"model": {"versionRef": {"model": "a", "alias": "champion"}}, "engine": {"type": "Triton"}},
+}
+STATUS = {
+    "observedGeneration": 1,
+    "conditions": [{"type": "Ready", "status": "True", "reason": "Available", "message": "m"}],
+    "resolvedModel": {"version": 1},
+}
+ANSWER = {
+    "items": [],
+    "name": "m",
+    "version": 1,
+    "state": "READY",
+    "scope": "project",
+    "secret": "s",
+    "lines": [],
+    "total": "0.00",
+    "currency": "USD",
+    "compatible": True,
+    "differences": [],
+    "manifest": {
+        **MANIFEST,
+        "spec": {"model": {"versionRef": {"model": "a", "version": 1}}, "engine": {"type": "Triton"}},
+        "status": STATUS,
+    },
+}
+Sent = tuple[str, str, bytes]
+
+
+@pytest.fixture
+def sent() -> list[Sent]:
+    """What arrives: method, target, body."""
+    return []
+
+
+@pytest.fixture
+def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
+    """A shell whose control plane answers everything alike and keeps what it was asked."""
+
+    class Answerer(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            sent.append((self.command, self.path, body))
+            content = b"" if self.command == "HEAD" else json.dumps(ANSWER).encode()
+            self.send_response(200)
+            offset = int(self.headers.get("upload-offset") or 0) + (len(body) if self.command == "PATCH" else 0)
+            self.send_header("upload-offset", str(offset))
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    (tmp_path / "m.yaml").write_text(json.dumps(MANIFEST))
+    (tmp_path / "model.onnx").write_text("a model")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answerer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        yield command_line(tmp_path, url, url, "token", "key")
+        server.shutdown()
+
+
+def operation(method: str, path: str) -> dict[str, Any]:
+    """The described operation that a request is."""
+    for template, methods in API["paths"].items():
+        pattern = re.sub(r"\\\{path\\\}", ".+", re.escape(template))
+        pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/:]+", pattern)
+        if re.fullmatch(pattern, path) and method.lower() in methods:
+            found: dict[str, Any] = methods[method.lower()]
+            return found
+    raise AssertionError(f"the REST API has no {method} {path}")
+
+
+def body_schema(described: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of an operation's JSON body."""
+    content = described.get("requestBody", {}).get("content", {})
+    for kind, about in content.items():
+        if kind.endswith("json"):
+            schema: dict[str, Any] = about["schema"]
+            return schema
+    return None
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_what_a_command_sends_is_described(line: str, mizzen: CommandLine, sent: list[Sent], tmp_path: Path) -> None:
+    mizzen(*line.format(folder=tmp_path).split())
+    assert sent
+    for method, target, body in sent:
+        url = urlsplit(target)
+        described = operation(method, url.path)
+        known = {each["name"] for each in described.get("parameters", []) if each["in"] == "query"}
+        assert set(parse_qs(url.query)) <= known
+        schema = body_schema(described)
+        if schema is not None and body:
+            jsonschema.validate(json.loads(body), {**schema, "components": API["components"]})
+
+
+def test_every_command_is_tried_or_asks_this_machine_alone() -> None:
+    def leaves(group: Any, prefix: str = "") -> Iterator[str]:
+        for name, command in group.commands.items():
+            words = f"{prefix} {name}".strip()
+            yield from leaves(command, words) if hasattr(command, "commands") else [words]
+
+    tried = {" ".join(line.split()[:2]) for line in COMMANDS} | {line.split()[0] for line in COMMANDS}
+    assert set(leaves(typer.main.get_command(app))) - LOCAL <= tried
