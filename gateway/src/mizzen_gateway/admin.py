@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
@@ -23,7 +24,7 @@ class AdminPages:
     async def handle(self, request: Request, responder: Responder) -> None:
         """Answer."""
         if request.refusal is not None:
-            responder.send(request.refusal.status, TEXT, request.refusal.message.encode())
+            self.refuse(request, responder, request.refusal)
         elif request.method not in {b"GET", b"HEAD"}:
             responder.send(405, (*TEXT, ("allow", "GET, HEAD")), b"Method: this port takes GET and HEAD only.\n")
         elif request.path == b"/healthz":
@@ -35,3 +36,8 @@ class AdminPages:
             responder.send(200, METRICS, self._metrics())
         else:
             responder.send(404, TEXT, b"Path: this port has /healthz, /readyz and /metrics.\n")
+
+    def refuse(self, _request: Request, responder: Responder, refusal: Refusal) -> None:
+        """Say no; whatever is sent here is sent whole."""
+        if not responder.started:
+            responder.send(refusal.status, TEXT, refusal.message.encode() + b"\n")

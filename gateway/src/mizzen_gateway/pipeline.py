@@ -103,6 +103,11 @@ class Pipeline:
             self._stages.observer.refused(template, refusal)
             refuse(request, responder, refusal)
 
+    def refuse(self, request: Request, responder: Responder, refusal: Refusal) -> None:
+        """Say no after an error of our own."""
+        self._stages.observer.refused("unanswered", refusal)
+        refuse(request, responder, refusal)
+
     async def _answer(self, route: Route, request: Request, responder: Responder) -> Refusal | None:
         caller = request.caller
         if caller is None:
@@ -157,6 +162,10 @@ class Pipeline:
                 refusal = await self._forward(run)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
+        except Exception:
+            run.status, run.code = 500, "internal_error"
+            raise
+        else:
             return refusal
         finally:
             # 8: settle, exactly once

@@ -1,6 +1,7 @@
 """Every path that exists, and what is behind it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -58,6 +59,8 @@ REFUSED_OF_MODEL = {
     "config": "an engine's configuration shows paths inside of it; GET /v2/models/{model} has inputs and outputs",
     "trace/setting": "traces of an engine show other tenants' requests; use the platform's own",
 }
+REMEMBERED_BYTES = 256
+"""Paths up to that length are remembered, with their routes; they are the callers' own words, so both are bounded."""
 GET_METHODS = frozenset({b"GET", b"HEAD"})
 
 
@@ -79,7 +82,7 @@ def find(method: bytes, path: bytes) -> Route | Refusal:
         route = Route("models.get", "/v1/models/{model}", name)
         return route if method in GET_METHODS else wrong_method("GET, HEAD")
     if path.startswith(b"/v2/"):
-        return _find_v2(method, path)
+        return (_remembered_v2 if len(path) <= REMEMBERED_BYTES else _find_v2)(method, path)
     return Refusal(404, "unknown_path", "Path: nothing is here; the APIs are at /v1 (OpenAI) and /v2 (Open Inference).")
 
 
@@ -120,3 +123,6 @@ def _find_model(method: bytes, rest: str) -> Route | Refusal:
     if verb == "ready":
         return Route("model.ready", base + "/ready", model, version)
     return Route("model.metadata", base, model, version)
+
+
+_remembered_v2 = lru_cache(maxsize=4096)(_find_v2)

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+import structlog
+
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 LINGER_SECONDS = 2.0
+INTERNAL_ERROR = Refusal(
+    500, "internal_error", "The gateway failed at this request; try again. If it stays, the cause is in its log."
+)
+OWN_ERROR = "an error of the gateway's own ended a request"
+log = structlog.get_logger(__name__)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -92,7 +99,11 @@ class Connection(asyncio.Protocol):
 
     def header_complete(self, request: Request, has_body: bool) -> None:
         """Ask whether the request may go on, before a byte of its body is kept."""
-        self._server.handler.vet(request)
+        try:
+            self._server.handler.vet(request)
+        except Exception:  # outermost guard: llhttp would make a malformed request of it
+            log.exception(OWN_ERROR, path=path_of(request))
+            request.refusal, request.close_after = INTERNAL_ERROR, True
         if not has_body:
             return
         self.deadline = self._loop.time() + self._limits.body_seconds
@@ -121,6 +132,13 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     async def _answer_waiting(self) -> None:
+        try:
+            await self._answer_each()
+        except Exception:  # outermost guard: no error leaves a connection hanging, not even one of answering errors
+            log.exception(OWN_ERROR, path="")
+            self._transport.abort()
+
+    async def _answer_each(self) -> None:
         while self._waiting:
             request = self._waiting.popleft()
             close = request.close_after or not request.keep_alive or self._server.draining
@@ -128,7 +146,13 @@ class Connection(asyncio.Protocol):
                 self._transport, self._server.date, request.method == b"HEAD", request.chunks_allowed, close
             )
             self._responder = responder
-            await self._server.handler.handle(request, responder)
+            try:
+                await self._server.handler.handle(request, responder)
+            except Exception:  # outermost guard of one request: whatever went wrong, its caller is told
+                log.exception(OWN_ERROR, path=path_of(request))
+                responder.close_after()
+                if not responder.done:
+                    self._server.handler.refuse(request, responder, INTERNAL_ERROR)
             self._responder = None
             if not responder.done or responder.closes:
                 self._end(responder.done)
@@ -185,3 +209,8 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection."""
         self._transport.abort()
+
+
+def path_of(request: Request) -> str:
+    """For the log."""
+    return request.path[:200].decode("latin-1")

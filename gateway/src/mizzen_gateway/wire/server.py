@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from typing import Protocol
 
+from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.connection import NEVER, Connection
 from mizzen_gateway.wire.http_date import HttpDate
 from mizzen_gateway.wire.limits import WireLimits
@@ -22,6 +23,10 @@ class Handler(Protocol):
 
     async def handle(self, request: Request, responder: Responder) -> None:
         """Answer. Cancelled when the caller leaves."""
+        ...
+
+    def refuse(self, request: Request, responder: Responder, refusal: Refusal) -> None:
+        """`handle` raised: say no, or where the answer has begun, break it off."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.limits import WireLimits
@@ -25,11 +25,19 @@ class Scripted:
     def vet(self, request: Request) -> None:
         if request.path == b"/refused":
             request.refusal = Refusal(401, "no", "no")
+        if request.path == b"/vet-fails":
+            raise KeyError(request.path)
 
     async def handle(self, request: Request, responder: Responder) -> None:
         if request.refusal is not None:
             responder.send(request.refusal.status, (), request.refusal.message.encode())
             return
+        if request.path in {b"/fails", b"/fails-twice"}:
+            raise KeyError(request.path)
+        if request.path == b"/fails-late":
+            responder.start(200, ())
+            responder.write(b"begun")
+            raise KeyError(request.path)
         if request.path == b"/wait":
             try:
                 await self.go.wait()
@@ -46,6 +54,14 @@ class Scripted:
             responder.finish()
             return
         responder.send(200, (), request.path)
+
+    def refuse(self, request: Request, responder: Responder, refusal: Refusal) -> None:
+        if request.path == b"/fails-twice":
+            raise KeyError(request.path)
+        if responder.started:
+            responder.break_off()
+        else:
+            responder.send(refusal.status, (), refusal.code.encode())
 
     def pause(self) -> None:
         self.paused += 1
@@ -179,3 +195,37 @@ async def test_draining_ends_requests_under_way_well_and_takes_no_new_ones() -> 
         await draining
         writer.close()
         idle_writer.close()
+
+
+async def test_an_error_of_our_own_is_answered_and_closes_the_connection() -> None:
+    async with serving() as (_, _handler, port):
+        for path in (b"fails", b"vet-fails"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET % path)
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert answer.startswith(b"HTTP/1.1 500 "), path
+            assert b"connection: close\r\n" in answer
+            writer.close()
+
+
+async def test_an_error_after_the_first_byte_ends_the_stream_without_its_last_chunk() -> None:
+    async with serving() as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"fails-late")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"5\r\nbegun\r\n")
+        writer.close()
+
+
+async def test_an_error_while_an_error_is_answered_cuts_the_connection_and_no_other() -> None:
+    async with serving() as (_, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"fails-twice")
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"after")
+        assert (await asyncio.wait_for(reader.readuntil(b"/after"), 5)).startswith(b"HTTP/1.1 200 ")
+        writer.close()

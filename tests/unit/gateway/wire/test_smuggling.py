@@ -32,6 +32,9 @@ class Echo:
         self.seen.append(request.path)
         responder.send(200, (), request.method + b" " + request.path + b" " + request.body)
 
+    def refuse(self, request: Request, responder: Responder, refusal: Refusal) -> None:
+        raise AssertionError(f"{request.path!r}: {refusal.message}")
+
 
 @asynccontextmanager
 async def echo_server(limits: WireLimits = LIMITS) -> AsyncIterator[tuple[Server, Echo, int]]:
