@@ -14,7 +14,7 @@ from unittest.mock import patch
 import yaml
 from mizzen_cli.main import main
 
-PROGRAM = (sys.executable, "-m", "mizzen_cli.main")
+PROGRAM = (str(Path(sys.executable).with_name("mizzen")),)
 
 
 @dataclass(frozen=True)

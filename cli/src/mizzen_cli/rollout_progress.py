@@ -31,7 +31,7 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
                 return deployment
             _fail_when_stalled(name, deployment)
             if time.monotonic() > deadline:
-                raise CommandError(f"{name}: not done after {timeout_seconds:.0f} s. {shown}", ExitCode.TIMED_OUT)
+                raise CommandError(f"{name}: not done after {timeout_seconds:g} s. {shown}", ExitCode.TIMED_OUT)
             time.sleep(POLL_SECONDS)
 
 

@@ -1,0 +1,162 @@
+"""The commands against a real control plane: what they do, and what they say when it is refused."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+from mizzen_cli.errors import ExitCode
+from support.command_line import CommandLine, command_line
+from support.controlplane import ControlPlane
+from support.pushing import onnx_model
+
+MANIFEST = """
+apiVersion: mizzen.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: %s}
+spec:
+  model: {uri: hf://simulated/chat}
+  engine: {type: Simulated}
+"""
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    """A folder with an ONNX model and what its training measured."""
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(onnx_model())
+    (folder / "metadata.json").write_text('{"accuracy": 0.8, "note": "%s"}' % ("long " * 40))
+    return folder
+
+
+def test_a_version_is_pushed_listed_aliased_and_compared(mizzen: CommandLine, artifact: Path) -> None:
+    pushed = mizzen("models", "push", "m", artifact, "--alias", "champion", "-o", "json").json
+    assert (pushed["version"], pushed["state"], pushed["aliases"]) == (1, "READY", ["champion"])
+    assert pushed["metadata"]["accuracy"] == 0.8
+    (artifact / "model.onnx").write_bytes(onnx_model(width=5))
+    assert mizzen("models", "push", "m", artifact / "model.onnx", "-o", "name").out == "2\n"
+    table = mizzen("models", "versions", "m").out
+    assert max(map(len, table.splitlines())) < 160
+    assert "accuracy=0.8" in table
+    said = mizzen("models", "compare", "m", 1, 2).out
+    assert "m 1 -> 2: NOT compatible" in said
+    assert "breaks callers" in said
+    mizzen("models", "alias", "m", "champion", 2)
+    assert yaml.safe_load(mizzen("models", "aliases", "m", "-o", "yaml").out)[0]["version"] == 2
+    assert mizzen("models", "list", "-o", "name").out == "m\n"
+
+
+def test_an_artifact_that_is_not_what_it_says_fails_with_the_reason(mizzen: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("text")
+    said = mizzen("models", "push", "m", tmp_path / "README.md", "--format", "onnx", code=ExitCode.REFUSED)
+    assert "m version 1 is FAILED: Format ONNX needs" in said.err
+    assert said.out == ""
+    assert "FAILED" in mizzen("models", "versions", "m").out
+
+
+def test_applying_checks_every_file_before_any_is_sent(mizzen: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MANIFEST % "good")
+    (tmp_path / "b.yaml").write_text(MANIFEST % "bad" + "  replica: 3")
+    said = mizzen("apply", "-f", tmp_path, code=ExitCode.USAGE)
+    assert "b.yaml would be refused:\n  spec.replica: unknown field" in said.err
+    assert mizzen("get").out == "Nothing found.\n"
+
+
+def test_a_deployment_is_applied_shown_described_and_deleted(mizzen: CommandLine) -> None:
+    assert mizzen("apply", "-f", "-", "-o", "name", stdin=MANIFEST % "chat").out == "chat\n"
+    heading, row = mizzen("get").out.splitlines()
+    assert heading.split()[:4] == ["NAME", "READY", "REASON", "REPLICAS"]
+    assert row.split()[:3] == ["chat", "Unknown", "Pending"]
+    shown = yaml.safe_load(mizzen("get", "chat", "-o", "yaml").out)
+    assert shown["spec"]["engine"]["type"] == "Simulated"
+    assert "Name:      chat" in mizzen("describe", "chat").out
+    assert mizzen("describe", "chat", "-o", "json").json["manifest"]["metadata"]["name"] == "chat"
+    assert "chat: paused" in mizzen("rollout", "pause", "chat").out
+    assert "Paused" in mizzen("rollout", "status", "chat", "--no-wait").out
+    assert "no version to go back to" in mizzen("rollout", "rollback", "chat", code=ExitCode.REFUSED).err
+    assert "nothing to promote" in mizzen("rollout", "promote", "chat", code=ExitCode.REFUSED).err
+    assert "chat: deleted" in mizzen("delete", "chat").out
+    assert "no deployment 'chat'" in mizzen("get", "chat", code=ExitCode.NOT_FOUND).err
+
+
+def test_what_a_manifest_printed_can_be_applied_again(mizzen: CommandLine) -> None:
+    mizzen("apply", "-f", "-", stdin=MANIFEST % "chat")
+    printed = mizzen("get", "chat", "-o", "yaml").out
+    assert mizzen("apply", "-f", "-", "-o", "name", stdin=printed).out == "chat\n"
+
+
+def test_waiting_ends_at_its_deadline_with_a_code_of_its_own(mizzen: CommandLine) -> None:
+    said = mizzen("apply", "-f", "-", "--wait", "--timeout", "0.1", stdin=MANIFEST % "x", code=ExitCode.TIMED_OUT)
+    assert "x: not done after 0.1 s. Pending: not looked at yet." in said.err
+
+
+def test_a_shortcut_looks_for_the_version_first(mizzen: CommandLine, artifact: Path) -> None:
+    said = mizzen("deploy", "d", "--model", "m@champion", code=ExitCode.NOT_FOUND)
+    assert "no alias champion of a model m" in said.err
+    assert "mizzen models push m PATH --alias champion" in said.err
+    mizzen("models", "push", "m", artifact)
+    mizzen("deploy", "d", "--model", "m@1", "--engine", "triton", "--no-wait")
+    assert "m@1" in mizzen("get", "d").out
+    wrong = mizzen("deploy", "d", "--model", "m@1", "--engine", "trition", code=ExitCode.USAGE)
+    assert "did you mean `Triton`?" in wrong.err
+
+
+def test_a_keys_secret_stands_alone_on_standard_output_and_its_name_serves_everywhere(mizzen: CommandLine) -> None:
+    made = mizzen("keys", "create", "app", "--model", "a", "--model", "b")
+    assert made.out.startswith("mzk_")
+    assert len(made.out.split()) == 1
+    assert "not shown again" in made.err
+    assert "already" in mizzen("keys", "create", "app", code=ExitCode.REFUSED).err
+    assert mizzen("keys", "rotate", "app", "-o", "json").json["secret"] != made.out.strip()
+    assert "a,b" in mizzen("keys", "list").out
+    assert "REVOKED" in mizzen("keys", "revoke", "app").out
+    assert "no key 'gone'" in mizzen("keys", "revoke", "gone", code=ExitCode.NOT_FOUND).err
+
+
+def test_limits_budgets_and_prices_are_made_listed_and_deleted(mizzen: CommandLine) -> None:
+    mizzen("limits", "create", "l", "--requests", 5, "--window", 60)
+    mizzen("limits", "create", "t", "--tokens", 500, "--model", "m")
+    assert mizzen("limits", "list", "-o", "name").out == "l\nt\n"
+    assert "l: deleted." in mizzen("limits", "delete", "l").out
+    assert "exactly one of" in mizzen("limits", "create", "x", code=ExitCode.USAGE).err
+    below = mizzen("limits", "create", "x", "--requests", 0, code=ExitCode.REFUSED)
+    assert below.err.startswith("error: amount: ")
+    assert "25.00" in mizzen("budgets", "create", "b", "--amount", "25.00").out
+    assert below.err.count("amount") == 1
+    assert "not an amount: write digits" in mizzen("budgets", "create", "c", "--amount", "x", code=ExitCode.REFUSED).err
+    assert mizzen("budgets", "delete", "b", "-o", "name").out == "b\n"
+    mizzen("rate-cards", "create", "prices", "--per-request", "0.0002")
+    assert "*: 0.0002 per request" in mizzen("rate-cards", "list").out
+
+
+def test_usage_invoice_and_audit_are_shown_also_where_nothing_was_used(mizzen: CommandLine) -> None:
+    mizzen("keys", "create", "app")
+    assert mizzen("usage", "-o", "json").json == []
+    assert "Total 0.00 USD (draft)" in mizzen("invoice").out
+    rows = list(csv.reader(io.StringIO(mizzen("invoice", "2026-01", "--csv").out)))
+    assert rows[0][:2] == ["month", "project"]
+    assert "month of the calendar" in mizzen("invoice", "2026-13", code=ExitCode.REFUSED).err
+    newest = mizzen("audit", "--limit", 1).out.splitlines()[1]
+    assert "keys.create" in newest
+    assert "." not in newest.split()[0]
+
+
+def test_a_server_that_does_not_answer_and_a_token_that_it_does_not_know_are_told_apart(
+    controlplane: ControlPlane, tmp_path: Path
+) -> None:
+    gone = command_line(tmp_path, "http://127.0.0.1:9", "http://127.0.0.1:9", "t", "mzk_x")
+    assert "start it with `mizzen up`" in gone("get", code=ExitCode.UNREACHABLE).err
+    assert "gateway" in gone("chat", "m", "hello", code=ExitCode.UNREACHABLE).err
+    foreign = command_line(tmp_path, controlplane.url, "http://127.0.0.1:9", "mzt_admin_x")
+    assert "token" in foreign("get", code=ExitCode.REFUSED).err
+    assert "No API key" in foreign("chat", "m", "hello", code=ExitCode.USAGE).err
+
+
+def test_without_a_context_the_way_to_one_is_told(tmp_path: Path) -> None:
+    said = CommandLine({"MIZZEN_CONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)})("get", code=ExitCode.USAGE)
+    assert "mizzen up" in said.err
+    (tmp_path / "broken").write_text("a: [")
+    said = CommandLine({"MIZZEN_CONFIG": str(tmp_path / "broken"), "HOME": str(tmp_path)})("get", code=ExitCode.USAGE)
+    assert "cannot be read" in said.err
