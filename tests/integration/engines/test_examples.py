@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -39,12 +38,15 @@ def test_sentiment_answers_in_onnx_as_in_scikit_learn(tmp_path: Path, version: i
     assert sentiment.accuracy(model.predict(texts), reviews[:500]) > 0.7
 
 
-def test_digits_are_trained_stored_and_served(tmp_path: Path) -> None:
-    command = [sys.executable, str(EXAMPLES / "digits" / "train.py"), "--output", str(tmp_path / "v1")]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "held-out accuracy" in first.stdout
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert again.stdout.startswith("trained already")
+def test_digits_are_trained_stored_and_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = example("digits")
+    monkeypatch.setattr(sys, "argv", ["train.py", "--output", str(tmp_path / "v1")])
+    train.main()
+    assert capsys.readouterr().out.startswith("held-out accuracy")
+    train.main()
+    assert capsys.readouterr().out.startswith("trained already")
     assert json.loads((tmp_path / "v1" / "metadata.json").read_text())["accuracy"] > 0.9
     done = lay_out(tmp_path / "v1", tmp_path / "repository", "digits")
     assert done.returncode == 0, done.stderr
