@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # ships no types
 from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]  # ships no types
 from sklearn.neural_network import MLPClassifier  # type: ignore[import-untyped]  # ships no types
-from threadpoolctl import threadpool_limits  # type: ignore[import-not-found,import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 SEED = 7
 SIDE = 8
