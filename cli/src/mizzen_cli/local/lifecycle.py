@@ -116,7 +116,7 @@ def up(options: UpOptions, report: Report) -> UpResult:
         if not supervisor_alive(state):
             report("starting the supervisor" if not any_alive(state) else "adopting what runs with a new supervisor")
             write_ports(folder, ports)
-            start_supervisor(folder)
+            wait_supervisor(folder, start_supervisor(folder), options.timeout_seconds)
         wait_ready(folder, programs(folder, ports), options.timeout_seconds, report)
         path = remember(folder, ports, options.context_file)
     seconds = time.monotonic() - begun
@@ -249,6 +249,15 @@ def start_supervisor(folder: DataFolder) -> ProcessIdentity:
         PROGRAM_MARKER: program_mark(folder, SUPERVISOR),
     }
     return spawn_detached(argv, environment, folder.logs / "supervisor.log")
+
+
+def wait_supervisor(folder: DataFolder, process: ProcessIdentity, seconds: float) -> None:
+    """Wait until the supervisor has taken the folder."""
+    deadline = time.monotonic() + seconds
+    while read_state(folder).supervisor != process:
+        if not process.alive or time.monotonic() > deadline:
+            raise failed_start(folder, "supervisor", "does not come up")
+        time.sleep(POLL_SECONDS)
 
 
 def wait_ready(folder: DataFolder, wanted: tuple[Program, ...], seconds: float, report: Report) -> None:

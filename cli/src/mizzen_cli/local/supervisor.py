@@ -47,6 +47,8 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until cancelled."""
+        # Also where everything is adopted and nothing will be started: `up` and `down` must find this supervisor.
+        write_state(self._folder, self._state)
         async with asyncio.TaskGroup() as group:
             for program in programs(self._folder, self._ports):
                 group.create_task(self._keep(program))
