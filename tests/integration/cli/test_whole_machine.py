@@ -24,7 +24,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 def machine(installation: Installation) -> CommandLine:
     """A shell on a machine that runs Mizzen."""
     options = installation.options
-    shell = CommandLine({"MIZZEN_CONFIG": str(installation.context_file), "MIZZEN_DATA_DIR": str(options.data_dir)})
+    shell = CommandLine({"MIZZEN_CONFIG": str(installation.context_file)})
     said = shell("up", "--data-dir", options.data_dir, "--port", options.port, "--gateway-port", options.gateway_port)
     assert said.out.startswith("Mizzen is ready in")
     assert f"http://127.0.0.1:{options.gateway_port}" in said.out
@@ -48,8 +48,18 @@ def until(ask: Callable[[], Ended], holds: Callable[[Ended], object], seconds: f
     return answer
 
 
-def test_up_may_be_repeated_and_status_shows_every_program(machine: CommandLine) -> None:
-    assert machine("up").out.startswith("Mizzen is already running")
+def test_up_may_be_repeated_and_stays_with_the_data_folder_of_the_context(
+    machine: CommandLine, installation: Installation
+) -> None:
+    elsewhere = CommandLine({**machine.variables, "MIZZEN_PROJECT": "elsewhere", "MIZZEN_TOKEN": "foreign"})
+    before = installation.context_file.read_text()
+    said = elsewhere("up").out
+    assert said.startswith("Mizzen is already running")
+    assert str(installation.options.data_dir) in said
+    assert installation.context_file.read_text() == before
+
+
+def test_status_shows_every_program(machine: CommandLine) -> None:
     assert set(machine("status", "-o", "name").out.split()) >= {"supervisor", "controlplane", "gateway", "runner"}
 
 

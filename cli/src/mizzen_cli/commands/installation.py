@@ -34,16 +34,17 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    data_dir: Annotated[Path | None, typer.Option(help="Data folder; by default the XDG data folder's mizzen.")] = None,
+    data_dir: DataDir = None,
     port: Annotated[int | None, typer.Option(help="Port of the control plane.", min=1, max=65535)] = None,
     gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.", min=1, max=65535)] = None,
 ) -> None:
     """Start Mizzen on this machine and return when it is ready. Repeating it changes nothing."""
     console = Console(stderr=True)
     with console.status("starting") as spinner:
-        result = start_all(UpOptions((data_dir or default_data_dir()).absolute(), port, gateway_port), spinner.update)
-    context = load_context()
-    if not context.api_key:
+        result = start_all(UpOptions(_data_dir(data_dir), port, gateway_port), spinner.update)
+    # The file as it is: what the environment overrides is not this installation's.
+    context = read_context()
+    if context and not context.api_key:
         write_context(_with_local_key(context))
     word = "already running" if result.already_running else f"ready in {result.seconds:.1f} s"
     typer.echo(f"Mizzen is {word}.")
