@@ -123,6 +123,15 @@ class Price(Message):
     """Price of a request."""
 
 
+class Grant(Message):
+    """A project may call another project's model, where the model's deployment offers it to that project."""
+
+    project_id: str
+    """Project that may call it."""
+    model: str
+    """`owner-project/served-name`."""
+
+
 class AccessSnapshot(Message):
     """The state of access at one version."""
 
@@ -142,6 +151,8 @@ class AccessSnapshot(Message):
     """Budgets that are not off."""
     prices: list[Price]
     """Prices in force now."""
+    grants: list[Grant] = []
+    """Models of other projects that projects may call."""
 
 
 class AccessFeedLine(Message):
