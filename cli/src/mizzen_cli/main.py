@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mizzen_cli.commands import calls, deployments, engines, installation, keys, models, money, rollout
+from mizzen_cli.commands import calls, deployments, engines, grants, installation, keys, models, money, rollout
 from mizzen_cli.errors import CommandError, ExitCode
 
 EPILOG = (
@@ -29,6 +29,7 @@ money.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")
+app.add_typer(grants.app, name="grants")
 app.add_typer(engines.app, name="engines")
 
 

@@ -12,6 +12,7 @@ from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
 from mizzen_controlplane.deployments import endpoints as deployments
+from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
 from mizzen_controlplane.invoices import endpoints as invoices
 from mizzen_controlplane.kit.plane import Plane
@@ -45,6 +46,7 @@ DOMAINS = (
     Domain("cluster", cluster.router),
     Domain("deployments", deployments.router),
     Domain("access", access.router, boundaries_passed),
+    Domain("grants", grants.router),
     Domain("limits", limits.router),
     Domain("budgets", budgets.router),
     Domain("pricing", pricing.router),

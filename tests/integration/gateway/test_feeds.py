@@ -1,79 +1,21 @@
 """A gateway beside a real control plane: what it learns from it, and how it goes on without it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-import httpx
 import pytest
-from mizzen_gateway.settings import read_settings
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import ControlPlane, sqlite_controlplane
 from support.gateway import endpoint_set, model_deployment
+from support.gateway_of_plane import drop, gateway_of, new_key, put, status_of
 from support.scripted_engine import Exchange, completion, scripted_engine
 from support.until import until
-
-ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     with sqlite_controlplane(tmp_path_factory.mktemp("plane")) as found:
         yield found
-
-
-def put(plane: ControlPlane, document: dict[str, Any]) -> None:
-    metadata = document["metadata"]
-    path = f"/internal/v1/objects/{document['kind']}/{metadata['namespace']}/{metadata['name']}"
-    with plane.client("runner") as client:
-        answer = client.put(path, params={"field_manager": "test"}, json=document)
-    assert answer.status_code < 300, answer.text
-
-
-def drop(plane: ControlPlane, document: dict[str, Any]) -> None:
-    metadata = document["metadata"]
-    with plane.client("runner") as client:
-        client.delete(f"/internal/v1/objects/{document['kind']}/{metadata['namespace']}/{metadata['name']}")
-
-
-def new_key(plane: ControlPlane, project: str) -> tuple[str, str]:
-    """Its id and its secret."""
-    with plane.client() as client:
-        answer = client.post(f"/api/v1/projects/{project}/keys", json={"name": "test"})
-    assert answer.status_code == 201, answer.text
-    made = answer.json()
-    return made["id"], made["secret"]
-
-
-@asynccontextmanager
-async def gateway_of(plane: ControlPlane, folder: Path) -> AsyncIterator[Gateway]:
-    settings = read_settings(
-        {
-            "MIZZEN_CONTROLPLANE_URL": plane.url,
-            "MIZZEN_TOKEN_FILE": str(plane.secrets_dir / "gateway"),
-            "MIZZEN_PEPPER_FILE": str(plane.secrets_dir / "pepper"),
-            "MIZZEN_DATA_DIR": str(folder),
-            "MIZZEN_PORT": "0",
-            "MIZZEN_ADMIN_PORT": "0",
-            "MIZZEN_DRAIN_SECONDS": "1",
-            "MIZZEN_GATEWAY_NAME": folder.name,
-        }
-    )
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {settings.token}"}) as session:
-        gateway = Gateway(settings, session)
-        await gateway.start()
-        try:
-            yield gateway
-        finally:
-            await gateway.stop()
-
-
-async def status_of(gateway: Gateway, secret: str) -> int:
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {secret}"}) as client:
-        url = f"http://127.0.0.1:{gateway.port}/v1/chat/completions"
-        return (await client.post(url, json=ASK)).status_code
 
 
 async def well(exchange: Exchange) -> None:

@@ -6,6 +6,7 @@ from mizzen_crds.access import (
     AccessSnapshot,
     BudgetAccess,
     Enforcement,
+    Grant,
     KeyAccess,
     LimitAccess,
     LimitMetric,
@@ -18,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.periods import Period, month_of
 from mizzen_controlplane.budgets.repository import budgets_in_force
+from mizzen_controlplane.grants.repository import all_grants
 from mizzen_controlplane.identity.models import ApiKey, Organization, Project
 from mizzen_controlplane.identity.repository import all_projects, live_keys, organization
 from mizzen_controlplane.kit.changes import ACCESS, current_version
@@ -41,6 +43,7 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
         limits=[_limit(row) for row in await limits_in_force(session)],
         budgets=[_budget(row, period) for row in await budgets_in_force(session)],
         prices=await _prices(session, now),
+        grants=[Grant(project_id=row.project_id, model=row.name) for row in await all_grants(session)],
     )
 
 

@@ -96,6 +96,7 @@ class AccessState:
 def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
     """Index a snapshot. Keys of a project that it does not list are left out."""
     projects = {project.id: project for project in snapshot.projects}
+    granted = _granted(snapshot)
     keys = {}
     for key in snapshot.keys:
         project = projects.get(key.project_id)
@@ -108,6 +109,7 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
             namespace=project.namespace,
             key_id=key.id,
             models=None if key.models is None else frozenset(key.models),
+            grants=granted.get(project.id, frozenset()),
         )
         expires_at = float("inf") if key.expires_at is None else key.expires_at.timestamp()
         keys[key.id] = IndexedKey(
@@ -127,6 +129,14 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
         budgets=ByScope(_by_scope(snapshot.budgets)),
         prices=tuple(snapshot.prices),
     )
+
+
+def _granted(snapshot: AccessSnapshot) -> dict[str, frozenset[str]]:
+    """Models of other projects by project."""
+    found: dict[str, set[str]] = {}
+    for grant in snapshot.grants:
+        found.setdefault(grant.project_id, set()).add(grant.model)
+    return {project_id: frozenset(models) for project_id, models in found.items()}
 
 
 def _by_scope(entries: list[Entry]) -> dict[str, tuple[Entry, ...]]:

@@ -291,6 +291,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("project_id", "name"),
     )
     op.create_table(
+        "model_grant",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("owner_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"],
+            ["project.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "name"),
+    )
+    op.create_table(
         "rate_card",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=253), nullable=False),

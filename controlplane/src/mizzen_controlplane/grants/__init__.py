@@ -1,0 +1,1 @@
+"""Grants: which models of other projects a project may call."""
