@@ -1,6 +1,7 @@
 """Every suite here runs on SQLite and on PostgreSQL: `controlplane` is one running process for each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -17,19 +18,33 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(params=DATABASES)
 def database_kind(request: pytest.FixtureRequest) -> str:
     """Which database."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def controlplane(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlane]:
+def running_controlplane(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], ControlPlane]]:
+    """The session's control plane on a database; both live on, as each file in turn wants the one and the other."""
+    planes: dict[str, ControlPlane] = {}
+    with ExitStack() as running:
+
+        def on(kind: str) -> ControlPlane:
+            if kind not in planes:
+                plane = ControlPlane(tmp_path_factory.mktemp("cp"), _url(kind, request, tmp_path_factory))
+                planes[kind] = running.enter_context(plane)
+            return planes[kind]
+
+        yield on
+
+
+@pytest.fixture
+def controlplane(database_kind: str, running_controlplane: Callable[[str], ControlPlane]) -> ControlPlane:
     """A control plane shared by the session; make a project of your own with `controlplane.new_project()`."""
-    with ControlPlane(tmp_path_factory.mktemp("cp"), _url(database_kind, request, tmp_path_factory)) as plane:
-        yield plane
+    return running_controlplane(database_kind)
 
 
 @pytest.fixture
