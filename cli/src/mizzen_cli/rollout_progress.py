@@ -3,15 +3,18 @@
 import time
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.output import cell_text, last_line
+from mizzen_cli.output import cell_text, last_line, size
 
 POLL_SECONDS = 0.25
+BAR_WIDTH = 24
 
 
 def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
@@ -78,10 +81,21 @@ def _report(console: Console, status: Status, name: str, deployment: Json, shown
     reason = f"{ready.get('reason', 'Pending')}: {cell_text(ready.get('message') or 'not looked at yet.')}"
     phases = phase_text(deployment["manifest"].get("status") or {})
     # Text, not markup: brackets in a message are the message's own.
-    status.update(Text(f"{name}: {reason} {phases}"))
+    status.update(with_bar(Text(f"{name}: {reason} {phases}"), deployment["manifest"].get("status") or {}))
     if reason != shown and not console.is_terminal:
         console.print(Text(f"{name}: {reason}"), highlight=False, soft_wrap=True)
     return reason
+
+
+def with_bar(text: Text, status: Json) -> RenderableType:
+    """What a spinner says: the text, and beside it a bar while weights are fetched."""
+    phases = (status.get("startup") or {}).get("phases", [])
+    total, done = (phases[-1].get(key) or 0 for key in ("bytesTotal", "bytesDone")) if phases else (0, 0)
+    if done >= total:
+        return text
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(text, ProgressBar(total=total, completed=done, width=BAR_WIDTH), f"{size(done)} of {size(total)}")
+    return grid
 
 
 def _fail_when_stalled(name: str, deployment: Json) -> None:

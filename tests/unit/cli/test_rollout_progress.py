@@ -1,7 +1,11 @@
 """When is a deployment done? Its newest spec was seen, it is Ready, and nothing is under way."""
 
+import io
+
 import pytest
-from mizzen_cli.rollout_progress import phase_text, settled
+from mizzen_cli.rollout_progress import phase_text, settled, with_bar
+from rich.console import Console
+from rich.text import Text
 
 
 def deployment(*conditions: tuple[str, str], observed: int = 2) -> dict[str, object]:
@@ -31,3 +35,11 @@ def test_phases_are_one_line_and_tell_how_far_a_fetch_is() -> None:
     phases = [{"name": "fetch", "seconds": 2, "bytesDone": 1, "bytesTotal": 3}, {"name": "load", "seconds": 0.5}]
     assert phase_text({"startup": {"phases": phases}}) == "fetch 2.0 s 33%, load 0.5 s"
     assert phase_text({}) == ""
+
+
+def test_a_bar_stands_beside_the_text_while_weights_are_fetched() -> None:
+    console = Console(width=100, file=io.StringIO(), record=True)
+    fetching = {"name": "fetch", "seconds": 2, "bytesDone": 2**20, "bytesTotal": 4 * 2**20}
+    console.print(with_bar(Text("chat: Starting"), {"startup": {"phases": [fetching]}}))
+    assert "1.0 MiB of 4.0 MiB" in console.export_text()
+    assert with_bar(Text("chat: Starting"), {}) == Text("chat: Starting")

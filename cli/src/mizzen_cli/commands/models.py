@@ -19,7 +19,7 @@ MODEL_COLUMNS = (
     column("LATEST", "latest_version"),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
-METADATA_WIDTH = 48
+METADATA_WIDTH = 36
 VERSION_COLUMNS = (
     column("VERSION"),
     column("STATE"),
@@ -27,7 +27,6 @@ VERSION_COLUMNS = (
     Column("SIZE", lambda row: size(row.get("size_bytes"))),
     column("ALIASES", spare=True),
     Column("METADATA", lambda row: _metadata(row.get("metadata") or {}), spare=True),
-    column("DIGEST"),
     Column("AGE", lambda row: age(row.get("created_at"))),
     column("REASON", spare=True),
 )
