@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from mizzen_gateway.auth.api_key import SECRET_LENGTH, presented_key, split_key
+from mizzen_gateway.auth.key_digest import keyed_digest
 from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.stages import Caller, Headers, Refusal
 
@@ -42,7 +43,7 @@ class KeyAuthenticator:
 
     def __init__(self, state: AccessState, pepper: bytes, clock: Callable[[], float] = time.time) -> None:
         self._state = state
-        self._pepper = pepper
+        self._digest_of = keyed_digest(pepper)
         self._clock = clock
 
     def authenticate(self, headers: Headers) -> Caller | Refusal:
@@ -56,7 +57,7 @@ class KeyAuthenticator:
         # One digest and two comparisons whatever is wrong: the time tells nothing about which keys exist.
         expected = _NO_DIGEST if key is None else key.digest
         previous = _NO_DIGEST if key is None or key.previous_digest is None else key.previous_digest
-        digest = hmac.digest(self._pepper, secret, "sha256")
+        digest = self._digest_of(secret)
         matches, matches_previous = hmac.compare_digest(digest, expected), hmac.compare_digest(digest, previous)
         if key is None or now >= key.expires_at:
             return INVALID_KEY

@@ -25,11 +25,14 @@ class Bucket:
 
     def fits(self, units: int, now_ns: int) -> bool:
         """Whether that many could be taken now."""
-        return self._wait(units, now_ns) <= 0
+        now = now_ns * self.amount  # written out here and below: six limits a request make calls of calls count
+        earliest = self.tat if self.tat > now else now
+        return earliest + units * self.window_ns <= now + self.window_ns * self.amount
 
     def take(self, units: int, now_ns: int) -> None:
         """Take them, whether they fit or not."""
-        self.tat = max(self.tat, now_ns * self.amount) + units * self.window_ns
+        now = now_ns * self.amount
+        self.tat = (self.tat if self.tat > now else now) + units * self.window_ns
 
     def give_back(self, units: int) -> None:
         """Return units that were taken and not used; a negative number takes more."""
@@ -37,8 +40,11 @@ class Bucket:
 
     def remaining(self, now_ns: int) -> int:
         """Units that could be taken now, >= 0."""
-        used = max(0, self.tat - now_ns * self.amount)
-        return max(0, self.amount - -(-used // self.window_ns))
+        used = self.tat - now_ns * self.amount
+        if used <= 0:
+            return self.amount
+        left = self.amount - -(-used // self.window_ns)
+        return left if left > 0 else 0
 
     def seconds_until(self, units: int, now_ns: int) -> float | None:
         """Seconds until that many fit, 0 for now; None where they never do."""

@@ -1,5 +1,6 @@
 """A request to /v2/models/{model}/infer."""
 
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -86,6 +87,13 @@ def _check_layout(inputs: list[dict[str, Any]], binary_bytes: int) -> Refusal | 
     return None
 
 
+@lru_cache(maxsize=1024)
+def infer_path(engine_model: str, version: str | None) -> str:
+    """Path at the engine."""
+    of_version = f"/versions/{version}" if version is not None else ""
+    return f"/v2/models/{quote(engine_model, safe='')}{of_version}/infer"
+
+
 class InferCall:
     """Parsed; what needs no model holds."""
 
@@ -126,8 +134,7 @@ class InferCall:
 
     def engine_request(self, admission: Admission) -> EngineRequest:
         """The body as it came, but for what a caller may not set."""
-        version = f"/versions/{self._version}" if self._version is not None else ""
-        path = f"/v2/models/{quote(admission.engine_model, safe='')}{version}/infer"
+        path = infer_path(admission.engine_model, self._version)
         body, end = self._body, self._end
         parameters = self._document.get("parameters")
         if isinstance(parameters, dict) and any(field in parameters for field in STRIPPED):
