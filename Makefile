@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test skips check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer skips check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ down: setup ## stop it
 
 test: setup ## run the tests, at most 5 minutes on 2 cores
 	$(RUN) pytest tests -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-newer: setup ## run the unit tests on every newer Python that this machine has
+	UV="$(UV)" $(RUN) python tools/newer_pythons.py
 
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
 	$(RUN) python tools/skips.py $(REPORT)
