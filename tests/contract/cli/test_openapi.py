@@ -132,7 +132,8 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
 def operation(method: str, path: str) -> dict[str, Any]:
     """The described operation that a request is."""
     for template, methods in API["paths"].items():
-        pattern = re.sub(r"\\\{path\\\}", ".+", re.escape(template))
+        # OpenAPI cannot say that a value may hold slashes: a file's path and a shared model's owner/name do.
+        pattern = re.sub(r"\\\{(path|grant)\\\}", ".+", re.escape(template))
         pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/:]+", pattern)
         if re.fullmatch(pattern, path) and method.lower() in methods:
             found: dict[str, Any] = methods[method.lower()]
