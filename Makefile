@@ -36,6 +36,9 @@ test: setup ## run the tests, at most 5 minutes on 2 cores
 test-newer: setup ## run the unit tests on every newer Python that this machine has
 	UV="$(UV)" $(RUN) python tools/newer_pythons.py
 
+test-long: setup ## run the tests that take minutes: 20,000 requests while each process is killed, versions under load
+	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)
+
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
 	$(RUN) python tools/skips.py $(REPORT)
 
