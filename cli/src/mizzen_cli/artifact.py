@@ -34,13 +34,16 @@ def local_files(root: Path) -> list[LocalFile]:
     """The files of an artifact, hashed: one file, or all of a folder but hidden ones and metadata.json.
 
     Raises:
-        CommandError: nothing is there.
+        CommandError: nothing is there, or a link leads out of the folder.
     """
     if root.is_file():
         return [_hashed(root.name, root)]
     if not root.is_dir():
         raise CommandError(f"{root}: no such file or folder. Name the artifact to push.", ExitCode.USAGE)
-    found = [path for path in sorted(root.rglob("*")) if path.is_file() and not _hidden(path.relative_to(root))]
+    seen = [path for path in sorted(root.rglob("*")) if not _hidden(path.relative_to(root))]
+    for path in seen:
+        _refuse_stray_link(path, root)
+    found = [path for path in seen if path.is_file()]
     files = [_hashed(path.relative_to(root).as_posix(), path) for path in found if path != root / METADATA_FILE]
     if not files:
         raise CommandError(f"{root}: the folder holds no file to push.", ExitCode.USAGE)
@@ -49,7 +52,9 @@ def local_files(root: Path) -> list[LocalFile]:
 
 def local_metadata(root: Path) -> dict[str, Any]:
     """What the training wrote beside the artifact (metadata.json), such as held-out accuracy; {} without it."""
-    file = (root if root.is_dir() else root.parent) / METADATA_FILE
+    folder = root if root.is_dir() else root.parent
+    file = folder / METADATA_FILE
+    _refuse_stray_link(file, folder)
     if not file.is_file():
         return {}
     try:
@@ -115,6 +120,21 @@ def _hashed(path: str, source: Path) -> LocalFile:
     with source.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return LocalFile(path, source, source.stat().st_size, digest)
+
+
+def _refuse_stray_link(path: Path, root: Path) -> None:
+    """Nothing is sent but what lies in the folder that a person named."""
+    if not path.is_symlink():
+        return
+    target = path.resolve()
+    if target.is_file() and target.is_relative_to(root.resolve()):
+        return
+    what = "a link to a folder" if target.is_dir() else f"a link to {target}, which is no file of {root}"
+    raise CommandError(
+        f"{path} is {what}: only files of the folder itself are pushed. Put the file itself in its place, or copy the "
+        "folder with `cp -rL` and push the copy.",
+        ExitCode.USAGE,
+    )
 
 
 def _hidden(relative: Path) -> bool:

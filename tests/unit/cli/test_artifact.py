@@ -29,6 +29,40 @@ def test_a_file_is_pushed_by_its_own_name(tmp_path: Path) -> None:
     assert [each.path for each in local_files(tmp_path / "model.onnx")] == ["model.onnx"]
 
 
+def test_a_link_out_of_the_folder_is_refused_and_nothing_of_it_is_read(tmp_path: Path) -> None:
+    folder(tmp_path, "secrets/admin", "artifact/config.json")
+    for name in ("model.onnx", "metadata.json"):
+        link = tmp_path / "artifact" / name
+        link.symlink_to("../secrets/admin")
+        with pytest.raises(CommandError, match=rf"{name} is a link to .*/secrets/admin.*cp -rL"):
+            local_files(tmp_path / "artifact")
+        link.unlink()
+    (tmp_path / "artifact/metadata.json").symlink_to("../secrets/admin")
+    with pytest.raises(CommandError, match=r"metadata\.json is a link"):
+        local_metadata(tmp_path / "artifact")
+
+
+@pytest.mark.parametrize("target", ["../secrets", "data"])
+def test_a_link_to_a_folder_is_refused_wherever_it_leads(target: str, tmp_path: Path) -> None:
+    folder(tmp_path, "secrets/admin", "artifact/data/model.onnx")
+    (tmp_path / "artifact/more").symlink_to(target)
+    with pytest.raises(CommandError, match=r"more is a link to a folder"):
+        local_files(tmp_path / "artifact")
+
+
+def test_a_link_to_nothing_is_refused_rather_than_left_out(tmp_path: Path) -> None:
+    folder(tmp_path, "model.onnx")
+    (tmp_path / "weights.bin").symlink_to("gone.bin")
+    with pytest.raises(CommandError, match=r"weights\.bin is a link to .*gone\.bin"):
+        local_files(tmp_path)
+
+
+def test_a_link_to_a_file_of_the_same_folder_is_pushed_as_that_file(tmp_path: Path) -> None:
+    root = folder(tmp_path, "1.onnx")
+    (root / "model.onnx").symlink_to("1.onnx")
+    assert [(each.path, each.size) for each in local_files(root)] == [("1.onnx", 6), ("model.onnx", 6)]
+
+
 @pytest.mark.parametrize(("name", "sentence"), [("nowhere", "no such file or folder"), ("empty", "holds no file")])
 def test_nothing_to_push_is_said(name: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
