@@ -66,8 +66,9 @@ class CommandLine:
 
     def program(self, *words: object) -> subprocess.Popen[str]:
         """Start a command as a program of its own."""
+        # A background job of a shell ignores Ctrl-C, and would hand that on to the programs that tests start.
         return subprocess.Popen(
-            [*PROGRAM, *map(str, words)],
+            ["env", "--default-signal=INT", *PROGRAM, *map(str, words)],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
