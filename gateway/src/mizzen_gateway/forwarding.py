@@ -151,13 +151,15 @@ class Forwarder:
             return self._finish(run, endpoint, answer)
 
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
-        if answer.status in ELSEWHERE:
+        elsewhere = answer.status in ELSEWHERE
+        if answer.status == 503 or (run.call.operation != "infer" and (elsewhere or answer.status >= 500)):
             endpoint.answered_with_error(self._loop.time())
-            return EngineFailureError("broken", True, f"engine answered {answer.status}")
-        if answer.status >= 500:
-            endpoint.answered_with_error(self._loop.time())
-        else:
+        elif answer.status < 500 and not elsewhere:
             endpoint.succeeded()
+        # Any other error of an inference counts neither way: a model's code fails at what one caller sent, and no
+        # caller may eject an endpoint for the others.
+        if elsewhere:
+            return EngineFailureError("broken", True, f"engine answered {answer.status}")
         result = answer.complete()
         if isinstance(result, Usage):
             run.usage, run.status, run.code = result, 200, ""

@@ -115,6 +115,10 @@ class Pipeline:
         if route.action in GENERATES:
             call: Call | Refusal = openai.parse(route.action, request)
         elif route.action == "infer":
+            # The path names the model: whether there is one comes before what is wrong with the body.
+            target = self._table.find(caller, route.model)
+            if isinstance(target, Refusal):
+                return target
             call = await open_inference.parse(route.model, route.version, request, self._body_limit)
         else:
             body = await look_up(route, caller, self._table, self._pool)

@@ -49,6 +49,23 @@ async def test_an_answer_comes_through_and_is_metered(tmp_path: Path) -> None:
             assert "authorization" not in engine.exchanges[0].headers
 
 
+async def test_of_a_field_that_comes_twice_the_engine_sees_what_was_checked(tmp_path: Path) -> None:
+    twice = (
+        b'{"model":"other","stream":true,"max_tokens":9,"max_tokens":99999999,"cache_salt":"x","n":500,'
+        b'"messages":[{"role":"user","content":"hi"}],"model":"chat","stream":false,"\\u006dax_tokens":5,"n":1}'
+    )
+    async with scripted_engine(well) as engine:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, SNAPSHOT, *objects) as running, aiohttp.ClientSession() as session:
+            async with session.post(running.url + CHAT, data=twice, headers=KEY.headers) as response:
+                assert response.status == 200, await response.text()
+        sent = engine.exchanges[0].body
+    document = orjson.loads(sent)
+    assert (document["model"], document["stream"], document["max_tokens"], document["n"]) == ("chat", False, 5, 1)
+    assert all(sent.count(b'"%b"' % field) == 1 for field in (b"model", b"stream", b"max_tokens", b"n"))
+    assert b"cache_salt" not in sent
+
+
 async def test_an_alias_is_replaced_by_the_engines_name_and_back(tmp_path: Path) -> None:
     async with scripted_engine(well) as engine:
         objects = [model_deployment("chat", aliases=["gpt"]), endpoint_set("chat", engine.address, model_name="inner")]

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import aiohttp
 import numpy as np
+import orjson
 import pytest
 import tritonclient.http as triton
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
-from support.scripted_engine import ScriptedEngine, scripted_engine
+from support.scripted_engine import Exchange, ScriptedEngine, scripted_engine
 from support.tensor_engine import tensor_engine
 
 KEY = make_key()
@@ -94,6 +95,10 @@ def tensor(**more: Any) -> dict[str, Any]:
     return {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.0, 2.0], **more}]}
 
 
+def text(data: list[Any]) -> dict[str, Any]:
+    return {"name": "text", "datatype": "BYTES", "shape": [1, 1], "data": data}
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -104,6 +109,12 @@ def tensor(**more: Any) -> dict[str, Any]:
         (tensor(shape=[2]), ["Input 'x'", "[2]", "[-1, 2]"]),
         (tensor(shape=[5, 2], data=[0.0] * 10), ["batch of 5", "limit of 4"]),
         (tensor(data=[1.0]), ["1 elements", "has 2"]),
+        (tensor(data=[[1.0], [2.0], [3.0]]), ["3 elements", "has 2"]),
+        (tensor(data=[[1.0], 2.0]), ["Input 'x'", "mixes elements and lists"]),
+        (tensor(data=["1.0", 2.0]), ["Input 'x'", "FP32", "numbers"]),
+        (tensor(data=[True, 2.0]), ["Input 'x'", "FP32", "numbers"]),
+        ({"inputs": [*tensor()["inputs"], text([5])]}, ["Input 'text'", "BYTES", "texts"]),
+        ({"inputs": [*tensor()["inputs"], text([None])]}, ["Input 'text'", "BYTES", "texts"]),
         (tensor(shape=[-1, 2]), ["none negative"]),
         (tensor(data=None), ["no data"]),
         (tensor(parameters={"binary_data_size": 8}, data=None), ["0 bytes follow", "adds up to 8"]),
@@ -126,6 +137,90 @@ async def test_a_wrong_tensor_is_refused_with_its_name_limit_and_remedy(
     assert all(word in document["error"] for word in words), document
     assert not [one for one in engine.exchanges if one.path.endswith("/infer")]
     assert gateway.rows() == []
+
+
+BAD = b'[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]'
+GOOD = b'[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs":' + BAD + b',"inputs":' + GOOD + b"}",
+        b'{"inputs":' + BAD + b',"\\u0069nputs":' + GOOD + b"}",
+        b'{"inputs":[{"name":"x","datatype":"FP32","shape":[9,2],"shape":[1,2],"data":[5],"data":[1,2]}]}',
+        b'{"parameters":{"priority":1},"parameters":{},"inputs":' + GOOD + b"}",
+    ],
+)
+async def test_of_a_key_that_comes_twice_the_engine_sees_what_was_checked(
+    running: tuple[RunningGateway, ScriptedEngine], body: bytes
+) -> None:
+    gateway, engine = running
+    async with (
+        aiohttp.ClientSession(headers=KEY.headers) as session,
+        session.post(gateway.url + "/v2/models/double/infer", data=body) as response,
+    ):
+        assert response.status == 200, await response.text()
+    (sent,) = [one.body for one in engine.exchanges if one.path.endswith("/infer")]
+    assert all(sent.count(key) == 1 for key in (b'"inputs"', b'"shape"', b'"data"'))
+    assert orjson.loads(sent)["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]
+    assert b"priority" not in sent
+
+
+@pytest.mark.parametrize("verb", ["", "/ready", "/infer"])
+async def test_a_version_that_the_engine_does_not_serve_is_not_found(
+    running: tuple[RunningGateway, ScriptedEngine], verb: str
+) -> None:
+    gateway, engine = running
+    ask = {"method": "POST", "json": tensor()} if verb == "/infer" else {"method": "GET"}
+    async with aiohttp.ClientSession(headers=KEY.headers) as session:
+        async with session.request(url=f"{gateway.url}/v2/models/double/versions/2{verb}", **ask) as response:
+            assert response.status == 404
+            assert "Version '2'" in (await response.json())["error"]
+        async with session.request(url=f"{gateway.url}/v2/models/double/versions/1{verb}", **ask) as response:
+            assert response.status == 200
+    assert not any("versions/2" in one.path for one in engine.exchanges)
+
+
+async def test_an_unknown_model_comes_before_what_is_wrong_with_the_body(
+    running: tuple[RunningGateway, ScriptedEngine],
+) -> None:
+    gateway, _engine = running
+    async with (
+        aiohttp.ClientSession(headers=KEY.headers) as session,
+        session.post(gateway.url + "/v2/models/nobody/infer", json={"inputs": []}) as response,
+    ):
+        assert response.status == 404
+        assert "'nobody' does not exist" in (await response.json())["error"]
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 504])
+async def test_errors_that_one_caller_provokes_do_not_take_the_endpoint_from_others(
+    tmp_path: Path, status: int
+) -> None:
+    well = tensor_engine()
+
+    async def behave(exchange: Exchange) -> None:
+        if b"666" in exchange.body:
+            await exchange.send_json({"error": "SECRET"}, status)
+        else:
+            await well(exchange)
+
+    async with scripted_engine(behave) as engine:
+        endpoints = endpoint_set("double", engine.address, protocol="OpenInference", engine="Triton")
+        async with (
+            running_gateway(tmp_path, make_snapshot([KEY]), model_deployment("double"), endpoints) as gateway,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+        ):
+            url = gateway.url + "/v2/models/double/infer"
+            for _ in range(12):
+                async with session.post(url, json=tensor(data=[666.0, 0.0])) as response:
+                    assert response.status == 502
+                async with session.post(url, json=tensor()) as response:
+                    assert response.status == 200
+            state = gateway.gateway.table.target(("default", "double")).choose(0.0)
+            assert state is not None
+            assert state.ejected_until == 0.0
 
 
 async def test_too_many_bytes_for_a_shape_are_refused(running: tuple[RunningGateway, ScriptedEngine]) -> None:

@@ -26,9 +26,14 @@ async def look_up(route: Route, caller: Caller, table: RouteTable, pool: EngineP
     target = table.find(caller, route.model)
     if isinstance(target, Refusal):
         return target
-    if route.action == "model.ready":
+    if route.action == "model.ready" and (route.version is None or not target.any_ready):
         return b"{}" if target.any_ready else target.not_ready("no replica is ready")
     metadata = await metadata_of(target, pool)
     if not metadata:
         return target.not_ready("no replica is ready to describe it")
-    return orjson.dumps({**metadata[0].document, "name": route.model})
+    refusals = [one.lacks(route.version, route.model) for one in metadata]
+    if None not in refusals and refusals[0] is not None:
+        return refusals[0]
+    if route.action == "model.ready":
+        return b"{}"
+    return orjson.dumps({**metadata[refusals.index(None)].document, "name": route.model})

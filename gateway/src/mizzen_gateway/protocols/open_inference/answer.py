@@ -14,10 +14,13 @@ PASSED = ("content-type", "inference-header-content-length", "content-encoding")
 class InferAnswer:
     """A response that is one document, with binary tensors behind it."""
 
-    def __init__(self, responder: Responder, headers: HeaderList, public: str, engine_model: str) -> None:
+    def __init__(
+        self, responder: Responder, headers: HeaderList, public: str, engine_model: str, version: str | None = None
+    ) -> None:
         self._responder = responder
         self._headers = headers
         self._public = public
+        self._version = version
         self._renamed = public != engine_model
         self._held = Collected(RESPONSE_LIMIT)
 
@@ -38,7 +41,7 @@ class InferAnswer:
         """Send it."""
         held = self._held
         if held.status != 200:
-            return engine_refused(held.status, self._public)
+            return engine_refused(held.status, self._public, self._version)
         passed = {
             name: held.headers[name.encode()].decode("latin-1") for name in PASSED if name.encode() in held.headers
         }

@@ -117,7 +117,7 @@ class InferCall:
         """
         refusal: Refusal | None = None
         for metadata in await metadata_of(target, pool):
-            refusal = self._refused_by(metadata)
+            refusal = metadata.lacks(self._version, self.model) or self._refused_by(metadata)
             if refusal is None:
                 return None
         return refusal
@@ -133,14 +133,19 @@ class InferCall:
         return Estimate(0, 0, 0)
 
     def engine_request(self, admission: Admission) -> EngineRequest:
-        """The body as it came, but for what a caller may not set."""
+        """The document that was checked, but for what a caller may not set.
+
+        Never the caller's own bytes: of a key that comes twice the engine reads the first, the check read the last.
+        """
         path = infer_path(admission.engine_model, self._version)
-        body, end = self._body, self._end
-        parameters = self._document.get("parameters")
+        document = self._document
+        parameters = document.get("parameters")
         if isinstance(parameters, dict) and any(field in parameters for field in STRIPPED):
             kept = {field: value for field, value in parameters.items() if field not in STRIPPED}
-            header = orjson.dumps({**self._document, "parameters": kept})
-            body, end = header + body[end:], len(header)
+            document = {**document, "parameters": kept}
+        header = orjson.dumps(document)
+        end = len(header)
+        body = header + self._body[self._end :] if self._end < len(self._body) else header
         headers: list[tuple[str, str]] = [("x-request-id", admission.request_id)]
         if end != len(body):
             headers += [("content-type", "application/octet-stream"), (HEADER_LENGTH.decode(), str(end))]
@@ -152,4 +157,4 @@ class InferCall:
 
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""
-        return InferAnswer(responder, headers, self.model, engine_model)
+        return InferAnswer(responder, headers, self.model, engine_model, self._version)

@@ -1,5 +1,7 @@
 """Refusals in the words of the Open Inference Protocol; an engine's own text never."""
 
+from collections.abc import Iterable
+
 import orjson
 
 from mizzen_gateway.stages import Refusal
@@ -18,8 +20,18 @@ def invalid(param: str, message: str) -> Refusal:
     return Refusal(400, "invalid_parameter", message, param=param)
 
 
-def engine_refused(status: int, model: str) -> Refusal:
+def unknown_version(model: str, version: str, served: Iterable[str] = ()) -> Refusal:
+    """404: the engine's versions of one model, which have nothing to do with those of the registry."""
+    there = ", ".join(map(str, served))
+    has = f"it has {there}" if there else f"GET /v2/models/{model} has those that there are"
+    message = f"Version '{version}': model '{model}' has no such version; {has}. Or leave /versions/{version} out."
+    return Refusal(404, "version_not_found", message, param="version")
+
+
+def engine_refused(status: int, model: str, version: str | None = None) -> Refusal:
     """What a caller is told when the engine refused the request or failed."""
+    if status == 404 and version is not None:
+        return unknown_version(model, version)
     if status in {400, 413, 415, 422}:
         return Refusal(
             400,

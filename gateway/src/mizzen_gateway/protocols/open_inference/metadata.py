@@ -9,8 +9,10 @@ import orjson
 
 from mizzen_gateway.engine.exchange import Collected, EngineFailureError, EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.open_inference.errors import unknown_version
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Refusal
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024
 ASK_SECONDS = 5.0
@@ -36,6 +38,13 @@ class ModelMetadata:
     outputs: dict[str, Tensor]
     max_batch: int
     """Largest batch; 0 where the model does not batch or it is not known."""
+
+    def lacks(self, version: str | None, model: str) -> Refusal | None:
+        """404 where the caller names a version that the engine does not serve."""
+        served = self.document.get("versions")
+        if version is None or not isinstance(served, list) or version in served:
+            return None
+        return unknown_version(model, version, served)
 
 
 async def metadata_of(target: Target, pool: EnginePool) -> list[ModelMetadata]:

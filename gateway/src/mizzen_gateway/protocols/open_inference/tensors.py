@@ -4,6 +4,7 @@ import struct
 from math import prod
 from typing import Any
 
+from mizzen_gateway.protocols.open_inference.elements import check_elements
 from mizzen_gateway.protocols.open_inference.errors import invalid
 from mizzen_gateway.protocols.open_inference.metadata import ModelMetadata, Tensor
 from mizzen_gateway.stages import Refusal
@@ -86,11 +87,7 @@ def _check_tensor(given: dict[str, Any], wanted: Tensor, max_batch: int) -> Refu
     if elements > MOST_ELEMENTS:
         return invalid(name, f"Input '{name}': shape {shape} has more than {MOST_ELEMENTS} elements; send fewer.")
     data = given.get("data")
-    if isinstance(data, list) and data and not isinstance(data[0], list) and len(data) != elements:
-        return invalid(
-            name, f"Input '{name}': {len(data)} elements, but shape {shape} has {elements}; send exactly those."
-        )
-    return None
+    return check_elements(name, data, wanted.datatype, shape) if isinstance(data, list) else None
 
 
 def _check_bytes(given: dict[str, Any], held: memoryview, size: int) -> Refusal | None:
