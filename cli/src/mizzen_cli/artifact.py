@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -70,6 +69,9 @@ def named_format(text: str) -> str:
     Raises:
         CommandError: there is no such format; the sentence lists them.
     """
+    # The types take a third of a second to load, and most commands name no format.
+    from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
+
     for each in ModelFormat:
         if each.value.lower() == text.lower():
             return each.value

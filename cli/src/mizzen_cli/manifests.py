@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mizzen_crds.mistakes import mistakes
-from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from pydantic import ValidationError
 
 from mizzen_cli.errors import CommandError, ExitCode
 
@@ -62,6 +59,11 @@ def _check_kind(document: Any, file: Path) -> None:
 
 def check_manifest(manifest: Manifest, origin: str) -> None:
     """Raises CommandError, with a sentence for each mistake, where the manifest would be refused."""
+    # The types take a third of a second to load, and most commands check no manifest.
+    from mizzen_crds.mistakes import mistakes
+    from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+    from pydantic import ValidationError
+
     try:
         ModelDeployment.model_validate(manifest)
     except ValidationError as error:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
@@ -178,6 +177,9 @@ def _look_up(api: ApiClient, reference: Json) -> None:
 
 
 def _engine(text: str) -> str:
+    # The types take a third of a second to load, and no other command needs them.
+    from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
+
     return next((each.value for each in EngineType if each.value.lower() == text.lower()), text)
 
 

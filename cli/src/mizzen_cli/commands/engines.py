@@ -1,16 +1,20 @@
 """`mizzen engines`: the engines of this machine, and their environments."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
-from mizzen_operator.runtimes.builtin import builtin_runtimes
 from rich.console import Console
 
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.local.environments import EnvironmentMissingError, Environments, default_cache
 from mizzen_cli.output import Format, Output, column, show, size
+
+# The runtimes' types take a third of a second to load: the functions below import what they need, so that other
+# commands start without it.
+if TYPE_CHECKING:
+    from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
+
+    from mizzen_cli.local.environments import Environments
 
 app = typer.Typer(help="Engines and their environments on this machine.", no_args_is_help=True)
 
@@ -18,6 +22,10 @@ app = typer.Typer(help="Engines and their environments on this machine.", no_arg
 @app.command("list")
 def list_engines(output: Output = Format.TABLE) -> None:
     """List the engines and whether their environment is made."""
+    from mizzen_operator.runtimes.builtin import builtin_runtimes
+
+    from mizzen_cli.local.environments import Environments, default_cache
+
     environments = Environments(default_cache())
     rows = [_row(name, runtime, environments) for name, runtime in builtin_runtimes().items()]
     columns = (column("NAME"), column("ENGINE"), column("INSTALLED"), column("SIZE"), column("WHEN"), column("FORMATS"))
@@ -27,6 +35,10 @@ def list_engines(output: Output = Format.TABLE) -> None:
 @app.command("install")
 def install(name: Annotated[str, typer.Argument(help="Engine, as `mizzen engines list` names it.")]) -> None:
     """Make an engine's environment now, with progress. Once made, it is used by every data folder."""
+    from mizzen_operator.runtimes.builtin import builtin_runtimes
+
+    from mizzen_cli.local.environments import EnvironmentMissingError, Environments, default_cache
+
     runtimes = {key.lower(): (key, runtime) for key, runtime in builtin_runtimes().items()}
     if name.lower() not in runtimes:
         raise CommandError(f"No engine {name}. There are: {', '.join(sorted(runtimes))}.", ExitCode.NOT_FOUND)
@@ -43,7 +55,7 @@ def install(name: Annotated[str, typer.Argument(help="Engine, as `mizzen engines
     typer.echo(f"{key} is installed in {path}")
 
 
-def _row(name: str, runtime: ServingRuntime, environments: Environments) -> dict[str, object]:
+def _row(name: str, runtime: "ServingRuntime", environments: "Environments") -> dict[str, object]:
     local = runtime.spec.local
     return {
         "name": name,
