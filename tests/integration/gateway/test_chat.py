@@ -56,9 +56,12 @@ async def test_of_a_field_that_comes_twice_the_engine_sees_what_was_checked(tmp_
     )
     async with scripted_engine(well) as engine:
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
-        async with running_gateway(tmp_path, SNAPSHOT, *objects) as running, aiohttp.ClientSession() as session:
-            async with session.post(running.url + CHAT, data=twice, headers=KEY.headers) as response:
-                assert response.status == 200, await response.text()
+        async with (
+            running_gateway(tmp_path, SNAPSHOT, *objects) as running,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+            session.post(running.url + CHAT, data=twice) as response,
+        ):
+            assert response.status == 200, await response.text()
         sent = engine.exchanges[0].body
     document = orjson.loads(sent)
     assert (document["model"], document["stream"], document["max_tokens"], document["n"]) == ("chat", False, 5, 1)
