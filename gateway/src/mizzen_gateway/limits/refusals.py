@@ -37,10 +37,12 @@ def rate_headers(grants: Iterable[RateGrant], now_ns: int) -> tuple[tuple[str, s
     for grant in grants:
         if not grant.enforced:
             continue
-        left = grant.bucket.remaining(now_ns)
+        bucket = grant.bucket
+        left = bucket.remaining(now_ns)
         unit = "tokens" if grant.per_token else "requests"
-        part = left / grant.limit.amount
-        if unit not in tightest or part < tightest[unit][0]:
+        part = left / bucket.amount
+        found = tightest.get(unit)
+        if found is None or part < found[0]:
             tightest[unit] = (part, grant, left)
     headers: list[tuple[str, str]] = []
     for unit, (_, grant, left) in tightest.items():
