@@ -1,9 +1,12 @@
 """ONNX models laid out by the product and served by a real Triton."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -91,6 +94,32 @@ def test_a_request_that_is_not_utf8_fails_alone(server: RunningTriton) -> None:
     assert answers[0::4] == ["A"] * 8
     assert answers[2::4] == ["B"] * 8
     assert all("not UTF-8" in text for text in answers[1::4])
+
+
+@pytest.mark.parametrize(
+    ("model", "tensor"),
+    [
+        ("capitals", {"name": "text", "datatype": "BYTES", "shape": [1, 1], "parameters": {"binary_data_size": 5}}),
+        ("doubling", {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}),
+    ],
+)
+def test_what_is_the_callers_fault_is_answered_400(server: RunningTriton, model: str, tensor: dict[str, Any]) -> None:
+    header = json.dumps({"inputs": [tensor]}).encode()
+    tail = b"\x01\x00\x00\x00\xff" if "parameters" in tensor else b""
+    answer = httpx.post(
+        f"http://{server.url}/v2/models/{model}/infer",
+        content=header + tail,
+        headers={"Inference-Header-Content-Length": str(len(header))},
+    )
+    assert answer.status_code == 400, answer.text
+
+
+def test_nothing_is_written_down_about_the_device(server: RunningTriton) -> None:
+    """Triton's HOME in these tests is the folder of its log."""
+    rows = np.ones((1, 3), dtype=np.float32)
+    np.testing.assert_array_equal(ask(server, "doubling", rows), rows * 2)
+    assert not list(server.log.parent.rglob("*deviceid*"))
+    assert not list(server.log.parent.rglob("onnxruntime.db*"))
 
 
 def test_weights_in_a_file_of_their_own_are_found(server: RunningTriton) -> None:

@@ -5,12 +5,23 @@ environment, and imports nothing of Mizzen.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+# Read while onnxruntime is imported: without it, an identifier of the device is written below HOME and used.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]  # exists inside Triton alone
+from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import-untyped]  # as above
+    InvalidArgument,
+)
+
+
+class InvalidInputError(ValueError):
+    """What the caller sent cannot be an input of the model."""
 
 
 class TritonPythonModel:
@@ -18,6 +29,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Open the model beside this file."""
+        onnxruntime.disable_telemetry_events()
         parameters = json.loads(args["model_config"])["parameters"]
         self._batched = parameters["batched"]["string_value"] == "1"
         options = onnxruntime.SessionOptions()
@@ -53,8 +65,10 @@ class TritonPythonModel:
     def _run_alone(self, request: Any) -> Any:
         try:
             return self._answer(request, self._session.run(None, self._feed(request)))
+        except (InvalidInputError, InvalidArgument) as error:
+            return _failed(error, pb_utils.TritonError.INVALID_ARG)  # HTTP 400: another replica would say the same
         except Exception as error:  # noqa: BLE001  # the outermost guard of one request: the server lives on
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+            return _failed(error, pb_utils.TritonError.INTERNAL)
 
     def _feed(self, request: Any) -> dict[str, Any]:
         feed = {}
@@ -82,9 +96,14 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(output_tensors=tensors)
 
 
+def _failed(error: Exception, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), code))
+
+
 def _decoded(name: str, array: Any) -> Any:
     try:
         flat = [text.decode() if isinstance(text, bytes) else text for text in array.ravel()]
     except UnicodeDecodeError as error:
-        raise ValueError(f"input {name!r} is not UTF-8: {error.reason} at byte {error.start}") from error
+        message = f"input {name!r} is not UTF-8: {error.reason} at byte {error.start}; encode it as UTF-8"
+        raise InvalidInputError(message) from error
     return np.array(flat, dtype=np.object_).reshape(array.shape)
