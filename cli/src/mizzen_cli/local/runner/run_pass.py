@@ -21,6 +21,7 @@ from mizzen_operator.revision import Revision, revision_hash
 from mizzen_operator.rollout.fleet import Fleet, ObservedRevision
 from mizzen_operator.rollout.outcome import RolloutPlan
 from mizzen_operator.rollout.plan import plan_rollout, wanted_replicas
+from mizzen_operator.rollout.refused import kept_while_refused
 from mizzen_operator.runtimes.builtin import runtime_for
 from mizzen_operator.runtimes.local import localized
 from mizzen_operator.status import build_status
@@ -67,6 +68,12 @@ class Target:
     found: tuple[Refusal, ...]
     revision: Revision | None
 
+    @property
+    def refused(self) -> bool:
+        """The spec itself is at fault: waiting alone cures nothing, as it does while the registry is away."""
+        broken = self.failure is not None and self.failure.reason != conditions.REGISTRY_UNAVAILABLE
+        return broken or blocks_pods(self.found)
+
 
 async def run_pass(key: Key, hands: Hands) -> None:
     """Bring one deployment nearer to what is wanted."""
@@ -97,19 +104,21 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     hands.applier.clear_away(pods)
     count_starts(key, pods.own, hands.startups)
     fleet = observe_fleet(deployment, kept, pods.own, (hands.startups, hands.loads), hands.keeper, now)
-    plan = None
+    plan, traffic, otherwise = None, None, "as last planned"
     if target.revision:
         plan = plan_rollout(deployment, target.revision.hash, fleet, capacity(), now)
-        kept = told(kept, plan)
-        fleet = replace(
-            fleet, revisions=tuple(replace(each, replicas=kept[each.hash].replicas) for each in fleet.revisions)
-        )
+        kept, traffic = told(kept, plan), plan.traffic
+        fleet = as_told(fleet, kept)
     elif wanted_replicas(deployment) == 0:
         kept = {digits: each.with_replicas(0) for digits, each in kept.items()}
+    elif target.refused:
+        alone = kept_while_refused(deployment.status.revisions, fleet, wanted_replicas(deployment))
+        kept = {digits: each.with_replicas(alone.replicas.get(digits, 0)) for digits, each in kept.items()}
+        fleet, traffic, otherwise = as_told(fleet, kept), alone.traffic, "the newest change of the spec is refused"
     for each in kept.values():
         hands.revisions.keep(*key, uid, each)
-    steps = scale_steps(kept, plan, fleet.revisions)
-    routed = await publish(deployment, target, pods.own, steps, plan, hands)
+    steps = scale_steps(kept, plan, fleet.revisions, otherwise)
+    routed = await publish(deployment, target, pods.own, steps, traffic, hands)
     await hands.applier.carry_out(deployment, kept, pods.own, steps)
     observation = Observation(
         runtime=target.runtime,
@@ -179,14 +188,19 @@ def told(kept: Mapping[str, KeptRevision], plan: RolloutPlan) -> dict[str, KeptR
     return {digits: each.with_replicas(wanted.get(digits, 0)) for digits, each in kept.items()}
 
 
+def as_told(fleet: Fleet, kept: Mapping[str, KeptRevision]) -> Fleet:
+    """The fleet with the replicas that its revisions have now been told."""
+    return replace(fleet, revisions=tuple(replace(each, replicas=kept[each.hash].replicas) for each in fleet.revisions))
+
+
 def scale_steps(
-    kept: Mapping[str, KeptRevision], plan: RolloutPlan | None, observed: Sequence[ObservedRevision]
+    kept: Mapping[str, KeptRevision], plan: RolloutPlan | None, observed: Sequence[ObservedRevision], otherwise: str
 ) -> dict[str, ScaleStep]:
-    """What each revision needs. Without a plan the replicas last told are healed and nothing else."""
+    """What each revision needs for its replicas; `otherwise` is the reason without a plan."""
     steps = {}
     for each in observed:
         part = plan.of(each.hash) if plan else None
-        reason = part.reason if part else "as last planned"
+        reason = part.reason if part else otherwise
         steps[each.hash] = scale_step(each.pods, kept[each.hash].replicas, reason)
     return steps
 
@@ -196,17 +210,17 @@ async def publish(
     target: Target,
     pods: Sequence[SeenPod],
     steps: Mapping[str, ScaleStep],
-    plan: RolloutPlan | None,
+    traffic: Mapping[str, int] | None,
     hands: Hands,
 ) -> bool | None:
-    """Tell the gateways, before any pod is ended. None where nothing could be told yet."""
+    """Tell the gateways, before any pod is ended; without `traffic` the shares last told. None: nothing to tell yet."""
     key = (deployment.metadata.namespace, deployment.metadata.name)
     if target.runtime is None:
         return None
     before = hands.cache.endpoint_set(key)
-    traffic = plan.traffic if plan else (before or {}).get("traffic", {})
+    shares = (before or {}).get("traffic", {}) if traffic is None else traffic
     removing = {name for step in steps.values() for name in step.remove}
-    wanted = endpoint_set(deployment, target.runtime, pods, removing, traffic)
+    wanted = endpoint_set(deployment, target.runtime, pods, removing, shares)
     if wanted["spec"] != before:
         hands.cache.remember(await hands.store.put(wanted))
     return True
