@@ -25,12 +25,15 @@ class Artifact:
     """Architecture, as the artifact names it."""
     parameters: int | None = None
     """Number of parameters."""
+    source: str = ""
+    """For people: `model@version` for a versionRef, else the uri."""
     allow_code: bool = False
     """The project allows artifacts that carry code."""
 
     def to_status(self) -> ResolvedModel:
         """What the status says about it."""
         return ResolvedModel(
+            source=self.source,
             digest=self.digest,
             uri=self.uri,
             version=self.version,
@@ -49,6 +52,7 @@ def artifact_of_version(version: ResolvedVersion) -> Artifact:
         format=version.format,
         size_bytes=version.size_bytes,
         version=version.version,
+        source=f"{version.model}@{version.version}",
         architecture=version.signature.architecture,
         parameters=version.signature.parameters,
         allow_code=version.allow_code,
@@ -59,4 +63,4 @@ def artifact_of_uri(source: ModelSource) -> Artifact:
     """Return the artifact of a `uri`. Code in artifacts from outside the registry is never allowed."""
     if source.uri is None:
         raise ValueError("spec.model.uri: not set; a versionRef is resolved by the registry")
-    return Artifact(uri=source.uri, digest=source.digest or "", format=source.format or "")
+    return Artifact(uri=source.uri, source=source.uri, digest=source.digest or "", format=source.format or "")
