@@ -1,5 +1,6 @@
 """Which ModelDeployments are refused although each field alone is right? One row a rule."""
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
@@ -8,6 +9,7 @@ from mizzen_crds.mistakes import Mistake
 from mizzen_crds.rules import ChangeRule, Rule, refused_changes
 from mizzen_crds.v1alpha1.model_deployment.environment import ENV_REFUSAL, env_refused, env_refused_cel
 from mizzen_crds.v1alpha1.model_deployment.rollout import CanaryStep
+from mizzen_crds.v1alpha1.model_deployment.source import CLAIM_URI_PATTERN
 
 RESERVED_NAMES: Final = ("versions",)
 """Served names that would hide a part of the inference protocols' paths."""
@@ -44,8 +46,17 @@ _FOREIGN_CEL = (
 _FOREIGN_MESSAGE = "keys of mizzen.dev/, kubernetes.io/ and k8s.io/ are set by the platform; use a prefix of your own"
 _ONE_SOURCE = "exactly one of versionRef and uri must be set; add one, or remove the other"
 _ONE_SOURCE_CEL = "has(self.versionRef) != has(self.uri)"
+_CLAIM_URI = (
+    "must name a claim (lower-case letters, digits and `-`, at most 63) and then a path without empty parts, `.` and "
+    "`..`, as in pvc://claim/folder; correct it"
+)
+_CLAIM_URI_CEL = f"!has(self.uri) || !self.uri.startsWith('pvc://') || self.uri.matches('{CLAIM_URI_PATTERN}')"
 _ONE_VERSION = "exactly one of version and alias must be set; add one, or remove the other"
 _ONE_VERSION_CEL = "has(self.version) != has(self.alias)"
+
+
+def _stays_in_claim(uri: str | None) -> bool:
+    return uri is None or not uri.startswith("pvc://") or re.fullmatch(CLAIM_URI_PATTERN, uri) is not None
 
 
 def _accelerators_match(spec: Any) -> bool:
@@ -82,6 +93,7 @@ ROOT_RULES: Final = (
 
 MODEL_RULES: Final = (
     Rule("spec.model", "", _ONE_SOURCE, _ONE_SOURCE_CEL, lambda it: _one(it.version_ref, it.uri)),
+    Rule("spec.model", "uri", _CLAIM_URI, _CLAIM_URI_CEL, lambda it: _stays_in_claim(it.uri)),
     Rule("spec.model.versionRef", "", _ONE_VERSION, _ONE_VERSION_CEL, lambda it: _one(it.version, it.alias)),
     Rule(
         "spec.model",
@@ -98,6 +110,7 @@ MODEL_RULES: Final = (
         lambda it: (it.mode == "Volume") == (it.claim_name is not None),
     ),
     Rule("spec.adapters.[]", "", _ONE_SOURCE, _ONE_SOURCE_CEL, lambda it: _one(it.version_ref, it.uri)),
+    Rule("spec.adapters.[]", "uri", _CLAIM_URI, _CLAIM_URI_CEL, lambda it: _stays_in_claim(it.uri)),
     Rule("spec.adapters.[].versionRef", "", _ONE_VERSION, _ONE_VERSION_CEL, lambda it: _one(it.version, it.alias)),
     Rule(
         "spec",

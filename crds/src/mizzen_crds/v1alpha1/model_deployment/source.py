@@ -9,6 +9,8 @@ from mizzen_crds.v1alpha1.metadata import DnsLabel, Quantity
 from mizzen_crds.wire import Resource, WholeNumber
 
 URI_PATTERN = r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$"
+CLAIM_URI_PATTERN = r"^pvc://[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))*$"
+"""A claim's name, then parts of a path of which none is empty, `.` or `..`. Blanks are refused by URI_PATTERN."""
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 
 Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN)]
