@@ -1,5 +1,6 @@
 """Pods as processes: order, probes, restarts and the end, with real programs under a real shim."""
 
+import copy
 import os
 import urllib.request
 from collections.abc import Iterator
@@ -133,7 +134,7 @@ def test_a_shim_killed_takes_its_container_along_and_is_seen_as_lost(bench: PodB
     assert "serving" in (bench.root / "kept" / "default_pod-a" / "server.log").read_text()
 
 
-def test_a_pod_sees_only_its_own_variables_and_only_its_projected_token(
+def test_a_pod_sees_only_its_own_variables_and_its_token_is_gone_when_the_engine_runs(
     bench: PodBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
@@ -147,6 +148,20 @@ def test_a_pod_sees_only_its_own_variables_and_only_its_projected_token(
     bench.wait(lambda state: state.ready)
     assert "AWS_SECRET_ACCESS_KEY" not in bench.log("fetch")
     assert "mzt_registry_secret" in bench.log("fetch")
+    files = [each for each in bench.seen().sandbox.root.rglob("*") if each.is_file()]
+    assert not [each for each in files if each.name == "registry"]
+    bench.start(copy.deepcopy(manifest) | {"metadata": manifest["metadata"] | {"name": "pod-b", "uid": "b" * 32}})
+    bench.wait(lambda state: state.ready, "pod-b")
+    assert "mzt_registry_secret" in bench.log("fetch", "pod-b")
+
+
+def test_a_volume_that_leads_to_another_pod_is_refused_and_nothing_of_it_starts(bench: PodBench) -> None:
+    manifest = pod_manifest(server_container())
+    manifest["spec"]["volumes"].append({"name": "model", "persistentVolumeClaim": {"claimName": "../../pods"}})
+    bench.start(manifest)
+    state = bench.wait(lambda state: state.problem)
+    assert (state.problem_reason, state.containers[0].process) == ("ManifestRefused", None)
+    assert "claim '../../pods'" in state.problem
 
 
 def test_two_pods_of_one_port_run_side_by_side(bench: PodBench) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mizzen_cli.local.process_identity import ProcessIdentity, identity_of
 
+PRIVATE_UMASK = 0o077
+"""Of everything that is started here: files and folders that it makes are its user's alone."""
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Kept so that ended children are reaped, and are not warned about when they outlive us.
@@ -25,6 +27,7 @@ def spawn_detached(argv: Sequence[str], environment: Mapping[str, str], log: Pat
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
     _children.append(child)
     identity = identity_of(child.pid)

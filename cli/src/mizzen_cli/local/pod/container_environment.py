@@ -1,11 +1,12 @@
 """What variables, command and folders a container gets: the manifest's own, with mounts replaced by folders."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mizzen_cli.local.json_file import write_private
+from mizzen_cli.local.pod.containment import below, one_name
 from mizzen_cli.local.pod.expansion import expand
 from mizzen_cli.local.pod.manifest import Container, ManifestError, Pod, Variable
 from mizzen_cli.local.pod.sandbox import (
@@ -31,18 +32,31 @@ class Invocation:
 
 
 def prepare_volumes(pod: Pod, sandbox: Sandbox, settings: PodSettings) -> dict[str, Path]:
-    """Make the folder of each volume; tokens are written 0600. Returns the folders by volume name."""
+    """Make the folder of each volume; tokens are written 0600. Returns the folders by volume name.
+
+    Raises ManifestError for a name that leads out of the folder of claims or of the pod.
+    """
     folders = {}
     for volume in pod.volumes:
         if volume.kind == "claim":
-            folder = Path(settings.claims) / pod.namespace / volume.claim
+            claims = Path(settings.claims) / one_name(pod.namespace, "namespace")
+            folder = claims / one_name(volume.claim, f"volume {volume.name}: claim")
         else:
-            folder = sandbox.volume(volume.name)
+            folder = sandbox.volume(one_name(volume.name, "volume"))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if volume.kind == "token":
-            write_private(folder / volume.token_path, Path(settings.token_file).read_bytes())
+            place = below(folder, volume.token_path, f"volume {volume.name}: path")
+            write_private(place, Path(settings.token_file).read_bytes())
         folders[volume.name] = folder
     return folders
+
+
+def remove_tokens(pod: Pod, folders: Mapping[str, Path], still_to_run: Iterable[Container]) -> None:
+    """Remove the tokens that no container which still runs mounts; `prepare_volumes` writes them again."""
+    mounted = {mount.volume for container in still_to_run for mount in container.mounts}
+    for volume in pod.volumes:
+        if volume.kind == "token" and volume.name not in mounted:
+            below(folders[volume.name], volume.token_path, f"volume {volume.name}: path").unlink(missing_ok=True)
 
 
 def mount_folders(container: Container, folders: Mapping[str, Path]) -> dict[str, Path]:
@@ -51,20 +65,26 @@ def mount_folders(container: Container, folders: Mapping[str, Path]) -> dict[str
     for mount in sorted(container.mounts, key=lambda each: len(each.path), reverse=True):
         if mount.volume not in folders:
             raise ManifestError(f"container {container.name} mounts volume {mount.volume}, which the pod does not have")
-        folder = folders[mount.volume] / mount.sub_path
+        folder = below(folders[mount.volume], mount.sub_path, f"container {container.name}: subPath")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found[mount.path.rstrip("/") or "/"] = folder
     return found
 
 
 def localized(value: str, mounts: Mapping[str, Path]) -> str:
-    """A path below a mount, as a path on this machine; any other value stays as it is."""
+    """A path below a mount, as a path on this machine; any other value stays as it is.
+
+    Raises ManifestError for one that begins below a mount and leads out of it.
+    """
     path = PurePosixPath(value)
-    if not path.is_absolute() or any(Path(value).is_relative_to(folder) for folder in mounts.values()):
+    if not path.is_absolute():
         return value
+    for folder in mounts.values():
+        if path.is_relative_to(folder):
+            return str(below(folder, path.relative_to(folder), "path"))
     for mount, folder in mounts.items():
         if path.is_relative_to(mount):
-            return str(folder / path.relative_to(mount))
+            return str(below(folder, path.relative_to(mount), f"path below {mount}"))
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_operator.kinds.model_deployment.variables import ADMIN_KEY
 
 from mizzen_cli.local.data_folder import DataFolder
 from mizzen_cli.local.pod.sandbox import PodSettings
@@ -21,7 +22,7 @@ PLATFORM_IMAGE = "mizzen.dev/platform"
 
 
 def pod_manifest(deployment: ModelDeployment, kept: KeptRevision) -> dict[str, Any]:
-    """A Pod of that revision."""
+    """A Pod of that revision, with an admin key of its own."""
     template = copy.deepcopy(kept.revision.template)
     metadata = template.get("metadata", {})
     suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(5))
@@ -39,8 +40,17 @@ def pod_manifest(deployment: ModelDeployment, kept: KeptRevision) -> dict[str, A
             },
             "annotations": {**metadata.get("annotations", {}), DEPLOYMENT_UID: deployment.metadata.uid},
         },
-        "spec": template["spec"],
+        "spec": with_admin_key(template["spec"], secrets.token_hex(32)),
     }
+
+
+def with_admin_key(spec: dict[str, Any], key: str) -> dict[str, Any]:
+    """The spec with that value for the engine's admin key: the pod's uid, which the plan names, is no secret here."""
+    for container in spec["containers"]:
+        container["env"] = [
+            {"name": ADMIN_KEY, "value": key} if one["name"] == ADMIN_KEY else one for one in container.get("env") or ()
+        ]
+    return spec
 
 
 def pod_settings(manifest: dict[str, Any], folder: DataFolder, platform: Path, engine: Path) -> PodSettings:

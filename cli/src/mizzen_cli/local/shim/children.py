@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from mizzen_cli.local.process_identity import running_pids, stat_fields
+from mizzen_cli.local.spawn import PRIVATE_UMASK
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -67,6 +68,7 @@ class Children:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
             preexec_fn=_die_with_parent,
         )
         child = Child(process)

@@ -10,7 +10,7 @@ from mizzen_cli.local.address import AddressClaim, NoAddressError, PortTakenErro
 from mizzen_cli.local.json_file import write_json
 from mizzen_cli.local.log_file import RotatingLog
 from mizzen_cli.local.pod.backoff import Backoff
-from mizzen_cli.local.pod.container_environment import invocation, prepare_volumes
+from mizzen_cli.local.pod.container_environment import invocation, prepare_volumes, remove_tokens
 from mizzen_cli.local.pod.manifest import Container, ManifestError, Pod
 from mizzen_cli.local.pod.sandbox import CONTAINER_MARKER, PodSettings, Sandbox
 from mizzen_cli.local.pod.shared_memory import mapped_files, present_files, remove_leftovers
@@ -72,9 +72,10 @@ class PodRun:
             self.state.address = self._claim.address
             await self._wait_for_ports(self._claim.address)
             folders = prepare_volumes(self.pod, self._sandbox, self.settings)
-            for container in self.pod.init_containers:
+            for position, container in enumerate(self.pod.init_containers, start=1):
                 run = self._prepare(container, folders, self._claim.address)
                 await run.run_to_success()
+                remove_tokens(self.pod, folders, [*self.pod.init_containers[position:], *self.pod.containers])
             self.state.initialized, self.state.initialized_at = True, _now()
             self._write()
             runs = [self._prepare(container, folders, self._claim.address) for container in self.pod.containers]
