@@ -1,7 +1,9 @@
 """Uploads that meet a kill or a full disk: nothing that was received is lost, and they go on from there."""
 
 import resource
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -53,4 +55,21 @@ def test_a_full_disk_answers_507_and_the_upload_goes_on_when_there_is_space(
         offset = int(admin.head(f"{version}/files/model.safetensors").headers["Upload-Offset"])
         assert 0 < offset <= 8 << 20
         assert upload(admin, version, "model.safetensors", content[offset:], offset).status_code == 204
+        assert admin.post(f"{version}:finalize").json()["state"] == "READY"
+
+
+def test_an_upload_that_stalls_is_let_go_and_goes_on_from_what_came(stopped_controlplane: ControlPlane) -> None:
+    content = onnx_model(4001)
+    plane = replace(stopped_controlplane, environment={"MIZZEN_UPLOAD_STALL_SECONDS": "1"})
+    with plane, plane.client() as admin:
+        version = new_version(admin, new_model(admin, "default"), {"model.onnx": content})
+        with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as caller:
+            head = f"PATCH {version}/files/model.onnx HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\n"
+            head += f"Authorization: Bearer {plane.tokens['admin']}\r\nContent-Length: {len(content)}\r\n\r\n"
+            caller.sendall(head.encode() + content[:40])
+            answer = b"".join(iter(lambda: caller.recv(4096), b""))  # ends where the server closes
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"MIZZEN_UPLOAD_STALL_SECONDS" in answer
+        assert admin.head(f"{version}/files/model.onnx").headers["Upload-Offset"] == "40"
+        assert upload(admin, version, "model.onnx", content[40:], 40).status_code == 204
         assert admin.post(f"{version}:finalize").json()["state"] == "READY"

@@ -1,6 +1,8 @@
 """Versions: pushed resumably, checked by content, READY and immutable, or FAILED with a reason."""
 
+import hashlib
 import pickle
+from pathlib import Path
 
 import httpx
 import pytest
@@ -72,14 +74,18 @@ def test_more_bytes_than_announced_are_refused(admin: httpx.Client, project: str
     assert (refused.status_code, refused.json()["code"]) == (413, "file_too_long")
 
 
+def _blob(controlplane: ControlPlane, content: bytes) -> Path:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return controlplane.data_dir / "blobs" / "sha256" / sha256[:2] / sha256
+
+
 def test_content_changed_on_the_disk_fails_the_version(
     controlplane: ControlPlane, admin: httpx.Client, project: str
 ) -> None:
     files = {"model.onnx": onnx_model(77)}
     version = new_version(admin, new_model(admin, project), files)
     upload(admin, version, "model.onnx", files["model.onnx"])
-    sha256 = announced(files)[0]["sha256"]
-    blob = controlplane.data_dir / "blobs" / "sha256" / sha256[:2] / sha256
+    blob = _blob(controlplane, files["model.onnx"])
     blob.chmod(0o600)
     blob.write_bytes(files["model.onnx"][:-1] + b"\0")
     done = admin.post(f"{version}:finalize").json()
@@ -108,6 +114,38 @@ def test_an_artifact_that_is_not_what_its_format_says_fails_with_a_reason(
     version = push(admin, new_model(admin, project), files, format_name)
     assert version["state"] == "FAILED"
     assert reason in version["reason"]
+
+
+def test_content_of_a_failed_version_is_removed_unless_another_version_uses_it(
+    controlplane: ControlPlane, admin: httpx.Client, project: str
+) -> None:
+    shared, alone = f"shared by {project}".encode(), f"alone in {project}".encode()
+    other = new_version(admin, new_model(admin, controlplane.new_project()), {"notes.txt": shared})
+    upload(admin, other, "notes.txt", shared)
+    failed = push(admin, new_model(admin, project), {"notes.txt": shared, "weights.bin": alone})
+    assert failed["state"] == "FAILED"
+    kept, removed = (_blob(controlplane, content) for content in (shared, alone))
+    assert kept.exists()
+    assert not removed.exists()
+    assert admin.post(f"{other}:finalize").json()["state"] == "FAILED"
+    assert not kept.exists()
+
+
+def test_what_a_failed_version_was_made_of_can_be_pushed_again(admin: httpx.Client, project: str) -> None:
+    model = new_model(admin, project)
+    files = {"model.onnx": onnx_model(81)}
+    assert push(admin, model, {**files, "second.onnx": onnx_model(82)})["state"] == "FAILED"
+    assert push(admin, model, files)["state"] == "READY"
+
+
+@pytest.mark.parametrize("path", [".mizzen-complete.json", ".mizzen-parts/model.onnx", ".mizzen"])
+def test_a_path_that_the_fetch_keeps_its_books_under_is_refused(admin: httpx.Client, project: str, path: str) -> None:
+    body = {"format": "ONNX", "files": announced({path: b"{}"})}
+    refused = admin.post(f"{new_model(admin, project)}/versions", json=body)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/files/0/path"
+    assert "rename it" in error["detail"]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,12 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "Not found"
 
 
+class RequestTimeout(Problem):
+    """408: the caller stopped sending."""
+
+    status, code, title = 408, "request_timeout", "The request did not arrive in time"
+
+
 class Conflict(Problem):
     """409: the state does not allow it now."""
 

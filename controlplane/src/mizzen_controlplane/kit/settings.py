@@ -22,6 +22,8 @@ class Settings:
     gateway_url: str = "http://127.0.0.1:8480"
     max_body_bytes: int = 8 * 1024 * 1024
     """Largest body of a route that does not stream."""
+    upload_stall_seconds: int = 60
+    """How long an upload may send no byte before it is let go."""
     organization: str = "default"
     currency: str = "USD"
 
@@ -39,6 +41,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         port=_whole_number(given, "MIZZEN_PORT", 8470, 65535),
         gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
+        upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
     )

@@ -5,7 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -115,13 +115,30 @@ def sha256_of(path: Path) -> str:
 def keep(data_dir: Path, part: Path, sha256: str) -> None:
     """Make a whole upload whose digest is `sha256` content, durably. Blocks: call it in a thread."""
     target = blob_path(data_dir, sha256)
-    with disk_full_as_problem():
+    with disk_full_as_problem(), blobs_lock(data_dir) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.chmod(0o440)
         part.replace(target)
         _sync_folder(target.parent)
+
+
+def blobs_lock(data_dir: Path) -> BinaryIO:
+    """The lock of the contents, not held yet; closing lets go. Held shared to add one, alone to remove some."""
+    return (data_dir / "blobs" / "lock").open("ab")
+
+
+def hold_alone(lock: BinaryIO) -> None:
+    """From now on nothing becomes content. Blocks: call it in a thread."""
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def drop(data_dir: Path, digests: Iterable[str]) -> None:
+    """Remove content; hold the lock alone since before it was looked up that nothing uses it. Blocks."""
+    for sha256 in digests:
+        blob_path(data_dir, sha256).unlink(missing_ok=True)
 
 
 def forget_uploads(data_dir: Path, version_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, FieldError
-from mizzen_controlplane.models.blob_folder import blob_path, forget_uploads, sha256_of
+from mizzen_controlplane.models.blob_folder import blob_path, blobs_lock, drop, forget_uploads, hold_alone, sha256_of
 from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
 from mizzen_controlplane.models.formats.check import check_artifact
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
-from mizzen_controlplane.models.repository import files_of
+from mizzen_controlplane.models.repository import contents_in_use, files_of
 from mizzen_controlplane.models.schemas import VersionDetail, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 from mizzen_controlplane.models.uploads import adopt_empty_files
@@ -55,7 +56,25 @@ async def finalize(
     async with reading(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref)
         version = await version_or_404(session, model, number)
-        return version, await detail(session, project, model, version)
+        done = await detail(session, project, model, version)
+    if version.state == VersionState.FAILED:
+        await _drop_content(plane, files)
+    return version, done
+
+
+async def _drop_content(plane: Plane, files: Sequence[VersionFile]) -> None:
+    """Remove what a FAILED version alone was made of; after a crash in between, the next finalize does so.
+
+    Under the lock no upload becomes content, and whoever announces the same digest has committed before it uploads.
+    """
+    data_dir, digests = plane.settings.data_dir, sorted({file.sha256 for file in files})
+    # A thread of its own: uploads that wait for the lock may hold all of the shared ones.
+    with blobs_lock(data_dir) as lock, ThreadPoolExecutor(1) as thread:
+        await asyncio.to_thread(hold_alone, lock)
+        async with reading(plane.database) as session:
+            used = await contents_in_use(session, digests)
+        unused = [sha256 for sha256 in digests if sha256 not in used]
+        await asyncio.get_running_loop().run_in_executor(thread, drop, data_dir, unused)
 
 
 def _refuse_incomplete(number: int, files: Sequence[VersionFile]) -> None:

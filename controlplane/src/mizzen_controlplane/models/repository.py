@@ -55,7 +55,8 @@ async def find_file(session: AsyncSession, version_id: str, path: str, *, lock: 
 async def contents_known(session: AsyncSession, project_id: str, digests: Sequence[str]) -> set[str]:
     """Those of `digests` whose content this very project has uploaded.
 
-    Another project's content is never told of: a digest alone must not open what someone else has.
+    Another project's content is never told of: a digest alone must not open what someone else has. The versions
+    that lend content are held until the transaction ends, so that none of them fails, and drops it, meanwhile.
     """
     known: set[str] = set()
     for start in range(0, len(digests), 500):
@@ -68,9 +69,23 @@ async def contents_known(session: AsyncSession, project_id: str, digests: Sequen
                 ModelVersion.state != VersionState.FAILED,
                 col(VersionFile.sha256).in_(digests[start : start + 500]),
             )
+            .with_for_update(read=True, of=ModelVersion)
         )
         known.update((await session.exec(statement)).all())
     return known
+
+
+async def contents_in_use(session: AsyncSession, digests: Sequence[str]) -> set[str]:
+    """Those of `digests` that a version of any project which has not FAILED is made of, uploaded yet or not."""
+    used: set[str] = set()
+    for start in range(0, len(digests), 500):
+        statement = (
+            select(VersionFile.sha256)
+            .join(ModelVersion, col(ModelVersion.id) == col(VersionFile.version_id))
+            .where(ModelVersion.state != VersionState.FAILED, col(VersionFile.sha256).in_(digests[start : start + 500]))
+        )
+        used.update((await session.exec(statement)).all())
+    return used
 
 
 async def aliases_by_number(session: AsyncSession, model_id: str) -> dict[int, list[str]]:

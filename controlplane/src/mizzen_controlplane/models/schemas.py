@@ -14,6 +14,8 @@ from mizzen_controlplane.kit.wire import Body, Labels, Resource
 MAX_FILES = 10_000
 MAX_FILE_BYTES = 1 << 43
 MAX_METADATA_BYTES = 64 * 1024
+BOOKKEEPING_PREFIX = ".mizzen"
+"""What those who fetch an artifact write beside its files begins so."""
 
 
 class VersionState(StrEnum):
@@ -31,6 +33,8 @@ def _safe_path(path: str) -> str:
         raise ValueError(
             "a path is relative, with `/` between its parts and without `.`, `..`, `\\` or control characters"
         )
+    if path.startswith(BOOKKEEPING_PREFIX):
+        raise ValueError(f"a path begins with {BOOKKEEPING_PREFIX!r} only where Mizzen keeps its own books; rename it")
     return path
 
 

@@ -9,7 +9,14 @@ from starlette.requests import ClientDisconnect
 
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import Conflict, NotFound, Problem, TooLarge, invalid_field
+from mizzen_controlplane.kit.problem import (
+    Conflict,
+    NotFound,
+    Problem,
+    RequestTimeout,
+    TooLarge,
+    invalid_field,
+)
 from mizzen_controlplane.models.blob_folder import (
     disk_full_as_problem,
     keep,
@@ -69,7 +76,7 @@ async def append(
                 f"Upload-Offset is {offset}, but {here} bytes of {file.path} are here. Go on from {here}.",
                 code="wrong_offset", headers={"Upload-Offset": str(here)},
             )  # fmt: skip
-        here = await _write(stream, file, here, body)
+        here = await _write(stream, file, here, _unless_stalled(body, file, plane.settings.upload_stall_seconds))
         if here == file.size:
             await _complete(plane, version, file, part)
         return here
@@ -84,10 +91,28 @@ async def _write(stream: BinaryIO, file: VersionFile, here: int, body: AsyncIter
             held += chunk
             if len(held) >= _WRITE_BYTES:
                 here += await _flush(stream, held)
-    except ClientDisconnect:
+    except (ClientDisconnect, RequestTimeout):
         await _flush(stream, held)  # the caller is gone, but what it sent counts
         raise
     return here + await _flush(stream, held)
+
+
+async def _unless_stalled(body: AsyncIterator[bytes], file: VersionFile, seconds: float) -> AsyncIterator[bytes]:
+    """The body as it arrives; raises RequestTimeout once nothing has come for `seconds`."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await anext(body)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise RequestTimeout(
+                f"No byte of {file.path} came for {seconds:g} s (MIZZEN_UPLOAD_STALL_SECONDS). What was received is "
+                "kept: go on from the offset that HEAD tells.",
+                code="upload_stalled",
+                headers={"Connection": "close"},
+            ) from error
+        yield chunk
 
 
 async def _flush(stream: BinaryIO, held: bytearray) -> int:
