@@ -16,6 +16,7 @@ from mizzen_cli.local.pod.sandbox import (
     PodSettings,
     Sandbox,
 )
+from mizzen_cli.local.pod.short_folder import short_folder
 from mizzen_cli.local.spawn import STANDARD_PATH
 
 PATH_SUFFIXES = ("_DIR", "_FILE")
@@ -148,6 +149,8 @@ def invocation(
         **settings.variables,
     }
     values = variables_of(container, pod, address, mounts, base)
+    if "TMPDIR" in values:
+        values["TMPDIR"] = str(short_folder(Path(values["TMPDIR"]), sandbox.root))
     values |= {
         POD_MARKER: pod.uid,
         CONTAINER_MARKER: f"{pod.uid}/{container.name}",

@@ -15,6 +15,7 @@ from mizzen_cli.local.json_file import read_json, write_json
 from mizzen_cli.local.pod.manifest import ManifestError, Pod
 from mizzen_cli.local.pod.sandbox import FOLDER_MARKER, POD_MARKER, SHIM_MARKER, PodSettings, Sandbox
 from mizzen_cli.local.pod.shared_memory import remove_leftovers
+from mizzen_cli.local.pod.short_folder import remove_short_folder
 from mizzen_cli.local.pod.state import PodState
 from mizzen_cli.local.process_identity import identity_from_json, marked_processes
 from mizzen_cli.local.spawn import base_environment, spawn_detached
@@ -111,6 +112,7 @@ class Sandboxes:
         """Remove a folder. It leaves the list of pods at once, also when its removal is cut short."""
         grave = self._pods / f".gone-{sandbox.root.parent.name}-{sandbox.root.name}"
         shutil.rmtree(grave, ignore_errors=True)
+        remove_short_folder(sandbox.root)
         # Another hand (`mizzen down` beside a runner) may have been quicker.
         with contextlib.suppress(FileNotFoundError):
             sandbox.root.rename(grave)
