@@ -223,6 +223,39 @@ async def test_errors_that_one_caller_provokes_do_not_take_the_endpoint_from_oth
             assert state.ejected_until == 0.0
 
 
+@pytest.mark.parametrize(
+    ("path", "rest", "status"),
+    [
+        (path, rest, status)
+        for path in (b"/v2/models/double/infer", b"/v1/completions")
+        for rest, status in (
+            (b"Content-Length: 99999999999\r\n\r\n", 413),
+            (b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+            (b"A b: c\r\n\r\n", 400),
+            (b"Expect: nothing\r\n\r\n", 417),
+            (b"A: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        )
+    ],
+)
+async def test_a_request_that_cannot_be_read_is_refused_in_the_words_of_its_protocol(
+    running: tuple[RunningGateway, ScriptedEngine], path: bytes, rest: bytes, status: int
+) -> None:
+    gateway, _engine = running
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.gateway.port)
+    try:
+        key = KEY.headers["Authorization"].encode()
+        writer.write(b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nAuthorization: " + key + b"\r\n" + rest)
+        async with asyncio.timeout(10):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    assert int(head.split(b" ")[1]) == status
+    error = orjson.loads(body)["error"]
+    said = error if path.startswith(b"/v2") else error["message"]
+    assert isinstance(said, str)
+    assert ";" in said
+
+
 async def test_too_many_bytes_for_a_shape_are_refused(running: tuple[RunningGateway, ScriptedEngine]) -> None:
     gateway, _engine = running
     header = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":12}}]}'

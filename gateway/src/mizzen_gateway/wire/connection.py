@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         except BadRequestError as problem:
             self._deaf = True
             self.deadline = NEVER
-            self._enqueue(Request(b"", b"", b"", {}, False, True, refusal=problem.refusal, close_after=True))
+            self._refuse_unparsed(problem.refusal)
             return
         if self._parser.in_body:
             self.deadline += len(data) / self._limits.body_rate
@@ -130,6 +130,11 @@ class Connection(asyncio.Protocol):
         elif len(self._waiting) >= self._limits.pipelined and not self._reading_paused:
             self._reading_paused = True
             self._transport.pause_reading()
+
+    def _refuse_unparsed(self, refusal: Refusal) -> None:
+        target = self._parser.target
+        path = target.partition(b"?")[0]
+        self._enqueue(Request(b"", target, path, {}, False, True, refusal=refusal, close_after=True))
 
     async def _answer_waiting(self) -> None:
         try:
@@ -197,7 +202,7 @@ class Connection(asyncio.Protocol):
         refusal = Refusal(408, "request_timeout", f"{part}: took too long to arrive; send the whole request at once.")
         self._deaf = True
         self.deadline = self._loop.time() + LINGER_SECONDS
-        self._enqueue(Request(b"", b"", b"", {}, False, True, refusal=refusal, close_after=True))
+        self._refuse_unparsed(refusal)
 
     def drain(self) -> None:
         """The server stops: close now if nothing is under way, else after the answer."""

@@ -5,6 +5,7 @@ from typing import Protocol
 import httptools
 
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.framing import sentence
 from mizzen_gateway.wire.limits import MIB, WireLimits
 from mizzen_gateway.wire.request import SINGLE, BadRequestError, Request, check_header, malformed
 
@@ -51,6 +52,11 @@ class RequestParser:
         self._body_wire_bytes = 0
 
     @property
+    def target(self) -> bytes:
+        """Target of the request under way, as far as it has come: its path says in which words to refuse it."""
+        return self._target
+
+    @property
     def in_body(self) -> bool:
         """A header is whole, its body is not."""
         return self._request is not None
@@ -64,9 +70,9 @@ class RequestParser:
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise malformed("Header Upgrade: no other protocol is spoken on this port.") from None
+            raise malformed("Header Upgrade: no other protocol is spoken on this port; leave it out.") from None
         except httptools.HttpParserError as error:
-            raise self._problem or malformed(f"HTTP framing: {error}.") from None
+            raise self._problem or malformed(sentence(str(error))) from None
         if self.between:
             return
         if self._request is None:

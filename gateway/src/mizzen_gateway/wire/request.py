@@ -63,9 +63,11 @@ def malformed(message: str) -> BadRequestError:
 def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes, bytes]) -> None:
     """Refuse what two programs could read differently. llhttp has refused bare LF, CL+TE and two lengths already."""
     if version not in {"1.1", "1.0"}:
-        raise BadRequestError(Refusal(505, "http_version_not_supported", "HTTP version: 1.1 or 1.0 is spoken here."))
+        raise BadRequestError(
+            Refusal(505, "http_version_not_supported", "HTTP version: 1.1 or 1.0 is spoken here; send HTTP/1.1.")
+        )
     if not target.startswith(b"/") or b"#" in target:
-        raise malformed("Request target: must be a path that begins with '/'.")
+        raise malformed("Request target: must be a path that begins with '/', without a fragment; send that.")
     host = headers.get(b"host")
     if host is None and version == "1.1":
         raise malformed("Header Host: missing; send exactly one.")
@@ -78,9 +80,10 @@ def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes
         if coding.lower() != b"chunked" or version == "1.0":
             raise malformed("Header Transfer-Encoding: only 'chunked' is understood, and only with HTTP/1.1.")
     if b"upgrade" in headers and b"upgrade" in headers.get(b"connection", b"").lower():
-        raise malformed("Header Upgrade: no other protocol is spoken on this port.")
+        raise malformed("Header Upgrade: no other protocol is spoken on this port; leave it out.")
     expect = headers.get(b"expect")
     if expect is not None and expect.lower() != b"100-continue":
-        raise BadRequestError(Refusal(417, "expectation_failed", "Header Expect: only '100-continue' is understood."))
+        message = "Header Expect: only '100-continue' is understood; send that or leave it out."
+        raise BadRequestError(Refusal(417, "expectation_failed", message))
     if method in BODYLESS and (coding is not None or headers.get(b"content-length", b"0") != b"0"):
         raise malformed(f"Body: {method.decode()} takes none; leave out Content-Length and Transfer-Encoding.")
