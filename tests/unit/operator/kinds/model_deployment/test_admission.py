@@ -57,6 +57,11 @@ def test_any_other_flag_is_refused(args, said):
     assert said in reasons(vllm(*args), Artifact("hf://a/b", format="Safetensors"))["ArgNotAllowed"]
 
 
+def test_a_response_cache_whose_name_selects_a_library_is_refused_on_triton():
+    wanted = deployment(engine={"type": "Triton", "args": ["--cache-config=redis,host=elsewhere"]})
+    assert "--cache-config is set by Mizzen" in reasons(wanted)["ArgNotAllowed"]
+
+
 def test_an_image_that_is_not_listed_is_refused():
     wanted = deployment(engine={"type": "Triton", "image": "evil.example/tritonserver:1"})
     assert "spec.engine.image: evil.example/tritonserver:1 is not allowed" in reasons(wanted)["ImageNotAllowed"]
