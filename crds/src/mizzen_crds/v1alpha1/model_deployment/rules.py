@@ -47,8 +47,8 @@ _FOREIGN_MESSAGE = "keys of mizzen.dev/, kubernetes.io/ and k8s.io/ are set by t
 _ONE_SOURCE = "exactly one of versionRef and uri must be set; add one, or remove the other"
 _ONE_SOURCE_CEL = "has(self.versionRef) != has(self.uri)"
 _CLAIM_URI = (
-    "must name a claim (lower-case letters, digits and `-`, at most 63) and then a path without empty parts, `.` and "
-    "`..`, as in pvc://claim/folder; correct it"
+    "pvc:// must name a claim (lower-case letters, digits and `-`, at most 63) and then a path without empty parts, "
+    "`.` and `..`, as in pvc://claim/folder; correct it"
 )
 _CLAIM_URI_CEL = f"!has(self.uri) || !self.uri.startsWith('pvc://') || self.uri.matches('{CLAIM_URI_PATTERN}')"
 _ONE_VERSION = "exactly one of version and alias must be set; add one, or remove the other"
