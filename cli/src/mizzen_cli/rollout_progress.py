@@ -11,7 +11,8 @@ from rich.text import Text
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.output import cell_text, last_line, size
+from mizzen_cli.observation import current_conditions, fail_when_refused, observed
+from mizzen_cli.output import cell_text, size
 
 POLL_SECONDS = 0.25
 BAR_WIDTH = 24
@@ -32,7 +33,7 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
             shown = _report(console, status, name, deployment, shown)
             if settled(deployment) and _alias_is_followed(api, deployment):
                 return deployment
-            _fail_when_stalled(name, deployment)
+            fail_when_refused([deployment])
             if time.monotonic() > deadline:
                 raise CommandError(f"{name}: not done after {timeout_seconds:g} s. {shown}", ExitCode.TIMED_OUT)
             time.sleep(POLL_SECONDS)
@@ -40,11 +41,7 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
 
 def settled(deployment: Json) -> bool:
     """The newest spec was seen, Ready is True and nothing is under way."""
-    manifest = deployment["manifest"]
-    status = manifest.get("status") or {}
-    if status.get("observedGeneration") != manifest["metadata"]["generation"]:
-        return False
-    found = conditions(manifest)
+    found = current_conditions(deployment["manifest"])
     return found.get("Ready", {}).get("status") == "True" and "Reconciling" not in found
 
 
@@ -77,11 +74,12 @@ def _one_phase(phase: dict[str, Any]) -> str:
 
 
 def _report(console: Console, status: Status, name: str, deployment: Json, shown: str) -> str:
-    ready = conditions(deployment["manifest"]).get("Ready", {})
+    manifest = deployment["manifest"]
+    ready = current_conditions(manifest).get("Ready", {})
     reason = f"{ready.get('reason', 'Pending')}: {cell_text(ready.get('message') or 'not looked at yet.')}"
-    phases = phase_text(deployment["manifest"].get("status") or {})
+    seen = manifest["status"] if observed(manifest) else {}
     # Text, not markup: brackets in a message are the message's own.
-    status.update(with_bar(Text(f"{name}: {reason} {phases}"), deployment["manifest"].get("status") or {}))
+    status.update(with_bar(Text(f"{name}: {reason} {phase_text(seen)}"), seen))
     if reason != shown and not console.is_terminal:
         console.print(Text(f"{name}: {reason}"), highlight=False, soft_wrap=True)
     return reason
@@ -96,12 +94,3 @@ def with_bar(text: Text, status: Json) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_row(text, ProgressBar(total=total, completed=done, width=BAR_WIDTH), f"{size(done)} of {size(total)}")
     return grid
-
-
-def _fail_when_stalled(name: str, deployment: Json) -> None:
-    manifest = deployment["manifest"]
-    status = manifest.get("status") or {}
-    stalled = conditions(manifest).get("Stalled")
-    if stalled and status.get("observedGeneration") == manifest["metadata"]["generation"]:
-        why = last_line(stalled["message"])
-        raise CommandError(f"{name}: {stalled['reason']}: {why}\nSee: mizzen describe {name}")

@@ -65,7 +65,7 @@ def test_applying_checks_every_file_before_any_is_sent(mizzen: CommandLine, tmp_
 
 
 def test_a_deployment_is_applied_shown_described_and_deleted(mizzen: CommandLine) -> None:
-    assert mizzen("apply", "-f", "-", "-o", "name", stdin=MANIFEST % "chat").out == "chat\n"
+    assert mizzen("apply", "-f", "-", "--timeout", 0, "-o", "name", stdin=MANIFEST % "chat").out == "chat\n"
     heading, row = mizzen("get").out.splitlines()
     assert heading.split()[:4] == ["NAME", "READY", "REASON", "REPLICAS"]
     assert row.split()[:3] == ["chat", "Unknown", "Pending"]
@@ -82,9 +82,9 @@ def test_a_deployment_is_applied_shown_described_and_deleted(mizzen: CommandLine
 
 
 def test_what_a_manifest_printed_can_be_applied_again(mizzen: CommandLine) -> None:
-    mizzen("apply", "-f", "-", stdin=MANIFEST % "chat")
+    mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % "chat")
     printed = mizzen("get", "chat", "-o", "yaml").out
-    assert mizzen("apply", "-f", "-", "-o", "name", stdin=printed).out == "chat\n"
+    assert mizzen("apply", "-f", "-", "--timeout", 0, "-o", "name", stdin=printed).out == "chat\n"
 
 
 def test_waiting_ends_at_its_deadline_with_a_code_of_its_own(mizzen: CommandLine) -> None:

@@ -47,7 +47,7 @@ def test_ctrl_c_ends_what_waits_with_its_code_and_without_a_traceback(
 ) -> None:
     manifest = tmp_path / "chat.yaml"
     manifest.write_text(MANIFEST)
-    mizzen("apply", "-f", manifest)
+    mizzen("apply", "-f", manifest, "--timeout", 0)
     program = mizzen.program(*(word.format(manifest=manifest) for word in words))
     assert program.stdout
     assert program.stderr
@@ -61,14 +61,14 @@ def test_ctrl_c_ends_what_waits_with_its_code_and_without_a_traceback(
 
 def test_a_row_that_changes_is_printed_again(mizzen: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "chat.yaml").write_text(MANIFEST)
-    mizzen("apply", "-f", tmp_path / "chat.yaml")
+    mizzen("apply", "-f", tmp_path / "chat.yaml", "--timeout", 0)
     program = mizzen.program("get", "--watch")
     try:
         assert program.stdout
         assert program.stdout.readline().startswith("NAME")
         assert "hf://simulated/chat" in program.stdout.readline()
         (tmp_path / "chat.yaml").write_text(MANIFEST.replace("simulated/chat", "simulated/other"))
-        mizzen("apply", "-f", tmp_path / "chat.yaml")
+        mizzen("apply", "-f", tmp_path / "chat.yaml", "--timeout", 0)
         assert "hf://simulated/other" in program.stdout.readline()
     finally:
         program.kill()

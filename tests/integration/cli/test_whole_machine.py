@@ -106,9 +106,11 @@ def test_a_deployment_that_cannot_run_says_why_and_what_to_do(machine: CommandLi
     (tmp_path / "bad.yaml").write_text(
         CHAT.read_text().replace("name: chat", "name: bad").replace("--decode-ms", "--nonsense")
     )
-    waited = machine("apply", "-f", tmp_path / "bad.yaml", "--wait", code=ExitCode.REFUSED)
-    assert "ArgNotAllowed: spec.engine.args[0]: --nonsense" in waited.err
-    assert waited.err.endswith("See: mizzen describe bad\n")
+    for wait in ("--wait", "--no-wait"):
+        applied = machine("apply", "-f", tmp_path / "bad.yaml", wait, code=ExitCode.REFUSED)
+        assert "ArgNotAllowed: spec.engine.args[0]: --nonsense" in applied.err
+        assert applied.err.endswith("See: mizzen describe bad\n")
+    assert "ArgNotAllowed" in applied.out
     described = machine("describe", "bad").out
     assert "allowedArgs of the ServingRuntime" in described
     machine("delete", "bad")

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from mizzen_cli.observation import current_conditions
 from mizzen_cli.rollout_progress import phase_text, settled, with_bar
 from rich.console import Console
 from rich.text import Text
@@ -29,6 +30,15 @@ def deployment(*conditions: tuple[str, str], observed: int = 2) -> dict[str, obj
 )
 def test_done_is_ready_for_the_newest_spec_with_nothing_under_way(seen: dict[str, object], done: bool) -> None:
     assert settled(seen) is done
+
+
+def test_a_condition_of_an_older_spec_says_nothing_about_the_newest() -> None:
+    seen = deployment(("Ready", "True"))
+    manifest = seen["manifest"]
+    assert isinstance(manifest, dict)
+    manifest["status"]["conditions"][0]["observedGeneration"] = 1
+    assert current_conditions(manifest) == {}
+    assert settled(seen) is False
 
 
 def test_phases_are_one_line_and_tell_how_far_a_fetch_is() -> None:

@@ -10,6 +10,7 @@ from mizzen_cli.description import describe_lines
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.logs import print_logs
 from mizzen_cli.manifests import check_manifest, read_manifests
+from mizzen_cli.observation import OBSERVED_SECONDS, fail_when_refused, look_again
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one, write
 from mizzen_cli.rollout_progress import conditions, follow
 from mizzen_cli.session import Project, current_context, session
@@ -17,7 +18,7 @@ from mizzen_cli.watching import watch
 
 Name = Annotated[str, typer.Argument(help="Name of the deployment.")]
 Wait = Annotated[bool, typer.Option(help="Wait until it serves, with progress.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most; without --wait 3 at most, for a refusal.")]
 
 
 def _ready(row: Json) -> Json:
@@ -67,7 +68,10 @@ def apply(
         applied = [_put(api, manifest) for manifest in manifests]
         if wait:
             applied = [follow(api, row["name"], timeout) for row in applied]
+        else:
+            applied = look_again(api, applied, min(timeout, OBSERVED_SECONDS))
     show(applied, COLUMNS, output)
+    fail_when_refused(applied)
 
 
 def get(
@@ -153,7 +157,10 @@ def deploy(
         row = _put(api, manifest)
         if wait:
             row = follow(api, name, timeout)
+        else:
+            (row,) = look_again(api, [row], min(timeout, OBSERVED_SECONDS))
     show_one(row, COLUMNS, output)
+    fail_when_refused([row])
 
 
 def _put(api: ApiClient, manifest: Json) -> Json:
