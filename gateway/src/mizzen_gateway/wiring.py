@@ -36,11 +36,11 @@ class Gateway:
         self._settings = settings
         self.book = LoadBook()
         self.accounting = open_accounting(settings, session, self.book)
-        self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of)
+        self.pool = EnginePool()
+        self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of, self.pool.leave)
         cache = settings.data_dir / "objects.json"
         self.object_feed = ObjectFeed(session, settings.controlplane_url, self.table, cache)
         self.object_feed.load_cache()
-        self.pool = EnginePool()
         self.server = Server(self._pipeline(), WireLimits(body_bytes=settings.body_bytes))
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))

@@ -38,6 +38,8 @@ class EngineConnection(asyncio.Protocol):
         """Loop time since when it has nothing to do."""
         self.used = False
         """It has carried an exchange before; its end may come from the engine's keep-alive limit."""
+        self.last = False
+        """The engine is going away: no exchange may follow this one."""
 
     async def exchange(
         self, request: EngineRequest, sink: EngineSink, first_byte_seconds: float, idle_seconds: float
@@ -69,7 +71,7 @@ class EngineConnection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """The last exchange ended so that another may follow."""
-        return self._keep and not self._transport.is_closing()
+        return self._keep and not self.last and not self._transport.is_closing()
 
     def pause(self) -> None:
         """The caller does not read: take no more bytes from the engine."""

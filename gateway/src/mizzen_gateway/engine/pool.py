@@ -21,7 +21,7 @@ class EnginePool:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._idle: dict[Address, deque[EngineConnection]] = {}
-        self._busy: set[EngineConnection] = set()
+        self._busy: dict[EngineConnection, Address] = {}
         self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def now(self) -> float:
@@ -34,7 +34,7 @@ class EnginePool:
         while idle:
             connection = idle.pop()
             if connection.reusable:
-                self._busy.add(connection)
+                self._busy[connection] = address
                 return connection
         return await self.connect(address)
 
@@ -49,12 +49,12 @@ class EnginePool:
                 )
         except (OSError, TimeoutError) as error:
             raise EngineFailureError("connect", False, f"cannot connect to the engine at {shown}: {error}") from error
-        self._busy.add(connection)
+        self._busy[connection] = address
         return connection
 
     def release(self, address: Address, connection: EngineConnection) -> None:
         """Give it back, in whatever state."""
-        self._busy.discard(connection)
+        self._busy.pop(connection, None)
         if not connection.reusable:
             connection.close()
             return
@@ -64,6 +64,14 @@ class EnginePool:
             return
         connection.idle_since = self._loop.time()
         idle.append(connection)
+
+    def leave(self, address: Address) -> None:
+        """The engine there is going away: a connection that is kept open may hold its end up."""
+        for connection in self._idle.pop(address, ()):
+            connection.close()
+        for connection, held in self._busy.items():
+            if held == address:
+                connection.last = True
 
     async def exchange(
         self, address: Address, request: EngineRequest, sink: EngineSink, first_byte_seconds: float, idle_seconds: float

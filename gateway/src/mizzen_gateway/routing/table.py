@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
-from mizzen_gateway.routing.target import Target
+from mizzen_gateway.routing.target import Address, Target
 from mizzen_gateway.stages import Caller, Refusal
 
 
@@ -32,8 +32,15 @@ def not_allowed(model: str) -> Refusal:
 class RouteTable:
     """Every deployment, by key and by name. One writer (discovery), read by each request."""
 
-    def __init__(self, book: LoadBook, namespace_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        book: LoadBook,
+        namespace_of: Callable[[str], str | None],
+        leave: Callable[[Address], None] = lambda _address: None,
+    ) -> None:
+        """`leave` hears of each address that gets no more requests."""
         self._book = book
+        self._leave = leave
         self._namespace_of = namespace_of
         self._targets: dict[Key, Target] = {}
         self._pending: dict[Key, EndpointSetFacts] = {}
@@ -61,7 +68,11 @@ class RouteTable:
         if target is None:
             self._pending[facts.key] = facts
         else:
-            target.update_endpoints(facts)
+            self._update(target, facts)
+
+    def _update(self, target: Target, facts: EndpointSetFacts) -> None:
+        for address in target.update_endpoints(facts):
+            self._leave(address)
 
     def drop_deployment(self, key: Key) -> None:
         """A deployment is gone."""
@@ -78,7 +89,7 @@ class RouteTable:
         target = self._targets.get(key)
         if target is not None:
             held = target.endpoint_set
-            target.update_endpoints(EndpointSetFacts(key, held.protocol, held.engine, held.model_name))
+            self._update(target, EndpointSetFacts(key, held.protocol, held.engine, held.model_name))
 
     def __contains__(self, key: Key) -> bool:
         return key in self._targets

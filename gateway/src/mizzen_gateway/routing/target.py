@@ -10,6 +10,7 @@ from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.stages import Refusal
 
+Address = tuple[str, int]
 RETRY_BURST = 100.0
 RETRY_SHARE = 0.2
 """Of all requests, so many may be repeated in the long run; a burst (a replica that dies) is covered by RETRY_BURST."""
@@ -36,10 +37,11 @@ class Target:
         """Served name."""
         return self.facts.names[0]
 
-    def update_endpoints(self, endpoint_set: EndpointSetFacts) -> None:
-        """Take a newer endpoint set; parked requests look again."""
+    def update_endpoints(self, endpoint_set: EndpointSetFacts) -> set[Address]:
+        """Take a newer endpoint set; parked requests look again. Gives the addresses that get no more requests."""
         self.endpoint_set = endpoint_set
         known = self._states
+        before = {state.address for state in known.values()}
         self._states = {}
         for facts in endpoint_set.endpoints:
             state = known.get(facts.pod)
@@ -51,6 +53,7 @@ class Target:
         revisions = {facts.revision for facts in endpoint_set.endpoints}
         self.metadata = {revision: held for revision, held in self.metadata.items() if revision in revisions}
         self.wake()
+        return before - {state.address for state in self._states.values() if not state.facts.terminating}
 
     def wake(self) -> None:
         """Something changed: parked requests look again, in the order in which they came."""

@@ -7,6 +7,7 @@ import pytest
 from mizzen_gateway.engine.exchange import Collected, EngineFailureError, EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
 from support.scripted_engine import Exchange, scripted_engine
+from support.until import until
 
 ASK = EngineRequest("/x", b"{}")
 
@@ -108,3 +109,29 @@ async def test_a_second_answer_to_one_request_ends_the_connection(pool: EnginePo
             except EngineFailureError:
                 continue
         assert set(bodies) <= {b"mine"}
+
+
+async def test_connections_to_an_engine_that_goes_away_are_closed_idle_ones_at_once_busy_ones_afterwards(
+    pool: EnginePool,
+) -> None:
+    go = asyncio.Event()
+
+    async def well(exchange: Exchange) -> None:
+        if len(engine.exchanges) == 2:
+            await go.wait()
+        await exchange.send(200, b"ok")
+
+    async with scripted_engine(well) as engine:
+        idle = await pool.connect(engine.address)
+        await idle.exchange(ASK, Collected(1000), 5.0, 5.0)
+        busy = asyncio.create_task(ask(pool, engine.address))
+        await until(lambda: len(engine.exchanges) == 2)
+        pool.release(engine.address, idle)
+        assert idle.reusable
+        pool.leave(engine.address)
+        assert not idle.reusable
+        assert not busy.done()
+        go.set()
+        assert (await busy).body == b"ok"
+        assert (await ask(pool, engine.address)).body == b"ok"
+        assert len({exchange.writer for exchange in engine.exchanges}) == 3

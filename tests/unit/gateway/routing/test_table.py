@@ -1,6 +1,6 @@
 """From names to deployments: own ones first, shared ones by their full name, all others are unknown."""
 
-from mizzen_gateway.routing.deployment import DeploymentFacts
+from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.routing.target import Target
@@ -75,3 +75,24 @@ def test_a_renamed_deployment_is_found_by_its_new_name_alone() -> None:
     made.put_deployment(facts("ns-a", "d", "after"))
     assert found(made, caller(), "before") == "model_not_found"
     assert found(made, caller(), "after") == ("ns-a", "d")
+
+
+def test_addresses_that_get_no_more_requests_are_left_and_others_never() -> None:
+    left: list[tuple[str, int]] = []
+    made = RouteTable(LoadBook(), PROJECTS.get, left.append)
+    made.put_deployment(facts("ns-a", "d"))
+
+    def pods(*named: tuple[str, str, bool]) -> EndpointSetFacts:
+        endpoints = tuple(EndpointFacts(pod, "r1", address, 1, True, ending) for pod, address, ending in named)
+        return EndpointSetFacts(("ns-a", "d"), "OpenAI", "Simulated", "d", endpoints)
+
+    made.put_endpoints(pods(("p1", "10.0.0.1", False), ("p2", "10.0.0.2", False), ("p3", "10.0.0.3", False)))
+    assert left == []
+    made.put_endpoints(pods(("p1", "10.0.0.1", True), ("p2", "10.0.0.2", False)))
+    assert sorted(left) == [("10.0.0.1", 1), ("10.0.0.3", 1)]
+    left.clear()
+    made.put_endpoints(pods(("p1", "10.0.0.1", True), ("p4", "10.0.0.2", False)))
+    assert left == [("10.0.0.1", 1)], "an address that another pod has taken over is kept"
+    left.clear()
+    made.drop_endpoints(("ns-a", "d"))
+    assert sorted(left) == [("10.0.0.1", 1), ("10.0.0.2", 1)]
