@@ -9,7 +9,7 @@ from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, RevisionSt
 from mizzen_operator.conditions.every import every_condition
 from mizzen_operator.conditions.serving import newest_failure
 from mizzen_operator.observation import Observation
-from mizzen_operator.rollout.fleet import ObservedPod
+from mizzen_operator.rollout.fleet import Fleet, ObservedPod
 from mizzen_operator.rollout.outcome import RolloutPlan
 
 MOST_REVISIONS = 5
@@ -42,12 +42,24 @@ def build_status(
         url=url or before.url,
         project=observation.project or before.project,
         resolved_model=observation.artifact.to_status() if observation.artifact else before.resolved_model,
-        revisions=_revisions(deployment, observation, plan, now) if plan else before.revisions,
+        revisions=_revisions(deployment, observation, plan, now)
+        if plan
+        else _as_seen(before.revisions, observation.fleet),
         rollout=plan.rollout if plan else before.rollout,
         startup=observation.startup or _startup(newest.live if newest else ()) or before.startup,
         last_failure=observation.last_failure or _last_failure(deployment, observation, now),
         autoscaling=observation.autoscaling or before.autoscaling,
     )
+
+
+def _as_seen(before: list[RevisionStatus], fleet: Fleet) -> list[RevisionStatus]:
+    """Return what was said of the revisions with the replicas seen now; states and traffic are a plan's to say."""
+    return [
+        one.model_copy(update={"replicas": seen.replicas, "ready": seen.ready})
+        if (seen := fleet.find(one.hash))
+        else one
+        for one in before
+    ]
 
 
 def _revisions(

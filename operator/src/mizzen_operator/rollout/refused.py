@@ -42,10 +42,11 @@ def kept_while_refused(known: Sequence[RevisionStatus], fleet: Fleet, wanted: in
 
 
 def _serving(known: Sequence[RevisionStatus], fleet: Fleet) -> ObservedRevision | None:
-    """Return the revision that took requests as the whole of the deployment; else the one with most ready pods."""
+    """Return the revision that took requests as the whole of the deployment; else the one that takes most of them."""
     states = {one.hash: one.state for one in known}
+    percents = {one.hash: one.traffic_percent for one in known}
     running = [one for one in fleet.revisions if one.replicas > 0]
     serving = [one for one in running if states.get(one.hash) is RevisionState.SERVING]
     candidates = serving or [one for one in running if one.ready > 0]
     oldest_first = sorted(candidates, key=lambda one: one.created_at)
-    return max(oldest_first, key=lambda one: one.ready, default=None)
+    return max(oldest_first, key=lambda one: (percents.get(one.hash, 0), one.ready), default=None)

@@ -48,6 +48,14 @@ def test_where_none_served_before_the_one_with_ready_pods_stays():
     assert found.replicas == {"old": 0, "new": 1}
 
 
+def test_after_a_switch_the_revision_that_has_the_traffic_stays():
+    fleet = Fleet((revision("old", 90, 1, 1), revision("new", 10, 1, 1)))
+    told = known(old=RevisionState.RETIRING, new=PROGRESSING)
+    told[1] = told[1].model_copy(update={"traffic_percent": 100})
+    found = kept_while_refused(told, fleet, 1)
+    assert (found.replicas, found.traffic) == ({"old": 0, "new": 1}, {"new": 100})
+
+
 def test_nothing_changes_while_no_pod_is_ready_and_none_served():
     found = kept_while_refused(known(new=PROGRESSING), Fleet((revision("new", 10, 1, 0),)), 1)
     assert (found.replicas, found.traffic) == ({"new": 1}, None)
