@@ -10,12 +10,14 @@ import openai
 import orjson
 import psutil
 import tritonclient.http as triton
+from langchain_openai import ChatOpenAI
 from load import ConstantLoad
 from sentences import NEGATIVE, POSITIVE, ask, request_body
 from tour import StepFailedError, Tour, expect, say
 
 LOAD_PER_SECOND = 100.0
 HEAL_SECONDS = 30.0
+QUESTION = "What is the capital of France?"
 
 
 class Stage:
@@ -78,11 +80,11 @@ def call_with_tritonclient(stage: Stage) -> None:
         expect(label == ("positive" if text in POSITIVE else "negative"), f"{text} was called {label}")
 
 
-def chat_with_openai(stage: Stage) -> None:
-    """Chat through the unmodified openai package, streamed"""
+def chat(stage: Stage) -> None:
+    """Chat through the unmodified openai and langchain-openai packages, streamed"""
     model = _serve_chat_model(stage)
     client = openai.OpenAI(base_url=f"{stage.tour.gateway_url}/v1", api_key=stage.key, max_retries=0)
-    question = [{"role": "user", "content": "What is the capital of France?"}]
+    question = [{"role": "user", "content": QUESTION}]
     stream = client.chat.completions.create(
         model=model,
         messages=question,
@@ -97,6 +99,14 @@ def chat_with_openai(stage: Stage) -> None:
     say(f"{model}: {answer!r} in {len(chunks)} chunks; {usage.prompt_tokens} tokens in, {usage.completion_tokens} out")
     expect(bool(answer) and usage.completion_tokens > 0, "the answer was empty or not counted")
     expect(not stage.llm or "Paris" in answer, f"the language model did not say Paris but {answer!r}")
+    chain = ChatOpenAI(
+        model=model, base_url=f"{stage.tour.gateway_url}/v1", api_key=stage.key, max_tokens=32, temperature=0
+    )
+    pieces = [piece.text for piece in chain.stream(QUESTION)]
+    say(f"langchain: {''.join(pieces)!r} in {len(pieces)} pieces")
+    expect("".join(pieces) == answer, "langchain-openai was told something else than openai")
+    _until(lambda: _billed_tokens(stage, model) == 2 * usage.completion_tokens, "the tokens are not in the ledger")
+    say(f"the ledger has {_billed_tokens(stage, model)} generated tokens of {model}, as the engine counted them")
 
 
 def exceed_a_limit(stage: Stage) -> None:
@@ -170,7 +180,7 @@ STEPS: tuple[Callable[[Stage], None], ...] = (
     train_and_push,
     deploy,
     call_with_tritonclient,
-    chat_with_openai,
+    chat,
     exceed_a_limit,
     update_under_load,
     show_the_bill,
@@ -188,6 +198,10 @@ def _serve_chat_model(stage: Stage) -> str:
     stage.tour.mizzen("models", "push", "smollm", "examples/smollm/artifacts/v1", "--alias", "champion")
     stage.tour.mizzen("apply", "-f", "examples/smollm/deployment.yaml", "--wait", "--timeout", "600")
     return "smollm"
+
+
+def _billed_tokens(stage: Stage, model: str) -> int:
+    return sum(int(row["output_tokens"]) for row in stage.tour.read("usage") if row["model"] == model)
 
 
 def _serving_version(stage: Stage) -> int | None:
