@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -59,7 +60,7 @@ def running_postgres() -> Iterator[Postgres]:
     try:
         yield server
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # SIGTERM would wait for every client to leave
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -26,9 +26,12 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def running_controlplane(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    postgres: Postgres, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], ControlPlane]]:
-    """The session's control plane on a database; both live on, as each file in turn wants the one and the other."""
+    """The session's control plane on a database; both live on, as each file in turn wants the one and the other.
+
+    `postgres` is named so that it ends after them.
+    """
     planes: dict[str, ControlPlane] = {}
     with ExitStack() as running:
 
