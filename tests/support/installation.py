@@ -13,9 +13,9 @@ from mizzen_cli.local.data_folder import DataFolder, open_data_folder
 from mizzen_cli.local.lifecycle import UpOptions, UpResult, down, status, up
 from mizzen_cli.local.pod.sandbox import FOLDER_MARKER
 from mizzen_cli.local.pod.sandboxes import Sandboxes, SeenPod, kill_marked
-from mizzen_cli.local.ports import free_port
+from mizzen_cli.local.ports import Ports, free_port
 from mizzen_cli.local.process_identity import marked_processes
-from mizzen_cli.local.supervisor_state import read_state
+from mizzen_cli.local.supervisor_state import read_ports, read_state, write_ports
 
 READY_SECONDS = 45.0
 
@@ -26,11 +26,18 @@ class Installation:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.context_file = root / "config.yaml"
-        port = free_port(set())
-        self.options = UpOptions(root / "data", port, free_port({port}), 60.0, self.context_file)
+        numbers: set[int] = set()
+        while len(numbers) < 4:
+            numbers.add(free_port(numbers))
+        self._ports = Ports(*numbers)
+        self.options = UpOptions(root / "data", self._ports.controlplane, self._ports.gateway, 60.0, self.context_file)
 
     def up(self) -> UpResult:
-        """Start, or adopt."""
+        """Start, or adopt. The internal ports too are its own, as other tests have installations at the same time."""
+        folder = open_data_folder(self.options.data_dir, create=True)
+        assert folder is not None, "created"
+        if read_ports(folder) is None:
+            write_ports(folder, self._ports)
         return up(self.options, lambda _: None)
 
     def down(self) -> bool:
