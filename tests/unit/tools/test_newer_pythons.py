@@ -13,7 +13,19 @@ def test_interpreters_of_pyenv_come_before_its_shims(tmp_path: Path) -> None:
     assert search_path({"PYENV_ROOT": str(tmp_path), "PATH": "/shims"}) == f"{installed}{os.pathsep}/shims"
 
 
-def test_a_machine_without_newer_interpreters_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newer_pythons.NEWER", ("3.99",))
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON_INSTALL_DIR": str(tmp_path)}
-    assert list(found(environment)) == []
+FINDER = """#!/bin/sh
+for asked; do :; done
+case "$asked" in
+cpython@3.12) echo /opt/python/bin/python3.12 ;;
+cpython@3.13) echo /srv/mizzen/engines/triton/bin/python3.13 ;;
+*) exit 2 ;;
+esac
+"""
+
+
+def test_what_is_found_is_a_machines_own_and_no_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = tmp_path / "uv"
+    finder.write_text(FINDER)
+    finder.chmod(0o755)
+    monkeypatch.setattr("newer_pythons.UV", str(finder))
+    assert list(found({})) == [("3.12", "/opt/python/bin/python3.12")]
