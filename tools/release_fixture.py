@@ -73,7 +73,11 @@ def keep_data_folder(release: Path, data_folder: Path) -> None:
     """A stopped data folder of the embedded mode, as an archive; logs and secrets are left out."""
     with tempfile.TemporaryDirectory() as staging:
         copy = Path(staging) / "data"
-        shutil.copytree(data_folder, copy, ignore=shutil.ignore_patterns("logs", "*.log", "secrets", "pods", "*.sock", "config.yaml"))
+        shutil.copytree(
+            data_folder,
+            copy,
+            ignore=shutil.ignore_patterns("logs", "*.log", "secrets", "pods", "*.sock", "config.yaml"),
+        )
         shutil.make_archive(str(release / "data-folder"), "gztar", root_dir=copy)
 
 
