@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from mizzen_cli.local.ports import Ports, is_free
 
 LEAST_FREE_BYTES = 2 * 10**9
 PYTHON_FLOOR = (3, 11)
+TRITON_PYTHON_CEILING = (3, 12)
+"""The bundled server's Python backend has no working stub beyond it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ async def examine(data_dir: Path) -> list[Finding]:
     checks: tuple[Callable[[], Finding], ...] = (
         _machine,
         _python,
+        _python_for_triton,
         _uv,
         lambda: _writable("data folder", data_dir, "--data-dir"),
         lambda: _writable("cache folder", default_cache(), "XDG_CACHE_HOME"),
@@ -54,6 +58,20 @@ def _python() -> Finding:
     if sys.version_info[:2] >= PYTHON_FLOOR:
         return Finding("python", "ok", here)
     return Finding("python", "missing", here, "Install Python 3.11 or newer.")
+
+
+def _python_for_triton() -> Finding:
+    version = platform.python_version().rpartition(".")[0]
+    library = f"libpython{version}.so.1.0"
+    folders = (sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64")
+    if sys.version_info[:2] > TRITON_PYTHON_CEILING:
+        return Finding(
+            "triton's python", "later", version, "Triton runs here on Python 3.11 and 3.12: make setup with one."
+        )
+    if any(folder and (Path(folder) / library).exists() for folder in folders):
+        return Finding("triton's python", "ok", library)
+    remedy = f"Install Python's shared library, on Debian: apt-get install libpython{version}"
+    return Finding("triton's python", "later", f"{library} is not installed", remedy)
 
 
 def _uv() -> Finding:
