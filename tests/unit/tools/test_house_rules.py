@@ -58,7 +58,7 @@ KEPT = {
         OPENING + "from sqlmodel.ext import Session\n",
     ),
     "a commit in the kit": ("controlplane/src/c/kit/database.py", OPENING + "session.commit()\n"),
-    "a path of a route": ("docs/a.md", "GET /api/v1/work/items, example.org/work/x, $ROOT/work/x\n"),
+    "a path of a route": ("docs/a.md", "GET /api/v1/root/items, example.org/root/x, $ROOT/root/x\n"),
 }
 
 
