@@ -51,7 +51,10 @@ def _unavailable(observation: Observation, plan: RolloutPlan, ready: int, enough
         return no(conditions.NO_REPLICA_READY, f"{text} The condition ModelCached says why.")
     if failure is not None:
         return no(failure.reason, f"{text} {failure.component}: {failure.message}".strip())
-    if any(not pod.ready for one in observation.fleet.revisions for pod in one.live) or not plan.complete:
+    waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.ready]
+    if installing := next((pod.installing for pod in waiting if pod.installing), ""):
+        return no(conditions.INSTALLING_ENVIRONMENT, f"{text} {installing}")
+    if waiting or not plan.complete:
         return no(conditions.STARTING, text)
     return no(conditions.REPLICA_UNREADY, text)
 

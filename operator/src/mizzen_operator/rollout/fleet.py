@@ -44,6 +44,8 @@ class ObservedPod:
     """Phases of its start."""
     failure: PodFailure | None = None
     """What last went wrong, while it is not ready."""
+    installing: str = ""
+    """How far its environment, which it waits for, has been made; empty when it waits for none."""
 
 
 @dataclass(frozen=True)

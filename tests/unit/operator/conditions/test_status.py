@@ -58,6 +58,11 @@ SITUATIONS = {
         None,
         {"Ready": ("False", "Starting"), "Reconciling": ("True", "Progressing"), "ModelCached": ("True", "Cached")},
     ),
+    "its environment is being made": (
+        seen(replace(FETCHING, installing="installing packages")),
+        None,
+        {"WorkloadAvailable": ("False", "InstallingEnvironment"), "Ready": ("False", "InstallingEnvironment")},
+    ),
     "fetching": (
         seen(FETCHING),
         None,

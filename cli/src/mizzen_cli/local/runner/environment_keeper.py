@@ -20,16 +20,19 @@ class EnvironmentView:
 
     ready: bool
     failure: str = ""
+    progress: str = ""
+    """The installer's last line, while the environment is being made."""
 
 
 class EnvironmentKeeper:
-    """Makes environments in the background; `changed` is called when one is ready or has failed."""
+    """Makes environments in the background; `changed` is called when one comes forward, is ready or has failed."""
 
     def __init__(self, environments: Environments, changed: Callable[[], None]) -> None:
         self.environments = environments
         self._changed = changed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, tuple[float, str]] = {}
+        self._progress: dict[str, str] = {}
 
     def view(self, name: str, local: LocalEnvironment) -> EnvironmentView:
         """Look at an environment, and start making it where it is missing and may be made unasked."""
@@ -44,7 +47,9 @@ class EnvironmentKeeper:
         failed_at, failure = self._failures.get(mark, (0.0, ""))
         if mark not in self._tasks and (not failure or time.monotonic() - failed_at > RETRY_SECONDS):
             self._tasks[mark] = asyncio.create_task(self._make(mark, name, local))
-        return EnvironmentView(False, failure)
+        return EnvironmentView(
+            False, failure, self._progress.get(mark, "") or f"The environment of {name} is being made."
+        )
 
     async def close(self) -> None:
         """Stop making."""
@@ -53,12 +58,18 @@ class EnvironmentKeeper:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _make(self, mark: str, name: str, local: LocalEnvironment) -> None:
+        def report(line: str) -> None:
+            log.info("environment", runtime=name, line=line)
+            self._progress[mark] = line
+            self._changed()
+
         try:
-            await self.environments.make(name, local, lambda line: log.info("environment", runtime=name, line=line))
+            await self.environments.make(name, local, report)
             self._failures.pop(mark, None)
         except EnvironmentMissingError as error:
             self._failures[mark] = (time.monotonic(), str(error))
             log.warning("environment missing", runtime=name, error=str(error))
         finally:
             del self._tasks[mark]
+            self._progress.pop(mark, None)
             self._changed()

@@ -82,10 +82,12 @@ def pods_of(
 ) -> tuple[ObservedPod, ...]:
     """Pods of one revision as the plan sees them."""
     mine = [each for each in pods if each.pod.labels.get(labels.REVISION) == kept.revision.hash]
+    environment = keeper.view(kept.runtime, kept.local) if any(each.pending for each in mine) else None
     missing = None
-    if any(each.pending for each in mine) and (why := keeper.view(kept.runtime, kept.local).failure):
-        missing = PodFailure(conditions.ENVIRONMENT_MISSING, why, component="environment", time=now)
-    return tuple(observed_pod(each, startups.of(each.pod.name), missing, now) for each in mine)
+    if environment and environment.failure:
+        missing = PodFailure(conditions.ENVIRONMENT_MISSING, environment.failure, component="environment", time=now)
+    installing = environment.progress if environment else ""
+    return tuple(observed_pod(each, startups.of(each.pod.name), missing, now, installing) for each in mine)
 
 
 def count_starts(key: Key, pods: Sequence[SeenPod], startups: StartupLedger) -> None:

@@ -22,13 +22,20 @@ LOOPING_RESTARTS = 2
 
 
 def observed_pod(
-    seen: SeenPod, progress: PodProgress, environment_failure: PodFailure | None, now: datetime
+    seen: SeenPod, progress: PodProgress, environment_failure: PodFailure | None, now: datetime, installing: str = ""
 ) -> ObservedPod:
-    """One pod as the plan sees it. `environment_failure` is why a pending pod's environment is missing."""
+    """One pod as the plan sees it.
+
+    `environment_failure` is why a pending pod's environment is missing, `installing` how far the making of it is.
+    """
     state = seen.state
     if state is None or seen.pending:
         return ObservedPod(
-            name=seen.pod.name, created_at=seen.created_at, failure=environment_failure, progress_at=seen.created_at
+            name=seen.pod.name,
+            created_at=seen.created_at,
+            failure=environment_failure,
+            progress_at=seen.created_at,
+            installing="" if environment_failure else installing,
         )
     return ObservedPod(
         name=seen.pod.name,
