@@ -76,6 +76,16 @@ def acknowledge(sentence: str, row: Row, output: Format, name: str = "name") -> 
         show_one(row, (), output, name)
 
 
+def tell(text: str, row: Row, output: Format, name: str = "name") -> None:
+    """Print the outcome of an act: sentences for people, else its facts as json, yaml or one name."""
+    if output is Format.TABLE:
+        sys.stdout.write(f"{text}\n")
+    elif output is Format.NAME:
+        sys.stdout.write(f"{row[name]}\n")
+    else:
+        write(row, output)
+
+
 def write(value: Any, output: Format) -> None:
     """Print a value as json or yaml."""
     if output is Format.YAML:

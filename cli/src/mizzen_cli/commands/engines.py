@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.output import Format, Output, column, show, size
+from mizzen_cli.output import Format, Output, column, show, size, tell
 
 # The runtimes' types take a third of a second to load: the functions below import what they need, so that other
 # commands start without it.
@@ -33,7 +33,10 @@ def list_engines(output: Output = Format.TABLE) -> None:
 
 
 @app.command("install")
-def install(name: Annotated[str, typer.Argument(help="Engine, as `mizzen engines list` names it.")]) -> None:
+def install(
+    name: Annotated[str, typer.Argument(help="Engine, as `mizzen engines list` names it.")],
+    output: Output = Format.TABLE,
+) -> None:
     """Make an engine's environment now, with progress. Once made, it is used by every data folder."""
     from mizzen_operator.runtimes.builtin import builtin_runtimes
 
@@ -52,7 +55,7 @@ def install(name: Annotated[str, typer.Argument(help="Engine, as `mizzen engines
             path = asyncio.run(made)
     except EnvironmentMissingError as error:
         raise CommandError(str(error)) from error
-    typer.echo(f"{key} is installed in {path}")
+    tell(f"{key} is installed in {path}", {"name": key, "path": str(path)}, output)
 
 
 def _row(name: str, runtime: "ServingRuntime", environments: "Environments") -> dict[str, object]:

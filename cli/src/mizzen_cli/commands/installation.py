@@ -15,7 +15,7 @@ from mizzen_cli.local.lifecycle import InstallationStatus, UpOptions
 from mizzen_cli.local.lifecycle import down as stop_all
 from mizzen_cli.local.lifecycle import status as local_status
 from mizzen_cli.local.lifecycle import up as start_all
-from mizzen_cli.output import Format, Output, column, show
+from mizzen_cli.output import Format, Output, column, show, tell
 
 DataDir = Annotated[
     Path | None,
@@ -36,6 +36,7 @@ def up(
     data_dir: DataDir = None,
     port: Annotated[int | None, typer.Option(help="Port of the control plane.", min=1, max=65535)] = None,
     gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.", min=1, max=65535)] = None,
+    output: Output = Format.TABLE,
 ) -> None:
     """Start Mizzen on this machine and return when it is ready. Repeating it changes nothing."""
     console = Console(stderr=True)
@@ -46,21 +47,31 @@ def up(
     if context and not context.api_key:
         write_context(_with_local_key(context))
     word = "already running" if result.already_running else f"ready in {result.seconds:.1f} s"
-    typer.echo(f"Mizzen is {word}.")
-    typer.echo(f"  control plane  {result.controlplane_url}")
-    typer.echo(f"  gateway        {result.gateway_url}   (/v1 and /v2)")
-    typer.echo(f"  data           {result.data_dir}")
-    typer.echo(
+    text = (
+        f"Mizzen is {word}.\n"
+        f"  control plane  {result.controlplane_url}\n"
+        f"  gateway        {result.gateway_url}   (/v1 and /v2)\n"
+        f"  data           {result.data_dir}\n"
         'Next: eval "$(mizzen env)" sets OPENAI_BASE_URL and OPENAI_API_KEY; `mizzen --help` lists what you can do.'
     )
+    facts = {
+        "controlplane_url": result.controlplane_url,
+        "gateway_url": result.gateway_url,
+        "data_dir": str(result.data_dir),
+        "already_running": result.already_running,
+        "seconds": round(result.seconds, 3),
+    }
+    tell(text, facts, output, name="gateway_url")
 
 
-def down(data_dir: DataDir = None) -> None:
+def down(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
     """Stop everything that `mizzen up` started; requests under way finish first. Data stays."""
     console = Console(stderr=True)
     with console.status("stopping") as spinner:
-        ran = stop_all(_data_dir(data_dir), spinner.update)
-    typer.echo("Mizzen has stopped." if ran else "Nothing ran.")
+        folder = _data_dir(data_dir)
+        ran = stop_all(folder, spinner.update)
+    facts = {"data_dir": str(folder), "stopped": ran}
+    tell("Mizzen has stopped." if ran else "Nothing ran.", facts, output, name="data_dir")
 
 
 def status(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
@@ -82,13 +93,14 @@ def status(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
         raise CommandError(f"Not everything runs. `mizzen up` starts what is missing; logs: {seen.data_dir}/logs.")
 
 
-def env() -> None:
+def env(output: Output = Format.TABLE) -> None:
     """Print the lines that let OpenAI's clients in this shell call Mizzen: eval "$(mizzen env)"."""
     context = load_context()
     if not context.api_key:
         raise CommandError("The context has no API key. Run `mizzen up`, or `mizzen keys create NAME`.", ExitCode.USAGE)
-    typer.echo(f"export OPENAI_BASE_URL={context.gateway_url}/v1")
-    typer.echo(f"export OPENAI_API_KEY={context.api_key}")
+    facts = {"OPENAI_BASE_URL": f"{context.gateway_url}/v1", "OPENAI_API_KEY": context.api_key}
+    text = "\n".join(f"export {name}={value}" for name, value in facts.items())
+    tell(text, facts, output, name="OPENAI_BASE_URL")
 
 
 def doctor(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
