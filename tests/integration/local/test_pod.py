@@ -108,7 +108,9 @@ def test_the_hook_runs_before_the_signal_and_a_deaf_process_is_killed_after_its_
 OWN_REGION = f"/dev/shm/mizzen-test-{os.getpid()}"
 OWN_SEMAPHORE = f"/dev/shm/sem.mizzen-test-{os.getpid()}"
 MAPPED_FILE = f"import mmap; f = open({OWN_REGION!r}, 'w+b'); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096)\n"
-SEMAPHORE = f"import _multiprocessing; s = _multiprocessing.SemLock(1, 1, 1, {OWN_SEMAPHORE.split('sem.')[1]!r}, False)\n"
+SEMAPHORE = (
+    f"import _multiprocessing; s = _multiprocessing.SemLock(1, 1, 1, {OWN_SEMAPHORE.split('sem.')[1]!r}, False)\n"
+)
 
 
 @pytest.mark.parametrize(("region", "program"), [(OWN_REGION, MAPPED_FILE), (OWN_SEMAPHORE, SEMAPHORE)])
