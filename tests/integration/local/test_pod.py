@@ -113,7 +113,9 @@ SEMAPHORE = (
 )
 
 
-@pytest.mark.parametrize(("region", "program"), [(OWN_REGION, MAPPED_FILE), (OWN_SEMAPHORE, SEMAPHORE)])
+@pytest.mark.parametrize(
+    ("region", "program"), [(OWN_REGION, MAPPED_FILE), (OWN_SEMAPHORE, SEMAPHORE)], ids=["mapped file", "semaphore"]
+)
 def test_nothing_of_a_stopped_pod_is_left_in_shared_memory(bench: PodBench, region: str, program: str) -> None:
     server = server_container()
     server["command"][2] = program + server["command"][2]
