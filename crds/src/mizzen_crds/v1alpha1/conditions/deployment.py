@@ -1,205 +1,161 @@
-"""Every condition type and every reason of a ModelDeployment, with what it means and what to do about it.
+"""Why is a ModelDeployment as it is? Its reasons, with what each means and what to do about it."""
 
-A reason and its row are one statement, so neither exists without the other. `docs/reference/conditions.md` is made from
-`REASONS`; the command line and the console show the remedy beside the message.
-"""
-
-from dataclasses import dataclass
 from typing import Final
 
-READY: Final = "Ready"
-MODEL_RESOLVED: Final = "ModelResolved"
-MODEL_FITS: Final = "ModelFits"
-MODEL_CACHED: Final = "ModelCached"
-QUOTA_RESERVED: Final = "QuotaReserved"
-CAPACITY_AVAILABLE: Final = "CapacityAvailable"
-WORKLOAD_AVAILABLE: Final = "WorkloadAvailable"
-ROUTE_READY: Final = "RouteReady"
-UP_TO_DATE: Final = "UpToDate"
-AUTOSCALING_ACTIVE: Final = "AutoscalingActive"
-ADAPTERS_LOADED: Final = "AdaptersLoaded"
-RECONCILING: Final = "Reconciling"
-STALLED: Final = "Stalled"
-
-CONDITION_TYPES: Final[dict[str, str]] = {
-    READY: "Sums up all others: callers get answers, or there are no replicas on purpose.",
-    MODEL_RESOLVED: "The model source means one artifact, whose digest is in status.resolvedModel.",
-    MODEL_FITS: "Weights, cache and overhead fit the memory of the accelerators of a replica.",
-    MODEL_CACHED: "The weights have been fetched and checked against their digest.",
-    QUOTA_RESERVED: "The project's quota allows the replicas.",
-    CAPACITY_AVAILABLE: "There is room to run the replicas.",
-    WORKLOAD_AVAILABLE: "As many replicas as must be available are ready.",
-    ROUTE_READY: "Callers reach ready replicas by the served name.",
-    UP_TO_DATE: "All replicas run the newest revision, and it gets all traffic.",
-    AUTOSCALING_ACTIVE: "The autoscaler sets the number of replicas.",
-    ADAPTERS_LOADED: "All adapters to be preloaded are loaded.",
-    RECONCILING: "Work towards the spec is going on. Present only while true.",
-    STALLED: "Nothing but a change of the spec helps. Present only while true.",
-}
-"""Condition type -> what True means."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
-    """One row of the table of reasons."""
-
-    reason: str
-    condition_types: tuple[str, ...]
-    """Where it is set first; a False one is repeated by Ready, and by Stalled where `needs_spec_change`."""
-    meaning: str
-    remedy: str
-    """What a person does about it; empty where nothing needs doing."""
-    needs_spec_change: bool
-    """Nothing but a change of the spec helps: Stalled becomes True."""
-
-
-REASONS: Final[dict[str, ReasonRow]] = {}
-"""Reason -> its row, in the order below."""
-
-
-def _reason(
-    reason: str, on: tuple[str, ...], meaning: str, remedy: str = "", *, needs_spec_change: bool = False
-) -> str:
-    assert reason not in REASONS, f"the reason {reason} has two rows"
-    REASONS[reason] = ReasonRow(reason, on, meaning, remedy, needs_spec_change)
-    return reason
-
+from mizzen_crds.v1alpha1.conditions.condition_types import (
+    ACCEPTED,
+    ADAPTERS_LOADED,
+    AUTOSCALING_ACTIVE,
+    CAPACITY_AVAILABLE,
+    CONDITION_TYPES,
+    MODEL_CACHED,
+    MODEL_FITS,
+    MODEL_RESOLVED,
+    QUOTA_READY,
+    QUOTA_RESERVED,
+    READY,
+    RECONCILING,
+    ROUTE_READY,
+    UP_TO_DATE,
+    WORKLOAD_AVAILABLE,
+)
+from mizzen_crds.v1alpha1.conditions.table import reason_row
 
 # What is as it should be
-AVAILABLE: Final = _reason(
+AVAILABLE: Final = reason_row(
     "Available", (READY, WORKLOAD_AVAILABLE), "Enough replicas are ready and callers get answers."
 )
-SCALED_TO_ZERO: Final = _reason(
+SCALED_TO_ZERO: Final = reason_row(
     "ScaledToZero",
     (READY, WORKLOAD_AVAILABLE, ROUTE_READY, AUTOSCALING_ACTIVE),
     "No replica runs, because none is needed; the next request starts one.",
 )
-STOPPED: Final = _reason(
+STOPPED: Final = reason_row(
     "Stopped",
     (READY, WORKLOAD_AVAILABLE, ROUTE_READY),
     "No replica runs, because spec.lifecycle.state is Stopped or spec.replicas is 0.",
     "Set spec.lifecycle.state to Running and spec.replicas to 1 or more to serve again.",
 )
-RESOLVED: Final = _reason("Resolved", (MODEL_RESOLVED,), "The source means one artifact; its digest is known.")
-FITS: Final = _reason("Fits", (MODEL_FITS,), "The estimate of memory is within the accelerators' memory.")
-NO_ACCELERATOR: Final = _reason(
+RESOLVED: Final = reason_row("Resolved", (MODEL_RESOLVED,), "The source means one artifact; its digest is known.")
+FITS: Final = reason_row("Fits", (MODEL_FITS,), "The estimate of memory is within the accelerators' memory.")
+NO_ACCELERATOR: Final = reason_row(
     "NoAccelerator", (MODEL_FITS,), "The replicas run on CPUs, so no accelerator's memory bounds them."
 )
-CACHED: Final = _reason("Cached", (MODEL_CACHED,), "The weights are in place and their digest is right.")
-NO_WEIGHTS: Final = _reason(
+CACHED: Final = reason_row("Cached", (MODEL_CACHED,), "The weights are in place and their digest is right.")
+NO_WEIGHTS: Final = reason_row(
     "NoWeights", (MODEL_CACHED,), "The runtime serves no weights, so there is nothing to fetch."
 )
-WITHIN_QUOTA: Final = _reason("WithinQuota", (QUOTA_RESERVED,), "The quota covers all wanted replicas.")
-NO_QUOTA: Final = _reason("NoQuota", (QUOTA_RESERVED,), "No quota bounds this project.")
-SUFFICIENT_CAPACITY: Final = _reason(
+WITHIN_QUOTA: Final = reason_row("WithinQuota", (QUOTA_RESERVED,), "The quota covers all wanted replicas.")
+NO_QUOTA: Final = reason_row("NoQuota", (QUOTA_RESERVED, QUOTA_READY), "No quota bounds this project.")
+SUFFICIENT_CAPACITY: Final = reason_row(
     "SufficientCapacity", (CAPACITY_AVAILABLE,), "Every wanted replica has a place to run."
 )
-ROUTED: Final = _reason("Routed", (ROUTE_READY,), "The served name leads to ready replicas.")
-ROLLED_OUT: Final = _reason("RolledOut", (UP_TO_DATE,), "All replicas run the newest revision.")
-SCALING: Final = _reason("Scaling", (AUTOSCALING_ACTIVE,), "The autoscaler sets the number of replicas.")
-NOT_CONFIGURED: Final = _reason(
+ROUTED: Final = reason_row("Routed", (ROUTE_READY,), "The served name leads to ready replicas.")
+ROLLED_OUT: Final = reason_row("RolledOut", (UP_TO_DATE,), "All replicas run the newest revision.")
+SCALING: Final = reason_row("Scaling", (AUTOSCALING_ACTIVE,), "The autoscaler sets the number of replicas.")
+NOT_CONFIGURED: Final = reason_row(
     "NotConfigured",
     (AUTOSCALING_ACTIVE,),
     "spec.autoscaling is not set; the number of replicas is spec.replicas.",
 )
-ADAPTERS_IN_PLACE: Final = _reason("AdaptersInPlace", (ADAPTERS_LOADED,), "All adapters to be preloaded are loaded.")
-NO_ADAPTERS: Final = _reason("NoAdapters", (ADAPTERS_LOADED,), "The spec names no adapters.")
+ADAPTERS_IN_PLACE: Final = reason_row("AdaptersInPlace", (ADAPTERS_LOADED,), "All adapters to be preloaded are loaded.")
+NO_ADAPTERS: Final = reason_row("NoAdapters", (ADAPTERS_LOADED,), "The spec names no adapters.")
 
 # What is on its way
-NOT_OBSERVED: Final = _reason(
+NOT_OBSERVED: Final = reason_row(
     "NotObserved",
     tuple(CONDITION_TYPES)[:11],
     "It could not be observed in this pass, so it is Unknown; the next pass tries again.",
 )
-RESOLVING: Final = _reason("Resolving", (MODEL_RESOLVED, RECONCILING), "The source is being resolved.")
-FETCHING: Final = _reason(
+RESOLVING: Final = reason_row("Resolving", (MODEL_RESOLVED, RECONCILING), "The source is being resolved.")
+FETCHING: Final = reason_row(
     "Fetching",
     (MODEL_CACHED, RECONCILING),
     "The weights are being fetched; status.startup.phases has the bytes.",
 )
-INSTALLING_ENVIRONMENT: Final = _reason(
+INSTALLING_ENVIRONMENT: Final = reason_row(
     "InstallingEnvironment",
     (WORKLOAD_AVAILABLE, RECONCILING),
     "The engine's environment is being made on this machine; once made it is kept.",
 )
-STARTING: Final = _reason(
+STARTING: Final = reason_row(
     "Starting", (WORKLOAD_AVAILABLE, ROUTE_READY, RECONCILING), "Replicas are starting; none has failed."
 )
-PROGRESSING: Final = _reason(
+PROGRESSING: Final = reason_row(
     "Progressing", (UP_TO_DATE, RECONCILING), "The newest revision is replacing the one before."
 )
-SCALING_REPLICAS: Final = _reason("ScalingReplicas", (RECONCILING,), "Replicas are being added or removed.")
-STOPPING: Final = _reason("Stopping", (RECONCILING,), "Replicas are finishing their requests before they stop.")
-WAKING: Final = _reason(
+SCALING_REPLICAS: Final = reason_row("ScalingReplicas", (RECONCILING,), "Replicas are being added or removed.")
+STOPPING: Final = reason_row("Stopping", (RECONCILING,), "Replicas are finishing their requests before they stop.")
+WAKING: Final = reason_row(
     "Waking",
     (WORKLOAD_AVAILABLE, ROUTE_READY, RECONCILING),
     "A request arrived at zero replicas; one is starting for it.",
 )
-CANARY_STEP: Final = _reason(
+CANARY_STEP: Final = reason_row(
     "CanaryStep",
     (UP_TO_DATE, RECONCILING),
     "A canary step is being watched; the next one follows when its pause is over.",
 )
-AWAITING_PROMOTION: Final = _reason(
+AWAITING_PROMOTION: Final = reason_row(
     "AwaitingPromotion",
     (UP_TO_DATE,),
     "The canary waits at a step with pause: Manual.",
     "Look at the new revision, then `mizzen rollout promote NAME`, or `mizzen rollout rollback NAME`.",
 )
-PAUSED: Final = _reason(
+PAUSED: Final = reason_row(
     "Paused",
     (UP_TO_DATE,),
     "spec.rollout.mode is Paused, so the rollout takes no further step.",
     "Set spec.rollout.mode to Active.",
 )
-LOADING_ADAPTERS: Final = _reason("LoadingAdapters", (ADAPTERS_LOADED, RECONCILING), "Adapters are being loaded.")
+LOADING_ADAPTERS: Final = reason_row("LoadingAdapters", (ADAPTERS_LOADED, RECONCILING), "Adapters are being loaded.")
 
 # The model
-MODEL_NOT_FOUND: Final = _reason(
+MODEL_NOT_FOUND: Final = reason_row(
     "ModelNotFound",
     (MODEL_RESOLVED,),
     "This project has no model of the name in spec.model.versionRef.model.",
     "Push it (`mizzen models push NAME PATH`) or correct the name; `mizzen models list` shows those that exist.",
 )
-VERSION_NOT_FOUND: Final = _reason(
+VERSION_NOT_FOUND: Final = reason_row(
     "VersionNotFound",
     (MODEL_RESOLVED,),
     "The model has no version of the number in spec.model.versionRef.version.",
     "Choose one that `mizzen models versions NAME` lists.",
 )
-ALIAS_NOT_FOUND: Final = _reason(
+ALIAS_NOT_FOUND: Final = reason_row(
     "AliasNotFound",
     (MODEL_RESOLVED,),
     "The model has no alias of the name in spec.model.versionRef.alias.",
     "Set it (`mizzen models alias NAME ALIAS VERSION`) or name one that exists.",
 )
-VERSION_NOT_READY: Final = _reason(
+VERSION_NOT_READY: Final = reason_row(
     "VersionNotReady",
     (MODEL_RESOLVED,),
     "The version is still being uploaded or scanned, or it failed.",
     "Wait until `mizzen models versions NAME` shows READY; a FAILED version never becomes ready: push it again.",
 )
-REGISTRY_UNAVAILABLE: Final = _reason(
+REGISTRY_UNAVAILABLE: Final = reason_row(
     "RegistryUnavailable",
     (MODEL_RESOLVED, MODEL_CACHED),
     "The control plane did not answer; what serves goes on serving.",
     "Nothing, if it comes back; else look at the control plane's log.",
 )
-FORMAT_NOT_SERVED: Final = _reason(
+FORMAT_NOT_SERVED: Final = reason_row(
     "FormatNotServed",
     (MODEL_RESOLVED,),
     "The engine's runtime does not serve the format of the weights.",
     "Choose an engine that serves the format, or convert the model; the message lists the runtime's formats.",
     needs_spec_change=True,
 )
-FORMAT_UNKNOWN: Final = _reason(
+FORMAT_UNKNOWN: Final = reason_row(
     "FormatUnknown",
     (MODEL_RESOLVED,),
     "The format of the weights is neither in the registry nor in the spec.",
     "Set spec.model.format.",
     needs_spec_change=True,
 )
-DOES_NOT_FIT: Final = _reason(
+DOES_NOT_FIT: Final = reason_row(
     "DoesNotFit",
     (MODEL_FITS,),
     "Weights, cache and overhead are estimated to need more memory than the accelerators of a replica have.",
@@ -207,30 +163,30 @@ DOES_NOT_FIT: Final = _reason(
     "or set spec.resources.fitCheck to Warn.",
     needs_spec_change=True,
 )
-FITS_BARELY: Final = _reason(
+FITS_BARELY: Final = reason_row(
     "FitsBarely",
     (MODEL_FITS,),
     "The estimate exceeds the memory, and spec.resources.fitCheck is Warn: the replicas are started all the same.",
     "Lower spec.engine.maxModelLen or choose a larger acceleratorClass if they run out of memory.",
 )
-FIT_CHECK_DISABLED: Final = _reason(
+FIT_CHECK_DISABLED: Final = reason_row(
     "FitCheckDisabled", (MODEL_FITS,), "spec.resources.fitCheck is Disabled, so nothing is estimated."
 )
-FETCH_FAILED: Final = _reason(
+FETCH_FAILED: Final = reason_row(
     "FetchFailed",
     (MODEL_CACHED,),
     "The weights could not be fetched; the fetch is tried again with growing pauses.",
     "Check the address in spec.model.uri, the Secret in spec.model.secretName and the way to the source; "
     "status.lastFailure has the source's answer.",
 )
-DIGEST_MISMATCH: Final = _reason(
+DIGEST_MISMATCH: Final = reason_row(
     "DigestMismatch",
     (MODEL_CACHED,),
     "What was fetched has another digest than was expected, so it is not served.",
     "Correct spec.model.digest if the artifact changed on purpose; otherwise somebody tampered with the source.",
     needs_spec_change=True,
 )
-LAYOUT_REFUSED: Final = _reason(
+LAYOUT_REFUSED: Final = reason_row(
     "LayoutRefused",
     (MODEL_CACHED,),
     "The artifact is not what its format says, or it carries code that the project does not allow.",
@@ -238,13 +194,13 @@ LAYOUT_REFUSED: Final = _reason(
     "status.lastFailure names the file.",
     needs_spec_change=True,
 )
-SECRET_NOT_FOUND: Final = _reason(
+SECRET_NOT_FOUND: Final = reason_row(
     "SecretNotFound",
     (MODEL_CACHED,),
     "The Secret that spec.model.secretName names does not exist, or it lacks the key `host`.",
     "Make the Secret in the deployment's namespace, with a key `host` beside the credential.",
 )
-DISK_FULL: Final = _reason(
+DISK_FULL: Final = reason_row(
     "DiskFull",
     (MODEL_CACHED,),
     "The volume for the weights has no room left.",
@@ -252,37 +208,37 @@ DISK_FULL: Final = _reason(
 )
 
 # Room
-QUOTA_EXCEEDED: Final = _reason(
+QUOTA_EXCEEDED: Final = reason_row(
     "QuotaExceeded",
     (QUOTA_RESERVED,),
     "The project's quota does not cover the wanted replicas.",
     "Ask for more quota, ask for fewer replicas, or stop another deployment of the project.",
 )
-QUEUED: Final = _reason(
+QUEUED: Final = reason_row(
     "Queued",
     (QUOTA_RESERVED,),
     "The admission queue has not admitted the replicas yet.",
     "Wait, or choose another spec.placement.queueName.",
 )
-NO_SPARE_ACCELERATOR: Final = _reason(
+NO_SPARE_ACCELERATOR: Final = reason_row(
     "NoSpareAccelerator",
     (UP_TO_DATE, CAPACITY_AVAILABLE),
     "The rollout needs an accelerator more than is free, and spec.rollout.minAvailable keeps it from freeing one.",
     "Lower spec.rollout.minAvailable, or free as many accelerators as status.rollout.hold.needed says.",
 )
-UNSCHEDULABLE: Final = _reason(
+UNSCHEDULABLE: Final = reason_row(
     "Unschedulable",
     (CAPACITY_AVAILABLE,),
     "No node takes a replica; the message has the scheduler's words.",
     "Add a node with the wanted accelerators, relax spec.placement, or lower spec.resources.",
 )
-ACCELERATOR_CLASS_NOT_FOUND: Final = _reason(
+ACCELERATOR_CLASS_NOT_FOUND: Final = reason_row(
     "AcceleratorClassNotFound",
-    (CAPACITY_AVAILABLE,),
-    "There is no AcceleratorClass of the name in spec.resources.acceleratorClass.",
+    (CAPACITY_AVAILABLE, QUOTA_READY),
+    "There is no AcceleratorClass of a name that the spec gives; the message has it.",
     "Make it, or name one that `kubectl get acceleratorclasses.mizzen.dev` lists.",
 )
-POD_REFUSED: Final = _reason(
+POD_REFUSED: Final = reason_row(
     "PodRefused",
     (WORKLOAD_AVAILABLE,),
     "The cluster refused the pod; the message has its words.",
@@ -291,77 +247,77 @@ POD_REFUSED: Final = _reason(
 )
 
 # The workload
-RUNTIME_NOT_FOUND: Final = _reason(
+RUNTIME_NOT_FOUND: Final = reason_row(
     "RuntimeNotFound",
     (WORKLOAD_AVAILABLE,),
     "There is no ServingRuntime of the name in spec.engine.runtimeRef.",
     "Apply it, or name one that `mizzen get servingruntimes` lists.",
 )
-RUNTIME_MISMATCH: Final = _reason(
+RUNTIME_MISMATCH: Final = reason_row(
     "RuntimeMismatch",
     (WORKLOAD_AVAILABLE,),
     "The ServingRuntime in spec.engine.runtimeRef starts another engine than spec.engine.type.",
     "Name a runtime of that engine.",
     needs_spec_change=True,
 )
-ARG_NOT_ALLOWED: Final = _reason(
+ARG_NOT_ALLOWED: Final = reason_row(
     "ArgNotAllowed",
     (WORKLOAD_AVAILABLE,),
     "A flag in spec.engine.args is not on the runtime's list of allowed ones, or it is set by Mizzen.",
     "Remove the flag, or have the platform's owner add it to allowedArgs of the ServingRuntime.",
     needs_spec_change=True,
 )
-IMAGE_NOT_ALLOWED: Final = _reason(
+IMAGE_NOT_ALLOWED: Final = reason_row(
     "ImageNotAllowed",
     (WORKLOAD_AVAILABLE,),
     "spec.engine.image is not on the runtime's list of allowed images.",
     "Remove it, or have the platform's owner add it to allowedImages of the ServingRuntime.",
     needs_spec_change=True,
 )
-ENGINE_VERSION_NOT_FOUND: Final = _reason(
+ENGINE_VERSION_NOT_FOUND: Final = reason_row(
     "EngineVersionNotFound",
     (WORKLOAD_AVAILABLE,),
     "The runtime does not list the version in spec.engine.version.",
     "Choose one of the versions that the message lists.",
     needs_spec_change=True,
 )
-IMAGE_PULL_FAILED: Final = _reason(
+IMAGE_PULL_FAILED: Final = reason_row(
     "ImagePullFailed",
     (WORKLOAD_AVAILABLE,),
     "The engine's image cannot be pulled.",
     "Check the image's name and the way to its registry; the pull is tried again.",
 )
-ENVIRONMENT_MISSING: Final = _reason(
+ENVIRONMENT_MISSING: Final = reason_row(
     "EnvironmentMissing",
     (WORKLOAD_AVAILABLE,),
     "The engine's environment does not exist on this machine and could not be made.",
     "`mizzen engines install ENGINE`; without a network, set UV_INDEX_URL to a package index that can be reached.",
 )
-CRASH_LOOPING: Final = _reason(
+CRASH_LOOPING: Final = reason_row(
     "CrashLooping",
     (WORKLOAD_AVAILABLE,),
     "A container exits again and again; it is started with growing pauses.",
     "Read status.lastFailure and `mizzen logs NAME`.",
 )
-OUT_OF_MEMORY: Final = _reason(
+OUT_OF_MEMORY: Final = reason_row(
     "OutOfMemory",
     (WORKLOAD_AVAILABLE,),
     "The kernel killed the engine because it used more memory than its limit.",
     "Raise spec.resources.limits.memory, or lower spec.engine.maxModelLen.",
 )
-STARTUP_TIMED_OUT: Final = _reason(
+STARTUP_TIMED_OUT: Final = reason_row(
     "StartupTimedOut",
     (WORKLOAD_AVAILABLE,),
     "A replica made no progress for so long that its startup budget ended.",
     "Read `mizzen logs NAME`; raise spec.lifecycle.startupBudgetSeconds if the model merely loads slowly.",
 )
-REPLICA_UNREADY: Final = _reason(
+REPLICA_UNREADY: Final = reason_row(
     "ReplicaUnready",
     (WORKLOAD_AVAILABLE,),
     "Fewer replicas are ready than must be available; those that were ready are being healed.",
     "Read `mizzen logs NAME` if it lasts.",
 )
-APPLY_FAILED: Final = _reason(
+APPLY_FAILED: Final = reason_row(
     "ApplyFailed",
     (WORKLOAD_AVAILABLE,),
     "A write to the cluster failed; it is tried again.",
@@ -369,7 +325,7 @@ APPLY_FAILED: Final = _reason(
 )
 
 # The rollout
-PROGRESS_DEADLINE_EXCEEDED: Final = _reason(
+PROGRESS_DEADLINE_EXCEEDED: Final = reason_row(
     "ProgressDeadlineExceeded",
     (UP_TO_DATE,),
     "The newest revision made no progress within spec.rollout.progressDeadlineSeconds and was given up; "
@@ -377,32 +333,32 @@ PROGRESS_DEADLINE_EXCEEDED: Final = _reason(
     "Read status.lastFailure, then change the spec; the given-up revision is not tried again.",
     needs_spec_change=True,
 )
-ANALYSIS_FAILED: Final = _reason(
+ANALYSIS_FAILED: Final = reason_row(
     "AnalysisFailed",
     (UP_TO_DATE,),
     "The canary did worse than spec.rollout.canary.analysis allows; it was rolled back or paused.",
     "Compare the revisions (`mizzen rollout status NAME`), then change the spec.",
     needs_spec_change=True,
 )
-ROLLED_BACK: Final = _reason(
+ROLLED_BACK: Final = reason_row(
     "RolledBack", (UP_TO_DATE,), "An earlier version was pinned; it is the newest revision now."
 )
 
 # The route
-NAME_TAKEN: Final = _reason(
+NAME_TAKEN: Final = reason_row(
     "NameTaken",
-    (ROUTE_READY,),
-    "An older deployment of the project serves one of the names already.",
-    "Choose another spec.servedModelName or alias; the message names the other deployment.",
+    (ROUTE_READY, ACCEPTED),
+    "An older deployment (for a route: an older route) of the project has one of the names already.",
+    "Choose another spec.servedModelName or alias; the message names the other object.",
     needs_spec_change=True,
 )
-NO_REPLICA_READY: Final = _reason(
+NO_REPLICA_READY: Final = reason_row(
     "NoReplicaReady",
     (ROUTE_READY, WORKLOAD_AVAILABLE),
     "No replica is ready, so callers get 503 with Retry-After.",
     "The condition WorkloadAvailable says why.",
 )
-GATEWAY_UNAVAILABLE: Final = _reason(
+GATEWAY_UNAVAILABLE: Final = reason_row(
     "GatewayUnavailable",
     (ROUTE_READY,),
     "No gateway has reported in the last seconds.",
@@ -410,19 +366,19 @@ GATEWAY_UNAVAILABLE: Final = _reason(
 )
 
 # The autoscaler and the adapters
-LOAD_UNKNOWN: Final = _reason(
+LOAD_UNKNOWN: Final = reason_row(
     "LoadUnknown",
     (AUTOSCALING_ACTIVE,),
     "No gateway has reported the load, so the number of replicas is held.",
     "Look at the gateway's log.",
 )
-AT_MAXIMUM: Final = _reason(
+AT_MAXIMUM: Final = reason_row(
     "AtMaximum",
     (AUTOSCALING_ACTIVE,),
     "More replicas are wanted than spec.autoscaling.maxReplicas.",
     "Raise spec.autoscaling.maxReplicas, or accept longer waits.",
 )
-ADAPTER_FAILED: Final = _reason(
+ADAPTER_FAILED: Final = reason_row(
     "AdapterFailed",
     (ADAPTERS_LOADED,),
     "An adapter could not be fetched or loaded; the base model serves all the same.",
