@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from mizzen_cli.local.pod.state import ContainerState, PodState
-from mizzen_cli.local.runner.load_ledger import LoadLedger
 from mizzen_cli.local.runner.pod_view import failure
 from mizzen_cli.local.runner.revisions import KeptRevision, RevisionFolder
 from mizzen_cli.local.runner.scale import scale_step
 from mizzen_crds.serving import GatewayLoad, RevisionLoad
 from mizzen_crds.v1alpha1.serving_runtime import LocalEnvironment
+from mizzen_operator.ledgers.load_ledger import LoadLedger
 from mizzen_operator.revision import Revision
 from mizzen_operator.rollout.fleet import ObservedPod
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import structlog
 from mizzen_crds.store import Occurrence
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_operator.ledgers.startup_ledger import StartupLedger
 
 from mizzen_cli.local.data_folder import DataFolder
 from mizzen_cli.local.environments import platform_bin
@@ -17,7 +18,6 @@ from mizzen_cli.local.runner.observe import DeploymentPods, key_of_pod
 from mizzen_cli.local.runner.pod_factory import pod_manifest, pod_settings
 from mizzen_cli.local.runner.revisions import KeptRevision, RevisionFolder
 from mizzen_cli.local.runner.scale import ScaleStep
-from mizzen_cli.local.runner.startup_ledger import StartupLedger
 
 log = structlog.get_logger()
 

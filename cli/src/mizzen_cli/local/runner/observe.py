@@ -6,16 +6,16 @@ from datetime import datetime
 
 from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_operator.ledgers.load_ledger import LoadLedger
+from mizzen_operator.ledgers.startup_ledger import StartupLedger
 from mizzen_operator.rollout.fleet import Capacity, Fleet, ObservedPod, ObservedRevision, PodFailure
 
 from mizzen_cli.local.pod.sandboxes import SeenPod
 from mizzen_cli.local.runner.environment_keeper import EnvironmentKeeper
-from mizzen_cli.local.runner.load_ledger import LoadLedger
 from mizzen_cli.local.runner.object_cache import Key
 from mizzen_cli.local.runner.pod_factory import DEPLOYMENT_UID
 from mizzen_cli.local.runner.pod_view import observed_pod, parsed
 from mizzen_cli.local.runner.revisions import KeptRevision
-from mizzen_cli.local.runner.startup_ledger import StartupLedger
 
 
 @dataclass(frozen=True)

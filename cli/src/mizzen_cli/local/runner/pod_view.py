@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment.status import StartupPhase
+from mizzen_operator.ledgers.startup_ledger import PodProgress
 from mizzen_operator.rollout.fleet import ObservedPod, PodFailure
 
 from mizzen_cli.local.pod.sandboxes import SeenPod
 from mizzen_cli.local.pod.state import ContainerState, PodState
-from mizzen_cli.local.runner.startup_ledger import PodProgress
 
 PROBLEM_REASONS = {
     "PortTaken": conditions.UNSCHEDULABLE,

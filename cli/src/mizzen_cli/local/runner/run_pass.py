@@ -16,6 +16,8 @@ from mizzen_operator.kinds.model_deployment.admission import blocks_pods, refusa
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.ledgers.load_ledger import LoadLedger
+from mizzen_operator.ledgers.startup_ledger import StartupLedger
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.revision import Revision, revision_hash
 from mizzen_operator.rollout.fleet import Fleet, ObservedRevision
@@ -30,14 +32,12 @@ from mizzen_cli.local.pod.sandboxes import Sandboxes, SeenPod
 from mizzen_cli.local.runner.apply import Applier
 from mizzen_cli.local.runner.endpoint_set import endpoint_set
 from mizzen_cli.local.runner.environment_keeper import EnvironmentKeeper
-from mizzen_cli.local.runner.load_ledger import LoadLedger
 from mizzen_cli.local.runner.object_cache import Key, ObjectCache
 from mizzen_cli.local.runner.object_store import ObjectStore, StoreUnavailableError
 from mizzen_cli.local.runner.observe import capacity, count_starts, observe_fleet, sort_pods
 from mizzen_cli.local.runner.resolution import Resolver
 from mizzen_cli.local.runner.revisions import KeptRevision, RevisionFolder
 from mizzen_cli.local.runner.scale import ScaleStep, scale_step
-from mizzen_cli.local.runner.startup_ledger import StartupLedger
 
 log = structlog.get_logger()
 

@@ -9,6 +9,9 @@ import structlog
 from aiohttp import web
 from mizzen_crds.serving import GatewayLoad, StartupProgress
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.ledgers.load_ledger import LoadLedger
+from mizzen_operator.ledgers.startup_ledger import StartupLedger
+from mizzen_operator.reconcile.keyed_queue import KeyedQueue
 from mizzen_operator.runtimes.builtin import builtin_runtimes
 
 from mizzen_cli.local.credentials import read_credential
@@ -19,8 +22,6 @@ from mizzen_cli.local.ports import HOST
 from mizzen_cli.local.runner.apply import Applier
 from mizzen_cli.local.runner.environment_keeper import EnvironmentKeeper
 from mizzen_cli.local.runner.http_endpoint import endpoint_app
-from mizzen_cli.local.runner.keyed_queue import KeyedQueue
-from mizzen_cli.local.runner.load_ledger import LoadLedger
 from mizzen_cli.local.runner.object_cache import Key, ObjectCache
 from mizzen_cli.local.runner.object_store import ObjectStore, StoreUnavailableError
 from mizzen_cli.local.runner.observe import key_of_pod
@@ -28,7 +29,6 @@ from mizzen_cli.local.runner.pod_factory import PLATFORM_IMAGE
 from mizzen_cli.local.runner.resolution import Resolver
 from mizzen_cli.local.runner.revisions import RevisionFolder
 from mizzen_cli.local.runner.run_pass import Hands, run_pass
-from mizzen_cli.local.runner.startup_ledger import StartupLedger
 from mizzen_cli.local.spawn import reap_children
 
 RESYNC_SECONDS = 2.0

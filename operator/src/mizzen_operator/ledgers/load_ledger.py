@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mizzen_crds.serving import GatewayLoad, RevisionLoad
+
 from mizzen_operator.rollout.fleet import LoadWindow
 
 RevisionKey = tuple[str, str, str]
@@ -12,7 +13,7 @@ RevisionKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Totals:
-    """Counters since this runner started."""
+    """Counters since this program started."""
 
     requests: int = 0
     errors: int = 0

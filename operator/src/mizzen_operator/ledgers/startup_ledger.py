@@ -20,19 +20,23 @@ class PodProgress:
 
 
 class StartupLedger:
-    """Progress of pods by name, and durations of starts by deployment. Lost with the runner: pods say it again."""
+    """Progress of pods by name, and durations of starts by deployment. Lost with its program: pods say it again.
+
+    Where one name may stand for two pods, callers put the namespace before it.
+    """
 
     def __init__(self) -> None:
         self._pods: dict[str, PodProgress] = {}
         self._counted: set[str] = set()
         self._durations: dict[tuple[str, str], deque[float]] = {}
 
-    def record(self, progress: StartupProgress) -> None:
-        """Take what a container posted."""
-        known = self._pods.get(progress.pod, PodProgress())
+    def record(self, progress: StartupProgress, pod: str = "") -> None:
+        """Take what a container posted; `pod` is the name to keep it under, by default the one that it says."""
+        name = pod or progress.pod
+        known = self._pods.get(name, PodProgress())
         before = known.phases.get(progress.phase)
         came_forward = before is None or progress.done or (progress.bytes_done or 0) > (before.bytes_done or 0)
-        self._pods[progress.pod] = replace(
+        self._pods[name] = replace(
             known,
             phases={**known.phases, progress.phase: progress},
             advanced_at=datetime.now(UTC) if came_forward else known.advanced_at,
@@ -56,7 +60,7 @@ class StartupLedger:
     def status(
         self, key: tuple[str, str], phases: tuple[StartupPhase, ...], before: StartupStatus | None
     ) -> StartupStatus | None:
-        """For the status: `phases` of the start under way, durations of this runner's time or of the status before."""
+        """For the status: `phases` of the start under way, durations of this program's time or of the status before."""
         durations = self._durations.get(key)
         if not phases and not durations:
             return before
