@@ -3,9 +3,11 @@
 import asyncio
 import os
 
+from mizzen_operator.engine_words import telling_lines
+
 from mizzen_cli.local.log_file import RotatingLog
 
-TAIL_BYTES = 2048
+TAIL_BYTES = 32_768
 CHUNK = 65_536
 
 
@@ -38,8 +40,8 @@ class OutputCopy:
 
     @property
     def tail(self) -> str:
-        """The last lines."""
-        return self._tail.decode(errors="replace").strip()
+        """The last lines that tell why the process ended."""
+        return telling_lines(self._tail.decode(errors="replace"))
 
     def _close_writer(self) -> None:
         if self._writer_open:
