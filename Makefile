@@ -3,7 +3,7 @@
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_DOWNLOADS := never
-SOURCES := crds/src operator/src controlplane/src gateway/src engines/src cli/src
+SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-llm up down test test-newer skips check verify generate bench bench-gateway-spine release-fixture clean

@@ -154,12 +154,12 @@ def no_sleeping_tests(file: SourceFile) -> Findings:
 
 
 def kubernetes_at_the_edge(file: SourceFile) -> Findings:
-    """kopf in handlers/ alone, the Kubernetes client in cluster/ alone."""
+    """kopf in handlers/ alone, the Kubernetes client in kube/ alone."""
     for line, module in _imports(file):
         if module == "kopf" and "handlers" not in file.path.parts:
             yield line, "kopf may be imported in handlers/ only; a handler parses, calls one function, and returns"
-        if module == "kubernetes" and not {"cluster", "handlers"} & set(file.path.parts):
-            yield line, "the Kubernetes client may be imported in cluster/ only; pass plain data on"
+        if module == "kubernetes" and file.path.parts[0] != "kube":
+            yield line, "the Kubernetes client may be imported in kube/ only; use mizzen_kube, and pass plain data on"
 
 
 def sql_in_its_place(file: SourceFile) -> Findings:

@@ -22,10 +22,10 @@ BROKEN = {
     "a test without an assert": ("tests/unit/test_a.py", "def test_x():\n    f()\n", "test_x asserts nothing"),
     "a sleeping test": ("tests/unit/test_a.py", "def test_x():\n    time.sleep(1)\n    assert f()\n", "sleeps"),
     "kopf outside handlers": ("operator/src/o/reconcile/a.py", OPENING + "import kopf\n", "handlers/ only"),
-    "a client outside cluster": (
+    "a client outside kube": (
         "operator/src/o/a.py",
         OPENING + "from kubernetes.aio import client\n",
-        "cluster/ only",
+        "kube/ only",
     ),
     "SQL in a service": (
         "controlplane/src/c/keys/service.py",
@@ -51,7 +51,7 @@ KEPT = {
         "def test_x():\n  while g():\n    time.sleep(1)\n  assert f()\n",
     ),
     "kopf in handlers": ("operator/src/o/handlers/a.py", OPENING + "import kopf\n"),
-    "a client in cluster": ("operator/src/o/cluster/a.py", OPENING + "import kubernetes\n"),
+    "a client in kube": ("kube/src/k/a.py", OPENING + "import kubernetes\n"),
     "SQL in a repository": ("controlplane/src/c/keys/repository.py", OPENING + "from sqlmodel import select\n"),
     "a session passed through": (
         "controlplane/src/c/k/service.py",

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from house_rules import ROOT
 
-MEMBERS = ("crds", "operator", "controlplane", "gateway", "engines", "cli")
+MEMBERS = ("crds", "kube", "operator", "controlplane", "gateway", "engines", "cli")
 
 BREACHES = {
     "shared": ("mizzen_gateway/breach_shared.py", "import mizzen_controlplane\n"),
+    "kube": ("mizzen_kube/errors.py", "import mizzen_kube.api\n"),
     "pure-types": ("mizzen_crds/breach_types.py", "import yaml\n"),
-    "pure-plan": ("mizzen_operator/breach_plan.py", "import asyncio\n"),
+    "pure-plan": ("mizzen_operator/kinds/breach_plan.py", "import asyncio\n"),
     "gateway": ("mizzen_gateway/wire/breach_wire.py", "import mizzen_gateway.pipeline\n"),
     "gateway-no-framework": ("mizzen_gateway/breach_framework.py", "import fastapi\n"),
     "controlplane-domains": (
