@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 @cache
 def definition(plural: str, folder: Path = ROOT / "crds") -> dict[str, Any]:
-    """The CustomResourceDefinition of `modeldeployments` or `servingruntimes`."""
+    """The CustomResourceDefinition of a kind, by its plural."""
     loaded: dict[str, Any] = yaml.safe_load((folder / f"{plural}.mizzen.dev.yaml").read_text())
     return loaded
 
@@ -71,7 +71,7 @@ def _list_refusals(schema: Schema, value: Any, path: str) -> Iterator[str]:
     kind = schema.get("x-kubernetes-list-type")
     if kind and isinstance(value, list):
         keys = schema.get("x-kubernetes-list-map-keys", [])
-        seen = [tuple(entry[key] for key in keys) if kind == "map" else entry for entry in value]
+        seen = [tuple(entry.get(key) for key in keys) if kind == "map" else entry for entry in value]
         if len(seen) != len(set(seen)):
             yield f"{path}: Duplicate value"
     for name, part, entry in _below(schema, value):
@@ -118,7 +118,7 @@ def _compiled(expression: str) -> Any:
 
 @cache
 def _environment() -> Any:
-    """CEL with the one function of Kubernetes' list library that our rules use."""
+    """CEL with the two functions of Kubernetes' list library that our rules use."""
     is_sorted = cel.Overload(
         "list_is_sorted",
         return_type=cel.Type.BOOL,
@@ -126,9 +126,16 @@ def _environment() -> Any:
         is_member=True,
         impl=lambda listed: list(listed) == sorted(listed),
     )
+    index_of = cel.Overload(
+        "list_index_of",
+        return_type=cel.Type.INT,
+        parameters=[cel.Type.List(cel.Type.DYN), cel.Type.STRING],
+        is_member=True,
+        impl=lambda listed, wanted: list(listed).index(wanted) if wanted in list(listed) else -1,
+    )
     return cel.NewEnv(
         variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
-        functions=[cel.FunctionDecl("isSorted", [is_sorted])],
+        functions=[cel.FunctionDecl("isSorted", [is_sorted]), cel.FunctionDecl("indexOf", [index_of])],
     )
 
 

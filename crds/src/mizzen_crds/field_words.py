@@ -16,5 +16,16 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$": "must be a quantity such as 500m, 4, or 16Gi",
     r"^[0-9]+(\.[0-9]+)?(m)?$": "must be a number such as 4, 0.5 or 500m",
     r"^/": "must begin with `/`",
+    r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "must be a domain, `/` and a name, such as nvidia.com/gpu"
+    ),
+    r"^[0-9]{1,9}(\.[0-9]{1,12})?$": "must be a decimal in quotes such as 2.49, with at most 12 digits after the point",
+    r"^[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "may hold letters, digits, `-`, `.`, `_` and `/` only, and must begin and end with a letter or digit"
+    ),
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "must be a project, `/` and a served name, such as team-a/chat"
+    ),
+    r"^[a-z0-9!#$%&'*+.^_`|~-]+$": "must be the name of a header in lower case",
 }
 """Pattern, as the schema has it -> a sentence."""

@@ -9,10 +9,11 @@ WholeNumber = Annotated[int, Strict()]
 """An integer that is written as one: "3", 3.0 and true are refused, as Kubernetes refuses them."""
 
 
-def keyed_by(key: str, most: int | None = None) -> dict[str, JsonValue]:
-    """Schema of a list that server-side apply merges by the field `key`, holding at most `most` entries."""
+def keyed_by(key: str, most: int | None = None, *, and_by: str | None = None) -> dict[str, JsonValue]:
+    """Schema of a list that server-side apply merges by the field `key` (and `and_by`), with at most `most` entries."""
     bound: dict[str, JsonValue] = {} if most is None else {"maxItems": most}
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key], **bound}
+    keys: list[JsonValue] = [key] if and_by is None else [key, and_by]
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys, **bound}
 
 
 AS_SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from crdgen.definition import SIZE_LIMIT
+from crdgen.kinds import KINDS
 from support.definitions import ROOT, definition, schema_of
 
-PLURALS = ("modeldeployments", "servingruntimes")
+PLURALS = tuple(kind.plural for kind in KINDS)
 every_kind = pytest.mark.parametrize("plural", PLURALS)
 
 
@@ -70,8 +71,9 @@ def test_keys_of_list_maps_are_required(plural: str) -> None:
             assert key in node["items"]["required"], f"{path}: {key}"
 
 
-def test_a_status_makes_tools_wait_for_the_first_pass() -> None:
-    status = schema_of(definition("modeldeployments"))["properties"]["status"]
+@pytest.mark.parametrize("plural", [plural for plural in PLURALS if plural != "servingruntimes"])
+def test_a_status_makes_tools_wait_for_the_first_pass(plural: str) -> None:
+    status = schema_of(definition(plural))["properties"]["status"]
     assert status["default"] == {"observedGeneration": -1}
 
 
@@ -90,6 +92,27 @@ def test_columns_are_those_of_the_reference() -> None:
     shown = [column["name"] for column in columns if not column.get("priority")]
     assert shown == ["Ready", "Reason", "Ready Replicas", "Desired", "Model", "Age"]
     assert [column["name"] for column in columns if column.get("priority")] == ["Engine", "Revision", "URL"]
+
+
+def test_short_names_tell_the_kinds_apart() -> None:
+    names = {plural: definition(plural)["spec"]["names"] for plural in PLURALS}
+    assert {plural: each["shortNames"] for plural, each in names.items()} == {
+        "modeldeployments": ["mzd"],
+        "servingruntimes": ["mzr"],
+        "acceleratorclasses": ["mzac"],
+        "projects": ["mzp"],
+        "modelroutes": ["mzroute"],
+    }
+    assert all(each["categories"] == ["mizzen"] for each in names.values())
+
+
+@every_kind
+def test_columns_read_fields_that_exist(plural: str) -> None:
+    for column in definition(plural)["spec"]["versions"][0]["additionalPrinterColumns"]:
+        node = schema_of(definition(plural))
+        for part in column["jsonPath"].split("[")[0].strip(".").split("."):
+            node = node.get("properties", {}).get(part, {"type": "string"} if "metadata" in column["jsonPath"] else {})
+            assert node, f"{column['name']}: {column['jsonPath']}"
 
 
 def test_rules_name_fields_that_exist() -> None:

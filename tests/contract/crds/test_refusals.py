@@ -1,68 +1,78 @@
 """One table of objects and expected sentences: on the Pydantic models, and on the definitions' schema and CEL."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from crdgen.definition import Kind
+from crdgen.kinds import KINDS
 from mizzen_crds.mistakes import mistakes
-from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_crds.v1alpha1.model_deployment.rules import CHANGE_RULES, ROOT_RULES, SPEC_RULES, forbidden_changes
 from pydantic import ValidationError
-from support.definitions import defaulted, definition, merged, refusals, schema_of
+from support.definitions import defaulted, definition, refusals, schema_of
+from support.refusal_tables import FORBIDDEN_CHANGES, Case, cases
 
-TABLE = yaml.safe_load((Path(__file__).parent / "refusals.yaml").read_text())
-BASE, CASES, RIGHT = TABLE["base"], TABLE["cases"], TABLE["right"]
-
-
-def _by_name(cases: list[dict[str, Any]]) -> Any:
-    return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
+WRONG, RIGHT = cases("cases"), cases("right")
 
 
-def _objects(case: dict[str, Any]) -> tuple[Any, Any]:
-    before = merged(BASE, case["before"]) if "before" in case else None
-    return before, merged(BASE, case["with"])
+def _each(listed: list[Case]) -> Any:
+    return pytest.mark.parametrize("case", listed, ids=str)
 
 
-def _model_says(before: Any, written: Any) -> list[str]:
+def _model_says(case: Case) -> list[str]:
+    model = case.kind.model
     try:
-        model = ModelDeployment.model_validate(written)
+        written = model.model_validate(case.written)
     except ValidationError as error:
-        return [str(mistake) for mistake in mistakes(error, ModelDeployment)]
-    return [str(m) for m in forbidden_changes(ModelDeployment.model_validate(before), model)] if before else []
+        return [str(mistake) for mistake in mistakes(error, model)]
+    forbidden = FORBIDDEN_CHANGES.get(case.kind.name)
+    if case.before is None or forbidden is None:
+        return []
+    return [str(mistake) for mistake in forbidden(model.model_validate(case.before), written)]
 
 
-def _server_says(before: Any, written: Any) -> list[str]:
-    schema = schema_of(definition("modeldeployments"))
+def _server_says(case: Case) -> list[str]:
+    schema = schema_of(definition(case.kind.plural))
     without_metadata = {**schema, "properties": {**schema["properties"], "metadata": {}}}
-    old = defaulted(schema, before) if before else None
-    return refusals(without_metadata, defaulted(schema, written), old)
+    old = defaulted(schema, case.before) if case.before else None
+    return refusals(without_metadata, defaulted(schema, case.written), old)
 
 
-@_by_name(CASES)
-def test_the_models_refuse_with_a_sentence_that_names_the_field(case: dict[str, Any]) -> None:
-    said = _model_says(*_objects(case))
-    assert any(line.startswith(case["path"] + ": ") and case["says"] in line for line in said), said
+def _named(case: Case, said: list[str]) -> bool:
+    return any(line.startswith(case.path + ": ") and case.says in line for line in said)
 
 
-@_by_name([case for case in CASES if case["by"] == "schema"])
-def test_the_schema_refuses_what_the_models_refuse(case: dict[str, Any]) -> None:
-    assert _server_says(*_objects(case))
+@_each(WRONG)
+def test_the_models_refuse_with_a_sentence_that_names_the_field(case: Case) -> None:
+    said = _model_says(case)
+    assert _named(case, said), said
 
 
-@_by_name([case for case in CASES if case["by"] != "schema"])
-def test_the_definitions_rules_refuse_with_the_same_sentence(case: dict[str, Any]) -> None:
-    said = _server_says(*_objects(case))
-    assert any(line.startswith(case["path"] + ": ") and case["says"] in line for line in said), said
+@_each([case for case in WRONG if case.by == "schema"])
+def test_the_schema_refuses_what_the_models_refuse(case: Case) -> None:
+    assert _server_says(case)
 
 
-@_by_name(RIGHT)
-def test_what_is_right_is_taken_by_both(case: dict[str, Any]) -> None:
-    before, written = _objects(case)
-    assert _model_says(before, written) == []
-    assert _server_says(before, written) == []
+@_each([case for case in WRONG if case.by != "schema"])
+def test_the_definitions_rules_refuse_with_the_same_sentence(case: Case) -> None:
+    said = _server_says(case)
+    assert _named(case, said), said
 
 
-@pytest.mark.parametrize("rule", [*ROOT_RULES, *SPEC_RULES, *CHANGE_RULES], ids=lambda rule: f"{rule.at}.{rule.field}")
-def test_every_rule_has_a_case(rule: Any) -> None:
-    assert any(case["says"] in rule.message for case in CASES)
+@_each(RIGHT)
+def test_what_is_right_is_taken_by_both(case: Case) -> None:
+    assert _model_says(case) == []
+    assert _server_says(case) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [(kind, rule) for kind in KINDS for rule in kind.rules],
+    ids=lambda value: value.name if isinstance(value, Kind) else f"{value.at}.{value.field}",
+)
+def test_every_rule_has_a_case(kind: Kind, rule: Any) -> None:
+    at = rule.at.replace(".[]", "")
+    written = [case for case in WRONG if case.kind is kind and case.says in rule.message]
+    assert any(_without_positions(case.path).startswith(at) for case in written)
+
+
+def _without_positions(path: str) -> str:
+    return "".join(part.split("]", 1)[-1] for part in path.split("["))

@@ -132,7 +132,9 @@ class ServingRuntimeSpec(Resource):
     owned_args: Annotated[list[LongText], Field(max_length=64)] = []
     """Flags that Mizzen sets; a deployment may not."""
     allowed_args: Annotated[list[LongText], Field(max_length=256)] = []
-    """Full names of flags that a deployment may set."""
+    """Full names of flags that a deployment may set; `_` counts as `-`. Never --config: it would set all others."""
+    refused_env: Annotated[list[LongText], Field(max_length=64)] = []
+    """More variables that a deployment may not set, exactly or with a trailing *, beside those refused everywhere."""
     metrics: RuntimeMetrics = RuntimeMetrics()
     """Names of the engine's metrics."""
     local: LocalEnvironment = LocalEnvironment()
