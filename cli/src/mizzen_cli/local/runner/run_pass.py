@@ -11,15 +11,11 @@ import structlog
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.status import StartupStatus
-from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
-from mizzen_operator.kinds.model_deployment.admission import blocks_pods, refusals
-from mizzen_operator.kinds.model_deployment.artifact import Artifact
-from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.ledgers.load_ledger import LoadLedger
 from mizzen_operator.ledgers.startup_ledger import StartupLedger
 from mizzen_operator.observation import Observation, Refusal
-from mizzen_operator.revision import Revision, revision_hash
+from mizzen_operator.revision import Revision
 from mizzen_operator.rollout.fleet import Fleet, ObservedRevision
 from mizzen_operator.rollout.outcome import RolloutPlan
 from mizzen_operator.rollout.plan import plan_rollout, wanted_replicas
@@ -27,6 +23,7 @@ from mizzen_operator.rollout.refused import kept_while_refused
 from mizzen_operator.runtimes.builtin import runtime_for
 from mizzen_operator.runtimes.local import localized
 from mizzen_operator.status import build_status
+from mizzen_operator.target import Target, find_target
 
 from mizzen_cli.local.pod.sandboxes import Sandboxes, SeenPod
 from mizzen_cli.local.runner.apply import Applier
@@ -58,23 +55,6 @@ class Hands:
     environment: PlanEnvironment
 
 
-@dataclass(frozen=True)
-class Target:
-    """What the spec asks for, as far as it could be told."""
-
-    runtime: ServingRuntime | None
-    artifact: Artifact | None
-    failure: Refusal | None
-    found: tuple[Refusal, ...]
-    revision: Revision | None
-
-    @property
-    def refused(self) -> bool:
-        """The spec itself is at fault: waiting alone cures nothing, as it does while the registry is away."""
-        broken = self.failure is not None and self.failure.reason != conditions.REGISTRY_UNAVAILABLE
-        return broken or blocks_pods(self.found)
-
-
 async def run_pass(key: Key, hands: Hands) -> None:
     """Bring one deployment nearer to what is wanted."""
     deployment = hands.cache.deployment(key)
@@ -97,7 +77,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     key = (deployment.metadata.namespace, deployment.metadata.name)
     uid = deployment.metadata.uid
     kept = hands.revisions.of(*key, uid)
-    target = await find_target(deployment, hands, kept)
+    target = await target_of(deployment, hands, kept)
     if target.revision and target.revision.hash not in kept:
         kept[target.revision.hash] = first_kept(target.revision, target, now)
     pods = sort_pods(list(hands.sandboxes.seen()), key, uid, kept)
@@ -137,24 +117,19 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
         await finish(deployment, plan, hands)
 
 
-async def find_target(deployment: ModelDeployment, hands: Hands, kept: Mapping[str, KeptRevision]) -> Target:
+async def target_of(deployment: ModelDeployment, hands: Hands, kept: Mapping[str, KeptRevision]) -> Target:
     """Runtime, artifact and revision that the spec asks for. No revision while something forbids new pods."""
     runtime = runtime_for(deployment, hands.cache.runtimes())
-    answer = await hands.resolver.resolve(deployment)
-    artifact = answer if isinstance(answer, Artifact) else None
-    failure = answer if isinstance(answer, Refusal) else None
-    namespace = deployment.metadata.namespace
-    found = (
-        *refusals(deployment, runtime, artifact, list(hands.cache.deployments(namespace))),
-        *only_in_a_cluster(deployment),
+    return find_target(
+        deployment,
+        runtime,
+        await hands.resolver.resolve(deployment),
+        list(hands.cache.deployments(deployment.metadata.namespace)),
+        {digits: each.revision for digits, each in kept.items()},
+        hands.environment,
+        rendered=localized(runtime) if runtime else None,
+        further=only_in_a_cluster(deployment),
     )
-    revision = None
-    if runtime and artifact and not blocks_pods(found):
-        known = kept.get(revision_hash(deployment, artifact.digest))
-        revision = desired(
-            deployment, localized(runtime), artifact, hands.environment, frozen=known.revision if known else None
-        ).revision
-    return Target(runtime, artifact, failure, found, revision)
 
 
 def only_in_a_cluster(deployment: ModelDeployment) -> tuple[Refusal, ...]:

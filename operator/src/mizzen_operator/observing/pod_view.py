@@ -1,0 +1,143 @@
+"""What is kept of a Pod? A few facts instead of ten kilobytes, taken once when the watch tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mizzen_crds.v1alpha1 import labels
+
+GROUP_INDEX = "leaderworkerset.sigs.k8s.io/group-index"
+FINISHED = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """One container, as the kubelet last told."""
+
+    name: str
+    init: bool
+    image: str = ""
+    ready: bool = False
+    started: bool = False
+    restarts: int = 0
+    waiting_reason: str = ""
+    """CrashLoopBackOff, ImagePullBackOff, ...; empty while it does not wait."""
+    waiting_message: str = ""
+    started_at: datetime | None = None
+    """Start of the present run, or of the last one."""
+    finished_at: datetime | None = None
+    """End of the last run."""
+    exit_code: int | None = None
+    """Of the last run that ended."""
+    ended_reason: str = ""
+    """OOMKilled, Error, Completed."""
+    message: str = ""
+    """Termination message of that run: the container's last lines."""
+    startup_budget: int = 0
+    """Seconds that its start-up probe bears."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """One pod of a ModelDeployment."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    deployment: str
+    revision: str
+    component: str
+    group: str
+    """Number of the group in a LeaderWorkerSet; empty for a Deployment's pod."""
+    created_at: datetime
+    node: str = ""
+    ready: bool = False
+    ready_at: datetime | None = None
+    """Since when it is ready."""
+    scheduled: bool = False
+    scheduled_at: datetime | None = None
+    unscheduled_message: str = ""
+    """The scheduler's words."""
+    initialized: bool = False
+    terminating: bool = False
+    finished: bool = False
+    """Succeeded or Failed: it holds no place any more."""
+    reason: str = ""
+    """status.reason: Evicted, NodeLost, ..."""
+    message: str = ""
+    phase_label: str = ""
+    deletion_cost: str = ""
+    containers: tuple[ContainerView, ...] = ()
+
+
+def pod_view(pod: Mapping[str, Any]) -> PodView:
+    """Return what is kept of a pod."""
+    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
+    marks = metadata.get("labels") or {}
+    told = {one["type"]: one for one in status.get("conditions") or ()}
+    ready, placed = told.get("Ready", {}), told.get("PodScheduled", {})
+    return PodView(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        deployment=marks.get(labels.DEPLOYMENT, ""),
+        revision=marks.get(labels.REVISION, ""),
+        component=marks.get(labels.COMPONENT, ""),
+        group=marks.get(GROUP_INDEX, ""),
+        created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        node=spec.get("nodeName", ""),
+        ready=ready.get("status") == "True",
+        ready_at=time_of(ready.get("lastTransitionTime")) if ready.get("status") == "True" else None,
+        scheduled=bool(spec.get("nodeName")) or placed.get("status") == "True",
+        scheduled_at=time_of(placed.get("lastTransitionTime")) if placed.get("status") == "True" else None,
+        unscheduled_message=placed.get("message", "") if placed.get("status") == "False" else "",
+        initialized=told.get("Initialized", {}).get("status") == "True",
+        terminating=bool(metadata.get("deletionTimestamp")),
+        finished=status.get("phase") in FINISHED,
+        reason=status.get("reason", ""),
+        message=status.get("message", ""),
+        phase_label=marks.get(labels.PHASE, ""),
+        deletion_cost=(metadata.get("annotations") or {}).get(labels.POD_DELETION_COST, ""),
+        containers=_containers(spec, status),
+    )
+
+
+def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[ContainerView, ...]:
+    budgets = {one["name"]: _budget(one.get("startupProbe") or {}) for one in spec.get("containers") or ()}
+    init = [(one, True) for one in status.get("initContainerStatuses") or ()]
+    rest = [(one, False) for one in status.get("containerStatuses") or ()]
+    return tuple(_container(one, first, budgets.get(one["name"], 0)) for one, first in (*init, *rest))
+
+
+def _budget(probe: Mapping[str, Any]) -> int:
+    return int(probe.get("periodSeconds", 10)) * int(probe.get("failureThreshold", 3)) if probe else 0
+
+
+def _container(told: Mapping[str, Any], init: bool, budget: int) -> ContainerView:
+    state, before = told.get("state") or {}, (told.get("lastState") or {}).get("terminated") or {}
+    waiting, running = state.get("waiting") or {}, state.get("running") or {}
+    ended = state.get("terminated") or before
+    return ContainerView(
+        name=told["name"],
+        init=init,
+        image=told.get("image", ""),
+        ready=bool(told.get("ready")),
+        started=bool(told.get("started")),
+        restarts=int(told.get("restartCount", 0)),
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        started_at=time_of(running.get("startedAt")) or time_of(ended.get("startedAt")),
+        finished_at=time_of(ended.get("finishedAt")),
+        exit_code=ended.get("exitCode"),
+        ended_reason=ended.get("reason", ""),
+        message=(ended.get("message") or "").strip(),
+        startup_budget=budget,
+    )
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Return a time of Kubernetes, RFC 3339, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

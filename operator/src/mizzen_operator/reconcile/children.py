@@ -1,0 +1,61 @@
+"""Which children should there be now? Those of the newest revision, and the workload of every revision that is kept."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+
+from mizzen_operator.kinds.model_deployment.desired import Desired, workload_of
+from mizzen_operator.kinds.model_deployment.workload import controller_revision
+from mizzen_operator.observing.fleet_view import KeptRevision
+
+Manifest = dict[str, Any]
+RENDERED: Final = "mizzen.dev/rendered"
+"""Hash of what was last wanted of a child: tells when a field is wanted no longer, never that all is as wanted."""
+WORKLOADS: Final = frozenset({"Deployment", "LeaderWorkerSet"})
+FIRST: Final = (
+    "ControllerRevision",
+    "NetworkPolicy",
+    "Service",
+    "PodDisruptionBudget",
+    "Deployment",
+    "LeaderWorkerSet",
+)
+"""Order of writes: what a hash was rendered to before anything made from it; no pod before its policy."""
+
+
+def wanted_children(
+    deployment: ModelDeployment,
+    newest: Desired | None,
+    kept: Mapping[str, KeptRevision],
+    replicas: Mapping[str, int],
+) -> tuple[Manifest, ...]:
+    """Return every child, in the order of writes. `replicas` are by hash; a revision that is not in it is left alone.
+
+    Without a newest revision (the spec is refused, the registry does not answer) only what revisions keep is said.
+    """
+    manifests: list[Manifest] = []
+    if newest is not None:
+        manifests += [one for one in newest.manifests if one["kind"] not in WORKLOADS | {"ControllerRevision"}]
+    for digits, one in kept.items():
+        if digits in replicas:
+            manifests.append(controller_revision(deployment, one.revision))
+            manifests.append(workload_of(deployment, one.revision, replicas[digits]))
+    return tuple(with_hash(one) for one in sorted(manifests, key=lambda one: FIRST.index(one["kind"])))
+
+
+def with_hash(manifest: Manifest) -> Manifest:
+    """Return the manifest with the hash of what it wants."""
+    metadata = manifest["metadata"]
+    annotations = (metadata.get("annotations") or {}) | {RENDERED: rendered_hash(manifest)}
+    return manifest | {"metadata": metadata | {"annotations": annotations}}
+
+
+def rendered_hash(manifest: Manifest) -> str:
+    """Return twelve hexadecimal digits over what is wanted; scaling leaves them as they are."""
+    spec = {name: part for name, part in (manifest.get("spec") or {}).items() if name != "replicas"}
+    body = manifest | {"spec": spec}
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
