@@ -9,12 +9,17 @@ from crdgen.compatibility import incompatibilities
 from support.definitions import ROOT, definition, schema_of
 
 RELEASES = sorted(path for path in (ROOT / "tests/releases").iterdir() if (path / "crds").is_dir())
-PLURALS = ("modeldeployments", "servingruntimes")
+DEFINITIONS = [(release, file) for release in RELEASES for file in sorted((release / "crds").glob("*.yaml"))]
 
 
-@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
-@pytest.mark.parametrize("plural", PLURALS)
-def test_what_a_release_took_is_taken_still(release: Path, plural: str) -> None:
+def test_releases_are_kept_to_compare_with() -> None:
+    assert DEFINITIONS
+
+
+@pytest.mark.parametrize(("release", "file"), DEFINITIONS, ids=lambda path: path.name)
+def test_what_a_release_took_is_taken_still(release: Path, file: Path) -> None:
+    plural = file.name.split(".")[0]
+    assert (ROOT / "crds" / file.name).is_file(), "a kind was removed"
     assert incompatibilities(definition(plural, release / "crds"), definition(plural)) == []
 
 
@@ -51,6 +56,90 @@ def test_each_narrowing_is_found(path: str, change: Any, sentence: str) -> None:
 def test_a_new_optional_field_is_compatible() -> None:
     new = _changed("spec", lambda node: node["properties"].update(novelty={"type": "string"}))
     assert incompatibilities(definition("modeldeployments"), new) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "sentence"),
+    [
+        (
+            "spec.engine",
+            lambda node: node.update({"x-kubernetes-validations": [{"rule": "false", "message": "never"}]}),
+            "spec.engine: a rule was added or changed: never",
+        ),
+        (
+            "spec.placement.affinity",
+            lambda node: node.pop("x-kubernetes-preserve-unknown-fields"),
+            "spec.placement.affinity: no longer holds fields of any name",
+        ),
+        (
+            "spec.placement.affinity",
+            lambda node: node.update(properties={"nodeAffinity": {"type": "object"}}),
+            "spec.placement.affinity.nodeAffinity: held anything, and has a schema now",
+        ),
+        (
+            "spec.placement.nodeSelector",
+            lambda node: node.pop("additionalProperties"),
+            "spec.placement.nodeSelector: no longer holds fields of any name",
+        ),
+        (
+            "spec.placement.nodeSelector",
+            lambda node: node["additionalProperties"].update(maxLength=1),
+            "spec.placement.nodeSelector{}: maxLength was unbounded and is 1",
+        ),
+        (
+            "spec.engine.env",
+            lambda node: node.update({"x-kubernetes-list-map-keys": ["name", "value"]}),
+            "spec.engine.env: x-kubernetes-list-map-keys was ['name'] and is ['name', 'value']",
+        ),
+        (
+            "spec.aliases",
+            lambda node: node.update({"x-kubernetes-list-type": "atomic"}),
+            "spec.aliases: x-kubernetes-list-type was set and is atomic",
+        ),
+        (
+            "spec.rollout.maxSurge",
+            lambda node: node.pop("x-kubernetes-int-or-string"),
+            "spec.rollout.maxSurge: x-kubernetes-int-or-string was True and is None",
+        ),
+        (
+            "spec.engine.version",
+            lambda node: node.update(format="date-time"),
+            "spec.engine.version: the format was none and is date-time",
+        ),
+    ],
+)
+def test_each_stricter_meaning_is_found(path: str, change: Any, sentence: str) -> None:
+    assert sentence in incompatibilities(definition("modeldeployments"), _changed(path, change))
+
+
+def test_a_value_that_may_no_longer_be_null_is_found() -> None:
+    old = _changed("spec.engine.version", lambda node: node.update(nullable=True))
+    assert incompatibilities(old, definition("modeldeployments")) == ["spec.engine.version: no longer takes null"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda spec: spec.update(scope="Cluster"), "the scope was Namespaced and is Cluster"),
+        (lambda spec: spec.update(group="example.org"), "the group was mizzen.dev and is example.org"),
+        (lambda spec: spec["names"].update(kind="Model"), "the kind was ModelDeployment and is Model"),
+        (lambda spec: spec["names"].update(plural="models"), "the plural was modeldeployments and is models"),
+        (lambda spec: spec["names"].update(singular="model"), "the singular was modeldeployment and is model"),
+        (lambda spec: spec["names"].update(listKind="Models"), "the listKind was ModelDeploymentList and is Models"),
+        (lambda spec: spec["names"].update(shortNames=["md"]), "the short name mzd is gone"),
+        (lambda spec: spec["names"].update(categories=[]), "the category mizzen is gone"),
+        (lambda spec: spec["versions"].clear(), "version v1alpha1 is no longer served"),
+        (lambda spec: spec["versions"][0].update(served=False), "version v1alpha1 is no longer served"),
+        (
+            lambda spec: spec["versions"][0].update(storage=False),
+            "version v1alpha1 is no longer the stored one, so objects need a conversion",
+        ),
+    ],
+)
+def test_each_change_of_the_kind_itself_is_found(change: Any, sentence: str) -> None:
+    new = copy.deepcopy(definition("modeldeployments"))
+    change(new["spec"])
+    assert incompatibilities(definition("modeldeployments"), new) == [sentence]
 
 
 def test_a_lost_scale_subresource_is_found() -> None:
