@@ -144,7 +144,7 @@ class Api:
             watch="1",
             allowWatchBookmarks="true",
             resourceVersion=resource_version,
-            timeoutSeconds=str(int(seconds * random.uniform(0.8, 1.2))),  # noqa: S311 -- spreads load, no secret
+            timeoutSeconds=str(int(seconds * random.uniform(0.8, 1.2))),  # noqa: S311 - spreads load, no secret
         )
         accept = METADATA_OF_ONE if selection.metadata_only else JSON
         request = Request("GET", resource.path(selection.namespace), query, accept=accept)

@@ -1,0 +1,201 @@
+"""What is on the API server now? A list, then a watch, for ever: whatever breaks, the picture is made whole again.
+
+One task a kind. Readers ask the picture, never the server; changes are announced after the picture has them.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from mizzen_kube.api import EVERYTHING, SILENCE_SECONDS, WATCH_SECONDS, Api, Selection
+from mizzen_kube.backoff import Backoff
+from mizzen_kube.errors import ApiError, GoneError, NotFoundError, UnavailableError
+from mizzen_kube.kept import Change, Kept, Key, Manifest, controllers, identity, is_older
+from mizzen_kube.resources import Resource
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How a kind is watched, in seconds."""
+
+    watch: float = WATCH_SECONDS
+    """The server ends a watch after about this long, and another begins."""
+    silence: float = SILENCE_SECONDS
+    """A watch without a word, not even a bookmark, is taken for dead."""
+    absent: float = 30.0
+    """How often a kind that the server does not know is looked for again."""
+
+
+ATTENTIVE = Attention()
+
+
+def unheard(change: Change) -> None:
+    """For readers who only ask."""
+
+
+class Reflector(Generic[T]):
+    """The objects of one kind as they are, each in the form that `keep` makes of it."""
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        selection: Selection = EVERYTHING,
+        *,
+        keep: Callable[[Manifest], T],
+        on_change: Callable[[Change], None] = unheard,
+        owners: Callable[[Manifest], Iterable[str]] = controllers,
+        attention: Attention = ATTENTIVE,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """`keep` gets a manifest without managedFields: `Packing()` for all of it, or a small view of it."""
+        self._api = api
+        self._resource = resource
+        self._selection = selection
+        self._on_change = on_change
+        self._attention = attention
+        self._backoff = backoff or Backoff()
+        self._kept = Kept(keep, owners)
+        self._version = ""
+        self.synced = asyncio.Event()
+        """Set once the picture is whole: everything that was there at the start is in it."""
+        self.absent = False
+        """The server does not know the kind; the picture is empty, and whole."""
+        self.restarts: Counter[str] = Counter()
+        """Watches that ended, by the reason's word; `ended` is the good order."""
+        self.heard_at = time.monotonic()
+        """When the server last said something; for a probe."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, namespace: str, name: str) -> T | None:
+        """Return an object; None where there is none."""
+        return self._kept.get((namespace, name))
+
+    def version(self, key: Key) -> str:
+        """Return the resource version of an object in the picture; empty where there is none."""
+        return self._kept.version(key)
+
+    def by_owner(self, owner: str) -> list[T]:
+        """Return the objects that this uid (or what `owners` returned) controls."""
+        return self._kept.by_owner(owner)
+
+    def keys(self) -> Iterable[Key]:
+        """Return all keys; not to be held across an await."""
+        return self._kept.keys()
+
+    def items(self) -> Iterator[tuple[Key, T]]:
+        """Yield all objects with their keys; not to be held across an await."""
+        return self._kept.items()
+
+    def values(self) -> Iterator[T]:
+        """Yield all objects; not to be held across an await."""
+        return self._kept.values()
+
+    def learn(self, manifest: Manifest) -> None:
+        """Take what the server answered to a write, before the watch tells: the next look must see the own writes."""
+        self._kept.put(manifest)
+
+    async def run(self) -> None:
+        """Keep the picture until cancelled."""
+        while True:
+            began = time.monotonic()
+            word, retry_after = "ended", None
+            try:
+                if not self._version:
+                    await self._list()
+                    began = time.monotonic()
+                await self._watch()
+            except ApiError as error:
+                word, retry_after = error.word, error.retry_after
+                self._lost(error)
+            if word == "not_found":
+                retry_after = self._attention.absent
+            self.restarts[word] += 1
+            await asyncio.sleep(self._backoff.after(time.monotonic() - began, retry_after))
+
+    async def _list(self) -> None:
+        listed: set[Key] = set()
+        version = ""
+        async with aclosing(self._api.pages(self._resource, self._selection)) as pages:
+            async for page in pages:
+                if page.first:
+                    listed.clear()
+                for manifest in page.items:
+                    listed.add(self._put(manifest))
+                version = page.resource_version
+        for change in self._kept.prune(listed, version):
+            self._on_change(change)
+        self._version, self.absent, self.heard_at = version, False, time.monotonic()
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        attention = self._attention
+        watch = self._api.watch(
+            self._resource,
+            self._selection,
+            resource_version=self._version,
+            seconds=attention.watch,
+            silence=attention.silence,
+        )
+        async with aclosing(watch) as events:
+            async for kind, manifest in events:
+                self.heard_at = time.monotonic()
+                if kind == "DELETED":
+                    self._remove(manifest)
+                elif kind != "BOOKMARK":
+                    self._put(manifest)
+                self._version = _version_of(manifest)
+
+    def _put(self, manifest: Manifest) -> Key:
+        key = _key_of(manifest)
+        if change := self._kept.put(manifest):
+            self._on_change(change)
+        return key
+
+    def _remove(self, manifest: Manifest) -> None:
+        _key_of(manifest)
+        if change := self._kept.remove(manifest):
+            self._on_change(change)
+
+    def _lost(self, error: ApiError) -> None:
+        if isinstance(error, GoneError):
+            self._version = ""
+        if isinstance(error, NotFoundError):
+            self._forget_kind()
+        say = log.info if isinstance(error, GoneError) else log.warning
+        if self._backoff.failures in (0, 1, 5) or self._backoff.failures % 50 == 0:
+            say("watch broke off", kind=str(self._resource), failures=self._backoff.failures, error=error.message)
+
+    def _forget_kind(self) -> None:
+        self._version, self.absent = "", True
+        for change in self._kept.prune(set(), ""):
+            self._on_change(change)
+        self.synced.set()
+
+
+def _key_of(manifest: Manifest) -> Key:
+    try:
+        return identity(manifest)[0]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnavailableError(f"an object without {error}: {str(manifest)[:200]}") from error
+
+
+def _version_of(manifest: Manifest) -> str:
+    try:
+        return str(manifest["metadata"]["resourceVersion"])
+    except (KeyError, TypeError) as error:
+        raise UnavailableError(f"an event without a resource version: {str(manifest)[:200]}") from error
+
+
+__all__ = ["ATTENTIVE", "Attention", "Change", "Key", "Manifest", "Reflector", "is_older"]
