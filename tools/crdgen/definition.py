@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from crdgen.schema import Schema, every_node, node_at, structural_schema
+from crdgen.schema import Schema, every_node, node_at, structural_schema, whole_default
 from mizzen_crds.rules import ChangeRule, Rule
 from mizzen_crds.v1alpha1 import GROUP, VERSION
 from pydantic import BaseModel
@@ -84,7 +84,16 @@ def kind_schema(kind: Kind) -> Schema:
     if "properties" in properties["status"]:
         _loosen_status(properties["status"])
     _add_rules(schema, kind.rules)
+    every_node(schema, _spell_out_default)
     return schema
+
+
+def _spell_out_default(node: Schema) -> None:
+    """An API server holds a default to the rules before it fills in the defaults inside, so those are spelt out."""
+    ruled: list[Schema] = []
+    every_node(node, lambda below: ruled.append(below) if "x-kubernetes-validations" in below else None)
+    if ruled and "properties" in node and "default" in node:
+        node["default"] = whole_default(node)
 
 
 def _loosen_status(status: Schema) -> None:

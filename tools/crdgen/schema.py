@@ -62,6 +62,15 @@ def _default(node: Schema) -> Schema:
     return node
 
 
+def whole_default(node: Schema) -> Any:
+    """What stands there once a default and the defaults inside it are filled in; None where there is no default."""
+    default = node.get("default")
+    if not isinstance(default, dict):
+        return default
+    inside = {name: part for name, part in node.get("properties", {}).items() if "default" in part}
+    return {**{name: whole_default(part) for name, part in inside.items()}, **default}
+
+
 def every_node(schema: Schema, visit: Callable[[Schema], None]) -> None:
     """Call `visit` with the node and with every node below it."""
     visit(schema)

@@ -1,9 +1,10 @@
 """`docs/reference/crds.md`: every field of every custom resource, from the same schema as the definitions."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from crdgen.definition import Kind, kind_schema
-from crdgen.schema import Schema
+from crdgen.schema import Schema, whole_default
 
 _OPENING = """# Custom resources: fields
 
@@ -46,9 +47,17 @@ def _fields(schema: Schema, prefix: str) -> Iterator[tuple[str, Schema, bool]]:
 
 
 def _row(path: str, node: Schema, required: bool) -> str:
-    default = "*required*" if required else f"`{node['default']}`" if "default" in node else ""
+    default = "*required*" if required else f"`{_own_default(node)}`" if "default" in node else ""
     cells = (f"`{path}`", _type(node), default.replace("'", '"'), node.get("description", ""))
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _own_default(node: Schema) -> Any:
+    """The default, without what each field inside tells of itself."""
+    default, inside = node["default"], node.get("properties", {})
+    if not isinstance(default, dict):
+        return default
+    return {name: value for name, value in default.items() if value != whole_default(inside.get(name, {}))}
 
 
 def _type(node: Schema) -> str:
