@@ -10,6 +10,8 @@ from mizzen_crds.v1alpha1.model_route.backends import Fallback, Mirror, Pipeline
 from mizzen_crds.wire import AS_SET, Resource, WholeNumber, keyed_by
 
 HEADER_PATTERN = r"^[a-z0-9!#$%&'*+.^_`|~-]+$"
+MOST_STEPS = 8
+"""Of a pipeline."""
 
 Seconds = Annotated[WholeNumber, Field(ge=0, le=86_400)]
 
@@ -81,7 +83,7 @@ class RouteRule(Resource):
     """What answers when the backends do not, in this order."""
     mirrors: Annotated[list[Mirror], Field(max_length=2)] = []
     """What gets copies of requests."""
-    pipeline: Annotated[list[PipelineStep], Field(max_length=8, json_schema_extra=keyed_by("name"))] = []
+    pipeline: Annotated[list[PipelineStep], Field(max_length=MOST_STEPS, json_schema_extra=keyed_by("name"))] = []
     """Models one after the other. Exactly one of backends and pipeline."""
     retries: Retries = Retries()
     """Further tries."""

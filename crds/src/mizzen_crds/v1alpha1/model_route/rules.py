@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from mizzen_crds.rules import Rule
 from mizzen_crds.v1alpha1.model_deployment.rules import RESERVED_NAMES
+from mizzen_crds.v1alpha1.model_route.route_rule import MOST_STEPS
 from mizzen_crds.v1alpha1.naming import SHORT_NAME_RULE
 
 REQUEST_STEP: Final = "request"
@@ -16,6 +17,13 @@ _RESERVED_MESSAGE = "the name `versions` is reserved, because it is a part of th
 _ONE_TARGET = "exactly one of deployment, model and route must be set; add one, or remove the others"
 _ONE_TARGET_CEL = "(has(self.deployment) ? 1 : 0) + (has(self.model) ? 1 : 0) + (has(self.route) ? 1 : 0) == 1"
 _CREDENTIALS = "^(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$"
+
+
+def _step_knows_earlier_ones(position: int) -> str:
+    """CEL for one step. Written out step by step: looking names up in a loop costs more than an API server allows."""
+    names = [f"'{REQUEST_STEP}'", *(f"self.pipeline[{earlier}].name" for earlier in range(position))]
+    inputs = f"self.pipeline[{position}].inputs.all(i, i.step in [{', '.join(names)}])"
+    return f"(self.pipeline.size() <= {position} || {inputs})"
 
 
 def _distinct(values: Iterable[object]) -> bool:
@@ -146,9 +154,7 @@ ROUTE_RULES: Final = (
         "spec.rules.[]",
         "pipeline",
         "an input must come from an earlier step or from `request`; correct its step, or reorder the steps",
-        f"self.pipeline.all(s, s.inputs.all(i, i.step == '{REQUEST_STEP}' || ("
-        "self.pipeline.exists(t, t.name == i.step) && "
-        "self.pipeline.map(t, t.name).indexOf(i.step) < self.pipeline.map(t, t.name).indexOf(s.name))))",
+        " && ".join(map(_step_knows_earlier_ones, range(MOST_STEPS))),
         _inputs_come_from_before,
     ),
     Rule(
