@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from crdgen.definition import SIZE_LIMIT, Kind, definition
 from crdgen.kinds import KINDS
+from product_chart import chart_files
 from reference.commands import commands_page
 from reference.fields import fields_page
 from reference.reasons import reasons_page
@@ -73,6 +74,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }
     files[Path("docs/reference/openapi.json")] = _openapi
+    files.update(chart_files(ROOT, version))
     for kind in KINDS:
         files[Path("crds") / kind.file_name] = partial(definition_text, kind)
         files[Path("charts/mizzen-crds/templates") / kind.file_name] = partial(chart_text, kind)
