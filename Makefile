@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer skips check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer test-cluster cluster-up cluster-down skips check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,16 @@ test: setup ## run the tests, at most 5 minutes on 2 cores
 
 test-newer: setup ## run the unit tests on every newer Python that this machine has
 	UV="$(UV)" $(RUN) python tools/newer_pythons.py
+
+test-cluster: setup ## run the tests on a real API server, no root; SUITE="crds library" runs these alone
+	$(RUN) python tools/cluster/build.py test-cluster
+	$(RUN) pytest $(or $(addprefix tests/cluster/,$(SUITE)),tests/cluster) -n 2 --dist loadfile $(PYTEST_ARGS)
+
+cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s cluster-up)
+	@$(RUN) python tools/cluster/playground.py up
+
+cluster-down: setup ## end it
+	@$(RUN) python tools/cluster/playground.py down
 
 test-long: setup ## run the tests that take minutes: 20,000 requests while each process is killed, versions under load
 	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)
