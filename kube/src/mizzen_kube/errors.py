@@ -116,9 +116,12 @@ def error_of_status(
     kind = _BY_STATUS.get(status, UnavailableError if status >= 500 else ApiError)
     if status == 409 and reason == "AlreadyExists":
         kind = AlreadyExistsError
+    details = document.get("details") or {}
+    if status == 422 and any(cause.get("field") == "metadata.uid" for cause in details.get("causes") or ()):
+        kind = ConflictError  # the server's way to say that the name is another object's now
     wait = seconds_to_wait(retry_after)
     if wait is None:
-        wait = seconds_to_wait((document.get("details") or {}).get("retryAfterSeconds"))
+        wait = seconds_to_wait(details.get("retryAfterSeconds"))
     return kind(f"{doing}: {status} {reason}: {said}", status=status, reason=reason, retry_after=wait)
 
 
