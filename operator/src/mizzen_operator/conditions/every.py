@@ -7,7 +7,7 @@ from mizzen_crds.v1alpha1.metadata import Condition
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.conditions import model, room, serving, summary
-from mizzen_operator.conditions.verdict import LONGEST_MESSAGE, Said
+from mizzen_operator.conditions.dated import dated
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
 
@@ -35,17 +35,4 @@ def every_condition(
         whole[conditions.RECONCILING] = moving
     if stuck is not None:
         whole[conditions.STALLED] = stuck
-    return [_condition(name, one, deployment, now) for name, one in whole.items()]
-
-
-def _condition(name: str, said: Said, deployment: ModelDeployment, now: datetime) -> Condition:
-    before = next((one for one in deployment.status.conditions if one.type == name), None)
-    unchanged = before is not None and before.status == said.status
-    return Condition(
-        type=name,
-        status=said.status,
-        reason=said.reason,
-        message=said.message[:LONGEST_MESSAGE],
-        last_transition_time=before.last_transition_time if before is not None and unchanged else now,
-        observed_generation=deployment.metadata.generation,
-    )
+    return dated(whole, deployment.status.conditions, deployment.metadata.generation, now)

@@ -4,6 +4,7 @@ from typing import Final
 
 from mizzen_crds.v1alpha1.conditions.condition_types import (
     ACCEPTED,
+    ACCESS_READY,
     ADAPTERS_LOADED,
     AUTOSCALING_ACTIVE,
     CAPACITY_AVAILABLE,
@@ -11,6 +12,7 @@ from mizzen_crds.v1alpha1.conditions.condition_types import (
     MODEL_CACHED,
     MODEL_FITS,
     MODEL_RESOLVED,
+    NAMESPACES_BOUND,
     QUOTA_READY,
     QUOTA_RESERVED,
     READY,
@@ -319,7 +321,7 @@ REPLICA_UNREADY: Final = reason_row(
 )
 APPLY_FAILED: Final = reason_row(
     "ApplyFailed",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, NAMESPACES_BOUND, QUOTA_READY, ACCESS_READY),
     "A write to the cluster failed; it is tried again.",
     "The message has the server's words; check the operator's permissions if it lasts.",
 )

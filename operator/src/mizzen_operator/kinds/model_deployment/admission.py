@@ -16,6 +16,8 @@ from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.observation import Refusal
 
 VALUE = re.compile(r"^-[0-9.]")
+NEVER_ALLOWED = frozenset({"--config"})
+"""Flags that set other flags from a file: whatever a runtime lists, they would go past its list."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def image_allowed(case: Case) -> Refusal | None:
     if case.runtime is None or image is None:
         return None
     allowed = case.runtime.spec.allowed_images
-    if any(image == one or (one.endswith("*") and image.startswith(one[:-1])) for one in allowed):
+    if any(_means(one, image) for one in allowed):
         return None
     return Refusal(
         conditions.IMAGE_NOT_ALLOWED,
@@ -109,13 +111,27 @@ def args_allowed(case: Case) -> Refusal | None:
             takes_value = False
             continue
         name = flag_name(item)
-        if name in {flag_name(one) for one in spec.owned_args}:
+        if name in NEVER_ALLOWED | {flag_name(one) for one in spec.owned_args}:
             return Refusal(conditions.ARG_NOT_ALLOWED, f"{where}: {name} is set by Mizzen.")
         if name not in {flag_name(one) for one in spec.allowed_args}:
             text = f"{where}: {name} is not in allowedArgs of runtime {case.runtime.metadata.name}."
             return Refusal(conditions.ARG_NOT_ALLOWED, text)
         takes_value = "=" not in item
     return None
+
+
+def env_allowed(case: Case) -> Refusal | None:
+    """No variable is on the runtime's own list of refused ones; those refused everywhere never come so far."""
+    refused = case.runtime.spec.refused_env if case.runtime is not None else []
+    for number, entry in enumerate(case.deployment.spec.engine.env):
+        if any(_means(one, entry.name) for one in refused):
+            text = f"spec.engine.env[{number}].name: {entry.name} is in refusedEnv of the runtime."
+            return Refusal(conditions.ENV_NOT_ALLOWED, text)
+    return None
+
+
+def _means(entry: str, name: str) -> bool:
+    return entry == name or (entry.endswith("*") and name.startswith(entry[:-1]))
 
 
 def format_served(case: Case) -> Refusal | None:
@@ -156,6 +172,7 @@ CHECKS: tuple[Callable[[Case], Refusal | None], ...] = (
     image_allowed,
     version_listed,
     args_allowed,
+    env_allowed,
     format_served,
     name_free,
 )

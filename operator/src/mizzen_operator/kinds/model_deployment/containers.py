@@ -4,7 +4,6 @@ import re
 from typing import Any, Final
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 from mizzen_crds.v1alpha1.serving_runtime import HttpProbe, ServingRuntimeSpec
 
 from mizzen_operator.kinds.model_deployment import variables
@@ -163,8 +162,8 @@ def engine_resources(deployment: ModelDeployment, environment: PlanEnvironment) 
     for name in set(limits) & (set(ENGINE_REQUESTS) - set(resources.requests)):
         requests[name] = limits[name]  # a default must not exceed a limit that the user set
     if resources.accelerators_per_pod:
-        shared = ".shared" if resources.sharing is Sharing.TIME_SLICED else ""
-        counted = {accelerator_of(deployment, environment).resource_name + shared: str(resources.accelerators_per_pod)}
+        name = accelerator_of(deployment, environment).resource_for(resources.sharing)
+        counted = {name: str(resources.accelerators_per_pod)}
         requests, limits = requests | counted, limits | counted
     return {"requests": requests} | ({"limits": limits} if limits else {})
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -14,6 +16,15 @@ class AcceleratorKind:
     """Extended resource that counts it."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of the nodes that carry it."""
+    tolerations: tuple[Mapping[str, str], ...] = ()
+    """Taints of those nodes, as a pod's spec tolerates them."""
+    shared: Mapping[Sharing, str] = field(default_factory=dict)
+    """Resource that counts the parts, for each way of sharing that has one."""
+
+    def resource_for(self, sharing: Sharing) -> str:
+        """Return the resource that a pod asks for."""
+        suffix = ".shared" if sharing is Sharing.TIME_SLICED else ""
+        return self.shared.get(sharing, self.resource_name + suffix)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
 
 from mizzen_operator.kinds.model_deployment import containers
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
-from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
 from mizzen_operator.kinds.model_deployment.mounts import Mounts, mounts_of
 
 Template = dict[str, Any]
@@ -89,12 +89,16 @@ def _placement(deployment: ModelDeployment, environment: PlanEnvironment) -> dic
     )
     every: dict[str, Any] = {
         "nodeSelector": nodes,
-        "tolerations": placement.tolerations,
+        "tolerations": [*_class_tolerations(deployment, kind), *placement.tolerations],
         "affinity": placement.affinity,
         "priorityClassName": placement.priority_class_name,
         "topologySpreadConstraints": placement.topology_spread,
     }
     return {name: wanted for name, wanted in every.items() if wanted}
+
+
+def _class_tolerations(deployment: ModelDeployment, kind: AcceleratorKind) -> list[dict[str, str]]:
+    return [dict(one) for one in kind.tolerations] if _on_accelerators(deployment) else []
 
 
 def _on_accelerators(deployment: ModelDeployment) -> bool:

@@ -1,0 +1,1 @@
+"""AcceleratorClass: from the class, nodes and pods to what is free and what the scheduler is told."""

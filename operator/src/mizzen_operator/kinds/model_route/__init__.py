@@ -1,0 +1,1 @@
+"""ModelRoute: from the object and what it names to what gateways may follow, and what is wrong with it."""

@@ -1,0 +1,1 @@
+"""Project: from the object, its neighbours and the cluster to namespaces, quota, isolation and access."""
