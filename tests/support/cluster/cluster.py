@@ -240,13 +240,13 @@ def start(
         alone = () if controllers or nodes else ("--disable-admission-plugins=ServiceAccount",)
         logged = programs.audited(cluster.folder) if audit else ()
         _start_api_server(cluster, [*alone, *logged, f"--bind-address={address}", *api_server_flags])
+        if definitions:  # before the controllers, which look for new kinds every 30 s only
+            cluster.apply_definitions()
         if controllers or nodes:
             command = programs.controllers(cluster.tools["kube-controller-manager"], cluster.folder, controller_flags)
             _start(cluster, "kube-controller-manager", command)
         if nodes:
             _start_nodes(cluster, behaviours)
-        if definitions:
-            cluster.apply_definitions()
         for some in nodes:
             cluster.add_nodes(some, ready=False)
         _wait_for_controllers(cluster, nodes)
