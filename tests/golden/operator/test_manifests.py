@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.desired import desired
@@ -23,7 +24,15 @@ ENVIRONMENT = PlanEnvironment(
     platform_image="registry.example/mizzen:0.1.0",
     registry_url="http://mizzen-controlplane.mizzen-system:8470",
     operator_url="http://mizzen-operator.mizzen-system:8482",
-    accelerators={"a100": AcceleratorKind("nvidia.com/gpu", {"nvidia.com/gpu.product": "A100"})},
+    accelerators={
+        "a100": AcceleratorKind("nvidia.com/gpu", {"nvidia.com/gpu.product": "A100"}),
+        "h100": AcceleratorKind(
+            "nvidia.com/gpu",
+            {"nvidia.com/gpu.product": "H100"},
+            ({"key": "nvidia.com/gpu", "operator": "Exists"},),
+            {Sharing.MIG: "nvidia.com/mig-3g.40gb"},
+        ),
+    },
 )
 
 

@@ -1,9 +1,21 @@
 """What does a class mean to the scheduler, and to the memory of a replica?"""
 
+from decimal import Decimal
+from typing import Final
+
 from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass, OfferedSharing
+from mizzen_crds.v1alpha1.metadata import Quantity
 from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind
+
+SUFFIXES: Final = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
+    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
+}
+"""Multiples, as Kubernetes writes them."""
 
 
 def accelerator_kind(klass: AcceleratorClass) -> AcceleratorKind:
@@ -17,7 +29,15 @@ def accelerator_kind(klass: AcceleratorClass) -> AcceleratorKind:
             for one in spec.tolerations
         ),
         shared={offer.mode: resource_of(klass, offer) for offer in spec.sharing if offer.mode is not Sharing.EXCLUSIVE},
+        memory_bytes=bytes_of(spec.memory),
+        part_bytes={offer.mode: bytes_of(offer.memory) for offer in spec.sharing if offer.memory is not None},
     )
+
+
+def bytes_of(quantity: Quantity) -> int:
+    """Return an amount of memory in bytes, such as 85899345920 for 80Gi."""
+    digits = quantity.rstrip("kKmMGTPEi")
+    return int(Decimal(digits) * SUFFIXES[quantity[len(digits) :]])
 
 
 def offered(klass: AcceleratorClass, mode: Sharing) -> OfferedSharing | None:

@@ -9,7 +9,7 @@ from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 
 from mizzen_operator.conditions.dated import dated
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
-from mizzen_operator.kinds.accelerator_class.capacity import ClassCapacity, class_capacity
+from mizzen_operator.kinds.accelerator_class.capacity import class_capacity
 from mizzen_operator.kinds.accelerator_class.nodes import Live, allocatable, matches, resources, schedulable
 from mizzen_operator.kinds.accelerator_class.placement import resource_of
 
@@ -71,9 +71,9 @@ def _figures(klass: AcceleratorClass, nodes: Sequence[Live], pods: Sequence[Live
     """Return whole accelerators and those divided into parts, the latter in accelerators: free ones are all free."""
     counted = [(class_capacity(klass, nodes, pods, mode), parts) for mode, parts in _ways(klass)]
     return {
-        "allocatable": sum(one.allocatable // parts for one, parts in counted),
-        "requested": sum(-(-one.requested // parts) for one, parts in counted),
-        "free": sum(_free(one, parts) for one, parts in counted),
+        "allocatable": sum(room.allocatable // parts for one, parts in counted for room in one.rooms),
+        "requested": sum(-(-room.requested // parts) for one, parts in counted for room in one.rooms),
+        "free": sum(room.free // parts for one, parts in counted for room in one.rooms),
         "largest_free": max(one.largest_free // parts for one, parts in counted),
     }
 
@@ -84,10 +84,6 @@ def _ways(klass: AcceleratorClass) -> list[tuple[Sharing, int]]:
     for offer in klass.spec.sharing:
         by_resource[resource_of(klass, offer)] = (offer.mode, offer.parts_per_accelerator)
     return list(by_resource.values())
-
-
-def _free(capacity: ClassCapacity, parts: int) -> int:
-    return sum(room.free // parts for room in capacity.rooms)
 
 
 def _names(nodes: Sequence[Live]) -> str:

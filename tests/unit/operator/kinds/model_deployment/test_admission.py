@@ -62,6 +62,30 @@ def test_a_response_cache_whose_name_selects_a_library_is_refused_on_triton():
     assert "--cache-config is set by Mizzen" in reasons(wanted)["ArgNotAllowed"]
 
 
+def test_a_flag_that_sets_other_flags_is_refused_even_where_a_runtime_lists_it():
+    runtime = builtin_runtimes()["triton"]
+    open_to_all = runtime.model_copy(
+        update={"spec": runtime.spec.model_copy(update={"allowed_args": ["--config", "--seed"], "owned_args": []})}
+    )
+    for written in ("--config=x.yaml", "--config"):
+        wanted = deployment(engine={"type": "Triton", "args": ["--seed=1", written]})
+        (found,) = refusals(wanted, open_to_all, ONNX, ())
+        assert (found.reason, found.message) == ("ArgNotAllowed", "spec.engine.args[1]: --config is set by Mizzen.")
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"), [("ENGINE_PLUGIN", True), ("ENGINE_DEBUG_X", True), ("ENGINE_LOG", False)]
+)
+def test_a_runtime_refuses_variables_of_its_own(name, refused):
+    runtime = builtin_runtimes()["triton"]
+    spec = runtime.spec.model_copy(update={"refused_env": ["ENGINE_PLUGIN", "ENGINE_DEBUG_*"]})
+    wanted = deployment(engine={"type": "Triton", "env": [{"name": "OK"}, {"name": name}]})
+    found = refusals(wanted, runtime.model_copy(update={"spec": spec}), ONNX, ())
+    assert [one.reason for one in found] == (["EnvNotAllowed"] if refused else [])
+    assert all(one.message.startswith(f"spec.engine.env[1].name: {name}") for one in found)
+    assert blocks_pods(found) == refused
+
+
 def test_an_image_that_is_not_listed_is_refused():
     wanted = deployment(engine={"type": "Triton", "image": "evil.example/tritonserver:1"})
     assert "spec.engine.image: evil.example/tritonserver:1 is not allowed" in reasons(wanted)["ImageNotAllowed"]
