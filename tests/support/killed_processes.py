@@ -25,9 +25,11 @@ class Kill:
 
     process: str
     at: float
-    """Seconds since the epoch."""
+    """Just before the signal, in seconds since the epoch."""
+    signalled: float
+    """Just after it: on a busy machine requests begin between the two."""
     healed: float
-    """The same, when all was as before."""
+    """When all was as before."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class Killer:
         victim = self._victim(process)
         at = time.time()
         assert victim.signal(signal.SIGKILL)
+        signalled = time.time()
         try:
             self.installation.wait(lambda: self._healed(process, victim), f"{process} back", 60.0)
         except AssertionError:
             ready = self.installation.condition(self.deployment, "Ready")
             print(ready, *self.installation.pods(self.deployment), sep="\n")
             raise
-        return Kill(process, at, time.time())
+        return Kill(process, at, signalled, time.time())
 
     def _victim(self, process: str) -> ProcessIdentity:
         state = read_state(self.installation.folder)
@@ -136,7 +139,9 @@ def kill_that_met(row: dict[str, Any], load: MeteredLoad, kills: Sequence[Kill])
     """The kill that a row without an answer was under way at: between the sending of such a request and its failure."""
     began = datetime.fromisoformat(row["started_at"]).timestamp()
     lost = [each for each in load.unanswered if each.sent <= began <= each.failed]
-    return next((kill for kill in kills if any(began <= kill.at <= each.failed for each in lost)), None)
+    return next(
+        (kill for kill in kills if any(began <= kill.signalled and kill.at <= each.failed for each in lost)), None
+    )
 
 
 def figures(load: MeteredLoad, rows: Sequence[dict[str, Any]], kills: Sequence[Kill]) -> str:
