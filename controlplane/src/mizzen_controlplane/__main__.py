@@ -1,4 +1,4 @@
-"""`python -m mizzen_controlplane` serves; `python -m mizzen_controlplane openapi` prints the OpenAPI document."""
+"""`python -m mizzen_controlplane` serves; `openapi` prints the OpenAPI document; `secrets` makes those of a cluster."""
 
 import argparse
 import errno
@@ -6,7 +6,7 @@ import socket
 import sys
 
 from mizzen_controlplane.kit.logs import configure_logs
-from mizzen_controlplane.kit.secret_folder import read_secrets
+from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
 from mizzen_controlplane.kit.settings import Settings, SettingsError, settings_from
 from mizzen_controlplane.models.blob_folder import prepare_folder
 
@@ -16,13 +16,16 @@ CANNOT_START = 2
 def main() -> int:
     """Run; returns the exit code: 0, or 2 where the process cannot start, with one sentence that says why."""
     parser = argparse.ArgumentParser(prog="python -m mizzen_controlplane", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["serve", "openapi"], default="serve")
-    if parser.parse_args().command == "openapi":
+    parser.add_argument("command", nargs="?", choices=["serve", "openapi", "secrets"], default="serve")
+    command = parser.parse_args().command
+    if command == "openapi":
         return _print_openapi()
     configure_logs()
     try:
+        if command == "secrets":
+            return _lay_out_secrets()
         settings = settings_from()
-        read_secrets(settings.secrets_dir)
+        read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS)
         prepare_folder(settings.data_dir)
         return _serve(settings, _listen(settings.host, settings.port))
     except SettingsError as error:
@@ -35,6 +38,13 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     from mizzen_controlplane.serving import serve
 
     return serve(settings, listener)
+
+
+def _lay_out_secrets() -> int:
+    from mizzen_controlplane.cluster.first_start import lay_out_secrets
+
+    lay_out_secrets()
+    return 0
 
 
 def _print_openapi() -> int:

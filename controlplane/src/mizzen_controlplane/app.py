@@ -13,8 +13,9 @@ from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.idempotency import release_claims_of_the_dead
 from mizzen_controlplane.kit.plane import Plane, plane_of
 from mizzen_controlplane.kit.problem import Problem
-from mizzen_controlplane.kit.secret_folder import read_secrets
+from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.kit.subject import Reviewer
 from mizzen_controlplane.kit.transport import Transport
 from mizzen_controlplane.schema import upgrade
 
@@ -42,14 +43,26 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
-    secrets = read_secrets(settings.secrets_dir)
+    secrets = read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS)
+    reviewer = await _reviewer(settings, stack) if settings.accounts else None
     database = open_database(settings.database_url)
     stack.push_async_callback(database.close)
     await upgrade(database)
     await release_claims_of_the_dead(database)
     organization = await ensure_organization(database, settings)
     database.signals.start()
-    return Plane(settings, secrets, database, organization.id, organization.currency)
+    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer)
+
+
+async def _reviewer(settings: Settings, stack: AsyncExitStack) -> Reviewer:
+    # Here, because one machine has no API server and need not load its client.
+    from mizzen_kube.api import open_api
+    from mizzen_kube.environment import from_environment
+
+    from mizzen_controlplane.cluster.token_review import TokenReviewer
+
+    api = await stack.enter_async_context(open_api(await from_environment()))
+    return TokenReviewer(api, settings.accounts)
 
 
 async def _refused(request: Request, problem: Problem) -> None:

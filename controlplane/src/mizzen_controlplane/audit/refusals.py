@@ -21,7 +21,7 @@ async def record_refusal(plane: Plane, problem: Problem, method: str, path: str,
         return
     if not isinstance(problem, Forbidden):
         return
-    actor = authenticate(plane.secrets, authorization).name
+    actor = (await authenticate(plane, authorization)).name
     async with unit_of_work(plane.database) as session:
         trace = Trace(actor, f"{method} denied", path[:512], outcome="denied", after={"detail": problem.detail})
         record_trace(session, trace)

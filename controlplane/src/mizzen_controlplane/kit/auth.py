@@ -1,59 +1,19 @@
 """Who calls, and whether they may: every route names the permission it needs; one without cannot be declared."""
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from mizzen_controlplane.kit.plane import plane_of
+from mizzen_controlplane.kit.plane import Plane, plane_of
 from mizzen_controlplane.kit.problem import Forbidden, Unauthorized
-from mizzen_controlplane.kit.secret_folder import SecretFolder, token_digest
+from mizzen_controlplane.kit.secret_folder import token_digest
+from mizzen_controlplane.kit.subject import GRANTED, Permission, Subject
+
+__all__ = ["PUBLIC_PATHS", "Admin", "Allow", "Permission", "Public", "Subject", "authenticate"]
 
 
-class Permission(StrEnum):
-    """What a route needs."""
-
-    MANAGE = "manage"
-    ACCESS_READ = "access:read"
-    USAGE_WRITE = "usage:write"
-    BUDGET_LEASE = "budget:lease"
-    OBJECTS_READ = "objects:read"
-    OBJECTS_WRITE = "objects:write"
-    OCCURRENCES_WRITE = "occurrences:write"
-    MODELS_RESOLVE = "models:resolve"
-    ARTIFACTS_DESCRIBE = "artifacts:describe"
-    ARTIFACTS_READ = "artifacts:read"
-
-
-_GRANTED: dict[str, frozenset[Permission]] = {
-    "admin": frozenset({Permission.MANAGE}),
-    "gateway": frozenset(
-        {Permission.ACCESS_READ, Permission.USAGE_WRITE, Permission.BUDGET_LEASE, Permission.OBJECTS_READ}
-    ),
-    "runner": frozenset(
-        {
-            Permission.OBJECTS_READ,
-            Permission.OBJECTS_WRITE,
-            Permission.OCCURRENCES_WRITE,
-            Permission.MODELS_RESOLVE,
-            Permission.ARTIFACTS_DESCRIBE,
-        }
-    ),
-    "registry": frozenset({Permission.ARTIFACTS_DESCRIBE, Permission.ARTIFACTS_READ}),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Who calls."""
-
-    name: str
-    permissions: frozenset[Permission]
-
-
-def authenticate(secrets: SecretFolder, authorization: str) -> Subject:
-    """The subject of an Authorization header; raises Unauthorized."""
+async def authenticate(plane: Plane, authorization: str) -> Subject:
+    """The subject of an Authorization header; raises Unauthorized, and Unavailable while nobody can tell."""
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
@@ -61,10 +21,13 @@ def authenticate(secrets: SecretFolder, authorization: str) -> Subject:
     if token.startswith("mzk_"):
         raise _refusal("This is an API key for models; management needs an administrator's token (mzt_...).")
     # A digest of 256 random bits is looked up, never the token itself: the time it takes tells nothing of use.
-    program = secrets.token_digests.get(token_digest(token))
-    if program is None:
+    program = plane.secrets.token_digests.get(token_digest(token))
+    if program is not None:
+        return Subject(program, GRANTED[program])
+    subject = await plane.reviewer.subject_of(token) if plane.reviewer is not None else None
+    if subject is None:
         raise _refusal("The token is not known here. Use the one of this installation's context file.")
-    return Subject(program, _GRANTED[program])
+    return subject
 
 
 def _refusal(detail: str) -> Unauthorized:
@@ -77,9 +40,9 @@ class Allow:
     def __init__(self, *permissions: Permission) -> None:
         self.permissions = frozenset(permissions)
 
-    def __call__(self, request: Request) -> Subject:
+    async def __call__(self, request: Request) -> Subject:
         """The subject; raises Unauthorized or Forbidden."""
-        subject = authenticate(plane_of(request).secrets, request.headers.get("authorization", ""))
+        subject = await authenticate(plane_of(request), request.headers.get("authorization", ""))
         if not subject.permissions & self.permissions:
             wanted = " or ".join(sorted(self.permissions))
             raise Forbidden(f"The token of {subject.name} does not carry the permission {wanted} that this needs.")

@@ -65,7 +65,7 @@ async def answer_once(request: Request, handler: Callable[[Request], Awaitable[R
         )
     plane = plane_of(request)
     authorization = request.headers.get("authorization", "")
-    authenticate(plane.secrets, authorization)  # before anything is remembered or told again
+    await authenticate(plane, authorization)  # before anything is remembered or told again
     secret = hashlib.sha256(b"\0".join([plane.secrets.page_key, authorization.encode(), given.encode()])).digest()
     body = await request.body()
     asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from mizzen_controlplane.kit.database import Database
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.kit.subject import Reviewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Plane:
     """The organization that this installation serves."""
     currency: str
     """Its ISO 4217 code."""
+    reviewer: Reviewer | None = None
+    """In a cluster: who knows the service accounts' tokens."""
 
 
 def plane_of(request: Request) -> Plane:

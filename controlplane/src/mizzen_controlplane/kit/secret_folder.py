@@ -2,12 +2,15 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mizzen_controlplane.kit.settings import SettingsError
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
+"""Who has a token in the folder on one machine; in a cluster programs come with tokens of their service accounts."""
+ADMIN_ALONE = ("admin",)
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
 
 
@@ -21,10 +24,10 @@ class SecretFolder:
     """SHA-256 of a token -> name of its program."""
 
 
-def read_secrets(folder: Path) -> SecretFolder:
-    """Read `folder`; raises SettingsError naming the file that is missing or malformed."""
+def read_secrets(folder: Path, programs: Sequence[str] = PROGRAMS) -> SecretFolder:
+    """Read `folder`, with tokens of `programs`; raises SettingsError naming the file that is missing or malformed."""
     digests: dict[bytes, str] = {}
-    for program in PROGRAMS:
+    for program in programs:
         token = _text(folder / program)
         if not TOKEN_PATTERN.match(token) or not token.startswith(f"mzt_{program}_"):
             raise SettingsError(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -26,6 +26,8 @@ class Settings:
     """How long an upload may send no byte before it is let go."""
     organization: str = "default"
     currency: str = "USD"
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
 
 def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
@@ -44,6 +46,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
+        accounts=_accounts(given),
     )
 
 
@@ -61,6 +64,16 @@ def _whole_number(given: Mapping[str, str], name: str, default: int, at_most: in
     if not text.isdecimal() or not 1 <= int(text) <= at_most:
         raise SettingsError(f"{name} is {text!r}: it must be a whole number from 1 to {at_most}.")
     return int(text)
+
+
+def _accounts(given: Mapping[str, str]) -> Mapping[str, str]:
+    named = {program: given.get(f"MIZZEN_{program.upper()}_SUBJECT", "") for program in ("gateway", "operator")}
+    for program, account in named.items():
+        if account and not account.startswith("system:serviceaccount:"):
+            raise SettingsError(
+                f"MIZZEN_{program.upper()}_SUBJECT is {account!r}: it must be system:serviceaccount:namespace:name."
+            )
+    return {account: program for program, account in named.items() if account}
 
 
 def _currency(code: str) -> str:

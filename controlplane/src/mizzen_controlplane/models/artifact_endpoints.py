@@ -32,13 +32,13 @@ async def resolve_model(
 
 
 @router.get("/internal/v1/artifacts/{version_id}")
-async def get_manifest(version_id: str, plane: ThePlane, _subject: Describer) -> ArtifactManifest:
+async def get_manifest(version_id: str, plane: ThePlane, subject: Describer) -> ArtifactManifest:
     """Every file of a version."""
-    return await resolution.manifest(plane, version_id)
+    return await resolution.manifest(plane, version_id, subject.namespace)
 
 
 @router.get("/internal/v1/artifacts/{version_id}/files/{path:path}", response_class=FileResponse)
-async def get_file(version_id: str, path: str, plane: ThePlane, _subject: Fetcher) -> FileResponse:
+async def get_file(version_id: str, path: str, plane: ThePlane, subject: Fetcher) -> FileResponse:
     """A file's bytes; Range and If-Range are honoured, and the ETag is the content's SHA-256."""
-    content, sha256 = await resolution.content(plane, version_id, path)
+    content, sha256 = await resolution.content(plane, version_id, path, subject.namespace)
     return FileResponse(content, media_type="application/octet-stream", headers={"ETag": f'"{sha256}"'})

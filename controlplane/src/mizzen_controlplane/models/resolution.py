@@ -37,18 +37,24 @@ async def resolve(
         assert number is not None
         version = await version_or_404(session, model, number)
     if version.state != VersionState.READY:
-        raise Conflict(
-            f"Version {number} of {model.name!r} is {version.state}. {version.reason or 'Finalize or take another.'}",
-            code="version_not_ready",
-        )
+        raise _unusable(f"Version {number} of {model.name!r}", version)
     return _resolved(project, model, version)
+
+
+def _unusable(named: str, version: ModelVersion) -> Conflict:
+    """Waiting helps for a PENDING version alone: FAILED and ARCHIVED are final, and programs tell them by their code."""
+    if version.state == VersionState.FAILED:
+        return Conflict(f"{named} is FAILED, which is final: {version.reason}", code="version_failed")
+    if version.state == VersionState.ARCHIVED:
+        return Conflict(f"{named} is ARCHIVED: it was taken out of use.", code="version_archived")
+    return Conflict(f"{named} is {version.state}: its files are not all here and checked yet.", code="version_not_ready")
 
 
 async def _model(session: AsyncSession, namespace: str, name: str) -> tuple[Project, Model]:
     project = await project_of_namespace(session, namespace)
     model = await find_model(session, project.id, name) if project is not None else None
     if project is None or model is None:
-        raise NotFound(f"There is no model {name!r} in the project of {namespace!r}. Push it.", code="model_not_found")
+        raise NotFound(f"There is no model {name!r} in the project of {namespace!r}.", code="model_not_found")
     return project, model
 
 
@@ -67,10 +73,10 @@ def _resolved(project: Project, model: Model, version: ModelVersion) -> Resolved
     )
 
 
-async def manifest(plane: Plane, version_id: str) -> ArtifactManifest:
-    """Every file of a version that may be served."""
+async def manifest(plane: Plane, version_id: str, namespace: str | None = None) -> ArtifactManifest:
+    """Every file of a version that may be served; `namespace`: of its project alone."""
     async with reading(plane.database) as session:
-        version = await _served(session, version_id)
+        version = await _served(session, version_id, namespace)
         project = await session.get_one(Project, version.project_id)
         files = await files_of(session, version.id)
     return ArtifactManifest(
@@ -82,10 +88,10 @@ async def manifest(plane: Plane, version_id: str) -> ArtifactManifest:
     )
 
 
-async def content(plane: Plane, version_id: str, path: str) -> tuple[Path, str]:
-    """Where a file's bytes lie, and their SHA-256."""
+async def content(plane: Plane, version_id: str, path: str, namespace: str | None = None) -> tuple[Path, str]:
+    """Where a file's bytes lie, and their SHA-256; `namespace`: of its project alone."""
     async with reading(plane.database) as session:
-        version = await _served(session, version_id)
+        version = await _served(session, version_id, namespace)
         file = await find_file(session, version.id, path)
     if file is None:
         raise NotFound(f"The version {version_id} has no file {path!r}.", code="file_not_found")
@@ -98,10 +104,14 @@ async def content(plane: Plane, version_id: str, path: str) -> tuple[Path, str]:
     return found, file.sha256
 
 
-async def _served(session: AsyncSession, version_id: str) -> ModelVersion:
+async def _served(session: AsyncSession, version_id: str, namespace: str | None) -> ModelVersion:
     version = await version_by_id(session, version_id)
+    if version is not None and namespace is not None:
+        project = await project_of_namespace(session, namespace)
+        if project is None or project.id != version.project_id:
+            version = None  # another tenant's is one that does not exist
     if version is None:
         raise NotFound(f"There is no version {version_id!r}.", code="version_not_found")
     if version.state not in _SERVED:
-        raise Conflict(f"The version {version_id} is {version.state}. {version.reason}", code="version_not_ready")
+        raise _unusable(f"The version {version_id}", version)
     return version
