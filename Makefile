@@ -6,10 +6,10 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer test-cluster cluster-up cluster-down skips check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer test-cluster cluster-up cluster-down e2e e2e-down skips check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .uv/bin/uv:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; install one and put it first on PATH as python3")'
@@ -45,6 +45,15 @@ cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s c
 
 cluster-down: setup ## end it
 	@$(RUN) python tools/cluster/playground.py down
+
+e2e: setup ## run the stories on a real node with containers, as root on Debian 12, at most 15 minutes; SUITE="node" runs some
+	@test "$$(id -u)" = 0 || { echo "make e2e needs root: a node has a network, mounts and control groups of its own" >&2; exit 2; }
+	$(RUN) python tools/cluster/build.py e2e
+	$(RUN) pytest tests/e2e -s --timeout 900 $(if $(SUITE),-k "$(SUITE)") $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory e2e-down
+
+e2e-down: setup ## remove what a killed run of e2e left, and fail if anything is left then
+	@$(RUN) env PYTHONPATH=tests python -m support.cluster.real_node.removal
 
 test-long: setup ## run the tests that take minutes: 20,000 requests while each process is killed, versions under load
 	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)

@@ -1,0 +1,40 @@
+"""One real node for all stories of a run, a namespace for each test, and what the run says at its end."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.cluster.objects import Objects
+from support.cluster.real_node.node import Node, start_node
+from support.cluster.real_node.pods import web
+from support.cluster.shared import fresh_namespace
+
+_told: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A node that runs containers; its end fails the run where anything of it is left."""
+    with start_node() as node:
+        ready = time.monotonic() - node.began
+        node.objects.create(web("first", "hello"))
+        node.wait_running("first")
+        running = time.monotonic() - node.began
+        _told.append(f"{node.name}: node ready {ready:.1f} s, first pod ready {running:.1f} s after the start")
+        yield node
+    _told.append(f"{node.name}: nothing is left of it")
+
+
+@pytest.fixture
+def namespace(node: Node) -> Iterator[Objects]:
+    """Objects in a namespace of the test's own, which goes with it."""
+    objects = fresh_namespace(node.cluster)
+    yield objects
+    objects.delete("Namespace", objects.namespace)
+    objects.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how long the node took."""
+    for line in _told:
+        terminalreporter.write_line(line)

@@ -1,0 +1,87 @@
+"""Which Debian packages does a node with containers need, and are they there? Installs the absent ones as root."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, and the file that tells that it is there."""
+
+    name: str
+    proof: str
+
+    @property
+    def absent(self) -> bool:
+        """Neither a path nor a program of that name is there."""
+        return not (Path(self.proof).exists() or shutil.which(self.proof, path=PATH))
+
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+NODE = (
+    Package("containerd", "containerd"),
+    Package("runc", "runc"),
+    Package("containernetworking-plugins", "/usr/lib/cni/ptp"),
+    Package("iptables", "iptables"),
+    Package("iproute2", "ip"),
+    Package("conntrack", "conntrack"),
+    Package("busybox-static", "/bin/busybox"),
+    Package("openssl", "openssl"),
+)
+"""What runs the containers; busybox is the pause image and that of small test pods."""
+
+IMAGES = (Package("buildah", "buildah"), Package("mmdebstrap", "mmdebstrap"))
+"""What builds the product's own images."""
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_NO_SERVICES = "#!/bin/sh\nexit 101\n"
+
+
+def install(packages: Sequence[Package]) -> list[str]:
+    """Install what is absent, and say so; their names. RuntimeError without root, or where it fails.
+
+    No service is started: the node brings its own containerd and never uses the system's.
+    """
+    absent = [package.name for package in packages if package.absent]
+    if not absent:
+        return []
+    if os.geteuid() != 0:
+        raise RuntimeError(
+            f"{', '.join(absent)} are not installed; run as root, or `apt-get install {' '.join(absent)}`"
+        )
+    print(f"installing Debian packages: {' '.join(absent)}", flush=True)
+    ours = not _POLICY.exists()
+    if ours:
+        _POLICY.write_text(_NO_SERVICES)
+        _POLICY.chmod(0o755)
+    try:
+        _apt_get("install", "--yes", "--no-install-recommends", *absent)
+    finally:
+        if ours:
+            _POLICY.unlink()
+    return absent
+
+
+def _apt_get(*arguments: str) -> None:
+    """Run apt-get; after a first failure once more with fresh lists. Waits for another that runs."""
+    command = ["apt-get", "--quiet", "--quiet", "-o", "DPkg::Lock::Timeout=600"]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for again in (False, True):
+        if again:
+            subprocess.run([*command, "update"], env=environment, check=False, capture_output=True)
+        done = subprocess.run(
+            [*command, *arguments],
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode == 0:
+            return
+    raise RuntimeError(f"apt-get {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
