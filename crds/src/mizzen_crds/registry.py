@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from mizzen_crds.wire import Message
 
 
@@ -14,6 +16,15 @@ class TensorSpec(Message):
     """As in the Open Inference Protocol: BYTES, FP32, INT64, ..."""
     shape: list[int]
     """Shape without the batch dimension where `batched`; -1 for any size."""
+
+
+class MemoryFacts(Message):
+    """What headers and configuration tell about the memory that an artifact needs; no tensor is read for it."""
+
+    tensor_bytes: dict[str, int] = {}
+    """Bytes of all tensors by their type, in the words of the files: BF16, F8_E4M3, Q4_K, FLOAT16."""
+    config: dict[str, JsonValue] = {}
+    """Fields of a Hugging Face config.json that decide memory; a GGUF file's facts are told in the same words."""
 
 
 class Signature(Message):
@@ -33,6 +44,8 @@ class Signature(Message):
     """For language models: digest of the chat template, empty for none."""
     parameters: int | None = None
     """Number of parameters, where the artifact tells."""
+    memory: MemoryFacts | None = None
+    """What decides its memory; null for formats that tell nothing, and for versions of releases that did not ask."""
 
 
 class ArtifactFile(Message):

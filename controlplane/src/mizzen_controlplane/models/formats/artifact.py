@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+MOST_ELEMENTS: Final = 1 << 53
+"""Elements of one artifact's tensors; more would not survive JSON, and 2^53 is a thousand times the largest model."""
 
 
 class UnfitArtifactError(Exception):

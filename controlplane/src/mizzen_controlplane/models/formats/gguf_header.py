@@ -3,12 +3,16 @@
 import hashlib
 import math
 import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mizzen_crds.registry import Signature
+from mizzen_crds.registry import MemoryFacts, Signature
 
-from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
+from mizzen_controlplane.models.formats.artifact import MOST_ELEMENTS, Artifact, UnfitArtifactError
+from mizzen_controlplane.models.formats.ggml_types import tensor_bytes
+from mizzen_controlplane.models.formats.gguf_facts import as_config
+from mizzen_controlplane.models.formats.model_config import memory_fields
 
 _MAX_ENTRIES = 1_000_000
 _MAX_TEXT = 64 * 1024 * 1024
@@ -23,6 +27,7 @@ def check_gguf(artifact: Artifact) -> Signature:
         raise UnfitArtifactError("Format GGUF needs a file that ends in .gguf, and there is none.")
     read = [_read(path, content) for path, content in files.items()]
     facts = read[0][0]
+    elements = sum((counted for _facts, counted in read), Counter[int]())
     architecture = str(facts.get("general.architecture", ""))
     length = facts.get(f"{architecture}.context_length")
     template = facts.get("tokenizer.chat_template")
@@ -30,11 +35,23 @@ def check_gguf(artifact: Artifact) -> Signature:
         architecture=architecture,
         context_length=length if isinstance(length, int) else None,
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else "",
-        parameters=sum(parameters for _facts, parameters in read),
+        parameters=elements.total(),
+        memory=_memory(next(iter(files)), facts, elements),
     )
 
 
-def _read(path: str, content: Path) -> tuple[dict[str, Any], int]:
+def _memory(path: str, facts: dict[str, Any], elements: Counter[int]) -> MemoryFacts | None:
+    """What decides memory; None where a tensor's type is not known, so that its bytes are not."""
+    sizes = [tensor_bytes(kind, count) for kind, count in sorted(elements.items())]
+    if any(size is None for size in sizes):
+        return None
+    return MemoryFacts(
+        tensor_bytes=dict(size for size in sizes if size is not None),
+        config=memory_fields(as_config(facts), path),
+    )
+
+
+def _read(path: str, content: Path) -> tuple[dict[str, Any], Counter[int]]:
     with content.open("rb") as stream:
         if stream.read(4) != b"GGUF":
             raise UnfitArtifactError(f"{path} is not a GGUF file: it does not begin with GGUF. Convert it again.")
@@ -44,9 +61,20 @@ def _read(path: str, content: Path) -> tuple[dict[str, Any], int]:
                 raise UnfitArtifactError(f"{path} is GGUF version {version}; 2 and 3 are known. Convert it again.")
             tensors, entries = _count(stream), _count(stream)
             facts = dict(_entry(stream) for _ in range(entries))
-            return facts, sum(_tensor_elements(stream) for _ in range(tensors))
+            return facts, _elements(stream, tensors)
         except (ValueError, struct.error, UnicodeDecodeError) as error:
             raise UnfitArtifactError(f"{path} is a truncated or damaged GGUF file ({error}). Push it again.") from error
+
+
+def _elements(stream: BinaryIO, tensors: int) -> Counter[int]:
+    """Elements of so many tensors, by the number of their type."""
+    elements: Counter[int] = Counter()
+    for _ in range(tensors):
+        kind, count = _tensor_elements(stream)
+        elements[kind] += count
+    if elements.total() > MOST_ELEMENTS:
+        raise ValueError(f"its tensors have {elements.total()} elements, and {MOST_ELEMENTS} is the most")
+    return elements
 
 
 def _entry(stream: BinaryIO) -> tuple[str, Any]:
@@ -83,15 +111,16 @@ def _count(stream: BinaryIO) -> int:
     return count
 
 
-def _tensor_elements(stream: BinaryIO) -> int:
+def _tensor_elements(stream: BinaryIO) -> tuple[int, int]:
+    """Type and number of elements of the next tensor."""
     _text(stream)
     dimensions = _number(stream, "<I")
     if dimensions > 8:
         raise ValueError(f"a tensor of {dimensions} dimensions")
     elements: int = math.prod(_number(stream, "<Q") for _ in range(dimensions))
-    _number(stream, "<I")
+    kind: int = _number(stream, "<I")
     _number(stream, "<Q")
-    return elements
+    return kind, elements
 
 
 def _text(stream: BinaryIO) -> str:

@@ -12,7 +12,7 @@ _MAX_JSON_BYTES = 64 * 1024 * 1024
 
 def facts_of(artifact: Artifact) -> dict[str, Any]:
     """Fields of Signature that the folder's JSON files tell; raises UnfitArtifactError where they ask for code."""
-    config = _json(artifact, "config.json")
+    config = config_of(artifact)
     if config.get("auto_map") and not artifact.allow_code:
         raise UnfitArtifactError(
             "config.json has auto_map, so it wants to run code of its own (trust_remote_code). Allow code in the "
@@ -28,6 +28,28 @@ def facts_of(artifact: Artifact) -> dict[str, Any]:
         "context_length": length if isinstance(length, int) else None,
         "chat_template_sha256": _template_digest(artifact),
     }
+
+
+def config_of(artifact: Artifact) -> dict[str, Any]:
+    """The folder's config.json; empty without one. Raises UnfitArtifactError where it is no JSON object."""
+    return _json(artifact, "config.json")
+
+
+def indexed_files(artifact: Artifact) -> frozenset[str]:
+    """Paths of the weights that the folder's index names; empty without an index.
+
+    Raises UnfitArtifactError where the index names a file that is not part of the version.
+    """
+    weight_map = _json(artifact, "model.safetensors.index.json").get("weight_map")
+    if not isinstance(weight_map, dict):
+        return frozenset()
+    named = frozenset(path for path in weight_map.values() if isinstance(path, str))
+    missing = sorted(named - artifact.files.keys())
+    if missing:
+        raise UnfitArtifactError(
+            f"model.safetensors.index.json names {missing[0]!r}, which is not part of the version. Push all its files."
+        )
+    return named
 
 
 def _template_digest(artifact: Artifact) -> str:

@@ -1,18 +1,27 @@
 """ONNX: the graph is parsed and checked, and its inputs and outputs are the signature."""
 
+import math
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
-from mizzen_crds.registry import Signature, TensorSpec
+from mizzen_crds.registry import MemoryFacts, Signature, TensorSpec
 
-from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
+from mizzen_controlplane.models.formats.artifact import MOST_ELEMENTS, Artifact, UnfitArtifactError
 
 _DATATYPES = {
     "FLOAT": "FP32", "DOUBLE": "FP64", "FLOAT16": "FP16", "BFLOAT16": "BF16", "STRING": "BYTES", "BOOL": "BOOL",
     "INT8": "INT8", "INT16": "INT16", "INT32": "INT32", "INT64": "INT64",
     "UINT8": "UINT8", "UINT16": "UINT16", "UINT32": "UINT32", "UINT64": "UINT64",
+}  # fmt: skip
+
+_BITS: Final = {
+    "FLOAT": 32, "DOUBLE": 64, "FLOAT16": 16, "BFLOAT16": 16, "BOOL": 8, "INT4": 4, "UINT4": 4,
+    "FLOAT8E4M3FN": 8, "FLOAT8E4M3FNUZ": 8, "FLOAT8E5M2": 8, "FLOAT8E5M2FNUZ": 8, "FLOAT4E2M1": 4,
+    "INT8": 8, "INT16": 16, "INT32": 32, "INT64": 64, "UINT8": 8, "UINT16": 16, "UINT32": 32, "UINT64": 64,
+    "COMPLEX64": 64, "COMPLEX128": 128,
 }  # fmt: skip
 
 
@@ -35,7 +44,14 @@ def check_onnx(artifact: Artifact) -> Signature:
     batched = all(spec.shape and spec.shape[0] == -1 for spec in [*inputs, *outputs])
     if batched:
         inputs, outputs = [_without_batch(spec) for spec in inputs], [_without_batch(spec) for spec in outputs]
-    return Signature(inputs=inputs, outputs=outputs, batched=batched, parameters=_parameters(model))
+    elements = _elements(model)
+    if elements.total() > MOST_ELEMENTS:
+        raise UnfitArtifactError(
+            f"{path}: its weights have {elements.total()} elements, and {MOST_ELEMENTS} is the most. Export it again."
+        )
+    return Signature(
+        inputs=inputs, outputs=outputs, batched=batched, parameters=elements.total(), memory=_memory(elements)
+    )
 
 
 def _parsed(path: str, content: Path) -> Any:
@@ -87,11 +103,16 @@ def _without_batch(spec: TensorSpec) -> TensorSpec:
     return spec.model_copy(update={"shape": spec.shape[1:]})
 
 
-def _parameters(model: Any) -> int:
-    total = 0
+def _elements(model: Any) -> Counter[str]:
+    """Elements of the graph's weights, by their type."""
+    found: Counter[str] = Counter()
     for tensor in model.graph.initializer:
-        count = 1
-        for dimension in tensor.dims:
-            count *= dimension
-        total += count
-    return total
+        found[onnx.TensorProto.DataType.Name(tensor.data_type)] += math.prod(tensor.dims)
+    return found
+
+
+def _memory(elements: Counter[str]) -> MemoryFacts | None:
+    """Bytes of the weights; None where one has no fixed size, as texts have none."""
+    if any(kind not in _BITS for kind in elements):
+        return None
+    return MemoryFacts(tensor_bytes={kind: -(-count * _BITS[kind] // 8) for kind, count in sorted(elements.items())})

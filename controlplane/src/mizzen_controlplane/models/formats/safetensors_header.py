@@ -1,14 +1,16 @@
 """Safetensors: each file's header is read and held against the file's length."""
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import orjson
-from mizzen_crds.registry import Signature
+from mizzen_crds.registry import MemoryFacts, Signature
 
 from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
-from mizzen_controlplane.models.formats.language_model import facts_of
+from mizzen_controlplane.models.formats.language_model import config_of, facts_of, indexed_files
+from mizzen_controlplane.models.formats.model_config import memory_fields
 
 MAX_HEADER_BYTES = 100_000_000
 _BITS = {
@@ -23,18 +25,29 @@ def check_safetensors(artifact: Artifact) -> Signature:
     files = artifact.named(".safetensors")
     if not files:
         raise UnfitArtifactError("Format Safetensors needs a file that ends in .safetensors, and there is none.")
-    parameters = sum(_parameters(path, content) for path, content in files.items())
-    return Signature(parameters=parameters, **facts_of(artifact))
+    elements: Counter[str] = Counter()
+    loaded = indexed_files(artifact)
+    for path, content in files.items():
+        found = _elements(path, content)
+        if not loaded or path in loaded:  # engines load what the index names, where there is one
+            elements += found
+    memory = MemoryFacts(
+        tensor_bytes={kind: -(-count * _BITS[kind] // 8) for kind, count in sorted(elements.items())},
+        config=memory_fields(config_of(artifact), "config.json"),
+    )
+    return Signature(parameters=elements.total(), memory=memory, **facts_of(artifact))
 
 
-def _parameters(path: str, content: Path) -> int:
+def _elements(path: str, content: Path) -> Counter[str]:
+    """Elements of a file's tensors, by their type."""
     header, data_bytes = _header(path, content)
-    total, spans = 0, []
+    found: Counter[str] = Counter()
+    spans = []
     for name, tensor in header.items():
         if name == "__metadata__":
             continue
         elements, begin, end = _tensor(path, name, tensor)
-        total += elements
+        found[tensor["dtype"]] += elements
         spans.append((begin, end))
     position = 0
     for begin, end in sorted(spans):
@@ -43,7 +56,7 @@ def _parameters(path: str, content: Path) -> int:
         position = end
     if position != data_bytes:
         raise _unfit(path, f"its header describes {position} bytes of data and the file holds {data_bytes}")
-    return total
+    return found
 
 
 def _header(path: str, content: Path) -> tuple[dict[str, Any], int]:
