@@ -118,7 +118,7 @@ def _compiled(expression: str) -> Any:
 
 @cache
 def _environment() -> Any:
-    """CEL with the two functions of Kubernetes' list library that our rules use."""
+    """CEL with the one function of Kubernetes' list library that our rules use."""
     is_sorted = cel.Overload(
         "list_is_sorted",
         return_type=cel.Type.BOOL,
@@ -126,16 +126,9 @@ def _environment() -> Any:
         is_member=True,
         impl=lambda listed: list(listed) == sorted(listed),
     )
-    index_of = cel.Overload(
-        "list_index_of",
-        return_type=cel.Type.INT,
-        parameters=[cel.Type.List(cel.Type.DYN), cel.Type.STRING],
-        is_member=True,
-        impl=lambda listed, wanted: list(listed).index(wanted) if wanted in list(listed) else -1,
-    )
     return cel.NewEnv(
         variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
-        functions=[cel.FunctionDecl("isSorted", [is_sorted]), cel.FunctionDecl("indexOf", [index_of])],
+        functions=[cel.FunctionDecl("isSorted", [is_sorted])],
     )
 
 
