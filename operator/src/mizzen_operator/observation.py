@@ -28,6 +28,8 @@ class Observation:
     """The runtime that the spec names; None when there is none of that name."""
     artifact: Artifact | None = None
     """The resolved model."""
+    accelerator_bytes: int | None = None
+    """Memory of one accelerator of the class that the spec names, or of the part of one that a pod gets."""
     resolution_failure: Refusal | None = None
     """Why the model could not be resolved."""
     refusals: tuple[Refusal, ...] = ()

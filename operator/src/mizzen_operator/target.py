@@ -59,7 +59,8 @@ def find_target(
     """
     artifact = answer if isinstance(answer, Artifact) else None
     failure = answer if isinstance(answer, Refusal) else None
-    found = (*refusals(deployment, runtime, artifact, others), *further)
+    memory = environment.accelerator_bytes(deployment.spec.resources)
+    found = (*refusals(deployment, runtime, artifact, others, memory), *further)
     wanted = None
     if runtime and artifact and not blocks_pods(found):
         known = frozen.get(revision_hash(deployment, artifact.digest))

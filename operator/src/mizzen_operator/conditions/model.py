@@ -5,6 +5,9 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.workload import FitCheck
 
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.kinds.model_deployment.fit.check import fit_of
+from mizzen_operator.kinds.model_deployment.fit.refusal import has_served
+from mizzen_operator.kinds.model_deployment.fit.verdict import Verdict
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.rollout.fleet import PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -52,16 +55,25 @@ def _model_name(deployment: ModelDeployment) -> str:
 
 
 def model_fits(deployment: ModelDeployment, observation: Observation) -> Said:
-    """Whether the estimate of memory is within the accelerators' memory."""
-    resources = deployment.spec.resources
+    """Whether the estimate of memory is within the accelerators' memory, with its numbers."""
+    resources, runtime = deployment.spec.resources, observation.runtime
     if resources.accelerators_per_pod == 0:
         return yes(conditions.NO_ACCELERATOR)
     if resources.fit_check is FitCheck.DISABLED:
         return yes(conditions.FIT_CHECK_DISABLED)
+    if runtime is not None and not runtime.spec.formats:
+        return yes(conditions.FITS, "The runtime loads no weights.")
     refusal = refused_by(observation, conditions.MODEL_FITS)
     if refusal is not None:
         return no(refusal.reason, refusal.message)
-    return unknown("The memory of the accelerators is not known, so nothing was estimated.")
+    fit = fit_of(deployment, observation.artifact, observation.accelerator_bytes)
+    if fit.verdict is Verdict.UNKNOWN:
+        return unknown(fit.message)
+    if fit.verdict is Verdict.FITS:
+        return yes(conditions.FITS, fit.message)
+    if has_served(deployment, observation.artifact):
+        return yes(conditions.FITS, f"It has run so, whatever the estimate says. {fit.message}")
+    return no(conditions.FITS_BARELY, fit.message)
 
 
 def model_cached(observation: Observation, plan: RolloutPlan | None) -> Said:

@@ -13,6 +13,7 @@ from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.fit.refusal import fit_refusal
 from mizzen_operator.observation import Refusal
 
 VALUE = re.compile(r"^-[0-9.]")
@@ -28,6 +29,7 @@ class Case:
     runtime: ServingRuntime | None
     artifact: Artifact | None
     others: Sequence[ModelDeployment]
+    accelerator_bytes: int | None = None
 
 
 def refusals(
@@ -35,12 +37,15 @@ def refusals(
     runtime: ServingRuntime | None,
     artifact: Artifact | None,
     others: Sequence[ModelDeployment],
+    accelerator_bytes: int | None = None,
 ) -> tuple[Refusal, ...]:
     """Return every reason why the deployment may not run as it is; `others` are the deployments of its namespace.
 
+    `accelerator_bytes` is the memory of one accelerator that a pod gets; None where it is not known.
+
     NameTaken leaves pods alone: the deployment runs and gets no traffic. With any other refusal nothing new is started.
     """
-    case = Case(deployment, runtime, artifact, others)
+    case = Case(deployment, runtime, artifact, others, accelerator_bytes)
     return tuple(refusal for check in CHECKS if (refusal := check(case)) is not None)
 
 
@@ -149,6 +154,13 @@ def format_served(case: Case) -> Refusal | None:
     )
 
 
+def model_fits(case: Case) -> Refusal | None:
+    """The model fits the accelerators, by the estimate; a runtime that loads no weights has none to fit."""
+    if case.runtime is None or not case.runtime.spec.formats:
+        return None
+    return fit_refusal(case.deployment, case.artifact, case.accelerator_bytes)
+
+
 def name_free(case: Case) -> Refusal | None:
     """No older deployment of the namespace serves one of the names."""
     mine = set(case.deployment.served_names)
@@ -174,5 +186,6 @@ CHECKS: tuple[Callable[[Case], Refusal | None], ...] = (
     args_allowed,
     env_allowed,
     format_served,
+    model_fits,
     name_free,
 )

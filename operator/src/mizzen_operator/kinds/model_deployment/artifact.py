@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mizzen_crds.registry import ResolvedVersion
+from mizzen_crds.registry import MemoryFacts, ResolvedVersion
 from mizzen_crds.v1alpha1.model_deployment.source import ModelSource
 from mizzen_crds.v1alpha1.model_deployment.status import ResolvedModel
 
@@ -29,6 +29,8 @@ class Artifact:
     """For people: `model@version` for a versionRef, else the uri."""
     allow_code: bool = False
     """The project allows artifacts that carry code."""
+    memory: MemoryFacts | None = None
+    """What headers and configuration tell of its memory; None where nobody has read them."""
 
     def to_status(self) -> ResolvedModel:
         """What the status says about it."""
@@ -56,6 +58,7 @@ def artifact_of_version(version: ResolvedVersion) -> Artifact:
         architecture=version.signature.architecture,
         parameters=version.signature.parameters,
         allow_code=version.allow_code,
+        memory=version.signature.memory,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
+from mizzen_crds.v1alpha1.model_deployment.workload import Resources, Sharing
 
 MEBIBYTE = 1024 * 1024
 
@@ -20,6 +20,15 @@ class AcceleratorKind:
     """Taints of those nodes, as a pod's spec tolerates them."""
     shared: Mapping[Sharing, str] = field(default_factory=dict)
     """Resource that counts the parts, for each way of sharing that has one."""
+
+    memory_bytes: int | None = None
+    """Memory of one accelerator; None where no class says it."""
+    part_bytes: Mapping[Sharing, int] = field(default_factory=dict)
+    """Memory of a part, for each way of sharing that bounds it."""
+
+    def memory_for(self, sharing: Sharing) -> int | None:
+        """Return the memory that a pod finds on one accelerator, or on its part of one."""
+        return self.part_bytes.get(sharing, self.memory_bytes)
 
     def resource_for(self, sharing: Sharing) -> str:
         """Return the resource that a pod asks for."""
@@ -63,3 +72,8 @@ class PlanEnvironment:
     """Accelerator classes by name; an unknown class is taken for an `nvidia.com/gpu`."""
     url: str = ""
     """Where people reach the gateway."""
+
+    def accelerator_bytes(self, resources: Resources) -> int | None:
+        """Return the memory of one accelerator that a pod gets; None where no class of the name says it."""
+        kind = self.accelerators.get(resources.accelerator_class or "")
+        return kind.memory_for(resources.sharing) if kind is not None else None

@@ -1,0 +1,36 @@
+"""Which deployments get no pods because the model does not fit? Those that ask for it and have never run as they are.
+
+What has served once is proof; no estimate, and no release that estimates otherwise, takes it down.
+"""
+
+from mizzen_crds.v1alpha1 import conditions
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.workload import FitCheck
+
+from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.fit.check import fit_of
+from mizzen_operator.kinds.model_deployment.fit.verdict import Verdict
+from mizzen_operator.observation import Refusal
+from mizzen_operator.revision import revision_hash
+from mizzen_operator.rollout.situation import SERVED_STATES
+
+
+def fit_refusal(
+    deployment: ModelDeployment, artifact: Artifact | None, accelerator_bytes: int | None
+) -> Refusal | None:
+    """Return DoesNotFit under `fitCheck: Enforce`; None where the estimate is not certain, or was proved wrong."""
+    resources = deployment.spec.resources
+    if resources.fit_check is not FitCheck.ENFORCE or resources.accelerators_per_pod == 0:
+        return None
+    fit = fit_of(deployment, artifact, accelerator_bytes)
+    if fit.verdict is not Verdict.DOES_NOT_FIT or has_served(deployment, artifact):
+        return None
+    return Refusal(conditions.DOES_NOT_FIT, f"spec.resources: {fit.message[:1].lower()}{fit.message[1:]}")
+
+
+def has_served(deployment: ModelDeployment, artifact: Artifact | None) -> bool:
+    """Whether the revision that the spec asks for has answered requests before."""
+    if artifact is None:
+        return False
+    wanted = revision_hash(deployment, artifact.digest)
+    return any(one.hash == wanted and one.state in SERVED_STATES for one in deployment.status.revisions)
