@@ -210,13 +210,14 @@ class FaultProxy:
         async with self._asked_upstream(request, body) as answer:
             each.status = answer.status
             kept = {name: value for name, value in answer.headers.items() if name.casefold() not in _HOP}
+            chunks = _chunks(request, answer)
             if each.number:
-                await answer.read()
+                chunks = _at_once(await answer.read())
                 for hook in self._after:
                     hook(each)
             response = web.StreamResponse(status=answer.status, headers=kept)
             await response.prepare(request)
-            async for chunk in _passed_on(_chunks(request, answer), rule):
+            async for chunk in _passed_on(chunks, rule):
                 await response.write(chunk)
             if rule is not None and rule.fault is Fault.SILENCE:
                 await self._until_gone(request.transport)
@@ -235,6 +236,11 @@ async def _chunks(request: web.Request, answer: aiohttp.ClientResponse) -> Async
             continue
         if chunk:
             yield chunk
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    """A body that was read already."""
+    yield body
 
 
 async def _passed_on(chunks: AsyncIterator[bytes], rule: Rule | None) -> AsyncIterator[bytes]:
