@@ -4,10 +4,11 @@ from datetime import datetime
 
 from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment, ModelDeploymentStatus
-from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, RevisionStatus, StartupStatus
+from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, ResolvedModel, RevisionStatus, StartupStatus
 
 from mizzen_operator.conditions.every import every_condition
 from mizzen_operator.conditions.serving import newest_failure
+from mizzen_operator.kinds.model_deployment.fit.check import fit_of
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.fleet import Fleet, ObservedPod
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -41,7 +42,7 @@ def build_status(
         selector=f"{labels.DEPLOYMENT}={deployment.metadata.name},{labels.COMPONENT}=engine",
         url=url or before.url,
         project=observation.project or before.project,
-        resolved_model=observation.artifact.to_status() if observation.artifact else before.resolved_model,
+        resolved_model=_resolved_model(deployment, observation) or before.resolved_model,
         revisions=_revisions(deployment, observation, plan, now)
         if plan
         else _as_seen(before.revisions, observation.fleet),
@@ -50,6 +51,18 @@ def build_status(
         last_failure=observation.last_failure or _last_failure(deployment, observation, now),
         autoscaling=observation.autoscaling or before.autoscaling,
     )
+
+
+def _resolved_model(deployment: ModelDeployment, observation: Observation) -> ResolvedModel | None:
+    """Return the artifact with its estimate, which speaks of accelerators alone."""
+    if observation.artifact is None:
+        return None
+    told = observation.artifact.to_status()
+    fit = fit_of(deployment, observation.artifact, observation.accelerator_bytes)
+    estimated = fit.estimated_bytes if deployment.spec.resources.accelerators_per_pod else None
+    # A header counts the words that weights are packed into; the dimensions tell how many there are.
+    parameters = fit.parameters if fit.parameters is not None else told.parameters
+    return told.model_copy(update={"estimated_memory_bytes": estimated, "parameters": parameters})
 
 
 def _as_seen(before: list[RevisionStatus], fleet: Fleet) -> list[RevisionStatus]:

@@ -27,6 +27,8 @@ class Target:
     """Every other reason why it may not run as it is."""
     desired: Desired | None
     """The revision and its children; None while something forbids new pods."""
+    accelerator_bytes: int | None = None
+    """Memory of one accelerator that a pod gets; None where no class says it."""
 
     @property
     def revision(self) -> Revision | None:
@@ -65,4 +67,4 @@ def find_target(
     if runtime and artifact and not blocks_pods(found):
         known = frozen.get(revision_hash(deployment, artifact.digest))
         wanted = desired(deployment, rendered or runtime, artifact, environment, frozen=known)
-    return Target(runtime, artifact, failure, found, wanted)
+    return Target(runtime, artifact, failure, found, wanted, memory)
