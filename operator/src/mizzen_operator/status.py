@@ -1,5 +1,6 @@
 """What became of a deployment? The whole status, from one pass's observation and plan."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from mizzen_crds.v1alpha1 import conditions, labels
@@ -23,10 +24,12 @@ def build_status(
     now: datetime,
     *,
     url: str = "",
+    traffic: Mapping[str, int] | None = None,
 ) -> ModelDeploymentStatus:
     """The status to write, equal to `deployment.status` when nothing changed. `plan` is None where none was made.
 
     What this pass could not see (no plan, no resolved model) is kept as the last pass wrote it; conditions say so.
+    `traffic`, percents by hash, is what revisions get where no plan says it.
     """
     before, fleet = deployment.status, observation.fleet
     target = observation.revision.hash if observation.revision else (plan.target if plan else "")
@@ -45,7 +48,7 @@ def build_status(
         resolved_model=_resolved_model(deployment, observation) or before.resolved_model,
         revisions=_revisions(deployment, observation, plan, now)
         if plan
-        else _as_seen(before.revisions, observation.fleet),
+        else _as_seen(before.revisions, observation.fleet, traffic),
         rollout=plan.rollout if plan else before.rollout,
         startup=observation.startup or _startup(newest.live if newest else ()) or before.startup,
         last_failure=observation.last_failure or _last_failure(deployment, observation, now),
@@ -65,14 +68,15 @@ def _resolved_model(deployment: ModelDeployment, observation: Observation) -> Re
     return told.model_copy(update={"estimated_memory_bytes": estimated, "parameters": parameters})
 
 
-def _as_seen(before: list[RevisionStatus], fleet: Fleet) -> list[RevisionStatus]:
-    """Return what was said of the revisions with the replicas seen now; states and traffic are a plan's to say."""
-    return [
-        one.model_copy(update={"replicas": seen.replicas, "ready": seen.ready})
-        if (seen := fleet.find(one.hash))
-        else one
+def _as_seen(before: list[RevisionStatus], fleet: Fleet, traffic: Mapping[str, int] | None) -> list[RevisionStatus]:
+    """Return what was said of the revisions with the replicas seen now; states are a plan's to say."""
+    seen = [
+        one.model_copy(update={"replicas": now.replicas, "ready": now.ready}) if (now := fleet.find(one.hash)) else one
         for one in before
     ]
+    if traffic is None:
+        return seen
+    return [one.model_copy(update={"traffic_percent": traffic.get(one.hash, 0)}) for one in seen]
 
 
 def _revisions(

@@ -3,6 +3,7 @@
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
+from mizzen_operator.conditions.model import refused_by
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -11,6 +12,9 @@ from mizzen_operator.rollout.situation import accelerators_per_replica
 
 def quota_reserved(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
     """Whether the project's quota covers the wanted replicas."""
+    refusal = refused_by(observation, conditions.QUOTA_RESERVED)
+    if refusal is not None:
+        return no(refusal.reason, refusal.message)
     if observation.capacity is None or plan is None:
         return unknown("The quota was not looked at in this pass.")
     left, need = observation.capacity.quota_accelerators, accelerators_per_replica(deployment)

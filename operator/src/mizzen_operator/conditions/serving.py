@@ -6,7 +6,7 @@ from mizzen_crds.v1alpha1.model_deployment.rollout import LifecycleState
 
 from mizzen_operator.conditions.model import FETCH_REASONS, refused_by
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
-from mizzen_operator.observation import Observation
+from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.rollout.fleet import PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
 
@@ -39,13 +39,13 @@ def workload_available(deployment: ModelDeployment, observation: Observation, pl
     enough = max(1, plan.least)
     if ready >= enough:
         return yes(conditions.AVAILABLE, f"{ready} of {plan.wanted} replicas are ready.")
-    return _unavailable(observation, plan, ready, enough, refusal.reason if refusal else "")
+    return _unavailable(observation, plan, ready, enough, refusal)
 
 
-def _unavailable(observation: Observation, plan: RolloutPlan, ready: int, enough: int, refused: str) -> Said:
+def _unavailable(observation: Observation, plan: RolloutPlan, ready: int, enough: int, refusal: Refusal | None) -> Said:
     text = f"{ready} replicas are ready; {enough} must be."
-    if refused:
-        return no(refused, text)
+    if refusal is not None:
+        return no(refusal.reason, f"{text} {refusal.message}")
     failure = newest_failure(observation)
     if failure is not None and failure.reason in FETCH_REASONS:
         return no(conditions.NO_REPLICA_READY, f"{text} The condition ModelCached says why.")

@@ -52,6 +52,10 @@ class StartupLedger:
             self._counted.add(pod)
             self._durations.setdefault(key, deque(maxlen=RECENT_STARTS)).append(seconds)
 
+    def knows_start_of(self, pod: str) -> bool:
+        """Whether the pod's start has been counted."""
+        return pod in self._counted
+
     def forget(self, pod: str) -> None:
         """The pod is gone."""
         self._pods.pop(pod, None)

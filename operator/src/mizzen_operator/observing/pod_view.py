@@ -69,6 +69,8 @@ class PodView:
     message: str = ""
     phase_label: str = ""
     deletion_cost: str = ""
+    annotated: bool = False
+    """It has annotations at all."""
     containers: tuple[ContainerView, ...] = ()
 
 
@@ -101,6 +103,7 @@ def pod_view(pod: Mapping[str, Any]) -> PodView:
         message=status.get("message", ""),
         phase_label=marks.get(labels.PHASE, ""),
         deletion_cost=(metadata.get("annotations") or {}).get(labels.POD_DELETION_COST, ""),
+        annotated=bool(metadata.get("annotations")),
         containers=_containers(spec, status),
     )
 

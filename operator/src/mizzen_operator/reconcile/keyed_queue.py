@@ -52,6 +52,11 @@ class KeyedQueue(Generic[Key]):
         self._cancel_timer(key)
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
 
+    def add_soon(self, key: Key, seconds: float) -> None:
+        """Look at it after a while, unless its next look is set already."""
+        if key not in self._timers:
+            self.add_later(key, seconds)
+
     async def take(self) -> Key:
         """The next key; `done` or `failed` must follow."""
         while not self._waiting:

@@ -1,0 +1,62 @@
+"""`python -m mizzen_operator`: ModelDeployments become pods. Settings come from the environment."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+import structlog
+from mizzen_kube.environment import from_environment, own_namespace
+from prometheus_client import disable_created_metrics
+
+from mizzen_operator.operation import operate
+from mizzen_operator.settings import SettingError, Settings, settings_from
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure_logs(level: str) -> None:
+    """JSON lines on standard output; libraries speak up from a warning on."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS.get(level, logging.INFO)),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stdout, format='{"library": "%(name)s", "event": "%(message)s"}'
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM. Pods go on without the operator."""
+    connection = await from_environment()
+    task = asyncio.ensure_future(operate(settings, connection))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> int:
+    """Run."""
+    try:
+        settings = settings_from(os.environ, own_namespace(""))
+    except SettingError as error:
+        sys.stderr.write(f"mizzen operator: {error}\n")
+        return 2
+    configure_logs(settings.log_level)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
+    asyncio.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

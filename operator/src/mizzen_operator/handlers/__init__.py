@@ -1,0 +1,1 @@
+"""What do people write? kopf watches it; each handler parses a key, makes one call and returns."""

@@ -1,0 +1,232 @@
+"""The operator's parts put together: watches and timers wake keys, workers run passes while the lease is held."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+from mizzen_crds.serving import GatewayLoad, StartupProgress
+from mizzen_kube import resources
+from mizzen_kube.api import Api, open_api
+from mizzen_kube.connection import Connection
+from mizzen_kube.errors import ApiError, ConflictError, FencedError, NotFoundError
+from mizzen_kube.kept import Key
+from mizzen_kube.lease import Lease, Term
+from mizzen_kube.resources import Resource
+
+from mizzen_operator.handlers.watching import Watching
+from mizzen_operator.ledgers.load_ledger import LoadLedger
+from mizzen_operator.ledgers.startup_ledger import StartupLedger
+from mizzen_operator.reconcile.apply import Applier
+from mizzen_operator.reconcile.caches import Caches
+from mizzen_operator.reconcile.keyed_queue import KeyedQueue
+from mizzen_operator.reconcile.registry import Registry
+from mizzen_operator.reconcile.resync import Resync
+from mizzen_operator.reconcile.run import Hands, run_pass
+from mizzen_operator.reconcile.status_write import StatusWriter
+from mizzen_operator.reconcile.telemetry import Telemetry
+from mizzen_operator.serve.administration import add_administration
+from mizzen_operator.serve.endpoint import Reports, report_app
+from mizzen_operator.serve.identities import Identities
+from mizzen_operator.settings import Settings
+
+ABSENT_RETRY_SECONDS = 2.0
+Manifest = dict[str, Any]
+log = structlog.get_logger()
+
+
+class Operator:
+    """One replica of the operator."""
+
+    def __init__(self, settings: Settings, connection: Connection, api: Api, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._queue: KeyedQueue[Key] = KeyedQueue()
+        self._startups = StartupLedger()
+        self._loads = LoadLedger()
+        term = Term(settings.lease_seconds, settings.lease_renew_seconds, settings.lease_margin_seconds)
+        self._lease = Lease(api, settings.namespace, settings.lease_name, settings.identity, term=term)
+        self._api = api.fenced(self._lease.fence, telemetry.wrote)
+        self._identities = Identities(api)
+        self._caches = Caches(api, self._queue.add, self._pod_gone)
+        self._registry = Registry(settings.controlplane_url, settings.controlplane_token_file)
+        self._watching = Watching(connection, self)
+        self._resync = Resync(settings, self._api, self._caches, self._queue, self._watching.begin_again)
+        self._loaded = False
+        statuses = StatusWriter(self._api, self._caches.primaries, settings.plan.url, settings.identity)
+        self._hands = Hands(
+            api=self._api,
+            caches=self._caches,
+            registry=self._registry,
+            applier=Applier(self._api, self._caches),
+            statuses=statuses,
+            startups=self._startups,
+            loads=self._loads,
+            telemetry=telemetry,
+            environment=settings.plan,
+        )
+        telemetry.watch(self._queue, self._restarts, self._facts)
+
+    async def run(self) -> None:
+        """Until cancelled; gives the lease back at its end."""
+        settings = self._settings
+        reports = Reports(
+            self._identities,
+            self._lease.held,
+            self._load,
+            self._progress,
+            settings.gateway_subject,
+        )
+        app = report_app(reports)
+        add_administration(app, self._telemetry.registry, self._resync.ill, self._unready)
+        try:
+            async with (
+                serving(app, settings.host, settings.port),
+                asyncio.TaskGroup() as group,
+            ):
+                group.create_task(self._lease.run())
+                for reflector in self._caches.reflectors.values():
+                    group.create_task(reflector.run())
+                await self._load_what_people_wrote()
+                group.create_task(self._watching.run())
+                group.create_task(self._resync.run())
+                group.create_task(self._registry.follow_aliases(self._queue.add))
+                for _ in range(settings.workers):
+                    group.create_task(self._work())
+        finally:
+            with contextlib.suppress(ApiError):
+                await self._lease.release()
+            await self._registry.close()
+
+    # What kopf tells
+
+    def deployment(self, manifest: Manifest, gone: bool) -> None:
+        """A ModelDeployment came, changed or went."""
+        key = (manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"])
+        primaries = self._caches.primaries
+        if primaries.remove(manifest) if gone else primaries.put(manifest):
+            self._queue.add(key)
+            for rival in primaries.sharing(manifest):
+                self._queue.add(rival)
+
+    def runtime(self, manifest: Manifest, gone: bool) -> None:
+        """A ServingRuntime came, changed or went."""
+        self._caches.runtime_changed(manifest, gone)
+
+    def accelerator_class(self, manifest: Manifest, gone: bool) -> None:
+        """An AcceleratorClass came, changed or went."""
+        self._caches.class_changed(manifest, gone)
+
+    # What pods and gateways tell
+
+    def _load(self, load: GatewayLoad) -> None:
+        for key in self._loads.record(load):
+            self._queue.add(key)
+
+    def _progress(self, namespace: str, progress: StartupProgress) -> None:
+        self._startups.record(progress, f"{namespace}/{progress.pod}")
+
+    def _pod_gone(self, key: Key) -> None:
+        self._startups.forget("/".join(key))
+
+    # Work
+
+    async def _load_what_people_wrote(self) -> None:
+        """Before the first pass all is known: a name that an older deployment has is not given to a younger one."""
+        for manifest in await self._list(resources.SERVING_RUNTIMES):
+            self._caches.runtime_changed(manifest, gone=False)
+        for manifest in await self._list(resources.ACCELERATOR_CLASSES):
+            self._caches.class_changed(manifest, gone=False)
+        for manifest in await self._list(resources.MODEL_DEPLOYMENTS):
+            self._caches.primaries.put(manifest)
+        for reflector in self._caches.reflectors.values():
+            await reflector.synced.wait()
+        self._loaded = True
+        self._caches.wake_all()
+        log.info("everything is known", deployments=len(self._caches.primaries))
+
+    async def _list(self, resource: Resource) -> Iterable[Manifest]:
+        """All objects of a kind, however long the server takes. A kind that it does not know has none."""
+        while True:
+            try:
+                return (await self._api.list(resource))[0]
+            except NotFoundError:
+                log.warning("kind not installed", kind=str(resource))
+                if resource is not resources.MODEL_DEPLOYMENTS:
+                    return ()
+            except ApiError as error:
+                log.warning("not listed yet", kind=str(resource), error=error.message)
+            await asyncio.sleep(ABSENT_RETRY_SECONDS)
+
+    async def _work(self) -> None:
+        while True:
+            await self._lease.wait_held()
+            key = await self._queue.take()
+            with structlog.contextvars.bound_contextvars(namespace=key[0], name=key[1]):
+                await self._look_at(key)
+
+    async def _look_at(self, key: Key) -> None:
+        queue, loop = self._queue, asyncio.get_running_loop()
+        began, outcome = loop.time(), "ok"
+        try:
+            again = await run_pass(key, self._hands)
+        except ApiError as error:
+            outcome = error.word
+            pause = queue.failed(key, error.retry_after or 0.0)
+            quiet = isinstance(error, ConflictError | FencedError)
+            (log.info if quiet else log.warning)("pass not finished", error=error.message, again_in=round(pause, 2))
+        except Exception:  # outermost guard of the loop: one deployment must not stop the others
+            outcome = "failed"
+            log.exception("pass failed", again_in=round(queue.failed(key), 2))
+        else:
+            queue.done(key)
+            if key not in self._caches.primaries:
+                queue.forget(key)
+            elif again is not None:
+                queue.add_later(key, again)
+        self._telemetry.passes.labels(outcome).observe(loop.time() - began)
+
+    # What probes and metrics ask
+
+    def _unready(self) -> str:
+        if not self._loaded:
+            missing = [name for name, one in self._caches.reflectors.items() if not one.synced.is_set()]
+            return f"not everything is known yet: {', '.join(missing) or 'what people write'}"
+        return ""
+
+    def _restarts(self) -> Iterable[tuple[str, str, int]]:
+        for name, reflector in self._caches.reflectors.items():
+            for word, count in reflector.restarts.items():
+                yield name, word, count
+        for word, count in self._watching.restarts.items():
+            yield "modeldeployments", word, count
+
+    def _facts(self) -> Mapping[str, float]:
+        return {
+            "leading": float(self._lease.held()),
+            "deployments": float(len(self._caches.primaries)),
+            "children": float(sum(len(one) for one in self._caches.children.values())),
+            "pods": float(len(self._caches.pods)),
+        }
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serve an application meanwhile."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def operate(settings: Settings, connection: Connection) -> None:
+    """Run one replica until cancelled."""
+    telemetry = Telemetry()
+    async with open_api(connection, on_write=telemetry.wrote) as api:
+        await Operator(settings, connection, api, telemetry).run()

@@ -1,0 +1,105 @@
+"""What has to be done to single pods? A plan as data.
+
+The label that closes the way out, the end of a pod that stands still, the order in which pods go.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from mizzen_crds.v1alpha1 import conditions, labels
+
+from mizzen_operator.ledgers.startup_ledger import PodProgress
+from mizzen_operator.observing.pod_view import PodView
+from mizzen_operator.observing.replicas import progress_at
+from mizzen_operator.rollout.fleet import PodFailure
+
+FETCHING: Final = "fetch"
+SERVING: Final = "serve"
+FIRST_TO_GO: Final = "-1"
+Verb = Literal["patch", "delete"]
+
+
+@dataclass(frozen=True)
+class PodAction:
+    """One write to one pod."""
+
+    verb: Verb
+    pod: PodView
+    reason: str
+    operations: tuple[Mapping[str, Any], ...] = ()
+    """JSON patch."""
+    failure: PodFailure | None = None
+    """What the status says of it."""
+
+
+def phase_changes(pods: Sequence[PodView]) -> list[PodAction]:
+    """Return one patch for each pod whose init containers have ended: from now on nothing lets it out."""
+    return [
+        PodAction("patch", pod, "the fetch has ended", (_set(f"labels/{_escaped(labels.PHASE)}", SERVING),))
+        for pod in pods
+        if pod.phase_label == FETCHING and pod.initialized and not _gone(pod)
+    ]
+
+
+def stalled_pods(
+    pods: Sequence[PodView], progress_of: Callable[[PodView], PodProgress], stall_seconds: int, now: datetime
+) -> list[PodAction]:
+    """Return the end of each pod whose fetch or layout made no progress for so long.
+
+    An engine that loads is not judged here: its start-up probe has a budget of its own.
+    """
+    found = []
+    for pod in pods:
+        running = next((one for one in pod.containers if one.init and one.started_at and one.exit_code is None), None)
+        if running is None or pod.initialized or _gone(pod):
+            continue
+        since = progress_at(pod, progress_of(pod))
+        if running.started_at and running.started_at > since:
+            since = running.started_at
+        if now - since <= timedelta(seconds=stall_seconds):
+            continue
+        text = f"{running.name} made no progress since {since:%H:%M:%S} UTC ({stall_seconds} s are allowed)"
+        failure = PodFailure(conditions.LOAD_STALLED, f"{pod.name}: {text}", running.name, time=now)
+        found.append(PodAction("delete", pod, text, failure=failure))
+    return found
+
+
+def first_to_go(pods: Sequence[PodView], keep: int, cordoned: frozenset[str]) -> list[PodAction]:
+    """Return a mark for each ready pod that should go when a workload shrinks to `keep`.
+
+    Kubernetes itself ends those first that are not ready; among the others the least useful are those on a node that
+    is being emptied, then the youngest.
+    """
+    live = [pod for pod in pods if not _gone(pod)]
+    order = sorted(live, key=lambda pod: (pod.ready, pod.node not in cordoned, -pod.created_at.timestamp(), pod.name))
+    return [
+        PodAction("patch", pod, "the first to go", _marked(pod))
+        for pod in order[: max(0, len(live) - keep)]
+        if pod.ready and pod.deletion_cost != FIRST_TO_GO
+    ]
+
+
+def _marked(pod: PodView) -> tuple[Mapping[str, Any], ...]:
+    if pod.annotated:
+        return (
+            {"op": "add", "path": f"/metadata/annotations/{_escaped(labels.POD_DELETION_COST)}", "value": FIRST_TO_GO},
+        )
+    # Adding to no annotations is an error, and making them anew must not lose any that came meanwhile.
+    return (
+        {"op": "test", "path": "/metadata/resourceVersion", "value": pod.resource_version},
+        {"op": "add", "path": "/metadata/annotations", "value": {labels.POD_DELETION_COST: FIRST_TO_GO}},
+    )
+
+
+def _set(path: str, value: str) -> Mapping[str, Any]:
+    return {"op": "replace", "path": f"/metadata/{path}", "value": value}
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _gone(pod: PodView) -> bool:
+    return pod.terminating or pod.finished

@@ -1,0 +1,100 @@
+"""Which ModelDeployments are there? The objects that people write, as kopf's watch told of them, small."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_kube.kept import Change, Kept, Key
+from mizzen_kube.packed import Packed, Packing
+
+from mizzen_operator.reading import UnreadableError, read_object
+
+Manifest = dict[str, Any]
+
+
+class Primaries:
+    """Every ModelDeployment, by key, by uid and by served name. Never older than what was here before."""
+
+    def __init__(self) -> None:
+        self._kept: Kept[Packed] = Kept(Packing(), served_by)
+        self._keys: dict[str, Key] = {}
+        self._uids: dict[Key, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get(self, key: Key) -> Manifest | None:
+        """Return an object; None where there is none."""
+        packed = self._kept.get(key)
+        return packed.manifest if packed else None
+
+    def keys(self) -> Iterable[Key]:
+        """Return all keys; not to be held across an await."""
+        return self._kept.keys()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._uids
+
+    def sharing(self, manifest: Manifest) -> list[Key]:
+        """Return the keys of other deployments that serve one of its names: theirs may have become free."""
+        uid = manifest["metadata"].get("uid")
+        found = {one.manifest["metadata"]["uid"] for name in served_by(manifest) for one in self._kept.by_owner(name)}
+        return [self._keys[one] for one in found if one != uid and one in self._keys]
+
+    def version(self, key: Key) -> str:
+        """Return the resource version that is known of an object; empty where there is none."""
+        return self._kept.version(key)
+
+    def key_of(self, uid: str) -> Key | None:
+        """Return whose uid it is."""
+        return self._keys.get(uid)
+
+    def put(self, manifest: Manifest) -> bool:
+        """Take an object as it is now; whether that was news."""
+        change = self._kept.put(manifest)
+        if change is None:
+            return False
+        if (former := self._uids.get(change.key)) and former != change.uid:
+            self._keys.pop(former, None)
+        self._keys[change.uid], self._uids[change.key] = change.key, change.uid
+        return True
+
+    def remove(self, manifest: Manifest) -> bool:
+        """Take that an object was deleted; whether that was news."""
+        change = self._kept.remove(manifest)
+        if change is not None:
+            self._forget(change)
+        return change is not None
+
+    def prune(self, listed: set[Key], version: str) -> list[Key]:
+        """Take that a list as of `version` holds these alone; returns the keys of those that went unnoticed."""
+        gone = list(self._kept.prune(listed, version))
+        for change in gone:
+            self._forget(change)
+        return [change.key for change in gone]
+
+    def rivals(self, deployment: ModelDeployment) -> Iterator[ModelDeployment]:
+        """Yield the other deployments of the namespace that serve one of its names."""
+        namespace, uid = deployment.metadata.namespace, deployment.metadata.uid
+        seen = {uid}
+        for name in deployment.served_names:
+            for packed in self._kept.by_owner(f"{namespace}/{name}"):
+                manifest = packed.manifest
+                if manifest["metadata"]["uid"] in seen:
+                    continue
+                seen.add(manifest["metadata"]["uid"])
+                try:
+                    yield read_object(ModelDeployment, manifest)
+                except UnreadableError:
+                    continue  # its own pass says so
+
+    def _forget(self, change: Change) -> None:
+        self._keys.pop(change.uid, None)
+        self._uids.pop(change.key, None)
+
+
+def served_by(manifest: Manifest) -> Iterable[str]:
+    """Return every served name with its namespace: what `rivals` looks for."""
+    metadata, spec = manifest["metadata"], manifest.get("spec") or {}
+    names = (spec.get("servedModelName") or metadata["name"], *(spec.get("aliases") or ()))
+    return tuple(f"{metadata.get('namespace', '')}/{name}" for name in names)

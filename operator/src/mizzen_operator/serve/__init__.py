@@ -1,0 +1,1 @@
+"""What does the operator answer? Progress of starts, load from gateways, metrics and probes."""
