@@ -60,7 +60,10 @@ def _resolved_model(deployment: ModelDeployment, observation: Observation) -> Re
     """Return the artifact with its estimate, which speaks of accelerators alone."""
     if observation.artifact is None:
         return None
-    told = observation.artifact.to_status()
+    told, before = observation.artifact.to_status(), deployment.status.resolved_model
+    if observation.artifact.memory is None and before is not None and before.digest == told.digest != "":
+        kept = {"estimated_memory_bytes": before.estimated_memory_bytes, "parameters": before.parameters}
+        return told.model_copy(update=kept)
     fit = fit_of(deployment, observation.artifact, observation.accelerator_bytes)
     estimated = fit.estimated_bytes if deployment.spec.resources.accelerators_per_pod else None
     # A header counts the words that weights are packed into; the dimensions tell how many there are.

@@ -1,10 +1,13 @@
 """A revision that does not fit gets no pods under Enforce; what serves is left alone; the status has the numbers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from mizzen_crds.registry import MemoryFacts
+from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass
 from mizzen_crds.v1alpha1.model_deployment.status import RevisionState, RevisionStatus
+from mizzen_operator.kinds.accelerator_class.placement import accelerator_kind
 from mizzen_operator.kinds.model_deployment.admission import blocks_pods, refusals
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
@@ -135,9 +138,45 @@ def test_a_version_that_does_not_fit_gets_no_revision_and_the_serving_one_stays_
     assert [one.hash for one in status.revisions] == [serving.hash]
 
 
+def test_what_was_refused_stays_so_while_the_control_plane_or_the_class_is_away():
+    refused, _found, status = fits(wanted(), LARGE)
+    later = wanted().model_copy(update={"status": status})
+    for artifact, memory in ((replace(LARGE, memory=None), 80 * GIB), (LARGE, None)):
+        again, found, _kept = fits(later, artifact, memory)
+        assert [one.reason for one in found] == ["DoesNotFit"]
+        assert again.message == refused.message
+
+
+def test_the_status_keeps_its_estimate_while_the_control_plane_is_away():
+    _condition, _found, status = fits(wanted(), SMALL)
+    later = wanted().model_copy(update={"status": status})
+    assert fits(later, replace(SMALL, memory=None))[2].resolved_model == status.resolved_model
+
+
+def test_another_spec_or_model_is_looked_at_anew():
+    _condition, _found, status = fits(wanted(), LARGE)
+    other = wanted().model_copy(update={"status": status.model_copy(update={"observed_generation": 0})})
+    assert refusals(other, VLLM, replace(LARGE, memory=None), (), 80 * GIB) == ()
+    moved = wanted().model_copy(update={"status": status})
+    assert refusals(moved, VLLM, replace(SMALL, memory=None), (), 80 * GIB) == ()
+
+
 def test_a_rollback_to_what_has_served_is_rendered_again():
     before = served(wanted(), LARGE, RevisionState.RETIRED)
     assert find_target(before, VLLM, LARGE, (), {}, ON_80_GIB).desired is not None
+
+
+@pytest.mark.parametrize(("sharing", "memory"), [("Exclusive", 80 * GIB), ("MIG", 20 * GIB), ("TimeSliced", 80 * GIB)])
+def test_a_class_tells_the_memory_of_a_whole_accelerator_or_of_a_part(sharing, memory):
+    parts = [{"mode": "MIG", "resourceName": "nvidia.com/mig-2g.20gb", "memory": "20Gi", "partsPerAccelerator": 4}]
+    spec = {"resourceName": "nvidia.com/gpu", "memory": "80Gi", "sharing": parts}
+    klass = AcceleratorClass.model_validate({"metadata": {"name": "h100"}, "spec": spec})
+    environment = replace(ON_80_GIB, accelerators={"h100": accelerator_kind(klass)})
+    assert environment.accelerator_bytes(wanted(sharing=sharing).spec.resources) == memory
+
+
+def test_a_class_of_another_name_tells_nothing():
+    assert ON_80_GIB.accelerator_bytes(wanted(acceleratorClass="other").spec.resources) is None
 
 
 def test_parameters_are_those_of_the_dimensions_rather_than_of_packed_words():

@@ -42,7 +42,10 @@ def _why_nothing_is_known(deployment: ModelDeployment, artifact: Artifact) -> st
     if deployment.spec.model.version_ref is None:
         return "Nothing is known of a model at a uri before it is fetched. Push it as a version to have it estimated."
     if artifact.format in {ModelFormat.SAFETENSORS, ModelFormat.GGUF, ModelFormat.ONNX}:
-        return "The version was pushed to a release that did not read its headers. Push it again to have it estimated."
+        return (
+            "Its headers are not known: the control plane is away, or an earlier release took the version without "
+            "reading them. Push it again if the control plane answers."
+        )
     return f"The format {artifact.format or 'of the model'} does not tell its memory."
 
 

@@ -22,10 +22,29 @@ def fit_refusal(
     resources = deployment.spec.resources
     if resources.fit_check is not FitCheck.ENFORCE or resources.accelerators_per_pod == 0:
         return None
+    if has_served(deployment, artifact):
+        return None
     fit = fit_of(deployment, artifact, accelerator_bytes)
-    if fit.verdict is not Verdict.DOES_NOT_FIT or has_served(deployment, artifact):
+    if fit.verdict is Verdict.UNKNOWN:
+        return _as_before(deployment, artifact, accelerator_bytes)
+    if fit.verdict is Verdict.FITS:
         return None
     return Refusal(conditions.DOES_NOT_FIT, f"spec.resources: {fit.message[:1].lower()}{fit.message[1:]}")
+
+
+def _as_before(deployment: ModelDeployment, artifact: Artifact | None, accelerator_bytes: int | None) -> Refusal | None:
+    """Return what was said of the same spec and model, while headers or class cannot be told: it starts nothing."""
+    status = deployment.status
+    lost = artifact is not None and (artifact.memory is None or accelerator_bytes is None)
+    same = (
+        artifact is not None and status.resolved_model is not None and status.resolved_model.digest == artifact.digest
+    )
+    if not lost or not same or status.observed_generation != deployment.metadata.generation:
+        return None
+    said = next((one for one in status.conditions if one.type == conditions.MODEL_FITS), None)
+    if said is None or said.reason != conditions.DOES_NOT_FIT:
+        return None
+    return Refusal(conditions.DOES_NOT_FIT, said.message)
 
 
 def has_served(deployment: ModelDeployment, artifact: Artifact | None) -> bool:
