@@ -54,7 +54,9 @@ async def gateway_of(plane: ControlPlane, folder: Path) -> AsyncIterator[Gateway
             "MIZZEN_GATEWAY_NAME": folder.name,
         }
     )
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {settings.token}"}) as session:
+    async with aiohttp.ClientSession(
+        headers={"authorization": f"Bearer {settings.token_file.read_text().strip()}"}
+    ) as session:
         gateway = Gateway(settings, session)
         await gateway.start()
         try:

@@ -9,6 +9,7 @@ import sys
 import aiohttp
 import uvloop
 
+from mizzen_gateway.program_token import ProgramTokens
 from mizzen_gateway.settings import Settings, SettingsError, read_settings
 from mizzen_gateway.telemetry.logs import set_up_logs
 from mizzen_gateway.wiring import CannotStartError, Gateway
@@ -26,14 +27,21 @@ def calm_the_collector() -> None:
     gc.set_threshold(GARBAGE_OBJECTS, 20, 100)
 
 
+def tokens_of(settings: Settings) -> ProgramTokens:
+    """Which token goes where."""
+    files = {settings.controlplane_url: settings.token_file}
+    if settings.operator_url:
+        files.setdefault(settings.operator_url, settings.operator_token_file)
+    return ProgramTokens(files)
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    headers = {"authorization": f"Bearer {settings.token}"}
-    async with aiohttp.ClientSession(headers=headers, auto_decompress=True) as session:
+    async with aiohttp.ClientSession(middlewares=(tokens_of(settings),), auto_decompress=True) as session:
         gateway = Gateway(settings, session)
         await gateway.start()
         calm_the_collector()

@@ -18,8 +18,10 @@ class Settings:
 
     controlplane_url: str
     """MIZZEN_CONTROLPLANE_URL, without a slash at its end."""
-    token: str
-    """Content of MIZZEN_TOKEN_FILE."""
+    token_file: Path
+    """MIZZEN_TOKEN_FILE: token for the control plane; read again when it changes."""
+    operator_token_file: Path
+    """MIZZEN_OPERATOR_TOKEN_FILE: token for the operator; by default the same."""
     pepper: bytes
     """Content of MIZZEN_PEPPER_FILE, as text in bytes."""
     data_dir: Path
@@ -46,6 +48,8 @@ class Settings:
     """MIZZEN_SPOOL_FSYNC_SECONDS: how much a power cut may lose; 0 for never."""
     spool_max_bytes: int
     """MIZZEN_SPOOL_MAX_BYTES: from which on nothing new is admitted."""
+    tls_dir: Path | None
+    """MIZZEN_TLS_DIR: folder with tls.crt and tls.key; None for plain HTTP."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
 
@@ -54,7 +58,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError."""
     return Settings(
         controlplane_url=_text(environment, "MIZZEN_CONTROLPLANE_URL").rstrip("/"),
-        token=_secret(environment, "MIZZEN_TOKEN_FILE"),
+        token_file=_secret_file(environment, "MIZZEN_TOKEN_FILE"),
+        operator_token_file=_operator_token_file(environment),
         pepper=_secret(environment, "MIZZEN_PEPPER_FILE").encode(),
         data_dir=Path(_text(environment, "MIZZEN_DATA_DIR")),
         host=environment.get("MIZZEN_HOST", "127.0.0.1"),
@@ -68,6 +73,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
+        tls_dir=Path(environment["MIZZEN_TLS_DIR"]) if environment.get("MIZZEN_TLS_DIR") else None,
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
     )
 
@@ -90,6 +96,16 @@ def _secret(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}: {path} is empty; it must hold the secret.")
     return value
+
+
+def _secret_file(environment: Mapping[str, str], name: str) -> Path:
+    _secret(environment, name)
+    return Path(environment[name])
+
+
+def _operator_token_file(environment: Mapping[str, str]) -> Path:
+    given = environment.get("MIZZEN_OPERATOR_TOKEN_FILE")
+    return _secret_file(environment, "MIZZEN_OPERATOR_TOKEN_FILE" if given else "MIZZEN_TOKEN_FILE")
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -1,8 +1,10 @@
 """Puts the parts of a gateway together, starts them and stops them: the only file that knows them all."""
 
 import asyncio
+import ssl
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import aiohttp
 import structlog
@@ -16,11 +18,14 @@ from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import Settings
+from mizzen_gateway.wire.certificate import Certificate
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.server import Server
 
 ADMIN_BODY_BYTES = 4096
 ADMIN_DRAIN_SECONDS = 0.5
+CERTIFICATE_SECONDS = 10.0
+"""Between two looks whether the certificate was renewed."""
 log = structlog.get_logger(__name__)
 
 
@@ -45,7 +50,7 @@ class Gateway:
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
         self.port = self.admin_port = 0
-        self._following: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     def _pipeline(self) -> Pipeline:
         parts = self.accounting
@@ -72,20 +77,24 @@ class Gateway:
     async def start(self) -> None:
         """Listen on both ports, follow the feeds. Raises CannotStartError."""
         settings = self._settings
-        self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT")
+        certificate = certificate_in(settings.tls_dir)
+        tls = None if certificate is None else certificate.context
+        self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
         self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
         self.accounting.start()
-        self._following = asyncio.create_task(self.object_feed.run(), name="object feed")
+        self._background.append(asyncio.create_task(self.object_feed.run(), name="object feed"))
+        if certificate is not None:
+            self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
     async def stop(self) -> None:
         """Let requests end, ship usage, close."""
         began = time.monotonic()
         await self.server.drain(self._settings.drain_seconds)
-        if self._following is not None:
-            self._following.cancel()
+        for task in self._background:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._following
+                await task
         await self.accounting.close()
         await self.admin.drain(ADMIN_DRAIN_SECONDS)
         self.pool.close()
@@ -118,10 +127,30 @@ def open_accounting(settings: Settings, session: aiohttp.ClientSession, book: Lo
         ) from error
 
 
-async def listen(server: Server, host: str, port: int, variable: str) -> int:
+def certificate_in(folder: Path | None) -> Certificate | None:
+    """The certificate of MIZZEN_TLS_DIR; None for plain HTTP. Raises CannotStartError."""
+    if folder is None:
+        return None
+    try:
+        return Certificate(folder)
+    except (OSError, ssl.SSLError) as error:
+        raise CannotStartError(
+            f"MIZZEN_TLS_DIR: {folder} has no usable pair of tls.crt and tls.key ({error});"
+            " put both there as PEM, or unset it to speak plain HTTP."
+        ) from error
+
+
+async def keep_renewed(certificate: Certificate) -> None:
+    """Take up the certificate's successor, until cancelled."""
+    while True:
+        await asyncio.sleep(CERTIFICATE_SECONDS)
+        certificate.renew()
+
+
+async def listen(server: Server, host: str, port: int, variable: str, tls: ssl.SSLContext | None = None) -> int:
     """Listen; a port in use is a sentence, not a traceback."""
     try:
-        return await server.listen(host, port)
+        return await server.listen(host, port, tls)
     except OSError as error:
         raise CannotStartError(
             f"{variable}: cannot listen on {host}:{port} ({error.strerror or error});"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from typing import Protocol
 
 from mizzen_gateway.stages import Refusal
@@ -44,9 +45,9 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Begin; the port that was taken (of use where 0 was asked for). Raises OSError where it is in use."""
-        self._listener = await self.loop.create_server(lambda: Connection(self), host, port, backlog=4096)
+        self._listener = await self.loop.create_server(lambda: Connection(self), host, port, backlog=4096, ssl=tls)
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
         taken: int = self._listener.sockets[0].getsockname()[1]
         return taken
