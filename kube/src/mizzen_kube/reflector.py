@@ -30,7 +30,7 @@ class Attention:
     watch: float = WATCH_SECONDS
     """The server ends a watch after about this long, and another begins."""
     silence: float = SILENCE_SECONDS
-    """A watch without a word, not even a bookmark, is taken for dead."""
+    """A watch without a word for so long is taken for dead; longer than `watch` and its spread of a fifth."""
     absent: float = 30.0
     """How often a kind that the server does not know is looked for again."""
 

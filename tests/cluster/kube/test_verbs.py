@@ -158,8 +158,11 @@ async def test_metadata_alone_has_no_data(api: Api, objects: Objects) -> None:
 
 
 async def test_a_version_that_was_compacted_away_is_gone(api: Api, server: Cluster, objects: Objects) -> None:
-    events = api.watch(CONFIG_MAPS, Selection(objects.namespace), resource_version="1")
+    await asyncio.to_thread(objects.create, settings(objects))
     await asyncio.to_thread(server.compact)
+    await asyncio.to_thread(server.api_server.restart)  # its own cache still had it
+    await asyncio.to_thread(server.wait_ready)
+    events = api.watch(CONFIG_MAPS, Selection(objects.namespace), resource_version="1", silence=10)
     with pytest.raises(GoneError):
         await anext(events)
 
