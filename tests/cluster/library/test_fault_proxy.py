@@ -54,6 +54,9 @@ def test_without_a_rule_all_passes_and_writes_are_counted(proxy: FaultProxy, thr
         f"#3 delete {there} -> 200",
     ]
     assert [each.verb for each in proxy.requests] == ["create", "patch", "get", "create", "delete"]
+    proxy.forget()
+    through.create(settings("b"))
+    assert [each.number for each in proxy.writes] == [1]
 
 
 def _event(namespace: str) -> dict:

@@ -2,6 +2,7 @@
 
 A proxy stands before the API server, with the same certificate, and does to requests what its rules say. It runs in a
 thread with a loop of its own, so that tests of either kind can use it; rules may be added and removed at any time.
+Hooks run in that thread and hold up all else that passes: they may ask the API server, but never through the proxy.
 """
 
 import asyncio
@@ -50,6 +51,12 @@ class FaultProxy:
     def writes(self) -> list[Asked]:
         """The counted writes, numbered from 1; Events, Leases and reviews of rights are not among them."""
         return [each for each in self.requests if each.number]
+
+    def forget(self) -> None:
+        """Begin a new count: no requests so far, and the next write is number 1."""
+        with self._lock:
+            self.requests.clear()
+            self._written = 0
 
     def add(self, rule: Rule) -> Rule:
         """Have a rule from now on; the first that matches a request counts."""
