@@ -99,17 +99,20 @@ def test_a_run_that_ends_at_once_leaves_nothing(end: Callable[[Run], None]) -> N
     assert removal.forwards() == forwards
 
 
-def test_down_removes_what_a_run_left_that_was_killed_with_its_guardian() -> None:
+def _kinds(lines: list[str]) -> set[str]:
+    return {line.split(" ")[0] for line in lines}
+
+
+def test_the_kernel_ends_all_but_files_and_groups_and_down_removes_those() -> None:
     with _another_run() as run:
         run.kill_with_guardian()
-        assert run.left()
+        wait_until(lambda: _kinds(run.left()) == {"control", "folder"}, _SECONDS, lambda: "\n".join(run.left()))
         done = _down()
         assert f"{run.name}: removed" in done.stdout
-        wait_until(lambda: not run.left(), _SECONDS, lambda: "\n".join([done.stdout, *run.left()]))
+        assert not run.left(), done.stdout
 
 
 def test_down_leaves_a_running_node_alone_and_the_check_sees_all_its_kinds_of_things(node: Node) -> None:
     assert f"{node.name}: process {os.getpid()} runs it, left alone" in _down().stdout
-    kinds = {line.split(" ")[0] for line in removal.leftovers(node.name)}
-    assert kinds == {"process", "control", "network", "folder", "mount"}
+    assert _kinds(removal.leftovers(node.name)) == {"process", "control", "network", "folder", "mount"}
     node.wait_ready()

@@ -11,9 +11,10 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from support.cluster.real_node.packages import busybox
+
 BOX = "localhost/mizzen/box:1"
 PAUSE = "localhost/mizzen/pause:1"
-_BUSYBOX = Path("/bin/busybox")
 _PROGRAMS = ("cat", "date", "dd", "echo", "env", "false", "grep", "head", "httpd", "id", "ls", "mkdir", "mount", "nc")
 _MORE = (
     "nslookup",
@@ -68,7 +69,7 @@ def _layer(*programs: Path) -> bytes:
     """busybox with a link for each program, and a /tmp; the same bytes each time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as file:
-        for path in (_BUSYBOX, *programs):
+        for path in (busybox(), *programs):
             _add(file, f"bin/{path.name}", path.read_bytes(), 0o755)
         for program in (*_PROGRAMS, *_MORE, "wget"):
             link = tarfile.TarInfo(f"bin/{program}")

@@ -79,7 +79,10 @@ class Node:
         return self.inside.run("ctr", f"--address={settings.SOCKET}", "--namespace=k8s.io", *arguments)
 
     def offer_accelerators(self, count: int, resource: str = ACCELERATOR) -> None:
-        """The scheduler counts them and the kubelet admits pods that ask for them; no such device is there."""
+        """The scheduler counts them and the kubelet admits pods that ask for them; no such device is there.
+
+        A kubelet that is started again takes them back: offer them again then.
+        """
         amounts = {resource: str(count)}
         self.objects.merge(
             "Node", NODE, {"status": {"capacity": amounts, "allocatable": amounts}}, subresource="status"
@@ -103,7 +106,7 @@ class Node:
 
     def wait_ready(self) -> None:
         """Return once the node takes pods."""
-        self.objects.wait("Node", NODE, node_is_ready, _SECONDS)
+        wait_until(lambda: node_is_ready(self.objects.get("Node", NODE) or {}), _SECONDS, self.tell)
 
     def stop(self) -> None:
         """End the node's programs, the last started first; the pods go with the namespaces."""

@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cluster.toolchain import cache_folder
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,15 @@ NODE = (
     Package("iptables", "iptables"),
     Package("iproute2", "ip"),
     Package("conntrack", "conntrack"),
-    Package("busybox-static", "/bin/busybox"),
     Package("openssl", "openssl"),
 )
-"""What runs the containers; busybox is the pause image and that of small test pods."""
+"""What runs the containers."""
 
 IMAGES = (Package("buildah", "buildah"), Package("mmdebstrap", "mmdebstrap"))
 """What builds the product's own images."""
 
+_BUSYBOX = "busybox-static"
+_INTERPRETER = b"/lib64/ld-linux"
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
 
@@ -67,7 +71,27 @@ def install(packages: Sequence[Package]) -> list[str]:
     return absent
 
 
-def _apt_get(*arguments: str) -> None:
+def busybox() -> Path:
+    """A busybox that needs no library: the machine's, or one unpacked into the cache folder.
+
+    It is not installed, because Debian would remove its other busybox for it. RuntimeError where it cannot be had.
+    """
+    installed, folder = Path("/bin/busybox"), cache_folder() / "debian" / _BUSYBOX
+    if installed.exists() and _INTERPRETER not in installed.read_bytes():
+        return installed
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            fresh = Path(name)
+            fresh.chmod(0o755)
+            _apt_get("download", _BUSYBOX, folder=fresh)
+            subprocess.run(["dpkg-deb", "--extract", *fresh.glob("*.deb"), fresh / "files"], check=True)
+            if not folder.is_dir():
+                (fresh / "files").rename(folder)
+    return next(path for path in folder.glob("**/bin/busybox"))
+
+
+def _apt_get(*arguments: str, folder: Path | None = None) -> None:
     """Run apt-get; after a first failure once more with fresh lists. Waits for another that runs."""
     command = ["apt-get", "--quiet", "--quiet", "-o", "DPkg::Lock::Timeout=600"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -76,6 +100,7 @@ def _apt_get(*arguments: str) -> None:
             subprocess.run([*command, "update"], env=environment, check=False, capture_output=True)
         done = subprocess.run(
             [*command, *arguments],
+            cwd=folder,
             env=environment,
             check=False,
             capture_output=True,
