@@ -146,12 +146,12 @@ class Lease:
             await self._claim(self._api.replace, self._written(self._record, self.identity))
 
     async def _look(self) -> None:
-        before = self._record["metadata"]["resourceVersion"] if self._record else None
+        before = _version_of(self._record)
         try:
             found: Manifest | None = await self._api.get(LEASES, self._name, self._namespace)
         except NotFoundError:
             found = None
-        if found is None or found["metadata"]["resourceVersion"] != before:
+        if _version_of(found) != before:
             self._seen_at = self._clock()  # after the answer: the holder counts from before it asked
         if found is not None:
             self._knew_one = True
@@ -210,3 +210,7 @@ class Lease:
             "leaseTransitions": int(old.get("leaseTransitions", 0)) + (0 if same or not holder else 1),
         }
         return {**record, "spec": spec}
+
+
+def _version_of(record: Manifest | None) -> str | None:
+    return str(record["metadata"]["resourceVersion"]) if record else None

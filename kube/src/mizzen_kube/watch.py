@@ -55,3 +55,5 @@ async def _read(content: aiohttp.StreamReader, doing: str, silence: float) -> by
             return await content.readany()
     except TimeoutError as error:
         raise UnavailableError(f"{doing}: silent for {silence:.0f} s, taken for dead") from error
+    except RuntimeError as error:  # aiohttp's word for a connection that closed between two reads
+        raise UnavailableError(f"{doing}: {error}") from error
