@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from crdgen.definition import Kind
+from crdgen.kinds import KINDS
+from crdgen.schema import every_node
 from support.cluster.cluster import Cluster
 from support.cluster.objects import Object, RefusedError
 from support.refusal_tables import Case, cases
@@ -60,6 +63,19 @@ def test_the_schema_refuses_and_names_the_field(bare_cluster: Cluster, case: Cas
     assert refused
     assert refused.status in (400, 422)
     assert case.path.rsplit(".", 1)[-1].rstrip("]") in refused.message
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_rule_that_is_served_has_a_case(bare_cluster: Cluster, kind: Kind) -> None:
+    served = bare_cluster.objects.get("CustomResourceDefinition", f"{kind.plural}.mizzen.dev")
+    assert served
+    messages: set[str] = set()
+    every_node(
+        served["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
+        lambda node: messages.update(rule["message"] for rule in node.get("x-kubernetes-validations", ())),
+    )
+    said = [case.says for case in WRONG if case.kind is kind and case.by != "schema"]
+    assert [message for message in messages if not any(words in message for words in said)] == []
 
 
 @_each(RIGHT)
