@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer test-cluster cluster-up cluster-down e2e e2e-down skips check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer test-cluster test-services cluster-up cluster-down e2e e2e-down skips check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s c
 
 cluster-down: setup ## end it
 	@$(RUN) python tools/cluster/playground.py down
+
+test-services: setup ## run the tests against real servers and engines, at most 15 minutes; installs vLLM once (6 GB)
+	$(RUN) mizzen engines install vllm
+	$(RUN) pytest tests/services --timeout 600 $(PYTEST_ARGS)
 
 e2e: setup ## run the stories on a real node with containers, as root on Debian 12, at most 15 minutes; SUITE="node" runs some
 	@test "$$(id -u)" = 0 || { echo "make e2e needs root: a node has a network, mounts and control groups of its own" >&2; exit 2; }
