@@ -60,3 +60,14 @@ def local_queue(metadata: Manifest, cluster_queue: str, api_version: str) -> Man
 def unknown_classes(project: Project, classes: Mapping[str, AcceleratorClass]) -> Sequence[str]:
     """Return classes that the quota names and that do not exist."""
     return [one.accelerator_class for one in project.spec.quota.accelerators if one.accelerator_class not in classes]
+
+
+def left(project: Project, accelerator_class: str, used: Mapping[str, int]) -> int | None:
+    """Return how many more accelerators of a class the project may hold, by the operator's own count.
+
+    None where nothing bounds it: no quota of accelerators at all, or Kueue, which then decides. Never below 0.
+    """
+    counts = {entry.accelerator_class: entry.count for entry in project.spec.quota.accelerators}
+    if not counts or project.spec.queue is not None:
+        return None
+    return max(0, counts.get(accelerator_class, 0) - used.get(accelerator_class, 0))
