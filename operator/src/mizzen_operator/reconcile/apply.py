@@ -20,6 +20,7 @@ from mizzen_operator.reconcile.caches import Caches
 from mizzen_operator.reconcile.children import WORKLOADS
 from mizzen_operator.reconcile.pod_actions import PodAction
 from mizzen_operator.reconcile.writes import (
+    IMMUTABLE,
     Manifest,
     Write,
     WritePlan,
@@ -119,6 +120,9 @@ class Applier:
 
     async def _update(self, write: Write) -> None:
         assert write.live is not None, "an update is planned from what is there"
+        if write.manifest["kind"] in IMMUTABLE:
+            self._caches.learn(await self._relabel(write.manifest, write.live))
+            return
         version = write.live["metadata"]["resourceVersion"]
         if rendered(write.live) != rendered(write.manifest):
             version = await self._take_over(write.live)
@@ -130,6 +134,20 @@ class Applier:
         metadata |= {"uid": write.live["metadata"]["uid"], "resourceVersion": version}
         body = {**write.manifest, "metadata": metadata}
         self._caches.learn(await self._api.apply(body, field_manager=MANAGER, force=True))
+
+    async def _relabel(self, wanted: Manifest, live: Manifest) -> Manifest:
+        """Set the labels of an object whose body may not even be written in another order of its keys."""
+        metadata = live["metadata"]
+        labelled = (metadata.get("labels") or {}) | wanted["metadata"]["labels"]
+        operations = [
+            {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+            {"op": "add", "path": "/metadata/labels", "value": labelled},
+        ]
+        resource = resource_of(live)
+        return await self._api.json_patch(
+            resource, metadata["name"], metadata["namespace"], operations, field_manager=MANAGER
+        )
 
     async def _take_over(self, seen: Manifest) -> str:
         """Make the fields of our create ours by apply too, so that one that is wanted no longer is taken away.

@@ -49,7 +49,10 @@ def wanted_children(
 def with_hash(manifest: Manifest) -> Manifest:
     """Return the manifest with the hash of what it wants."""
     metadata = manifest["metadata"]
-    annotations = (metadata.get("annotations") or {}) | {RENDERED: rendered_hash(manifest)}
+    # A kept revision carries the annotations that it was read with, the hash among them.
+    annotations = {name: text for name, text in (metadata.get("annotations") or {}).items() if name != RENDERED}
+    bare = manifest | {"metadata": {**metadata, "annotations": annotations}}
+    annotations = annotations | {RENDERED: rendered_hash(bare)}
     return manifest | {"metadata": metadata | {"annotations": annotations}}
 
 

@@ -96,7 +96,7 @@ def write_of(wanted: Manifest, live: Manifest | None) -> Write | None:
         return None  # the name is taken until it has gone; its end wakes the next pass
     if wanted["kind"] in IMMUTABLE:
         changed = difference(wanted["metadata"].get("labels"), live["metadata"].get("labels"), "labels")
-        return Write("update", without_body(wanted), f"{changed} differs", live, repair=True) if changed else None
+        return Write("update", wanted, f"{changed} differs", live, repair=True) if changed else None
     changed = changed_field(wanted, live)
     if changed:
         same_wish = rendered(live) == rendered(wanted)
@@ -121,11 +121,6 @@ def changed_field(wanted: Manifest, live: Manifest) -> str:
         if name in wanted and (found := difference(wanted[name], live.get(name), name)):
             return found
     return ""
-
-
-def without_body(manifest: Manifest) -> Manifest:
-    """Return what may be changed of an immutable object: its metadata."""
-    return {name: part for name, part in manifest.items() if name not in {"data", "revision"}}
 
 
 def rendered(manifest: Mapping[str, Any]) -> str:
