@@ -235,6 +235,8 @@ def test_artifacts_are_for_the_registry_and_honour_ranges(
         ({"model": "m", "version": 9}, 404, "version_not_found"),
         ({"model": "m", "alias": "none"}, 404, "alias_not_found"),
         ({"model": "m", "version": 2}, 409, "version_not_ready"),
+        ({"model": "m", "version": 3}, 409, "version_failed"),
+        ({"model": "m", "version": 4}, 409, "version_archived"),
         ({"model": "m"}, 422, "invalid"),
     ],
 )
@@ -244,6 +246,9 @@ def test_resolving_says_what_is_missing(
     model = new_model(admin, project)
     push(admin, model, ONNX)
     new_version(admin, model, {"model.onnx": onnx_model(9)})
+    push(admin, model, {"model.onnx": b"text"})
+    push(admin, model, {"model.onnx": onnx_model(8)})
+    admin.post(f"{model}/versions/4:archive").raise_for_status()
     with controlplane.client("runner") as runner:
         answer = runner.get("/internal/v1/models:resolve", params={"namespace": project, **asked})
     assert (answer.status_code, answer.json()["code"]) == (status, code)

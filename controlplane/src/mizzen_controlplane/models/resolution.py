@@ -42,12 +42,14 @@ async def resolve(
 
 
 def _unusable(named: str, version: ModelVersion) -> Conflict:
-    """Waiting helps for a PENDING version alone: FAILED and ARCHIVED are final, and programs tell them by their code."""
+    """Waiting helps for a PENDING version alone: FAILED and ARCHIVED are final, and have codes of their own."""
     if version.state == VersionState.FAILED:
         return Conflict(f"{named} is FAILED, which is final: {version.reason}", code="version_failed")
     if version.state == VersionState.ARCHIVED:
         return Conflict(f"{named} is ARCHIVED: it was taken out of use.", code="version_archived")
-    return Conflict(f"{named} is {version.state}: its files are not all here and checked yet.", code="version_not_ready")
+    return Conflict(
+        f"{named} is {version.state}: its files are not all here and checked yet.", code="version_not_ready"
+    )
 
 
 async def _model(session: AsyncSession, namespace: str, name: str) -> tuple[Project, Model]:

@@ -19,6 +19,8 @@ RESOLUTION_REASONS = {
     "version_not_found": "VersionNotFound",
     "alias_not_found": "AliasNotFound",
     "version_not_ready": "VersionNotReady",
+    "version_failed": "VersionFailed",
+    "version_archived": "VersionArchived",
 }
 TOO_OLD = 410
 CONFLICT = 409

@@ -134,8 +134,22 @@ ALIAS_NOT_FOUND: Final = reason_row(
 VERSION_NOT_READY: Final = reason_row(
     "VersionNotReady",
     (MODEL_RESOLVED,),
-    "The version is still being uploaded or scanned, or it failed.",
-    "Wait until `mizzen models versions NAME` shows READY; a FAILED version never becomes ready: push it again.",
+    "The version is still being uploaded or checked.",
+    "Wait until `mizzen models versions NAME` shows READY, or end the push that was broken off.",
+)
+VERSION_FAILED: Final = reason_row(
+    "VersionFailed",
+    (MODEL_RESOLVED,),
+    "The version's check failed, which is final: it never becomes READY.",
+    "Mend what the message says and push a new version (`mizzen models push NAME PATH`), then name that one.",
+    needs_spec_change=True,
+)
+VERSION_ARCHIVED: Final = reason_row(
+    "VersionArchived",
+    (MODEL_RESOLVED,),
+    "The version was taken out of use, so nothing new resolves to it.",
+    "Name a READY version; `mizzen models versions NAME` lists them.",
+    needs_spec_change=True,
 )
 REGISTRY_UNAVAILABLE: Final = reason_row(
     "RegistryUnavailable",
@@ -147,7 +161,7 @@ FORMAT_NOT_SERVED: Final = reason_row(
     "FormatNotServed",
     (MODEL_RESOLVED,),
     "The engine's runtime does not serve the format of the weights.",
-    "Choose an engine that serves the format, or convert the model; the message lists the runtime's formats.",
+    "Choose an engine that serves the format (`mizzen engines list` has each one's formats), or convert the model.",
     needs_spec_change=True,
 )
 FORMAT_UNKNOWN: Final = reason_row(
