@@ -4,11 +4,21 @@ from typing import Final
 
 PATTERN_WORDS: Final[dict[str, str]] = {
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": (
-        "may hold lower-case letters, digits and `-` only, and must begin and end with a letter or digit"
+        "may hold lower-case letters, digits and `-` only, and must begin and end with a letter or digit, as in my-app"
     ),
     r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$": (
-        "may hold letters, digits, `-`, `.` and `_` only, and must begin and end with a letter or digit"
+        "may hold letters, digits, `-`, `.` and `_` only, and must begin and end with a letter or digit, as in "
+        "my-model.v2"
     ),
+    r"^[a-zA-Z]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "may hold letters, digits, `-`, `.` and `_` only, must begin with a letter and end with a letter or digit, as "
+        "in champion"
+    ),
+    r"^(\*|[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?)$": "must be a served name such as chat, or `*` for all",
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$": (
+        "must be a project, `/` and a served name, such as team-a/chat"
+    ),
+    r"^[0-9a-f]{64}$": "must be 64 hexadecimal digits in lower case",
     r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$": (
         "must begin with one of hf://, s3://, gs://, az://, https://, oci://, pvc:// and hold no blank"
     ),

@@ -60,15 +60,23 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
 
 
 def _sentence(detail: ErrorDetails, location: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    known = field_names(model, location[:-1]) if detail["type"] == "extra_forbidden" else []
+    return sentence(detail, location, known)
+
+
+def sentence(detail: ErrorDetails, location: tuple[str | int, ...], known: list[str]) -> str:
+    """What one error of Pydantic says to a person; `known` are the names that may stand beside an unknown field."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_field(str(location[-1]), field_names(model, location[:-1]))
+        return _unknown_field(str(location[-1]), known)
     if kind == "missing":
         return "required field is missing; add it"
     if kind in ("enum", "literal_error"):
         return _not_one_of(detail["input"], str(context["expected"]))
     if kind in _LIMITS:
         return _LIMITS[kind](context) + _shown(detail["input"], location)
+    if kind.startswith("datetime_") or kind == "timezone_aware":
+        return f"must be a time with its zone, such as 2030-01-31T12:00:00Z{_shown(detail['input'], location)}"
     if kind in _TYPES:
         return f"must be {_TYPES[kind]}, but it is {_type_words(detail['input'])}{_type_remedy(kind, detail['input'])}"
     return detail["msg"].removeprefix("Value error, ")
@@ -121,7 +129,6 @@ _TYPES = {
     "dict_type": "a map of fields",
     "model_type": "a map of fields",
     "model_attributes_type": "a map of fields",
-    "datetime_type": "a time such as 2030-01-31T12:00:00Z",
 }
 
 

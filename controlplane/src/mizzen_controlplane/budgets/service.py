@@ -156,7 +156,7 @@ def _found(row: Budget | None, asked: str) -> Budget:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"A budget named {name!r} exists here already: choose another name, or change it by PATCH.",
+    return Conflict(f"A budget named {name!r} exists here already: choose another name, or change or delete that one.",
                     code="name_taken")  # fmt: skip
 
 

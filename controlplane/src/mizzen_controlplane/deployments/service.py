@@ -95,7 +95,9 @@ async def apply_deployment(
         owner = await project_or_404(session, plane, project)
         before = await _store(session).get(_key(owner, name))
         if only_new and before is not None:
-            raise Conflict(f"A deployment named {name!r} exists already: change it by PUT or PATCH.", code="name_taken")
+            raise Conflict(
+                f"A deployment named {name!r} exists already: choose another name, or change it.", code="name_taken"
+            )
         _require_match(if_match, before)
         document = _checked(owner, name, body)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})

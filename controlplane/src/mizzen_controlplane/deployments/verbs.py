@@ -75,8 +75,7 @@ def _previous_version(document: Document, reference: dict[str, Any]) -> int:
     ]
     if not served:
         raise Conflict(
-            f"No earlier version of {reference['model']} has served here (status.revisions). Name one: "
-            '{"version": N}.',
+            f"No earlier version of {reference['model']} has served here (status.revisions), so name the version.",
             code="nothing_to_roll_back_to",
         )
     return int(served[0])

@@ -159,7 +159,7 @@ async def _live_key(session: AsyncSession, project: Project, key_ref: str, if_ma
 async def _key_or_404(session: AsyncSession, project: Project, key_ref: str, *, lock: bool = False) -> ApiKey:
     key = await find_key(session, project.id, key_ref, lock=lock)
     if key is None:
-        detail = f"The project {project.name!r} has no key {key_ref!r}. List them with GET /api/v1/projects/{{p}}/keys."
+        detail = f"The project {project.name!r} has no key {key_ref!r}."
         raise NotFound(detail, code="key_not_found")
     return key
 

@@ -17,7 +17,5 @@ async def project_or_404(session: AsyncSession, plane: Plane, id_or_name: str, *
     """The project; raises NotFound."""
     project = await find_project(session, plane.organization_id, id_or_name, lock=lock)
     if project is None:
-        raise NotFound(
-            f"There is no project {id_or_name!r}. List them with GET /api/v1/projects.", code="project_not_found"
-        )
+        raise NotFound(f"There is no project {id_or_name!r}.", code="project_not_found")
     return project

@@ -6,6 +6,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from mizzen_crds.mistakes import sentence
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
@@ -58,7 +59,7 @@ def install(app: FastAPI, refused: Refused) -> None:
 
 async def _validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [FieldError(_pointer(found["loc"]), str(found["msg"])) for found in error.errors()]
+    errors = [FieldError(_pointer(found["loc"]), sentence(found, found["loc"], [])) for found in error.errors()]
     if any(found["type"] == "json_invalid" for found in error.errors()):
         return render(BadRequest("The body is not valid JSON.", code="invalid_json", errors=errors))
     named = "; ".join(f"{item.pointer}: {item.detail}" for item in errors[:3])

@@ -98,7 +98,7 @@ def _found(row: Limit | None, asked: str) -> Limit:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"A limit named {name!r} exists here already: choose another name, or change it by PATCH.",
+    return Conflict(f"A limit named {name!r} exists here already: choose another name, or change or delete that one.",
                     code="name_taken")  # fmt: skip
 
 

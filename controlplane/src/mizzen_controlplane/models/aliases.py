@@ -112,6 +112,4 @@ async def page(plane: Plane, project_ref: str, model_ref: str, asked: PageQuery)
 
 def alias_missing(model: Model, name: str) -> NotFound:
     """The refusal of an alias that is not there."""
-    return NotFound(
-        f"The model {model.name!r} has no alias {name!r}. Make it with PUT .../aliases/{name}.", code="alias_not_found"
-    )
+    return NotFound(f"The model {model.name!r} has no alias {name!r}.", code="alias_not_found")

@@ -71,7 +71,7 @@ def locked_part(part: Path) -> Iterator[BinaryIO]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                "Another request is uploading this file now. Ask for the offset with HEAD in a second, then go on.",
+                "Another request is uploading this file now. Go on in a second, from the offset that is told then.",
                 code="upload_in_progress",
                 headers={"Retry-After": "1"},
             ) from error
@@ -93,7 +93,7 @@ def disk_full() -> InsufficientStorage:
     """The refusal."""
     return InsufficientStorage(
         "No space is left on the volume of MIZZEN_DATA_DIR. What was uploaded is kept: free space or enlarge the "
-        "volume, then resume the upload at the offset that HEAD tells.",
+        "volume, then go on with the upload.",
         code="disk_full",
     )
 

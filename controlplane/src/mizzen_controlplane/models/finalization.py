@@ -82,7 +82,7 @@ def _refuse_incomplete(number: int, files: Sequence[VersionFile]) -> None:
     if missing:
         raise Conflict(
             f"{len(missing)} of {len(files)} files of version {number} are not here whole, such as {missing[0].path}. "
-            "Upload the rest from the offset that HEAD tells, then finalize again.",
+            "Upload the rest, then finalize again.",
             code="upload_incomplete",
             errors=[FieldError(f"file:{file.path}", "not received whole") for file in missing[:100]],
         )

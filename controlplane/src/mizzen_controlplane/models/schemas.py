@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
+from mizzen_crds.names import ALIAS_PATTERN, LONGEST_NAME
 from mizzen_crds.registry import Signature
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat, ModelName
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -46,9 +47,7 @@ def _small_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_safe_path)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
-AliasName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-zA-Z]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
-]
+AliasName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=ALIAS_PATTERN)]
 
 
 class ModelCreate(Body):

@@ -23,10 +23,7 @@ async def model_or_404(
     project = await project_or_404(session, plane, project_ref)
     model = await find_model(session, project.id, model_ref, lock=lock)
     if model is None:
-        raise NotFound(
-            f"The project {project.name!r} has no model {model_ref!r}. Make it with POST .../models.",
-            code="model_not_found",
-        )
+        raise NotFound(f"The project {project.name!r} has no model {model_ref!r}.", code="model_not_found")
     return project, model
 
 

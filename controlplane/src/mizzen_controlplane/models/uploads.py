@@ -108,7 +108,7 @@ async def _unless_stalled(body: AsyncIterator[bytes], file: VersionFile, seconds
         except TimeoutError as error:
             raise RequestTimeout(
                 f"No byte of {file.path} came for {seconds:g} s (MIZZEN_UPLOAD_STALL_SECONDS). What was received is "
-                "kept: go on from the offset that HEAD tells.",
+                "kept: go on from there.",
                 code="upload_stalled",
                 headers={"Connection": "close"},
             ) from error

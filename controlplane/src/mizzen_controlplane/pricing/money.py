@@ -37,6 +37,8 @@ def parse_price_per_million(text: str) -> int:
 
 
 def _parse(text: str, digits: int) -> int:
+    if text.startswith("-") and _DECIMAL.fullmatch(text[1:]):
+        raise MoneyError(f'"{text[:60]}" is below zero, and money is charged, never paid out: write 0 or more')
     if not _DECIMAL.fullmatch(text):
         raise MoneyError(f'"{text[:60]}" is not an amount: write digits with at most one point, such as "0.15"')
     whole, _, fraction = text.partition(".")

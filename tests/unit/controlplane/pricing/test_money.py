@@ -32,7 +32,12 @@ def test_trailing_zeros_do_not_count_as_digits() -> None:
     assert money.parse_price_per_million("0.150000000000") == 150_000
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1e3", "1,5", " 1", "0x1", ".5", "5.", "NaN", "١"])
+def test_an_amount_below_zero_is_told_to_be_so() -> None:
+    with pytest.raises(money.MoneyError, match='"-3" is below zero'):
+        money.parse_amount("-3")
+
+
+@pytest.mark.parametrize("text", ["", "--1", "1e3", "1,5", " 1", "0x1", ".5", "5.", "NaN", "١"])
 def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
     with pytest.raises(money.MoneyError, match="is not an amount"):
         money.parse_amount(text)

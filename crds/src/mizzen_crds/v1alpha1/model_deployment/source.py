@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from mizzen_crds.names import LONGEST_NAME, MODEL_NAME_PATTERN
 from mizzen_crds.v1alpha1.metadata import DnsLabel, Quantity
 from mizzen_crds.wire import Resource, WholeNumber
 
@@ -15,9 +16,7 @@ DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 
 Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN)]
 Uri = Annotated[str, StringConstraints(min_length=6, max_length=2048, pattern=URI_PATTERN)]
-ModelName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
-]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=MODEL_NAME_PATTERN)]
 
 
 class ModelFormat(StrEnum):
