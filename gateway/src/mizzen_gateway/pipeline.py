@@ -19,7 +19,7 @@ from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import call as openai
 from mizzen_gateway.protocols.surface import Route
-from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import (
     AccessView,
@@ -145,7 +145,7 @@ class Pipeline:
         if isinstance(target, Refusal):
             return target
         # 3: admit
-        refusal = wrong_protocol(call, target) or await call.check(target, self._pool)
+        refusal = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
         if refusal is not None:
             return refusal
         # 4: reserve
@@ -268,13 +268,3 @@ def served_name(call: Call, caller: Caller, target: Target) -> str:
     if target.facts.key[0] == caller.namespace:
         return target.name
     return f"{call.model.partition('/')[0]}/{target.name}"
-
-
-def wrong_protocol(call: Call, target: Target) -> Refusal | None:
-    """A model that speaks the other protocol."""
-    endpoint_set = target.endpoint_set
-    if not endpoint_set.engine or endpoint_set.protocol == call.protocol:
-        return None
-    path = "/v1/chat/completions" if endpoint_set.protocol == "OpenAI" else f"/v2/models/{call.model}/infer"
-    message = f"Model '{call.model}' does not speak this protocol; call it at {path}."
-    return Refusal(400, "wrong_protocol", message, param="model")

@@ -277,3 +277,18 @@ async def test_a_reader_that_does_not_read_stops_the_engine_instead_of_filling_m
             while written == seen:
                 assert await reader.read(65536)
             writer.close()
+
+
+@pytest.mark.parametrize("path", ["/v2/models/chat", "/v2/models/chat/versions/1"])
+async def test_a_model_that_speaks_openai_says_so_to_a_caller_of_open_inference(tmp_path: Path, path: str) -> None:
+    async with scripted_engine(well) as engine:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        async with (
+            running_gateway(tmp_path, SNAPSHOT, *objects) as running,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+            session.get(running.url + path) as response,
+        ):
+            assert response.status == 400
+            told = (await response.json())["error"]
+        assert engine.exchanges == []
+    assert "does not speak the Open Inference Protocol (/v2); call it at /v1/chat/completions" in told

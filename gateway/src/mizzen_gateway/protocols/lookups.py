@@ -8,7 +8,7 @@ from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.open_inference.metadata import metadata_of
 from mizzen_gateway.protocols.openai.models import get_model, list_models
 from mizzen_gateway.protocols.surface import Route
-from mizzen_gateway.routing.table import RouteTable
+from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.stages import Caller, Refusal
 
 EXTENSIONS = ("binary_tensor_data",)
@@ -28,6 +28,8 @@ async def look_up(route: Route, caller: Caller, table: RouteTable, pool: EngineP
         return target
     if route.action == "model.ready" and (route.version is None or not target.any_ready):
         return b"{}" if target.any_ready else target.not_ready("no replica is ready")
+    if refusal := wrong_protocol("OpenInference", route.model, target.endpoint_set):
+        return refusal
     metadata = await metadata_of(target, pool)
     if not metadata:
         return target.not_ready("no replica is ready to describe it")

@@ -118,6 +118,9 @@ def _find_model(method: bytes, rest: str) -> Route | Refusal:
     base = "/v2/models/{model}" + ("/versions/{version}" if version is not None else "")
     if verb == "infer":
         return Route("infer", base + "/infer", model, version) if method == b"POST" else wrong_method("POST")
+    if method not in GET_METHODS and "/" in model:
+        # A shared model's name holds a slash too: what follows it may be a verb that was mistyped.
+        return Refusal(404, "unknown_path", "Path: nothing is here; inference is POST /v2/models/{model}/infer.")
     if method not in GET_METHODS:
         return wrong_method("GET, HEAD")
     if verb == "ready":

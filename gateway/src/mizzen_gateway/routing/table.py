@@ -1,11 +1,14 @@
 """From the name that a caller uses to the deployment that serves it."""
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.target import Address, Target
 from mizzen_gateway.stages import Caller, Refusal
+
+Protocol = Literal["OpenAI", "OpenInference"]
 
 
 def unknown(model: str) -> Refusal:
@@ -24,9 +27,20 @@ def not_allowed(model: str) -> Refusal:
     return Refusal(
         403,
         "model_not_allowed",
-        f"The model '{model}' is not among those that this key may call; use another key, or add it to the key.",
+        f"The model '{model}' is not among those that this key may call; use another key, or let this one call it "
+        "(`mizzen keys update`).",
         param="model",
     )
+
+
+def wrong_protocol(wanted: Protocol, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
+    """400: the model speaks the other protocol. None where it speaks the wanted one, or nobody can tell yet."""
+    if not endpoint_set.engine or endpoint_set.protocol == wanted:
+        return None
+    names: dict[Protocol, str] = {"OpenAI": "OpenAI API (/v1)", "OpenInference": "Open Inference Protocol (/v2)"}
+    path = "/v1/chat/completions" if endpoint_set.protocol == "OpenAI" else f"/v2/models/{model}/infer"
+    message = f"Model '{model}' does not speak the {names[wanted]}; call it at {path}."
+    return Refusal(400, "wrong_protocol", message, param="model")
 
 
 class RouteTable:

@@ -45,6 +45,7 @@ def test_a_path_means_one_thing(method: bytes, path: bytes, action: str, model: 
         (b"GET", b"/metrics", 404),
         (b"GET", b"/healthz", 404),
         (b"POST", b"/v2/models/m/versions/x/infer", 404),
+        (b"POST", b"/v2/models/m/infre", 404),
         (b"POST", b"/v2/repository/index", 403),
     ],
 )
@@ -52,3 +53,9 @@ def test_anything_else_is_refused(method: bytes, path: bytes, status: int) -> No
     refusal = find(method, path)
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
+
+
+def test_a_verb_that_was_mistyped_is_told_which_there_is() -> None:
+    refusal = find(b"POST", b"/v2/models/m/infre")
+    assert isinstance(refusal, Refusal)
+    assert "POST /v2/models/{model}/infer" in refusal.message
