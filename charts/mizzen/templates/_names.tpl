@@ -62,3 +62,15 @@ http://{{ include "mizzen.name" . }}-operator.{{ .Release.Namespace }}.svc:8482
 http{{ if $gateway.tls.secretName }}s{{ end }}://{{ include "mizzen.name" . }}-gateway.{{ .Release.Namespace }}.svc:{{ $gateway.service.port }}
 {{- end }}
 {{- end }}
+
+{{/* A mapping of labels as name=value,name=value. */}}
+{{- define "mizzen.labelList" -}}
+{{- $pairs := list }}
+{{- range $key, $value := . }}{{ $pairs = append $pairs (printf "%s=%s" $key $value) }}{{ end }}
+{{- join "," $pairs }}
+{{- end }}
+
+{{/* Labels of Prometheus' pods. */}}
+{{- define "mizzen.prometheus" -}}
+{{ .Values.monitoring.podLabels | default (dict "app.kubernetes.io/name" "prometheus") | toYaml }}
+{{- end }}

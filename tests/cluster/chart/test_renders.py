@@ -1,0 +1,120 @@
+"""What does the chart render? Golden files for four sets of values; every object as the API server describes its kind.
+
+`make golden-chart` writes the golden files anew; read the difference before you commit it.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster.build import built
+from support.chart import CHART, DEFINITIONS, HelmRefusedError, documents, helm, pod_templates, rendered
+from support.served_schemas import LOCATION
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "chart"
+SETS = sorted(path.stem for path in (GOLDEN / "values").glob("*.yaml"))
+every_set = pytest.mark.parametrize("values", SETS)
+PLUGGED_IN = ("ServiceMonitor", "PrometheusRule")
+"""Kinds of the Prometheus operator, which this API server does not have."""
+
+
+def render(home: Path, values: str) -> str:
+    return rendered(home, "--values", GOLDEN / "values" / f"{values}.yaml")
+
+
+@every_set
+def test_the_render_is_the_golden_one(tmp_path: Path, values: str) -> None:
+    golden, text = GOLDEN / f"{values}.yaml", render(tmp_path, values)
+    if os.environ.get("MIZZEN_WRITE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text(), f"{golden} differs; `make golden-chart` writes it anew"
+
+
+@every_set
+def test_a_render_without_a_cluster_is_the_same_each_time(tmp_path: Path, values: str) -> None:
+    assert render(tmp_path, values) == render(tmp_path, values)
+
+
+@pytest.mark.parametrize("chart", [CHART, DEFINITIONS], ids=["mizzen", "mizzen-crds"])
+def test_lint_finds_nothing(tmp_path: Path, chart: Path) -> None:
+    said = helm("lint", "--strict", chart, home=tmp_path)
+    assert "0 chart(s) failed" in said
+    assert "[WARNING]" not in said
+
+
+@every_set
+def test_every_object_is_as_the_api_server_describes_its_kind(
+    tmp_path: Path, served_schemas: Path, values: str
+) -> None:
+    done = subprocess.run(
+        [
+            built("kubeconform")["kubeconform"],
+            "-strict",
+            "-summary",
+            "-skip",
+            ",".join(PLUGGED_IN),
+            "-schema-location",
+            f"{served_schemas}/{LOCATION}",
+        ],
+        input=render(tmp_path, values),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Invalid: 0, Errors: 0" in done.stdout
+
+
+@every_set
+def test_no_render_holds_the_content_of_a_secret(tmp_path: Path, values: str) -> None:
+    found = [each for each in documents(render(tmp_path, values)) if each["kind"] == "Secret"]
+    assert not any(each.get("data") or each.get("stringData") for each in found)
+
+
+@every_set
+def test_no_container_may_write_its_root_or_gain_rights(tmp_path: Path, values: str) -> None:
+    for template in pod_templates(documents(render(tmp_path, values))):
+        spec = template["spec"]
+        assert spec["enableServiceLinks"] is False
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["resources"]["limits"]["memory"]
+
+
+def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
+    roles = [each for each in documents(rendered(tmp_path)) if each["kind"] in ("Role", "ClusterRole")]
+    granted = {(each["kind"], each["metadata"]["name"].rpartition("-")[2]): each["rules"] for each in roles}
+    for program in ("operator", "controlplane", "gateway"):
+        published = yaml.safe_load((CHART / "files" / "rbac" / f"{program}.yaml").read_text())
+        for kind, scope in (("ClusterRole", "cluster"), ("Role", "namespace")):
+            wanted = [{name: part for name, part in rule.items() if name != "why"} for rule in published[scope]]
+            for rule in wanted:
+                names = rule.get("resourceNames", [])
+                rule.update(
+                    {
+                        "resourceNames": [
+                            name.replace("$SECRET", "mizzen-secrets").replace("$NAME", "mizzen") for name in names
+                        ]
+                    }
+                    if names
+                    else {}
+                )
+            assert granted.get((kind, program), []) == wanted
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("controlplane.replicas=2", "SQLite has one writer"),
+        ("gateway.replica=2", "additional properties 'replica' not allowed"),
+        ("gateway.spool.persistence=disk", "spool/persistence"),
+        ("controlplane.currency=euro", "currency"),
+        ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_a_sentence(tmp_path: Path, setting: str, sentence: str) -> None:
+    with pytest.raises(HelmRefusedError) as refused:
+        rendered(tmp_path, "--set", setting)
+    assert sentence in str(refused.value)
