@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 from support.cluster.objects import wait_until
-from support.cluster.real_node import removal
+from support.cluster.real_node import cgroups, removal
 from support.cluster.real_node.node import Node
+from support.cluster.real_node.record import PREFIX
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{_ROOT / 'tests'}:{_ROOT / 'tools'}"}
@@ -85,7 +87,8 @@ def _another_run() -> Iterator[Run]:
 def _down() -> subprocess.CompletedProcess[str]:
     """What `make e2e-down` runs."""
     command = [sys.executable, "-m", "support.cluster.real_node.removal"]
-    return subprocess.run(command, capture_output=True, text=True, env=_ENVIRONMENT, check=False)
+    alone = {**os.environ, "PYTHONPATH": str(_ROOT / "tests")}
+    return subprocess.run(command, capture_output=True, text=True, env=alone, check=False)
 
 
 @pytest.mark.parametrize("end", [Run.interrupt, Run.kill], ids=["ctrl-c", "kill -9"])
@@ -110,6 +113,14 @@ def test_the_kernel_ends_all_but_files_and_groups_and_down_removes_those() -> No
         done = _down()
         assert f"{run.name}: removed" in done.stdout
         assert not run.left(), done.stdout
+
+
+def test_down_finds_what_lost_its_record() -> None:
+    name = f"{PREFIX}{secrets.token_hex(3)}"
+    cgroups.make(name)
+    assert _kinds(removal.leftovers(PREFIX[:-1])) >= {"control"}
+    assert f"{name}: removed" in _down().stdout
+    assert not removal.leftovers(name)
 
 
 def test_down_leaves_a_running_node_alone_and_the_check_sees_all_its_kinds_of_things(node: Node) -> None:

@@ -44,9 +44,10 @@ def _delegate(root: Path) -> None:
 
 
 def groups(name: str) -> Iterator[Path]:
-    """Every group of a node, innermost first."""
+    """Every group of the nodes whose names begin so, innermost first."""
     for root in hierarchies():
-        yield from sorted((root / name).glob("**/"), key=lambda path: -len(path.parts))
+        for group in root.glob(f"{name}*"):
+            yield from sorted(group.glob("**/"), key=lambda path: -len(path.parts))
 
 
 def processes(name: str) -> set[int]:

@@ -15,8 +15,7 @@ from support.cluster.objects import wait_until
 from support.cluster.process import Process
 from support.cluster.real_node import cgroups
 from support.cluster.real_node.addresses import Addresses, free, taken
-from support.cluster.real_node.packages import PATH
-from support.cluster.real_node.record import Record, locked
+from support.cluster.real_node.record import PATH, Record, locked
 
 _START_SECONDS = 60.0
 _COVERED = ("/var/lib", "/var/log")

@@ -165,7 +165,7 @@ def _namespaces() -> Iterator[Namespaces]:
     rules, forwarded = removal.firewall(), removal.forwards()
     guardian = subprocess.Popen(
         [sys.executable, "-m", "support.cluster.real_node.removal", known.name],
-        cwd=_TESTS,
+        env={"PATH": record.PATH, "PYTHONPATH": str(_TESTS)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -179,8 +179,8 @@ def _namespaces() -> Iterator[Namespaces]:
         if inside:
             inside.holder.kill()
         guardian.stdin.close()
-        guardian.wait()
-        left = removal.remove(inside.record if inside else known)
+        left = [f"its guardian, which ended with {guardian.returncode}"] if guardian.wait() else []
+        left += removal.remove(inside.record if inside else known)
         left += [f"iptables rule {rule}" for rule in removal.firewall() if rule not in rules]
         left += [] if removal.forwards() == forwarded else ["another value of net.ipv4.ip_forward"]
         assert not left, "the node left behind:\n" + "\n".join(left)

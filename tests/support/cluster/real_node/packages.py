@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.toolchain import cache_folder
+from support.cluster.real_node.record import PATH
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,6 @@ class Package:
         """Neither a path nor a program of that name is there."""
         return not (Path(self.proof).exists() or shutil.which(self.proof, path=PATH))
 
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NODE = (
     Package("containerd", "containerd"),

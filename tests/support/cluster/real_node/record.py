@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path("/var/tmp/mizzen-nodes")
 PREFIX = "mzn-"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where root finds programs."""
 _FILE = "record.json"
 
 
@@ -28,7 +30,7 @@ class Being:
     @property
     def lives(self) -> bool:
         """It has not ended, and it is the same one."""
-        return started(self.pid) == self.started
+        return self.started != "" and started(self.pid) == self.started
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 `python -m support.cluster.real_node.removal` removes the nodes whose run has ended and tells what is left; exit code 1
 where anything is. `… removal NAME` is the guardian that each run starts: it waits for the end of its standard input.
+Needs nothing but the standard library and this folder's neighbours.
 """
 
 import os
@@ -15,8 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from support.cluster.real_node import cgroups
-from support.cluster.real_node.packages import PATH
-from support.cluster.real_node.record import PREFIX, ROOT, Record, every, locked, read, started
+from support.cluster.real_node.record import PATH, PREFIX, ROOT, Record, every, locked, read, started
 
 _SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -143,7 +143,8 @@ def _guard(name: str) -> int:
 def _down() -> int:
     """Remove every node whose run has ended."""
     left: list[str] = []
-    for record in every():
+    names = {record.name for record in every()} | set(_NAME.findall("\n".join(leftovers(PREFIX))))
+    for record in (read(ROOT / name) for name in sorted(names)):
         if record.owner.lives:
             print(f"{record.name}: process {record.owner.pid} runs it, left alone; end that and it goes by itself")
             continue
