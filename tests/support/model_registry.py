@@ -15,14 +15,17 @@ class ModelRegistry:
 
     versions: dict[tuple[str, int], str] = field(default_factory=dict)
     """Digest of each version."""
+    told: dict[tuple[str, int], dict[str, object]] = field(default_factory=dict)
+    """More of the answer for a version: its format, its signature."""
     aliases: dict[tuple[str, str], int] = field(default_factory=dict)
     away: bool = False
     asked: int = 0
     url: str = ""
 
-    def push(self, model: str, version: int, digest: str = "", alias: str = "") -> None:
-        """Register a version."""
+    def push(self, model: str, version: int, digest: str = "", alias: str = "", **told: object) -> None:
+        """Register a version; keywords are fields of the answer, such as format and signature."""
         self.versions[model, version] = digest or f"sha256:{version:064x}"
+        self.told[model, version] = told
         if alias:
             self.aliases[model, alias] = version
 
@@ -47,6 +50,7 @@ class ModelRegistry:
             "state": "READY",
             "signature": {},
             "created_at": "2026-01-01T00:00:00Z",
+            **self.told.get((model, known), {}),
         }
 
 
