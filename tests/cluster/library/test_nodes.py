@@ -35,6 +35,12 @@ def test_a_pod_runs_on_a_node_with_accelerators_and_one_too_many_waits(node_clus
         objects.wait_gone("Pod", name)
 
 
+def test_nodes_stay_ready_because_their_leases_are_renewed(node_cluster: Cluster) -> None:
+    lease = node_cluster.objects.wait("Lease", "node-0", lambda seen: True, namespace="kube-node-lease")
+    first = lease["spec"]["renewTime"]
+    node_cluster.objects.wait("Lease", "node-0", lambda seen: seen["spec"]["renewTime"] > first, 40, "kube-node-lease")
+
+
 def test_pods_with_a_label_fail_or_never_become_ready_while_others_do(node_cluster: Cluster) -> None:
     objects = fresh_namespace(node_cluster)
     objects.wait("ServiceAccount", "default", lambda account: True)

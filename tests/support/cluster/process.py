@@ -4,6 +4,7 @@ The kernel kills it when the thread that started it ends (PDEATHSIG), so one thr
 starts them all. It has a session of its own: Ctrl-C reaches the test run, which then ends it in order.
 """
 
+import os
 import signal
 import subprocess
 import threading
@@ -68,8 +69,10 @@ class Process:
         self._gone(_END_SECONDS)
 
     def pause(self) -> None:
-        """Freeze it: its connections stay open and nothing answers."""
+        """Freeze it, and return once it stands still: its connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)
+        if self.runs:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on."""

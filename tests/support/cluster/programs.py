@@ -157,6 +157,7 @@ def kwok(program: Path, folder: Folder, port: int) -> list[str]:
         f"--kubeconfig={folder.kubeconfig}",
         f"--config={folder.kwok}",
         "--manage-all-nodes=true",
+        "--node-lease-duration-seconds=40",
         "--cidr=10.244.0.0/16",
         "--node-ip=10.0.0.1",
         "--node-port=0",
