@@ -15,6 +15,7 @@ from mizzen_cli.errors import CommandError, ExitCode
 
 CHUNK_BYTES = 8 * 1024 * 1024
 METADATA_FILE = "metadata.json"
+MAX_METADATA_BYTES = 64 * 1024
 _FORMATS = {".onnx": "ONNX", ".safetensors": "Safetensors", ".gguf": "GGUF", ".pt": "TorchScript"}
 
 
@@ -60,6 +61,14 @@ def local_metadata(root: Path) -> dict[str, Any]:
         metadata: dict[str, Any] = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
         raise CommandError(f"{file} is not JSON: {error}", ExitCode.USAGE) from None
+    if not isinstance(metadata, dict):
+        raise CommandError(f'{file}: write an object such as {{"accuracy": 0.9}}.', ExitCode.USAGE)
+    if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
+        raise CommandError(
+            f"{file} has over {MAX_METADATA_BYTES // 1024} KiB, the most that a version keeps; keep large results "
+            "elsewhere and write a link.",
+            ExitCode.USAGE,
+        )
     return metadata
 
 
@@ -79,18 +88,27 @@ def named_format(text: str) -> str:
     raise CommandError(f"--format {text}: there is no such format; there are {known}.", ExitCode.USAGE)
 
 
+def told_format(files: list[LocalFile]) -> str:
+    """The format that the files' names tell; empty where they tell none."""
+    if any(file.path.endswith("config.pbtxt") for file in files):
+        return "TritonRepository"
+    return next((name for file in files if (name := _FORMATS.get(Path(file.path).suffix))), "")
+
+
 def guess_format(files: list[LocalFile]) -> str:
     """The format that the files' names tell.
 
     Raises:
         CommandError: they tell none; name one with --format.
     """
-    if any(file.path.endswith("config.pbtxt") for file in files):
-        return "TritonRepository"
-    for file in files:
-        if name := _FORMATS.get(Path(file.path).suffix):
-            return name
-    raise CommandError("The files' names do not tell the format. Give --format, such as --format ONNX.", ExitCode.USAGE)
+    if name := told_format(files):
+        return name
+    known = ", ".join(f"{suffix} is {name}" for suffix, name in _FORMATS.items())
+    raise CommandError(
+        f"The names of the files do not tell their format ({known}, config.pbtxt is TritonRepository). Rename the "
+        "file, or say what it is, as in --format ONNX; --format converts nothing.",
+        ExitCode.USAGE,
+    )
 
 
 def upload(api: ApiClient, version_path: str, files: list[LocalFile]) -> None:

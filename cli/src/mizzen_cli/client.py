@@ -1,5 +1,6 @@
 """How the commands talk to the control plane: one small client that turns problems into sentences."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,9 +8,18 @@ import httpx
 
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError, ExitCode
+from mizzen_cli.remedies import with_remedy
 
 Json = dict[str, Any]
 PAGE = 200
+WORDS = {
+    "amount": "--amount", "expires_at": "--expires-at", "key": "--key", "models": "--model", "model": "--model",
+    "overlap_seconds": "--overlap", "window_seconds": "--window", "name": "NAME", "alias": "ALIAS", "start": "--start",
+    "end": "--end", "bucket": "--bucket", "group_by": "--group-by",
+    "per_million_input_tokens": "--per-million-input", "per_million_output_tokens": "--per-million-output",
+    "per_request": "--per-request", "page_size": "--limit",
+}  # fmt: skip
+"""Field of a request -> what a person wrote it as."""
 
 
 class ApiClient:
@@ -102,15 +112,19 @@ def refused(response: httpx.Response) -> CommandError:
         return CommandError(f"The control plane answered {response.status_code} without an explanation.")
     # The detail repeats the first errors, for clients that show nothing else.
     sentences = [_field_sentence(error) for error in problem.get("errors") or []]
-    if not sentences:
-        sentences = [str(problem.get("detail") or problem.get("title") or response.status_code)]
+    detail = "\n".join(sentences) or str(problem.get("detail") or problem.get("title") or response.status_code)
+    said = with_remedy(str(problem.get("code", "")), detail)
     code = ExitCode.NOT_FOUND if response.status_code == httpx.codes.NOT_FOUND else ExitCode.REFUSED
-    return CommandError("\n".join(sentences), code)
+    return CommandError(said, code)
 
 
 def _field_sentence(error: Json) -> str:
     detail = str(error.get("detail", ""))
     name = str(error.get("pointer", "")).removeprefix("path:").removeprefix("query:").strip("/").replace("/", ".")
+    leaf = name.rpartition(".")[2]
+    if leaf in WORDS and (leaf == name or name.startswith("prices.")):
+        unnamed = re.sub(rf"^[a-z0-9_.\[\]]*{leaf}: ", "", detail)
+        return f"{WORDS[leaf]}: {unnamed}"
     # A sentence of a rule names its field itself.
     return detail if not name or name in detail else f"{name}: {detail}"
 

@@ -90,6 +90,16 @@ def load_context() -> Context:
     return replace(context, **given)
 
 
+def token_source() -> str:
+    """Where the token that commands send comes from, for a sentence about one that is refused."""
+    return "the variable MIZZEN_TOKEN" if os.environ.get("MIZZEN_TOKEN") else f"the context file {context_path()}"
+
+
+def key_source() -> str:
+    """Where the key that `chat` and `infer` send comes from, for a sentence about one that is refused."""
+    return "the variable MIZZEN_API_KEY" if os.environ.get("MIZZEN_API_KEY") else f"the context file {context_path()}"
+
+
 def write_context(context: Context, path: Path | None = None) -> Path:
     """Write the context file, mode 0600; returns where."""
     path = path or context_path()

@@ -9,6 +9,7 @@ import orjson
 
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError, ExitCode
+from mizzen_cli.remedies import in_commands
 
 Json = dict[str, Any]
 
@@ -88,5 +89,6 @@ def _refused(response: httpx.Response) -> CommandError:
         return CommandError(f"The gateway answered {response.status_code}.")
     message = error["message"] if isinstance(error, dict) else error
     code = ExitCode.NOT_FOUND if response.status_code == httpx.codes.NOT_FOUND else ExitCode.REFUSED
+    said = f"{response.status_code}: {in_commands(response.status_code, str(message))}"
     wait = response.headers.get("retry-after")
-    return CommandError(f"{response.status_code}: {message}" + (f" (again in {wait} s)" if wait else ""), code)
+    return CommandError(f"{said} (again in {wait} s)" if wait and "try again" not in said.lower() else said, code)

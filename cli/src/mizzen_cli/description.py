@@ -72,7 +72,7 @@ def _failure(failure: Json | None) -> Iterator[str]:
 
 
 def _events(events: list[Json]) -> Iterator[str]:
-    yield "Events:"
+    yield "Events:" if events else "Events:    none"
     for event in events[:20]:
         times = f" (x{event['count']})" if event.get("count", 1) > 1 else ""
         what = f"{event['type']:<8} {event['reason']:<20} {cell_text(event['message'])}"

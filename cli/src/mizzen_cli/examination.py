@@ -12,7 +12,8 @@ from pathlib import Path
 from mizzen_operator.runtimes.builtin import builtin_runtimes
 
 from mizzen_cli.local.environments import EnvironmentMissingError, Environments, default_cache, find_uv
-from mizzen_cli.local.ports import Ports, is_free
+from mizzen_cli.local.lifecycle import status
+from mizzen_cli.local.ports import Ports, holder_of, is_free
 
 LEAST_FREE_BYTES = 2 * 10**9
 PYTHON_FLOOR = (3, 11)
@@ -26,7 +27,7 @@ class Finding:
 
     name: str
     state: str
-    """ok, missing, or later (not needed yet)."""
+    """ok, missing, or later (Mizzen starts without it, and something else will want it)."""
     detail: str
     remedy: str = ""
 
@@ -41,7 +42,7 @@ async def examine(data_dir: Path) -> list[Finding]:
         lambda: _writable("data folder", data_dir, "--data-dir"),
         lambda: _writable("cache folder", default_cache(), "XDG_CACHE_HOME"),
         lambda: _disk(data_dir),
-        _ports,
+        lambda: _ports(data_dir),
     )
     return [*(check() for check in checks), *_engines()]
 
@@ -103,15 +104,17 @@ def _disk(folder: Path) -> Finding:
     return Finding("disk", "missing", detail, f"Free {LEAST_FREE_BYTES / 1e9:.0f} GB, or name another --data-dir.")
 
 
-def _ports() -> Finding:
+def _ports(data_dir: Path) -> Finding:
+    seen = status(data_dir)
+    if seen and any(each.state != "stopped" for each in seen.programs):
+        urls = " and ".join(each.url.rpartition(":")[2] for each in seen.programs if each.url)
+        return Finding("ports", "ok", f"{urls} are held by this Mizzen, which runs")
     wanted = Ports()
     taken = [port for port in (wanted.controlplane, wanted.gateway) if not is_free(port)]
     if not taken:
         return Finding("ports", "ok", f"{wanted.controlplane} and {wanted.gateway} are free")
-    text = ", ".join(str(port) for port in taken)
-    return Finding(
-        "ports", "later", f"in use: {text}", "By Mizzen itself, or choose others: mizzen up --port --gateway-port"
-    )
+    text = ", ".join(f"{port} by {holder_of(port)}" for port in taken)
+    return Finding("ports", "later", f"in use: {text}", "Choose others: mizzen up --port PORT --gateway-port PORT")
 
 
 def _engines() -> list[Finding]:

@@ -6,7 +6,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mizzen_cli.commands import calls, deployments, engines, grants, installation, keys, models, money, rollout
+from mizzen_cli.commands import (
+    calls,
+    deployments,
+    engines,
+    grants,
+    installation,
+    keys,
+    models,
+    money,
+    projects,
+    rollout,
+)
 from mizzen_cli.errors import CommandError, ExitCode
 
 EPILOG = (
@@ -30,6 +41,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")
 app.add_typer(grants.app, name="grants")
+app.add_typer(projects.app, name="projects")
 app.add_typer(engines.app, name="engines")
 
 

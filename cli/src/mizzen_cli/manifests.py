@@ -48,7 +48,24 @@ def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return str(error)
     mark = error.problem_mark
-    return f"{error.problem or error.context}, line {mark.line + 1}, column {mark.column + 1}"
+    said = str(error.problem or error.context)
+    return f"{said}, line {mark.line + 1}, column {mark.column + 1}. {_yaml_remedy(said)}"
+
+
+def _yaml_remedy(said: str) -> str:
+    """The parser's words, put plainly, by what they complain of."""
+    if "\\t" in said or "tab" in said:
+        return "Indent with blanks: a tab is not allowed there."
+    if (
+        "mapping values are not allowed" in said
+        or "expected <block end>" in said
+        or "could not find expected ':'" in said
+    ):
+        return (
+            "Indent all fields of one object alike, two blanks deeper than their parent, put a blank after each colon, "
+            "and quote a value that holds `: `."
+        )
+    return "Look at that line and the one above: indentation, colons, quotes and brackets must match."
 
 
 def _check_kind(document: Any, file: Path) -> None:

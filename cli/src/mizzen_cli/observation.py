@@ -34,7 +34,11 @@ def refusal(name: str, deployment: Json) -> str:
     stalled = current_conditions(deployment["manifest"]).get("Stalled", {})
     if stalled.get("status") != "True":
         return ""
-    return f"{name}: {stalled['reason']}: {last_line(stalled['message'])}\nSee: mizzen describe {name}"
+    return (
+        f"{name}: {stalled['reason']}: {last_line(stalled['message'])}\n"
+        f"The deployment {name} exists and keeps this spec: apply a mended one, or `mizzen delete {name}`. "
+        f"See: mizzen describe {name}"
+    )
 
 
 def fail_when_refused(deployments: Sequence[Json]) -> None:

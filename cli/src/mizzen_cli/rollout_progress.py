@@ -30,10 +30,13 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
     with console.status(f"{name}: waiting") as status:
         while True:
             deployment = api.get(api.path("deployments", name))
+            done = settled(deployment)
+            if not done:
+                # First of all, so that the reason is not said twice.
+                fail_when_refused([deployment])
             shown = _report(console, status, name, deployment, shown)
-            if settled(deployment) and _alias_is_followed(api, deployment):
+            if done and _alias_is_followed(api, deployment):
                 return deployment
-            fail_when_refused([deployment])
             if time.monotonic() > deadline:
                 raise CommandError(f"{name}: not done after {timeout_seconds:g} s. {shown}", ExitCode.TIMED_OUT)
             time.sleep(POLL_SECONDS)

@@ -1,5 +1,6 @@
 """`mizzen infer --input name=value`: values from a command line as tensors of the model's signature."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mizzen_cli.errors import CommandError, ExitCode
 
 Json = dict[str, Any]
 ANY_SIZE = -1
+_NO_NUMBER = re.compile(r"(?<![\w\"])-?(nan|inf(inity)?)(?![\w\"])", re.IGNORECASE)
 DIGITS = 4
 """Significant digits of a number in a table; json and yaml have all."""
 
@@ -76,12 +78,23 @@ def _value(spec: Json, text: str) -> Any:
     words = spec["datatype"] == "BYTES"
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
         if words:
             return text
-        raise _wrong(spec["name"], f"{text!r} is no JSON value such as [[1.0, 2.0]].") from None
+        raise _wrong(spec["name"], _no_json(text, error)) from None
     # A text that happens to be a number, or an object, is a text.
     return text if words and not isinstance(value, str | list) else value
+
+
+def _no_json(text: str, error: orjson.JSONDecodeError) -> str:
+    """Where the value is broken, and why; a number that JSON cannot write is named."""
+    near = text[max(error.pos - 10, 0) : error.pos + 10]
+    if found := _NO_NUMBER.search(text):
+        return (
+            f"{found.group()} at character {found.start() + 1} cannot be written in JSON; replace it by a number, or "
+            "send binary tensors from a program (tritonclient)."
+        )
+    return f"no JSON value such as [[1.0, 2.0]]: {error.msg} at character {error.pos + 1}, near {near!r}."
 
 
 def _file_text(name: str, file: Path) -> str:

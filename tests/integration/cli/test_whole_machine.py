@@ -78,7 +78,7 @@ def test_a_model_answers_as_a_stream_and_as_a_whole(chat: CommandLine) -> None:
 def test_an_unknown_model_and_a_wrong_protocol_are_told(chat: CommandLine) -> None:
     assert "'nope' does not exist" in chat("chat", "nope", "hello", code=ExitCode.NOT_FOUND).err
     refused = chat("infer", "chat", "--input", "a=1", code=ExitCode.REFUSED)
-    assert refused.err.startswith("error: ")
+    assert "does not speak the Open Inference Protocol (/v2); use `mizzen chat`." in refused.err
 
 
 def test_a_key_that_is_not_of_here_is_refused(chat: CommandLine) -> None:
@@ -110,6 +110,8 @@ def test_a_deployment_that_cannot_run_says_why_and_what_to_do(machine: CommandLi
         applied = machine("apply", "-f", tmp_path / "bad.yaml", wait, code=ExitCode.REFUSED)
         assert "ArgNotAllowed: spec.engine.args[0]: --nonsense" in applied.err
         assert applied.err.endswith("See: mizzen describe bad\n")
+        assert applied.err.count("--nonsense") == 1
+        assert "The deployment bad exists" in applied.err
     assert "ArgNotAllowed" in applied.out
     described = machine("describe", "bad").out
     assert "allowedArgs of the ServingRuntime" in described

@@ -39,6 +39,9 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "sentence"),
     [
         ("a: [", r"f\.yaml is not YAML: .*line 1, column 5"),
+        ("a:\n  b: 1\n c: 2", r"line 3, column 2\. Indent all fields of one object alike"),
+        ("a: b: c", r"line 1, column 5\. Indent all fields"),
+        ("a:\n\tb: 1", r"line 2, column 1\. Indent with blanks: a tab is not allowed"),
         ("\x00", r"f\.yaml is not YAML"),
         ("", r"f\.yaml: no manifest in it"),
         ("kind: Pod", r"f\.yaml: kind is 'Pod'; `mizzen apply` takes ModelDeployment"),

@@ -18,7 +18,7 @@ def problem(status: int, **body: Any) -> httpx.Response:
     [
         (problem(409, detail="It is there already."), "It is there already."),
         (problem(500, title="Broken"), "Broken"),
-        (problem(422, detail="d", errors=[{"pointer": "/amount", "detail": "at least 1"}]), "amount: at least 1"),
+        (problem(422, detail="d", errors=[{"pointer": "/amount", "detail": "at least 1"}]), "--amount: at least 1"),
         (
             problem(
                 422,
@@ -31,6 +31,11 @@ def problem(status: int, **body: Any) -> httpx.Response:
             problem(422, detail="d", errors=[{"pointer": "path:month", "detail": "write YYYY-MM"}]),
             "month: write YYYY-MM",
         ),
+        (
+            problem(422, errors=[{"pointer": "/prices/0/per_request", "detail": "prices[0].per_request: no"}]),
+            "--per-request: no",
+        ),
+        (problem(422, errors=[{"pointer": "/spec/model", "detail": "spec.model: no"}]), "spec.model: no"),
         (httpx.Response(502, text="<html>"), "The control plane answered 502 without an explanation."),
     ],
 )

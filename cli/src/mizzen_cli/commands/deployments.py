@@ -12,6 +12,7 @@ from mizzen_cli.logs import print_logs
 from mizzen_cli.manifests import check_manifest, read_manifests
 from mizzen_cli.observation import OBSERVED_SECONDS, fail_when_refused, look_again
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one, write
+from mizzen_cli.reference import check_reference, parse_reference
 from mizzen_cli.rollout_progress import conditions, follow
 from mizzen_cli.session import Project, current_context, session
 from mizzen_cli.watching import watch
@@ -62,9 +63,11 @@ def apply(
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Create or update deployments from YAML. Everything is checked before anything is sent."""
+    """Create or update deployments from YAML. Everything is checked before anything is sent, the version too."""
     manifests = read_manifests(file)
     with session(project) as api:
+        for manifest in manifests:
+            _check_version(api, manifest)
         applied = [_put(api, manifest) for manifest in manifests]
         if wait:
             applied = [follow(api, row["name"], timeout) for row in applied]
@@ -149,11 +152,15 @@ def deploy(
         "apiVersion": "mizzen.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": name},
-        "spec": {"model": {"versionRef": _reference(model)}, "engine": {"type": _engine(engine)}, "replicas": replicas},
+        "spec": {
+            "model": {"versionRef": parse_reference(model)},
+            "engine": {"type": _engine(engine)},
+            "replicas": replicas,
+        },
     }
     check_manifest(manifest, f"mizzen deploy {name}")
     with session(project) as api:
-        _look_up(api, manifest["spec"]["model"]["versionRef"])
+        _check_version(api, manifest)
         row = _put(api, manifest)
         if wait:
             row = follow(api, name, timeout)
@@ -167,20 +174,9 @@ def _put(api: ApiClient, manifest: Json) -> Json:
     return api.put(api.path("deployments", manifest["metadata"]["name"]), manifest)
 
 
-def _look_up(api: ApiClient, reference: Json) -> None:
-    """Raises CommandError where the version does not exist: waiting for it would not end."""
-    kind, wanted = next((kind, reference[kind]) for kind in ("version", "alias") if kind in reference)
-    model = reference["model"]
-    try:
-        api.get(api.path("models", model, "versions" if kind == "version" else "aliases", str(wanted)))
-    except CommandError as error:
-        if error.code is not ExitCode.NOT_FOUND:
-            raise
-        raise CommandError(
-            f"There is no {kind} {wanted} of a model {model} to deploy. See `mizzen models versions {model}`; push one "
-            f"with `mizzen models push {model} PATH --alias champion`.",
-            ExitCode.NOT_FOUND,
-        ) from None
+def _check_version(api: ApiClient, manifest: Json) -> None:
+    if reference := manifest["spec"]["model"].get("versionRef"):
+        check_reference(api, reference)
 
 
 def _engine(text: str) -> str:
@@ -188,10 +184,3 @@ def _engine(text: str) -> str:
     from mizzen_crds.v1alpha1.model_deployment.workload import EngineType
 
     return next((each.value for each in EngineType if each.value.lower() == text.lower()), text)
-
-
-def _reference(text: str) -> Json:
-    model, _, wanted = text.partition("@")
-    if wanted.isdigit():
-        return {"model": model, "version": int(wanted)}
-    return {"model": model, "alias": wanted or "champion"}

@@ -110,7 +110,9 @@ def doctor(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
 
     findings = asyncio.run(examine(_data_dir(data_dir)))
     rows = [{"name": each.name, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in findings]
-    show(rows, (column("CHECK", "name"), column("STATE"), column("DETAIL"), column("REMEDY")), output)
+    show(rows, (column("CHECK", "name"), column("STATE"), column("DETAIL"), column("REMEDY", spare=True)), output)
+    if output is Format.TABLE and any(each.state == "later" for each in findings):
+        typer.echo("\nlater: Mizzen starts without it; see to it before you use what it is for.")
     if any(each.state == "missing" for each in findings):
         raise CommandError("Something is missing: see REMEDY above.")
 

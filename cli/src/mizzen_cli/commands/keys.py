@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mizzen_cli.client import Json
 from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
 from mizzen_cli.session import Project, session
 
@@ -40,6 +41,29 @@ def list_keys(output: Output = Format.TABLE, project: Project = None) -> None:
     """List the project's keys."""
     with session(project) as api:
         show(api.items(api.path("keys")), COLUMNS, output)
+
+
+@app.command("update")
+def update(
+    key: Name,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Model that it may call from now on; repeatable, all others are shut.")
+    ] = None,
+    all_models: Annotated[bool, typer.Option("--all-models", help="It may call all of the project's models.")] = False,
+    expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z, or never.")] = None,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Change which models a key may call, or when it ends; its secret stays. Every gateway knows within a second."""
+    if model and all_models:
+        raise typer.BadParameter("Give --model or --all-models, not both.")
+    if not (model or all_models or expires_at):
+        raise typer.BadParameter("Nothing to change: give --model, --all-models or --expires-at.")
+    change: Json = {"models": model or None} if model or all_models else {}
+    if expires_at:
+        change["expires_at"] = None if expires_at.lower() == "never" else expires_at
+    with session(project) as api:
+        show_one(api.patch(api.path("keys", key), change), COLUMNS, output)
 
 
 @app.command("rotate")

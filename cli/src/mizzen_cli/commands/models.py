@@ -5,11 +5,34 @@ from typing import Annotated
 
 import typer
 
-from mizzen_cli.artifact import guess_format, local_files, local_metadata, named_format, upload
+from mizzen_cli.artifact import (
+    LocalFile,
+    guess_format,
+    local_files,
+    local_metadata,
+    named_format,
+    told_format,
+    upload,
+)
+from mizzen_cli.before_push import HOW_TO, check_alias, check_model_name, refuse_pickles
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.output import Column, Format, Output, age, cell_text, column, shortened, show, show_one, size, write
+from mizzen_cli.output import (
+    Column,
+    Format,
+    Output,
+    acknowledge,
+    age,
+    cell_text,
+    column,
+    shortened,
+    show,
+    show_one,
+    size,
+    write,
+)
 from mizzen_cli.session import Project, session
+from mizzen_cli.version_text import find_version, version_lines
 
 app = typer.Typer(help="Models and their versions.", no_args_is_help=True)
 
@@ -20,6 +43,8 @@ MODEL_COLUMNS = (
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
 METADATA_WIDTH = 36
+REASON_WIDTH = 48
+"""`mizzen models show` has all of it."""
 VERSION_COLUMNS = (
     column("VERSION"),
     column("STATE"),
@@ -28,7 +53,7 @@ VERSION_COLUMNS = (
     column("ALIASES", spare=True),
     Column("METADATA", lambda row: _metadata(row.get("metadata") or {}), spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
-    column("REASON", spare=True),
+    Column("REASON", lambda row: shortened(row.get("reason") or "", REASON_WIDTH), spare=True),
 )
 
 
@@ -42,12 +67,11 @@ def push(
     project: Project = None,
 ) -> None:
     """Push a new version: only missing bytes travel; checked by digest; READY when its format holds."""
+    check_model_name(model)
+    for name in alias or []:
+        check_alias(name)
     files = local_files(path)
-    body = {
-        "format": named_format(artifact_format) if artifact_format else guess_format(files),
-        "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in files],
-        "metadata": local_metadata(path),
-    }
+    body = _announcement(path, files, artifact_format)
     with session(project) as api:
         _make_model(api, model)
         created = api.post(api.path("models", model, "versions"), body)
@@ -55,11 +79,19 @@ def push(
         upload(api, version_path, files)
         version = api.post(f"{version_path}:finalize")
         if version["state"] != "READY":
-            raise CommandError(f"{model} version {version['version']} is {version['state']}: {version['reason']}")
+            raise CommandError(
+                f"{model} version {version['version']} is {version['state']}: {version['reason']}{_allowance(version)}"
+            )
         for name in alias or []:
             _point(api, model, name, int(version["version"]), force=True)
         version = api.get(version_path)
+        same = _same_content(api, model, version)
     show_one(version, VERSION_COLUMNS, output, name="version")
+    if same:
+        typer.echo(
+            f"Same content as version {same}: a deployment takes both for one revision, and nothing restarts.",
+            err=True,
+        )
 
 
 @app.command("list")
@@ -74,6 +106,50 @@ def versions(model: Model, output: Output = Format.TABLE, project: Project = Non
     """List a model's versions."""
     with session(project) as api:
         show(api.items(api.path("models", model, "versions")), VERSION_COLUMNS, output, name="version")
+
+
+@app.command("show")
+def show_version(
+    reference: Annotated[
+        str, typer.Argument(metavar="MODEL[@VERSION]", help="Version by number or alias; the newest.")
+    ],
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Show a version: its files, and its signature, which says what `mizzen infer` takes and gives."""
+    with session(project) as api:
+        version = find_version(api, reference)
+    if output in (Format.JSON, Format.YAML):
+        write(version, output)
+        return
+    for line in [version["version"]] if output is Format.NAME else version_lines(version):
+        typer.echo(line)
+
+
+@app.command("archive")
+def archive(
+    model: Model,
+    version: Annotated[int, typer.Argument(help="Version to take out of use.")],
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Take a version out of use: nothing new resolves to it. Its files stay, and so does what serves it now."""
+    with session(project) as api:
+        done = api.post(f"{api.path('models', model, 'versions', str(version))}:archive")
+    show_one(done, VERSION_COLUMNS, output, name="version")
+
+
+@app.command("unalias")
+def unalias(
+    model: Model,
+    name: Annotated[str, typer.Argument(help="Alias to delete.")],
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Delete an alias; the version that it pointed at stays."""
+    with session(project) as api:
+        api.delete(api.path("models", model, "aliases", name))
+    acknowledge(f"{model}@{name}: no longer an alias.", {"name": name}, output)
 
 
 @app.command("alias")
@@ -122,6 +198,40 @@ def compare(
 
 def _metadata(metadata: Json) -> str:
     return shortened(", ".join(f"{key}={value}" for key, value in metadata.items()), METADATA_WIDTH)
+
+
+def _announcement(path: Path, files: list[LocalFile], artifact_format: str | None) -> Json:
+    """What the registry is told of a version before its bytes.
+
+    Raises:
+        CommandError: a file, the format or the metadata is none that it takes.
+    """
+    if artifact_format:
+        format_name = named_format(artifact_format)
+        refuse_pickles(files, format_name)
+    else:
+        refuse_pickles(files, told_format(files))
+        format_name = guess_format(files)
+    return {
+        "format": format_name,
+        "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in files],
+        "metadata": local_metadata(path),
+    }
+
+
+def _allowance(version: Json) -> str:
+    """How code is allowed, where that is why the version failed."""
+    if "llow code" not in version["reason"]:
+        return ""
+    return f" Allow it with `mizzen projects update {version['project']} --allow-code`; see {HOW_TO}."
+
+
+def _same_content(api: ApiClient, model: str, version: Json) -> int:
+    """The newest version before this one that holds the same files; 0 for none."""
+    for other in api.items(api.path("models", model, "versions")):
+        if other["digest"] == version["digest"] and other["version"] < version["version"] and other["state"] == "READY":
+            return int(other["version"])
+    return 0
 
 
 def _make_model(api: ApiClient, model: str) -> None:

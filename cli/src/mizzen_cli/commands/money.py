@@ -1,13 +1,15 @@
 """`mizzen limits|budgets|rate-cards|usage|invoice|audit`: how much, at what price, and who did what."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from mizzen_cli.client import Json
+from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.output import Column, Format, Output, acknowledge, column, show, show_one, write
+from mizzen_cli.served_names import warn_unserved
 from mizzen_cli.session import Project, session
 
 limits = typer.Typer(help="Rate limits: requests or tokens in a window.", no_args_is_help=True)
@@ -18,12 +20,13 @@ Name = Annotated[str, typer.Argument(help="Name, unique in the project.")]
 Identity = Annotated[str, typer.Argument(help="Name or id.")]
 Model = Annotated[str | None, typer.Option(help="Served name that it is confined to; default: all together.")]
 Key = Annotated[str | None, typer.Option(help="Key (name or id) that it is counted over; default: the project.")]
+LONGEST_WINDOW = 31 * 86_400
 LIMIT_COLUMNS = (
     column("NAME"),
     column("METRIC"),
     column("AMOUNT"),
     column("WINDOW-S", "window_seconds"),
-    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else row["scope_id"]),
+    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else f"key {row['scope_id']}"),
     column("MODEL", spare=True),
     column("MODE", "enforcement"),
 )
@@ -34,7 +37,7 @@ BUDGET_COLUMNS = (
     column("LEASED"),
     column("REMAINING"),
     column("CURRENCY"),
-    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else row["scope_id"]),
+    Column("SCOPE", lambda row: row["scope"] if row["scope"] == "project" else f"key {row['scope_id']}"),
     column("MODEL", spare=True),
     column("PERIOD-END", "period_end"),
 )
@@ -53,9 +56,9 @@ def register(app: typer.Typer) -> None:
 @limits.command("create")
 def create_limit(
     name: Name,
-    requests: Annotated[int | None, typer.Option(help="Requests in a window.")] = None,
-    tokens: Annotated[int | None, typer.Option(help="Tokens in a window, in and out.")] = None,
-    window: Annotated[int, typer.Option(help="Length of the window in seconds.")] = 60,
+    requests: Annotated[int | None, typer.Option(help="Requests in a window.", min=1)] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens in a window, in and out.", min=1)] = None,
+    window: Annotated[int, typer.Option(help="Length of the window in seconds.", min=1, max=LONGEST_WINDOW)] = 60,
     model: Model = None,
     key: Key = None,
     output: Output = Format.TABLE,
@@ -72,14 +75,16 @@ def create_limit(
     }
     with session(project) as api:
         body |= _scope(key, model)
-        show_one(api.post(api.path("limits"), body), LIMIT_COLUMNS, output)
+        made = api.post(api.path("limits"), body)
+        show_one(_scopes_named(api, [made], output)[0], LIMIT_COLUMNS, output)
+        warn_unserved(api, model, f"the limit {name}")
 
 
 @limits.command("list")
 def list_limits(output: Output = Format.TABLE, project: Project = None) -> None:
     """List the project's limits."""
     with session(project) as api:
-        show(api.items(api.path("limits")), LIMIT_COLUMNS, output)
+        show(_scopes_named(api, api.items(api.path("limits")), output), LIMIT_COLUMNS, output)
 
 
 @limits.command("delete")
@@ -102,14 +107,16 @@ def create_budget(
     """Set a hard budget: a request that could overshoot it is refused."""
     with session(project) as api:
         body = {"name": name, "amount": amount, **_scope(key, model)}
-        show_one(api.post(api.path("budgets"), body), BUDGET_COLUMNS, output)
+        made = api.post(api.path("budgets"), body)
+        show_one(_scopes_named(api, [made], output)[0], BUDGET_COLUMNS, output)
+        warn_unserved(api, model, f"the budget {name}")
 
 
 @budgets.command("list")
 def list_budgets(output: Output = Format.TABLE, project: Project = None) -> None:
     """List the project's budgets with what is spent and left."""
     with session(project) as api:
-        show(api.items(api.path("budgets")), BUDGET_COLUMNS, output)
+        show(_scopes_named(api, api.items(api.path("budgets")), output), BUDGET_COLUMNS, output)
 
 
 @budgets.command("delete")
@@ -124,23 +131,24 @@ def delete_budget(name: Identity, output: Output = Format.TABLE, project: Projec
 def create_rate_card(
     name: Name,
     model: Annotated[str, typer.Option(help='Served name, or "*" for all.')] = "*",
-    per_million_input: Annotated[str, typer.Option(help="Price of a million prompt tokens.")] = "0",
-    per_million_output: Annotated[str, typer.Option(help="Price of a million generated tokens.")] = "0",
-    per_request: Annotated[str, typer.Option(help="Price of a request.")] = "0",
+    per_million_input: Annotated[str | None, typer.Option(help="Price of a million prompt tokens.")] = None,
+    per_million_output: Annotated[str | None, typer.Option(help="Price of a million generated tokens.")] = None,
+    per_request: Annotated[str | None, typer.Option(help="Price of a request.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Set prices from now on; a further one of the same name is its next version."""
-    body = {
-        "name": name,
-        "prices": [
-            {
-                "model": model,
-                "per_million_input_tokens": per_million_input,
-                "per_million_output_tokens": per_million_output,
-                "per_request": per_request,
-            }
-        ],
+    """Set prices from now on; a further one of the same name is its next version, with its own prices alone."""
+    prices = {
+        "per_million_input_tokens": per_million_input,
+        "per_million_output_tokens": per_million_output,
+        "per_request": per_request,
     }
+    given = {field: price for field, price in prices.items() if price is not None}
+    if not given:
+        raise typer.BadParameter(
+            "No price was given. Write at least one, such as --per-request 0.01 (0 for a model that costs nothing). "
+            "The same NAME again, with other prices, writes the card's next version."
+        )
+    body = {"name": name, "prices": [{"model": model, **given}]}
     with session() as api:
         show_one(api.post("/api/v1/rate-cards", body), (column("NAME"), column("EFFECTIVE", "effective_from")), output)
 
@@ -233,6 +241,15 @@ def _prices(row: Json) -> str:
         + ", ".join(f"{price[part]} {part.replace('_', ' ')}" for part in parts if Decimal(price[part]))
         for price in row["prices"]
     )
+
+
+def _scopes_named(api: ApiClient, rows: Iterable[Json], output: Format) -> list[Json]:
+    """The rows with a key's name in place of its id, where a person reads them."""
+    listed = list(rows)
+    if output is not Format.TABLE or all(row["scope"] != "key" for row in listed):
+        return listed
+    names = {key["id"]: key["name"] for key in api.items(api.path("keys"))}
+    return [{**row, "scope_id": names.get(row["scope_id"], row["scope_id"])} for row in listed]
 
 
 def _scope(key: str | None, model: str | None) -> Json:

@@ -106,6 +106,8 @@ def up(options: UpOptions, report: Report) -> UpResult:
         CommandError: folder, port or program in the way, with what to do.
     """
     begun = time.monotonic()
+    if open_data_folder(options.data_dir) is None:
+        choose_ports(wanted_ports(Ports(), options), lambda _name: False)  # before anything is made that would stay
     folder = open_data_folder(options.data_dir, create=True)
     assert folder is not None, "created"
     with exclusive(folder):
@@ -126,7 +128,7 @@ def up(options: UpOptions, report: Report) -> UpResult:
 def settle_ports(folder: DataFolder, options: UpOptions, state: SupervisorState) -> Ports:
     """Ports to run on: those asked for, else those of last time, else the usual ones."""
     last = read_ports(folder) or Ports()
-    wanted = replace(last, controlplane=options.port or last.controlplane, gateway=options.gateway_port or last.gateway)
+    wanted = wanted_ports(last, options)
     if wanted != last and any_alive(state):
         raise CommandError(
             f"Mizzen already runs in {folder.root} with --port {last.controlplane} --gateway-port {last.gateway}; "
@@ -135,6 +137,11 @@ def settle_ports(folder: DataFolder, options: UpOptions, state: SupervisorState)
         )
     owner = {"gateway_admin": "gateway"}
     return choose_ports(wanted, lambda name: state.program(owner.get(name, name)).alive)
+
+
+def wanted_ports(last: Ports, options: UpOptions) -> Ports:
+    """The ports of last time, but for those that a person chose now."""
+    return replace(last, controlplane=options.port or last.controlplane, gateway=options.gateway_port or last.gateway)
 
 
 def down(data_dir: Path, report: Report) -> bool:

@@ -1,0 +1,94 @@
+"""What does a person at the command line do about a refusal? Remedies as commands, for both servers' refusals.
+
+The control plane's sentence names the thing and the limit, for every client; what helps in commands is added here by
+its code. The gateway's is for programs that call models, and names paths: those are put into commands here.
+"""
+
+import re
+from typing import Final
+
+from mizzen_cli.context import key_source, token_source
+
+PROBLEM_REMEDIES: Final[dict[str, str]] = {
+    "alias_not_found": "`mizzen models aliases MODEL` lists those there are; `mizzen models alias MODEL ALIAS VERSION` "
+    "makes one.",
+    "budget_not_found": "`mizzen budgets list` shows those there are.",
+    "content_missing": "`mizzen models push` sends it again, as a new version.",
+    "deployment_not_found": "`mizzen get` lists those there are.",
+    "disk_full": "Then push again: files that arrived whole are not sent twice.",
+    "file_too_long": "Push again once nothing writes to it any more.",
+    "grant_not_found": "`mizzen grants list` shows those there are.",
+    "key_not_found": "`mizzen keys list` shows those there are.",
+    "key_revoked": "`mizzen keys create NAME` makes one.",
+    "limit_not_found": "`mizzen limits list` shows those there are.",
+    "model_not_found": "`mizzen models list` shows those there are; `mizzen models push MODEL PATH` makes one.",
+    "model_priced_already": "`mizzen rate-cards list` shows the cards; `mizzen rate-cards create` with the name of one "
+    "writes its next version.",
+    "no_version_reference": "`mizzen apply -f FILE` does that.",
+    "nothing_to_roll_back_to": "`mizzen deploy NAME --model MODEL@VERSION` takes the one that you name; `mizzen models "
+    "versions MODEL` lists them.",
+    "project_not_found": "`mizzen projects list` shows those there are; choose one with --project or MIZZEN_PROJECT.",
+    "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
+    "upload_incomplete": "Push again: files that arrived whole are not sent twice.",
+    "upload_stalled": "Push again when the network allows.",
+    "version_archived": "`mizzen models versions MODEL` lists those that can be used.",
+    "version_failed": "Push a mended version with `mizzen models push MODEL PATH`.",
+    "version_in_use": "`mizzen models alias MODEL ALIAS VERSION` moves it, `mizzen models unalias MODEL ALIAS` deletes "
+    "it.",
+    "version_not_found": "`mizzen models versions MODEL` lists those there are.",
+}
+"""Code -> what is said after the server's sentence."""
+
+OWN_WORDS: Final[dict[str, str]] = {
+    "digest_mismatch": "A file arrived changed: something wrote to it meanwhile, or its way damaged it. Push again.",
+    "file_complete": "Someone else pushes the same version at this moment. Push again.",
+    "not_found": "This control plane does not know what the command asks for: it is of an older release. "
+    "Upgrade it, or use the command of its release.",
+    "precondition_failed": "It was changed by someone else just now. Look at it again, then repeat the command.",
+    "wrong_offset": "Someone else pushes the same version at this moment. Push again.",
+}
+"""Code -> what is said in place of the server's sentence, which speaks of headers that no command shows."""
+
+SAYS_IT_ALL: Final = frozenset(
+    {
+        "autoscaling_active", "bad_request", "body_too_large", "conflict", "created_meanwhile",
+        "database_unavailable", "file_not_found", "forbidden", "gone", "idempotency_answer_lost",
+        "idempotency_in_progress", "idempotency_key_reused", "immutable_field", "insufficient_storage",
+        "internal_error", "invalid", "invalid_json", "invalid_object", "invalid_page_token", "method_not_allowed",
+        "name_missing", "name_taken", "nothing_to_promote", "object_not_found", "owned_by_git", "repeat",
+        "request_timeout", "resource_version_too_old", "stale_resource_version", "token_not_reviewed", "too_large",
+        "uid_mismatch", "unavailable", "unknown_kind", "upload_in_progress", "version_not_ready",
+    }
+)  # fmt: skip
+"""Codes whose sentence is the whole story at the command line too, or that no command ever meets."""
+
+GATEWAY_WORDS: Final[tuple[tuple[str, str], ...]] = (
+    (r"list yours with GET /v1/models", "`mizzen get` lists yours"),
+    (r"call it at /v1/chat/completions", "use `mizzen chat`"),
+    (r"call it at /v2/models/\S+/infer", "use `mizzen infer`"),
+    (r"compare them with GET /v2/models/\S+\.", "compare them with `mizzen models show MODEL`."),
+    (r"GET /v2/models/\S+ has those that there are", "`mizzen describe NAME` tells what serves"),
+)
+"""Path in a sentence of the gateway -> the command in its place."""
+
+
+def in_commands(status: int, message: str) -> str:
+    """The gateway's sentence as a person at the command line needs it."""
+    if status == 401:
+        return (
+            f"The API key of {key_source()} is not valid here: unknown, revoked or expired. `mizzen keys create NAME` "
+            "makes one; set MIZZEN_API_KEY to it."
+        )
+    for path, command in GATEWAY_WORDS:
+        message = re.sub(path, command, message)
+    return message
+
+
+def with_remedy(code: str, detail: str) -> str:
+    """The server's sentence as a person at the command line needs it."""
+    if code == "unauthorized":
+        return f"The control plane does not accept the token of {token_source()}. {detail}"
+    if code in OWN_WORDS:
+        return OWN_WORDS[code]
+    remedy = PROBLEM_REMEDIES.get(code)
+    return f"{detail} {remedy}" if remedy else detail
