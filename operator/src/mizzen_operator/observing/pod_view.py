@@ -56,7 +56,8 @@ class PodView:
     ready: bool = False
     ready_at: datetime | None = None
     """Since when it is ready."""
-    scheduled: bool = False
+    scheduled: bool = True
+    """It has a node, or the scheduler has not looked at it yet."""
     scheduled_at: datetime | None = None
     unscheduled_message: str = ""
     """The scheduler's words."""
@@ -93,7 +94,7 @@ def pod_view(pod: Mapping[str, Any]) -> PodView:
         node=spec.get("nodeName", ""),
         ready=ready.get("status") == "True",
         ready_at=time_of(ready.get("lastTransitionTime")) if ready.get("status") == "True" else None,
-        scheduled=bool(spec.get("nodeName")) or placed.get("status") == "True",
+        scheduled=bool(spec.get("nodeName")) or placed.get("status") != "False",
         scheduled_at=time_of(placed.get("lastTransitionTime")) if placed.get("status") == "True" else None,
         unscheduled_message=placed.get("message", "") if placed.get("status") == "False" else "",
         initialized=told.get("Initialized", {}).get("status") == "True",

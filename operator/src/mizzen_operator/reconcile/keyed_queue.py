@@ -53,8 +53,9 @@ class KeyedQueue(Generic[Key]):
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
 
     def add_soon(self, key: Key, seconds: float) -> None:
-        """Look at it after a while, unless its next look is set already."""
-        if key not in self._timers:
+        """Look at it after a while, or earlier where that is set already."""
+        timer = self._timers.get(key)
+        if timer is None or timer.when() > asyncio.get_running_loop().time() + seconds:
             self.add_later(key, seconds)
 
     async def take(self) -> Key:
