@@ -18,7 +18,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
-def served_schemas(tmp_path_factory: pytest.TempPathFactory, bare_cluster: Cluster) -> Path:  # noqa: F811
+def served_schemas(tmp_path_factory: pytest.TempPathFactory, bare_cluster: Cluster) -> Path:  # noqa: F811 - the fixture
     """What the API server says of every kind, as kubeconform reads it."""
     from support.served_schemas import write_schemas
 
