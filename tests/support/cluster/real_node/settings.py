@@ -25,6 +25,11 @@ class Files:
         return self.folder / "containerd.toml"
 
     @property
+    def images(self) -> Path:
+        """containerd's root."""
+        return self.folder / "containerd"
+
+    @property
     def networks(self) -> Path:
         """Folder of the pod network's configuration."""
         return self.folder / "networks"
@@ -72,7 +77,7 @@ class Files:
 def containerd(files: Files, pause: str) -> str:
     """Root and state of its own. Without CAP_SYS_RESOURCE runc could not lower a container's oom_score_adj."""
     return f"""version = 2
-root = "{files.folder}/containerd"
+root = "{files.images}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 [grpc]
