@@ -40,6 +40,11 @@ class Term:
     look: float = 2.0
     """How often a rival looks."""
 
+    @property
+    def attempt(self) -> float:
+        """How long one try may take, so that a holder has two before it must stop."""
+        return (self.duration - self.margin) / 2
+
     def __post_init__(self) -> None:
         """Refuse a term in which a holder could not renew in time."""
         if self.duration < 1 or self.renew >= self.duration - self.margin:
@@ -116,7 +121,7 @@ class Lease:
         """Take the lease when it is free, keep it, take it again after a loss; until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(self._term.renew):
+                async with asyncio.timeout(self._term.attempt):
                     await self._turn()
                 pause = self._pause()
             except (ApiError, TimeoutError) as error:
@@ -131,7 +136,7 @@ class Lease:
             return
         freed = self._written(self._record, holder="", seconds=1)
         try:
-            async with asyncio.timeout(self._term.renew):
+            async with asyncio.timeout(self._term.attempt):
                 self._record = await self._api.replace(freed, field_manager=FIELD_MANAGER)
         except (ApiError, TimeoutError) as error:
             log.info("lease not released; it runs out", lease=self._name, error=str(error) or "no answer")
