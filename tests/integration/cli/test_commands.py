@@ -174,7 +174,7 @@ def test_limits_budgets_and_prices_are_made_listed_and_deleted(mizzen: CommandLi
     assert mizzen("limits", "list", "-o", "name").out == "l\nt\n"
     assert "l: deleted." in mizzen("limits", "delete", "l").out
     assert "exactly one of" in mizzen("limits", "create", "x", code=ExitCode.USAGE).err
-    assert "--requests" in mizzen("limits", "create", "x", "--requests", 0, code=ExitCode.USAGE).err
+    assert "--requests 0: must be at" in mizzen("limits", "create", "x", "--requests", 0, code=ExitCode.USAGE).err
     assert "25.00" in mizzen("budgets", "create", "b", "--amount", "25.00").out
     below = mizzen("budgets", "create", "c", "--amount", "-3", code=ExitCode.REFUSED)
     assert below.err.startswith('error: --amount: "-3" is below zero')

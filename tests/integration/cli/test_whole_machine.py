@@ -63,6 +63,12 @@ def test_status_shows_every_program(machine: CommandLine) -> None:
     assert set(machine("status", "-o", "name").out.split()) >= {"supervisor", "controlplane", "gateway", "runner"}
 
 
+def test_the_doctor_knows_its_own_ports(machine: CommandLine, installation: Installation) -> None:
+    (ports,) = [each for each in machine("doctor", "-o", "json").json if each["name"] == "ports"]
+    assert ports["state"] == "ok"
+    assert f"{installation.options.gateway_port} are held by this Mizzen" in ports["detail"]
+
+
 def test_a_shell_gets_what_openais_clients_need(machine: CommandLine, installation: Installation) -> None:
     url, key = machine("env").out.splitlines()
     assert url == f"export OPENAI_BASE_URL=http://127.0.0.1:{installation.options.gateway_port}/v1"

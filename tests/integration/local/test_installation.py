@@ -73,6 +73,7 @@ def test_a_port_in_use_refuses_a_second_installation_with_the_option(running: In
         taken = holder.getsockname()[1]
         with pytest.raises(PortInUseError, match=rf"port {taken} .*pid {os.getpid()}.*--gateway-port"):
             up(UpOptions(tmp_path / "data", free_port({taken}), taken, 5.0, tmp_path / "config.yaml"), lambda _: None)
+    assert not (tmp_path / "data").exists(), "a start that was refused leaves nothing behind"
 
 
 def test_two_data_folders_run_side_by_side_and_one_ends_without_the_other(

@@ -56,9 +56,9 @@ def register(app: typer.Typer) -> None:
 @limits.command("create")
 def create_limit(
     name: Name,
-    requests: Annotated[int | None, typer.Option(help="Requests in a window.", min=1)] = None,
-    tokens: Annotated[int | None, typer.Option(help="Tokens in a window, in and out.", min=1)] = None,
-    window: Annotated[int, typer.Option(help="Length of the window in seconds.", min=1, max=LONGEST_WINDOW)] = 60,
+    requests: Annotated[int | None, typer.Option(help="Requests in a window.")] = None,
+    tokens: Annotated[int | None, typer.Option(help="Tokens in a window, in and out.")] = None,
+    window: Annotated[int, typer.Option(help="Length of the window in seconds.")] = 60,
     model: Model = None,
     key: Key = None,
     output: Output = Format.TABLE,
@@ -67,6 +67,10 @@ def create_limit(
     """Limit requests or tokens in a window."""
     if (requests is None) == (tokens is None):
         raise typer.BadParameter("Give exactly one of --requests and --tokens.")
+    _at_least_one("--requests", requests, "600")
+    _at_least_one("--tokens", tokens, "100000")
+    if not 1 <= window <= LONGEST_WINDOW:
+        raise typer.BadParameter(f"--window {window}: must be 1 to {LONGEST_WINDOW} seconds (31 days), such as 60.")
     body: Json = {
         "name": name,
         "metric": "requests" if requests is not None else "tokens",
@@ -241,6 +245,11 @@ def _prices(row: Json) -> str:
         + ", ".join(f"{price[part]} {part.replace('_', ' ')}" for part in parts if Decimal(price[part]))
         for price in row["prices"]
     )
+
+
+def _at_least_one(option: str, amount: int | None, example: str) -> None:
+    if amount is not None and amount < 1:
+        raise typer.BadParameter(f"{option} {amount}: must be at least 1, such as {example}.")
 
 
 def _scopes_named(api: ApiClient, rows: Iterable[Json], output: Format) -> list[Json]:
