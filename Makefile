@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer test-cluster test-services cluster-up cluster-down e2e e2e-down skips check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ test-long: setup ## run the tests that take minutes: 20,000 requests while each 
 
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
 	$(RUN) python tools/skips.py $(REPORT)
+
+images: setup ## build all container images without a daemon, as root; NAMES="gateway" builds these alone
+	$(RUN) python tools/images.py $(NAMES)
+
+golden-chart: setup ## write the chart's golden renders anew; read the difference before you commit it
+	MIZZEN_WRITE_GOLDEN=1 $(RUN) pytest tests/cluster/chart/test_renders.py -q -k golden
 
 check: setup ## format, lint, types, layers, house rules, generated files
 	$(RUN) ruff format --check .

@@ -1,4 +1,7 @@
-"""What of an environment does no program need? Run at the end of a build stage: `python3 slim.py /opt/mizzen`."""
+"""What of an environment does no program need? Run at the end of a build stage: `python3 slim.py /opt/mizzen`.
+
+Packages named after it go as well: `kubernetes`, for example, which only reads a kubeconfig, and a pod has none.
+"""
 
 import shutil
 import sys
@@ -18,9 +21,10 @@ UNNEEDED = (
 """Test data, and what only compilers and type checkers read; never a licence."""
 
 
-def slim(environment: Path) -> int:
+def slim(environment: Path, *packages: str) -> int:
     """Remove it; returns how many files and folders went. Links keep their targets."""
-    found = [path for pattern in UNNEEDED for path in environment.glob(pattern)]
+    patterns = (*UNNEEDED, *(f"lib/python3.*/site-packages/{package}" for package in packages))
+    found = [path for pattern in patterns for path in environment.glob(pattern)]
     for path in found:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -30,4 +34,4 @@ def slim(environment: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"slim: {slim(Path(sys.argv[1]))} files and folders removed\n")
+    sys.stdout.write(f"slim: {slim(Path(sys.argv[1]), *sys.argv[2:])} files and folders removed\n")
