@@ -95,6 +95,16 @@ def test_accelerators_are_counted(node: Node, namespace: Objects) -> None:
     assert f"Insufficient {ACCELERATOR}" in condition(waits, "PodScheduled")["message"]
 
 
+def test_a_kubelet_that_is_killed_comes_back_to_its_pods_and_accelerators(node: Node, namespace: Objects) -> None:
+    namespace.create(pod("before", IDLE))
+    before = node.wait_running("before", namespace.namespace)
+    node.parts["kubelet"].restart()
+    namespace.create(pod("after", IDLE, resources={ACCELERATOR: "8"}))
+    node.wait_running("after", namespace.namespace)
+    now = node.wait_running("before", namespace.namespace)
+    assert now["status"]["containerStatuses"] == before["status"]["containerStatuses"]
+
+
 def test_a_pod_reaches_nothing_beyond_the_node(node: Node, namespace: Objects) -> None:
     namespace.create(pod("client", IDLE))
     node.wait_running("client", namespace.namespace)

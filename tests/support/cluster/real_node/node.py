@@ -79,10 +79,7 @@ class Node:
         return self.inside.run("ctr", f"--address={settings.SOCKET}", "--namespace=k8s.io", *arguments)
 
     def offer_accelerators(self, count: int, resource: str = ACCELERATOR) -> None:
-        """The scheduler counts them and the kubelet admits pods that ask for them; no such device is there.
-
-        A kubelet that is started again takes them back: offer them again then.
-        """
+        """The scheduler counts them and the kubelet admits pods that ask for them; no such device is there."""
         amounts = {resource: str(count)}
         self.objects.merge(
             "Node", NODE, {"status": {"capacity": amounts, "allocatable": amounts}}, subresource="status"
