@@ -121,7 +121,7 @@ class RunningGateway:
     def put(self, *documents: dict[str, Any]) -> None:
         """Change the store's objects, as the watch would."""
         for document in documents:
-            self.gateway.object_feed._put(document)  # what a line of the watch does
+            self.gateway.objects.put(document)  # what a line of the watch does
 
     def rows(self) -> list[dict[str, Any]]:
         """Settled usage rows in the spool."""

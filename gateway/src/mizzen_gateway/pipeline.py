@@ -265,6 +265,6 @@ def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
 
 def served_name(call: Call, caller: Caller, target: Target) -> str:
     """The name that limits, prices and rows are kept under: never an alias."""
-    if target.facts.key[0] == caller.namespace:
+    if target.facts.tenant == caller.project:
         return target.name
     return f"{call.model.partition('/')[0]}/{target.name}"

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from mizzen_gateway.wire.limits import MIB
 
+KUBERNETES = "kubernetes"
+DISCOVERIES = ("controlplane", KUBERNETES)
+
 
 class SettingsError(Exception):
     """A variable is missing or wrong; the message names it and the remedy."""
@@ -50,6 +53,8 @@ class Settings:
     """MIZZEN_SPOOL_MAX_BYTES: from which on nothing new is admitted."""
     tls_dir: Path | None
     """MIZZEN_TLS_DIR: folder with tls.crt and tls.key; None for plain HTTP."""
+    discovery: str
+    """MIZZEN_DISCOVERY: where deployments and their endpoints are learnt, `controlplane` or `kubernetes`."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
 
@@ -74,6 +79,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
         tls_dir=Path(environment["MIZZEN_TLS_DIR"]) if environment.get("MIZZEN_TLS_DIR") else None,
+        discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
     )
 
@@ -82,6 +88,13 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name, "")
     if not value:
         raise SettingsError(f"{name}: is not set; see docs/reference/between-programs.md for what it holds.")
+    return value
+
+
+def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = environment.get(name) or allowed[0]
+    if value not in allowed:
+        raise SettingsError(f"{name}: {value!r} is not one of {', '.join(allowed)}.")
     return value
 
 

@@ -5,19 +5,21 @@ import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import structlog
 
 from mizzen_gateway.accounting import Accounting, AccountingSettings
 from mizzen_gateway.admin import AdminPages
+from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.metering.spool import SpoolSettings
 from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
-from mizzen_gateway.settings import Settings
+from mizzen_gateway.settings import KUBERNETES, Settings
 from mizzen_gateway.wire.certificate import Certificate
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.server import Server
@@ -43,9 +45,9 @@ class Gateway:
         self.accounting = open_accounting(settings, session, self.book)
         self.pool = EnginePool()
         self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of, self.pool.leave)
-        cache = settings.data_dir / "objects.json"
-        self.object_feed = ObjectFeed(session, settings.controlplane_url, self.table, cache)
-        self.object_feed.load_cache()
+        self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
+        self.objects.load_cache()
+        self._object_feed = object_feed(settings, session, self.objects)
         self.server = Server(self._pipeline(), WireLimits(body_bytes=settings.body_bytes))
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
@@ -70,8 +72,9 @@ class Gateway:
             return "stopping: requests under way end, new ones go elsewhere"
         if not self.accounting.authenticator.ready:
             return "no access snapshot that is new enough; see that the control plane runs and can be reached"
-        if not self.object_feed.listed:
-            return "deployments not listed yet; see that the control plane runs and can be reached"
+        if not self.objects.listed:
+            source = "API server" if self._settings.discovery == KUBERNETES else "control plane"
+            return f"deployments not listed yet; see that the {source} runs and can be reached"
         return None
 
     async def start(self) -> None:
@@ -82,7 +85,7 @@ class Gateway:
         self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
         self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
         self.accounting.start()
-        self._background.append(asyncio.create_task(self.object_feed.run(), name="object feed"))
+        self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         if certificate is not None:
             self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
@@ -99,6 +102,23 @@ class Gateway:
         await self.admin.drain(ADMIN_DRAIN_SECONDS)
         self.pool.close()
         log.info("gateway stopped", seconds=round(time.monotonic() - began, 2))
+
+
+class Feed(Protocol):
+    """What keeps the known objects current."""
+
+    async def run(self) -> None:
+        """Follow the source until cancelled."""
+        ...
+
+
+def object_feed(settings: Settings, session: aiohttp.ClientSession, known: KnownObjects) -> Feed:
+    """The feed of MIZZEN_DISCOVERY."""
+    if settings.discovery != KUBERNETES:
+        return ObjectFeed(session, settings.controlplane_url, known)
+    from mizzen_gateway.discovery.kubernetes import KubernetesFeed  # here: one machine has no API server
+
+    return KubernetesFeed(known)
 
 
 def accounting_settings(settings: Settings) -> AccountingSettings:

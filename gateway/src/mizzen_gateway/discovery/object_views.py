@@ -79,6 +79,7 @@ class StartupView(Observed):
 class StatusView(Observed):
     """Part of a ModelDeployment's status."""
 
+    project: str = ""
     desired_replicas: int = 0
     conditions: tuple[ConditionView, ...] = ()
     startup: StartupView | None = None
@@ -122,6 +123,7 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
         idle_seconds=spec.routing.idle_timeout_seconds,
         request_seconds=spec.routing.request_timeout_seconds,
         max_model_len=spec.engine.max_model_len,
+        project=status.project,
     )
 
 

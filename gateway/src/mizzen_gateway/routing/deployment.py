@@ -38,6 +38,13 @@ class DeploymentFacts:
     """A request that takes longer is ended; 0 for no limit."""
     max_model_len: int | None = None
     """Longest context in tokens, where the spec says it."""
+    project: str = ""
+    """Project that it belongs to; empty for the one of its namespace's name."""
+
+    @property
+    def tenant(self) -> str:
+        """Name of its project."""
+        return self.project or self.key[0]
 
 
 @dataclass(frozen=True, slots=True)

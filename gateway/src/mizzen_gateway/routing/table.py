@@ -69,12 +69,13 @@ class RouteTable:
             if held is not None:
                 target.update_endpoints(held)
         else:
-            renamed = target.facts.names != facts.names
+            before = target.facts
             target.facts = facts
             target.wake()
-            if not renamed:
+            if (before.names, before.tenant) == (facts.names, facts.tenant):
                 return
-        self._index(facts.key[0])
+            self._index(before.tenant)
+        self._index(facts.tenant)
 
     def put_endpoints(self, facts: EndpointSetFacts) -> None:
         """An endpoint set is new or has changed."""
@@ -92,10 +93,11 @@ class RouteTable:
         """A deployment is gone."""
         target = self._targets.pop(key, None)
         if target is not None:
+            tenant = target.facts.tenant
             target.facts = DeploymentFacts(key, names=target.facts.names, running=False)
             target.wake()
             self._book.forget(key)
-            self._index(key[0])
+            self._index(tenant)
 
     def drop_endpoints(self, key: Key) -> None:
         """An endpoint set is gone."""
@@ -112,17 +114,17 @@ class RouteTable:
         """The target of a deployment. Raises KeyError."""
         return self._targets[key]
 
-    def _index(self, namespace: str) -> None:
+    def _index(self, tenant: str) -> None:
         names: dict[str, Target] = {}
-        own = [target for target in self._targets.values() if target.facts.key[0] == namespace]
+        own = [target for target in self._targets.values() if target.facts.tenant == tenant]
         for target in sorted(own, key=lambda one: (one.facts.created_at, one.facts.key)):
             for name in target.facts.names:
                 names.setdefault(name, target)
-        self._by_name[namespace] = names
+        self._by_name[tenant] = names
 
     def find(self, caller: Caller, model: str) -> Target | Refusal:
         """The target behind a served name, an alias, or `project/model` of another project."""
-        target = self._by_name.get(caller.namespace, {}).get(model)
+        target = self._by_name.get(caller.project, {}).get(model)
         if target is not None:
             if caller.models is not None and model not in caller.models and target.name not in caller.models:
                 return not_allowed(model)
@@ -131,11 +133,11 @@ class RouteTable:
 
     def _find_shared(self, caller: Caller, model: str) -> Target | Refusal:
         project, slash, name = model.partition("/")
-        namespace = self._namespace_of(project) if slash else None
-        target = self._by_name.get(namespace, {}).get(name) if namespace is not None else None
+        known = bool(slash) and self._namespace_of(project) is not None
+        target = self._by_name.get(project, {}).get(name) if known else None
         if target is None:
             return unknown(model)
-        if namespace == caller.namespace:
+        if project == caller.project:
             return self.find(caller, name)
         public = f"{project}/{target.name}"
         if caller.project not in target.facts.shared_with or public not in caller.grants:
@@ -146,7 +148,7 @@ class RouteTable:
 
     def visible(self, caller: Caller) -> Iterator[tuple[str, Target]]:
         """Every name that the caller may use, with its target."""
-        for name, target in self._by_name.get(caller.namespace, {}).items():
+        for name, target in self._by_name.get(caller.project, {}).items():
             if caller.models is None or name in caller.models or target.name in caller.models:
                 yield name, target
         for public in sorted(caller.grants):

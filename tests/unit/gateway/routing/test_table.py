@@ -21,7 +21,9 @@ def table(*facts: DeploymentFacts) -> RouteTable:
 
 
 def facts(namespace: str, name: str, *names: str, created: str = "1", shared: str = "") -> DeploymentFacts:
-    return DeploymentFacts((namespace, name), created, names or (name,), frozenset(filter(None, [shared])))
+    project = namespace.removeprefix("ns-").partition("-")[0]
+    shared_with = frozenset(filter(None, [shared]))
+    return DeploymentFacts((namespace, name), created, names or (name,), shared_with, project=project)
 
 
 def found(made: RouteTable, who: Caller, model: str) -> tuple[str, str] | str:
@@ -34,6 +36,19 @@ def test_a_model_is_found_by_served_name_alias_and_full_name() -> None:
     for model in ("served", "alias", "a/served"):
         assert found(made, caller(), model) == ("ns-a", "d")
     assert found(made, caller(), "d") == "model_not_found"
+
+
+def test_a_project_has_the_models_of_all_its_namespaces_and_none_of_a_namespace_that_is_named_like_it() -> None:
+    named_like_a = DeploymentFacts(("a", "theirs"), "1", ("theirs",), project="b")
+    made = table(facts("ns-a", "one"), facts("ns-a-2", "two"), named_like_a)
+    assert [found(made, caller(), model) for model in ("one", "two")] == [("ns-a", "one"), ("ns-a-2", "two")]
+    assert found(made, caller(), "theirs") == "model_not_found"
+
+
+def test_a_deployment_that_changes_its_project_leaves_the_old_one() -> None:
+    made = table(facts("ns-a", "m"))
+    made.put_deployment(DeploymentFacts(("ns-a", "m"), "1", ("m",), project="b"))
+    assert (found(made, caller("a"), "m"), found(made, caller("b"), "m")) == ("model_not_found", ("ns-a", "m"))
 
 
 def test_anothers_model_and_one_that_does_not_exist_get_the_same_refusal() -> None:
