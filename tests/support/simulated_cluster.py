@@ -78,7 +78,9 @@ class SimulatedCluster:
     def capacity(self) -> Capacity:
         """What is left."""
         free = None if self.accelerators is None else self.accelerators - self.holding() * self.need
-        return Capacity(free, None if self.quota is None else self.quota - len(self.pods) * self.need)
+        waiting = sum(not pod.scheduled for pod in self.pods) * self.need
+        lacking = None if free is None else max(0, waiting - free)
+        return Capacity(free, None if self.quota is None else self.quota - len(self.pods) * self.need, lacking)
 
     def tick(self, target: str, seconds: int = 5) -> RolloutPlan:
         """Run one pass and what comes of it."""

@@ -37,7 +37,8 @@ def room_for(
     if klass is None:
         return Capacity(None, quota)
     room = class_capacity(klass, nodes, claims, mode)
-    return Capacity(max(0, room.places(per_pod) * per_pod - room.waiting), quota)
+    left_over = room.places(per_pod) * per_pod - room.waiting
+    return Capacity(max(0, left_over), quota, max(0, -left_over))
 
 
 def _resource(klass: AcceleratorClass | None, mode: Sharing) -> str:

@@ -115,6 +115,8 @@ class Capacity:
     """Accelerators of the class that no pod holds."""
     quota_accelerators: int | None = None
     """Accelerators that the namespace's quota still admits; None where no quota binds."""
+    lacking_accelerators: int | None = None
+    """Accelerators that waiting pods ask for beyond those that no pod holds: some of these pods will find no place."""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,12 @@ class Situation:
         return placed + max(0, self.goal.replicas - len(self.goal.live))
 
     @property
+    def without_place(self) -> bool:
+        """A pod of the goal waits, and neither the replicas that go nor what is free will give it a place."""
+        nothing_free = self.capacity.lacking_accelerators != 0
+        return self.goal.unschedulable > self.going and nothing_free
+
+    @property
     def quota_binds(self) -> bool:
         """One more replica would be refused rather than left pending."""
         quota = self.capacity.quota_accelerators

@@ -147,12 +147,12 @@ class Pass:
 
     def _by_strategy(self, situation: Situation) -> Decision:
         rollout = self.deployment.spec.rollout
-        in_use = "" if self.fresh else self.previous.strategy_in_use
+        in_use, reason = self._strategy_kept()
         canary = rollout.strategy is Strategy.CANARY and rollout.canary.steps
         if canary:
             return self._canary(situation)
         wanted = Strategy.AUTO if rollout.strategy is Strategy.CANARY else rollout.strategy
-        strategy, why = strategies.choose(situation, wanted, in_use)
+        strategy, why = strategies.choose(situation, wanted, in_use, reason)
         if strategy is Strategy.BLUE_GREEN:
             switched = not self.fresh and self.known[self.target].traffic_percent == 100
             return Decision(situation, strategies.blue_green(situation, switched=switched), strategy, why)

@@ -41,19 +41,22 @@ class Step:
     """A canary step has its replicas ready."""
 
 
-def choose(situation: Situation, spec: Strategy, in_use: str) -> tuple[Strategy, str]:
-    """Return the strategy to follow and why. What Auto chose stays, unless a surge turns out to find no place."""
+def choose(situation: Situation, spec: Strategy, in_use: str, reason: str = "") -> tuple[Strategy, str]:
+    """Return the strategy to follow and why. What Auto chose stays, unless a surge turns out to find no place.
+
+    `in_use` and `reason` are what was chosen before, empty where the rollout begins.
+    """
     if spec is not Strategy.AUTO:
         return spec, "spec.rollout.strategy"
     if in_use == Strategy.REPLACE:
-        return Strategy.REPLACE, "chosen when the rollout began: no spare replica fitted"
+        return Strategy.REPLACE, reason or "chosen when the rollout began: no spare replica fitted"
     if situation.need == 0:
         return Strategy.SURGE, "replicas need no accelerators, so a spare one fits"
     free, quota = situation.capacity.free_accelerators, situation.capacity.quota_accelerators
-    if situation.goal.unschedulable and situation.others_wanted:
+    if situation.without_place and situation.others_wanted:
         return Strategy.REPLACE, "the spare replica found no place"
     if in_use == Strategy.SURGE:
-        return Strategy.SURGE, "chosen when the rollout began: a spare replica fitted"
+        return Strategy.SURGE, reason or "chosen when the rollout began: a spare replica fitted"
     if situation.quota_binds:
         return Strategy.REPLACE, f"a spare replica needs {situation.need} accelerators, the quota leaves {quota}"
     if situation.full:

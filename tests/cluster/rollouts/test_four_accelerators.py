@@ -1,0 +1,132 @@
+"""Four accelerators, all in use: the update needs no fifth, and at no moment are fewer ready than must be."""
+
+from collections.abc import Callable
+
+from support.cluster.changes import recorded
+from support.cluster.cluster import Cluster, condition
+from support.cluster.nodes import ACCELERATOR
+from support.cluster.objects import Objects
+from support.rollouts import (
+    NAME,
+    change,
+    chat,
+    hold,
+    moments,
+    uids,
+    wait,
+    wait_rolled_out,
+    waits_at,
+    widen,
+)
+
+Pool = Callable[[int], str]
+
+
+def test_an_update_needs_no_fifth_accelerator_and_keeps_all_but_one_ready(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(4), rollout={"minAvailable": 3}))
+    wait_rolled_out(objects)
+    before = uids(objects, "1")
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        deployment = wait_rolled_out(objects, "2")
+    seen = moments(changes)
+    assert min(one.ready for one in seen) == 3, seen
+    assert max(one.bound for one in seen) == 4, seen
+    assert len(uids(objects, "2") - before) == 4
+    assert deployment["status"]["rollout"]["strategyInUse"] == "Replace"
+    assert "needs 1 accelerators, 0 are free" in deployment["status"]["rollout"]["strategyReason"]
+
+
+def test_without_a_number_one_less_than_wanted_stays_ready(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(4)))
+    wait_rolled_out(objects)
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        wait_rolled_out(objects, "2")
+    seen = moments(changes)
+    assert min(one.ready for one in seen) == 3, seen
+    assert max(one.bound for one in seen) == 4, seen
+
+
+def test_with_a_spare_accelerator_auto_surges_and_nothing_is_missing_ever(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(5), rollout={"minAvailable": 3}))
+    wait_rolled_out(objects)
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        deployment = wait_rolled_out(objects, "2")
+    seen = moments(changes)
+    assert min(one.ready for one in seen) == 4, seen
+    assert max(one.bound for one in seen) == 5, seen
+    assert deployment["status"]["rollout"]["strategyInUse"] == "Surge"
+    assert "needs 1 accelerators and fits" in deployment["status"]["rollout"]["strategyReason"]
+
+
+def test_under_a_quota_without_headroom_it_frees_first_and_no_pod_is_refused(objects: Objects, pool: Pool) -> None:
+    resource = f"requests.{ACCELERATOR}"
+    hard = {"spec": {"hard": {resource: "4"}}}
+    objects.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "four"}, **hard})
+    objects.wait("ResourceQuota", "four", lambda one: one.get("status", {}).get("hard"))
+    objects.create(chat(pool(8), rollout={"minAvailable": 3}))
+    wait_rolled_out(objects)
+    objects.wait("ResourceQuota", "four", lambda one: one["status"]["used"][resource] == "4")
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        deployment = wait_rolled_out(objects, "2")
+    seen = moments(changes)
+    assert min(one.ready for one in seen) == 3, seen
+    assert max(one.pods for one in seen) == 4, seen
+    assert deployment["status"]["rollout"]["strategyInUse"] == "Replace"
+    assert "the quota leaves 0" in deployment["status"]["rollout"]["strategyReason"]
+
+
+def test_a_single_replica_without_a_spare_is_replaced(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(1), replicas=1))
+    wait_rolled_out(objects)
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        wait_rolled_out(objects, "2")
+    seen = moments(changes)
+    assert max(one.bound for one in seen) == 1, seen
+    assert min(one.ready for one in seen) == 0, seen
+
+
+def test_a_single_replica_with_a_spare_is_never_missed(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(2), replicas=1))
+    wait_rolled_out(objects)
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        wait_rolled_out(objects, "2")
+    assert min(one.ready for one in moments(changes)) == 1
+
+
+def test_a_single_replica_that_must_stay_holds_until_there_is_room(
+    objects: Objects, pool: Pool, cluster: Cluster
+) -> None:
+    name = pool(1)
+    objects.create(chat(name, replicas=1, rollout={"minAvailable": 1}))
+    wait_rolled_out(objects)
+    serving = uids(objects, "1")
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        deployment = wait(objects, waits_at("NoSpareAccelerator"))
+        assert (hold(deployment)["needed"], hold(deployment)["free"]) == (1, 0)
+        assert "lower spec.rollout.minAvailable" in hold(deployment)["reason"]
+        told = condition(deployment, "UpToDate")
+        assert (told["status"], told["reason"]) == ("False", "NoSpareAccelerator")
+        assert condition(deployment, "Ready")["status"] == "True"
+        assert uids(objects, "1") == serving
+        widen(cluster, name, 1)
+        wait_rolled_out(objects, "2")
+    assert min(one.ready for one in moments(changes)) == 1
+
+
+def test_a_surge_that_finds_no_place_holds_and_replace_brings_it_to_its_end(objects: Objects, pool: Pool) -> None:
+    objects.create(chat(pool(4), rollout={"strategy": "Surge"}))
+    wait_rolled_out(objects)
+    change(objects, "2")
+    deployment = wait(objects, waits_at("NoSpareAccelerator"))
+    assert (hold(deployment)["needed"], hold(deployment)["free"]) == (1, 0)
+    assert "set spec.rollout.strategy to Replace" in hold(deployment)["reason"]
+    assert len(uids(objects, "1")) == 4
+    objects.merge("ModelDeployment", NAME, {"spec": {"rollout": {"strategy": "Replace"}}})
+    assert wait_rolled_out(objects, "2")["status"]["rollout"]["strategyInUse"] == "Replace"
