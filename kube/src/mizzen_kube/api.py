@@ -4,6 +4,7 @@ Nothing is tried again here and nothing is cached: the caller observes again and
 first, so that a process that lost its lease changes nothing.
 """
 
+import asyncio
 import dataclasses
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -28,7 +29,8 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 METADATA_OF_ONE = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 METADATA_OF_MANY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
-PAGE = 500
+PAGE = 250
+LISTS_AT_ONCE = 2
 WATCH_SECONDS = 45.0
 SILENCE_SECONDS = 60.0
 """Longer than any watch: on a kind where nothing happens the server may send no bookmark for two minutes (measured on
@@ -78,6 +80,8 @@ class Api:
         self._transport = transport
         self._fence = fence
         self._on_write = on_write
+        self.listing = asyncio.Semaphore(LISTS_AT_ONCE)
+        """For those who list whole kinds: a page as dicts takes megabytes, and all kinds begin at once."""
 
     def fenced(self, fence: Fence, on_write: OnWrite | None = None) -> "Api":
         """Return the same server behind a fence."""

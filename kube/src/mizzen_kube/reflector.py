@@ -113,7 +113,8 @@ class Reflector(Generic[T]):
             word, retry_after = "ended", None
             try:
                 if not self._version:
-                    await self._list()
+                    async with self._api.listing:
+                        await self._list()
                     began = time.monotonic()
                 await self._watch()
             except ApiError as error:
