@@ -102,7 +102,7 @@ def _processes(*words: str) -> Iterator[str]:
             continue
         lives = started(int(folder.name)) and int(folder.name) not in ours
         if lives and any(word in text for word in words):
-            yield f"process {folder.name}: {command[:120]}"
+            yield f"process {folder.name} of {_bearer(text)}: {' '.join(command.split())[:120]}"
 
 
 def _ancestors(pid: int) -> Iterator[int]:
@@ -127,7 +127,13 @@ def _mounts(word: str) -> Iterator[str]:
         for line in lines:
             if word in line and (space, line) not in seen:
                 seen.add((space, line))
-                yield f"mount in {space}, seen by process {folder.name}: {line.split()[4]}"
+                yield f"mount of {_bearer(line)} in {space}, seen by process {folder.name}: {line.split()[4]}"
+
+
+def _bearer(text: str) -> str:
+    """The node that a text speaks of."""
+    found = _NAME.search(text)
+    return found.group() if found else "a node"
 
 
 def _guard(name: str) -> int:
@@ -150,15 +156,17 @@ def _down() -> int:
             continue
         left += remove(record)
         print(f"{record.name}: removed")
-    left += [each for each in leftovers(PREFIX) if not _of_the_living(each)]
+    before = _living()
+    found = leftovers(PREFIX)
+    lived = before | _living()  # one may start or end meanwhile; its own guardian sees to it
+    left += [each for each in found if not lived & set(_NAME.findall(each))]
     print("\n".join(f"left: {each}" for each in left) or "nothing is left")
     return 1 if left else 0
 
 
-def _of_the_living(line: str) -> bool:
-    """It belongs to a node that somebody runs, or to the folder that is shared."""
-    living = {record.name for record in every() if record.owner.lives}
-    return bool(living & set(_NAME.findall(line)))
+def _living() -> set[str]:
+    """Names of the nodes that somebody runs."""
+    return {record.name for record in every() if record.owner.lives}
 
 
 if __name__ == "__main__":
