@@ -185,6 +185,16 @@ class Api:
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
         return await self._write("apply", resource, "PATCH", path, manifest, content_type=APPLY, query=query)
 
+    async def make(self, manifest: Manifest, *, field_manager: str, force: bool = True) -> Manifest:
+        """Apply the fields of an object, whether it is there or not (server-side apply).
+
+        What somebody deletes meanwhile comes back: only for what a person asks for by name, never for a repair.
+        """
+        resource = resource_of(manifest)
+        path = resource.path(_namespace(manifest), _name(manifest))
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        return await self._write("make", resource, "PATCH", path, manifest, content_type=APPLY, query=query)
+
     async def patch_status(self, manifest: Manifest, *, field_manager: str) -> Manifest:
         """Merge the manifest's status into that of the object that was read; null removes a field."""
         resource = _identified("patch_status", manifest)
