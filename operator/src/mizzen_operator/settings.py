@@ -37,6 +37,8 @@ class Settings:
     """Passes at once."""
     resync_seconds: float
     """Everything is looked at again after so long."""
+    compare_seconds: float
+    """What people wrote is listed and compared with what the watch told after so long."""
     lease_name: str
     lease_seconds: float
     lease_renew_seconds: float
@@ -61,6 +63,7 @@ def settings_from(environment: Mapping[str, str], own_namespace: str = "") -> Se
         gateway_subject=read.text("MIZZEN_GATEWAY_SUBJECT", f"system:serviceaccount:{namespace}:mizzen-gateway"),
         workers=read.number("MIZZEN_WORKERS", 32),
         resync_seconds=read.seconds("MIZZEN_RESYNC_SECONDS", 600.0),
+        compare_seconds=read.seconds("MIZZEN_COMPARE_SECONDS", 60.0),
         lease_name=read.text("MIZZEN_LEASE_NAME", "mizzen-operator"),
         lease_seconds=read.seconds("MIZZEN_LEASE_SECONDS", 15.0),
         lease_renew_seconds=read.seconds("MIZZEN_LEASE_RENEW_SECONDS", 3.0),

@@ -64,15 +64,18 @@ class Applier:
     async def carry_out(
         self, deployment: ModelDeployment, plan: WritePlan, pods: Sequence[PodAction], outcome: Outcome
     ) -> None:
-        """Carry out the writes in their order, then the actions on pods. Raises ApiError for what will pass."""
+        """Carry out the actions on pods, then the writes in their order. Raises ApiError for what will pass.
+
+        Pods come first: the mark of those that go must be there when their workload shrinks.
+        """
+        for action in pods:
+            await self._act(action, outcome)
         for one in plan.foreign:
             self._foreign(one, outcome)
         for write in plan.writes:
             if write.manifest["kind"] in WORKLOADS and ("ControllerRevision", write.child[1]) in outcome.refused:
                 continue  # never a pod whose template is kept nowhere
             await self._carry_out(deployment, write, outcome)
-        for action in pods:
-            await self._act(action, outcome)
 
     async def _carry_out(self, deployment: ModelDeployment, write: Write, outcome: Outcome) -> None:
         try:

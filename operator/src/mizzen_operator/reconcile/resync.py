@@ -17,7 +17,6 @@ from mizzen_operator.settings import Settings
 
 PATIENCE_SECONDS: Final = 10.0
 """A change that a list shows, and that the watch has not told of after so long, will not be told of."""
-COMPARE_SECONDS: Final = 60.0
 SPREAD_SECONDS: Final = 60.0
 MOST_SILENCES: Final = 5
 """So many silent watches in a row, and a new process may do better."""
@@ -67,7 +66,7 @@ class Resync:
     async def _compare(self) -> None:
         """List what people wrote: forget what went unnoticed, and notice what the watch does not tell of."""
         while True:
-            await asyncio.sleep(COMPARE_SECONDS)
+            await asyncio.sleep(self._settings.compare_seconds)
             try:
                 missed = await self._missed()
                 if not missed:
