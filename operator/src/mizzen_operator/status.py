@@ -88,7 +88,8 @@ def _revisions(
     created = {one.hash: one.created_at for one in deployment.status.revisions}
     versions = {one.hash: one.model_version for one in deployment.status.revisions}
     if observation.artifact is not None and observation.revision is not None:
-        versions.setdefault(observation.revision.hash, observation.artifact.version)
+        # Several versions may have one content, hence one revision: it goes by the one that the spec means now.
+        versions[observation.revision.hash] = observation.artifact.version
     described = []
     for one in plan.revisions:
         if one.hash in plan.expired:

@@ -175,3 +175,12 @@ def test_status_counts_pods_and_names_where_to_call():
     assert status.url == "http://gateway"
     assert status.selector == "mizzen.dev/deployment=sentiment,mizzen.dev/component=engine"
     assert status.revisions[0].model_version == 7
+
+
+def test_a_revision_goes_by_the_version_that_is_meant_now_where_another_has_the_same_content() -> None:
+    first = status_of(seen(READY))
+    assert [one.model_version for one in first.revisions] == [7]
+    again = status_of(
+        seen(READY, artifact=replace(ARTIFACT, version=9)), deployment().model_copy(update={"status": first})
+    )
+    assert [(one.hash, one.model_version) for one in again.revisions] == [("v1", 9)]
