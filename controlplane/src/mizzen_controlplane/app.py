@@ -1,7 +1,8 @@
 """The application: every domain's routes behind one transport; the database is opened at start, closed at the end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 
@@ -14,10 +15,13 @@ from mizzen_controlplane.kit.idempotency import release_claims_of_the_dead
 from mizzen_controlplane.kit.plane import Plane, plane_of
 from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
-from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.kit.settings import KUBERNETES, Settings
 from mizzen_controlplane.kit.subject import Reviewer
 from mizzen_controlplane.kit.transport import Transport
 from mizzen_controlplane.schema import upgrade
+
+if TYPE_CHECKING:
+    from mizzen_kube.api import Api
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,25 +48,33 @@ def create_app(settings: Settings) -> FastAPI:
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     secrets = read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS)
-    reviewer = await _reviewer(settings, stack) if settings.accounts else None
+    api = await _api_server(stack) if settings.accounts or settings.store == KUBERNETES else None
+    reviewer = _reviewer(api, settings.accounts) if api is not None and settings.accounts else None
     database = open_database(settings.database_url)
     stack.push_async_callback(database.close)
     await upgrade(database)
     await release_claims_of_the_dead(database)
     organization = await ensure_organization(database, settings)
     database.signals.start()
-    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer)
+    cluster = api if settings.store == KUBERNETES else None
+    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer, cluster)
 
 
-async def _reviewer(settings: Settings, stack: AsyncExitStack) -> Reviewer:
+async def _api_server(stack: AsyncExitStack) -> "Api":
     # Here, because one machine has no API server and need not load its client.
     from mizzen_kube.api import open_api
     from mizzen_kube.environment import from_environment
+    from mizzen_kube.transport import Patience
 
-    from mizzen_controlplane.cluster.token_review import TokenReviewer
+    # A caller of this API waits as well, and with SQLite all other writers do.
+    patience = Patience(connect=2.0, request=10.0)
+    return await stack.enter_async_context(open_api(await from_environment(), patience=patience))
 
-    api = await stack.enter_async_context(open_api(await from_environment()))
-    return TokenReviewer(api, settings.accounts)
+
+def _reviewer(api: "Api", accounts: Mapping[str, str]) -> Reviewer:
+    from mizzen_controlplane.cluster.token_review import TokenReviewer  # as above
+
+    return TokenReviewer(api, accounts)
 
 
 async def _refused(request: Request, problem: Problem) -> None:

@@ -9,11 +9,10 @@ from pydantic import BaseModel
 
 from mizzen_controlplane.cluster import occurrences
 from mizzen_controlplane.cluster.objects import CLUSTER_SCOPED, KINDS, ObjectKey, wanted_of
-from mizzen_controlplane.cluster.sql_store import SqlDeploymentStore
-from mizzen_controlplane.cluster.sql_watch import SqlObjectWatch
+from mizzen_controlplane.cluster.stores import reading_store, watch_of, writing_store
 from mizzen_controlplane.cluster.validation import validated
 from mizzen_controlplane.kit.auth import Allow, Permission
-from mizzen_controlplane.kit.database import reading, unit_of_work
+from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.problem import NotFound, invalid_field
 from mizzen_controlplane.kit.routing import api_router
@@ -54,7 +53,7 @@ TheKey = Annotated[ObjectKey, Depends(_key)]
 async def watch_objects(plane: ThePlane, kinds: str, after: Annotated[int, Query(ge=0)]) -> StreamingResponse:
     """Follow changes of some kinds (comma-separated) after a resource version, as JSON lines of ObjectEvent."""
     wanted = [_kind(kind.strip(), "query:kinds") for kind in kinds.split(",")]
-    watch = SqlObjectWatch(plane.database)
+    watch = watch_of(plane)
     await watch.check(after)
     return ndjson(watch.watch(wanted, after))
 
@@ -62,15 +61,15 @@ async def watch_objects(plane: ThePlane, kinds: str, after: Annotated[int, Query
 @router.get("/internal/v1/objects/{kind}", dependencies=[READS])
 async def list_objects(plane: ThePlane, kind: str, namespace: str | None = None) -> ObjectList:
     """Objects of a kind, in one namespace or in all."""
-    async with reading(plane.database) as session:
-        return await SqlDeploymentStore(session).list_objects(_kind(kind), namespace)
+    async with reading_store(plane) as store:
+        return await store.list_objects(_kind(kind), namespace)
 
 
 @router.get("/internal/v1/objects/{kind}/{namespace}/{name}", dependencies=[READS])
 async def get_object(plane: ThePlane, key: TheKey) -> dict[str, Any]:
     """One object."""
-    async with reading(plane.database) as session:
-        document = await SqlDeploymentStore(session).get(key)
+    async with reading_store(plane) as store:
+        document = await store.get(key)
     if document is None:
         raise NotFound(f"There is no {key}.", code="object_not_found")
     return document
@@ -85,22 +84,22 @@ async def put_object(
 ) -> dict[str, Any]:
     """Create or replace labels, annotations and spec."""
     wanted = wanted_of(validated(key, body), field_manager)
-    async with unit_of_work(plane.database) as session:
-        return await SqlDeploymentStore(session).apply(key, wanted)
+    async with writing_store(plane) as store:
+        return await store.apply(key, wanted)
 
 
 @router.put("/internal/v1/objects/{kind}/{namespace}/{name}/status", dependencies=[WRITES])
 async def put_status(plane: ThePlane, key: TheKey, body: StatusWrite) -> dict[str, Any]:
     """Replace the status of the object with that uid."""
-    async with unit_of_work(plane.database) as session:
-        return await SqlDeploymentStore(session).write_status(key, body.uid, body.status)
+    async with writing_store(plane) as store:
+        return await store.write_status(key, body.uid, body.status)
 
 
 @router.delete("/internal/v1/objects/{kind}/{namespace}/{name}", dependencies=[WRITES], status_code=204)
 async def delete_object(plane: ThePlane, key: TheKey, uid: str = "") -> Response:
     """Remove the object, if it is there."""
-    async with unit_of_work(plane.database) as session:
-        await SqlDeploymentStore(session).delete(key, uid)
+    async with writing_store(plane) as store:
+        await store.delete(key, uid)
     return Response(status_code=204)
 
 

@@ -47,6 +47,9 @@ class Wanted:
     """Write only to the object of this uid, where given."""
     resource_version: str = ""
     """Write only to this version, where given."""
+    partial: bool = False
+    """What is not named stays with the field managers that own it (an autoscaler's replicas), where there are several.
+    A change of what was read names everything, so that what it lacks goes."""
 
 
 def wanted_of(document: Document, manager: str) -> Wanted:
@@ -100,10 +103,9 @@ def with_version(document: Document, resource_version: int) -> Document:
     return document | {"metadata": document["metadata"] | {"resourceVersion": str(resource_version)}}
 
 
-def manager_of(document: Document) -> str:
-    """Who owns the object's labels, annotations and spec; empty where nobody says so."""
-    managers = [str(entry.get("manager", "")) for entry in document["metadata"].get("managedFields", [])]
-    return managers[0] if managers else ""
+def managers_of(document: Document) -> tuple[str, ...]:
+    """Who owns the object's labels, annotations and spec, or parts of them."""
+    return tuple(str(entry.get("manager", "")) for entry in document["metadata"].get("managedFields", []))
 
 
 def timestamp(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from mizzen_crds.store import ObjectList
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.cluster import repository
+from mizzen_controlplane.cluster.expectations import other_object, require_expected
 from mizzen_controlplane.cluster.models import ObjectChange, StoredObject
 from mizzen_controlplane.cluster.objects import (
     Document,
@@ -17,6 +18,7 @@ from mizzen_controlplane.cluster.objects import (
     with_status,
     with_version,
 )
+from mizzen_controlplane.cluster.store import Happened
 from mizzen_controlplane.kit.changes import OBJECTS, current_version, next_version
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import flush_or
@@ -47,7 +49,7 @@ class SqlDeploymentStore:
     async def apply(self, key: ObjectKey, wanted: Wanted) -> Document:
         """Create or replace."""
         row = await repository.find_object(self._session, key, lock=True)
-        _hold_to(key, row, wanted)
+        require_expected(key, row.document if row else None, wanted)
         now = utc_now()
         if row is None:
             return await self._create(key, created(key, wanted, str(uuid.uuid4()), now))
@@ -60,7 +62,7 @@ class SqlDeploymentStore:
         if row is None:
             raise NotFound(f"There is no {key}: it was deleted, so there is nothing to report on.")
         if row.uid != uid:
-            raise _other_object(key, row.uid, uid)
+            raise other_object(key, row.uid, uid)
         changed = with_status(row.document, status)
         return await self._write(row, changed) if changed else row.document
 
@@ -70,9 +72,14 @@ class SqlDeploymentStore:
         if row is None:
             return None
         if uid and row.uid != uid:
-            raise _other_object(key, row.uid, uid)
+            raise other_object(key, row.uid, uid)
         await self._session.delete(row)
         return await self._log("DELETED", row.document)
+
+    async def happened(self, key: ObjectKey, limit: int) -> list[Happened]:
+        """What happened to an object, newest first."""
+        rows = await repository.occurrences_of(self._session, key, limit)
+        return [Happened(row.type, row.reason, row.message, row.first_seen, row.last_seen, row.count) for row in rows]
 
     async def _create(self, key: ObjectKey, document: Document) -> Document:
         row = StoredObject(
@@ -103,21 +110,3 @@ class SqlDeploymentStore:
         if version % _TRIM_EVERY == 0:
             await repository.trim_changes(self._session, version - CHANGES_KEPT)
         return versioned
-
-
-def _hold_to(key: ObjectKey, row: StoredObject | None, wanted: Wanted) -> None:
-    """Refuse a write that was made for another object or an older state than the present one."""
-    if wanted.uid and (row is None or row.uid != wanted.uid):
-        raise _other_object(key, row.uid if row else "", wanted.uid)
-    version = row.document["metadata"]["resourceVersion"] if row else ""
-    if wanted.resource_version and version != wanted.resource_version:
-        raise Conflict(
-            f"{key} is at resourceVersion {version or 'none (deleted)'}, the write was made for "
-            f"{wanted.resource_version}. Read it again and repeat the write, or leave metadata.resourceVersion out.",
-            code="stale_resource_version",
-        )
-
-
-def _other_object(key: ObjectKey, uid: str, wanted: str) -> Conflict:
-    present = f"has uid {uid}" if uid else "does not exist any more"
-    return Conflict(f"{key} {present}; the write was meant for uid {wanted}. List again.", code="uid_mismatch")

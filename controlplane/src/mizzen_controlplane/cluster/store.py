@@ -1,11 +1,26 @@
 """What can a keeper of custom resources do? SQL on one machine, the Kubernetes API in a cluster, one interface."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from mizzen_crds.store import ObjectEvent, ObjectList
 
 from mizzen_controlplane.cluster.objects import Document, ObjectKey, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened to an object, for people; equal ones are counted."""
+
+    type: str
+    """Normal or Warning."""
+    reason: str
+    message: str
+    first_seen: datetime
+    last_seen: datetime
+    count: int
 
 
 class DeploymentStore(Protocol):
@@ -21,6 +36,10 @@ class DeploymentStore(Protocol):
 
     async def apply(self, key: ObjectKey, wanted: Wanted) -> Document:
         """Create or replace; writes nothing where nothing changes. "uid_mismatch", "stale_resource_version"."""
+        ...
+
+    async def happened(self, key: ObjectKey, limit: int) -> list[Happened]:
+        """What happened to an object, newest first."""
         ...
 
     async def write_status(self, key: ObjectKey, uid: str, status: dict[str, Any]) -> Document:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from mizzen_controlplane.cluster.objects import Document, manager_of
+from mizzen_controlplane.cluster.objects import Document, managers_of
 from mizzen_controlplane.kit.problem import Conflict
 
 GIT_OWNERS: Final = ("argocd", "flux", "kustomize-controller", "helm-controller", "fleet")
@@ -11,8 +11,9 @@ GIT_OWNERS: Final = ("argocd", "flux", "kustomize-controller", "helm-controller"
 
 def require_writable(document: Document | None, manager: str, wanted: dict[str, Any]) -> None:
     """Raise Conflict with what to commit instead, where a Git owner other than the caller owns the object."""
-    owner = manager_of(document) if document else ""
-    if owner == manager or not owner.startswith(GIT_OWNERS):
+    owners = managers_of(document) if document else ()
+    owner = next((one for one in owners if one.startswith(GIT_OWNERS)), None)
+    if owner is None or owner == manager:
         return
     raise Conflict(
         f"The deployment is owned by the field manager {owner!r}, which writes what a Git repository says. "

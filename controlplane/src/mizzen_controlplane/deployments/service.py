@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,11 +11,9 @@ from mizzen_crds.v1alpha1.model_deployment.rules import forbidden_changes
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.record import record
-from mizzen_controlplane.cluster.models import ObjectOccurrence
 from mizzen_controlplane.cluster.objects import Document, ObjectKey, Wanted, wanted_of
-from mizzen_controlplane.cluster.repository import occurrences_of
-from mizzen_controlplane.cluster.sql_store import SqlDeploymentStore
-from mizzen_controlplane.cluster.store import DeploymentStore
+from mizzen_controlplane.cluster.store import DeploymentStore, Happened
+from mizzen_controlplane.cluster.stores import store_of
 from mizzen_controlplane.cluster.validation import validated
 from mizzen_controlplane.deployments.merge_patch import merge_patch
 from mizzen_controlplane.deployments.ownership import require_writable
@@ -58,7 +57,7 @@ async def list_deployments(plane: Plane, project: str, page: PageQuery) -> tuple
     """One page of the project's deployments, by name."""
     async with reading(plane.database) as session:
         owner = await project_or_404(session, plane, project)
-        found = (await _store(session).list_objects(KIND, owner.namespace)).items
+        found = (await store_of(plane, session).list_objects(KIND, owner.namespace)).items
     names = [document["metadata"]["name"] for document in found]
     rows, token = page_of_names(found, names, page, plane.secrets.page_key, scope=f"deployments {owner.id}")
     return [(owner, document) for document in rows], token
@@ -68,15 +67,16 @@ async def get_deployment(plane: Plane, project: str, name: str) -> Deployment:
     """One deployment; raises NotFound."""
     async with reading(plane.database) as session:
         owner = await project_or_404(session, plane, project)
-        return owner, _found(await _store(session).get(_key(owner, name)), name)
+        return owner, _found(await store_of(plane, session).get(_key(owner, name)), name)
 
 
-async def events_of(plane: Plane, project: str, name: str) -> list[ObjectOccurrence]:
+async def events_of(plane: Plane, project: str, name: str) -> list[Happened]:
     """What happened to a deployment, newest first."""
     async with reading(plane.database) as session:
         owner = await project_or_404(session, plane, project)
-        _found(await _store(session).get(_key(owner, name)), name)
-        return list(await occurrences_of(session, _key(owner, name), EVENTS_SHOWN))
+        store = store_of(plane, session)
+        _found(await store.get(_key(owner, name)), name)
+        return await store.happened(_key(owner, name), EVENTS_SHOWN)
 
 
 async def apply_deployment(
@@ -92,8 +92,9 @@ async def apply_deployment(
 ) -> tuple[Deployment, bool]:
     """Create or replace; says whether it is new. `only_new` refuses one that exists."""
     async with unit_of_work(plane.database) as session:
-        owner = await project_or_404(session, plane, project)
-        before = await _store(session).get(_key(owner, name))
+        owner = await _writable_project(session, plane, project)
+        store = store_of(plane, session, owner.name)
+        before = await store.get(_key(owner, name))
         if only_new and before is not None:
             raise Conflict(
                 f"A deployment named {name!r} exists already: choose another name, or change it.", code="name_taken"
@@ -101,7 +102,8 @@ async def apply_deployment(
         _require_match(if_match, before)
         document = _checked(owner, name, body)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})
-        written = await _write(session, subject, owner, name, before, document, manager)
+        wanted = replace(wanted_of(document, manager), partial=True)
+        written = await _write(store, session, subject, owner, before, document, wanted)
         return (owner, written), before is None
 
 
@@ -117,14 +119,16 @@ async def patch_deployment(
 ) -> Deployment:
     """Change what the merge patch says that `patch_of` makes of the present object."""
     async with unit_of_work(plane.database) as session:
-        owner = await project_or_404(session, plane, project)
-        before = _found(await _store(session).get(_key(owner, name)), name)
+        owner = await _writable_project(session, plane, project)
+        store = store_of(plane, session, owner.name)
+        before = _found(await store.get(_key(owner, name)), name)
         _require_match(if_match, before)
         patch = patch_of(before)
         require_writable(before, manager, patch)
         changed = merge_patch({"metadata": _owned_metadata(before), "spec": before["spec"]}, patch)
         document = _checked(owner, name, changed)
-        return owner, await _write(session, subject, owner, name, before, document, manager, action)
+        wanted = wanted_of(document, manager)
+        return owner, await _write(store, session, subject, owner, before, document, wanted, action)
 
 
 async def delete_deployment(
@@ -132,11 +136,12 @@ async def delete_deployment(
 ) -> None:
     """Remove a deployment; whoever runs it takes its pods down."""
     async with unit_of_work(plane.database) as session:
-        owner = await project_or_404(session, plane, project)
-        before = _found(await _store(session).get(_key(owner, name)), name)
+        owner = await _writable_project(session, plane, project)
+        store = store_of(plane, session, owner.name)
+        before = _found(await store.get(_key(owner, name)), name)
         _require_match(if_match, before)
         require_writable(before, manager, {"$delete": name})
-        await _store(session).delete(_key(owner, name), before["metadata"]["uid"])
+        await store.delete(_key(owner, name), before["metadata"]["uid"])
         record(
             session,
             subject,
@@ -171,28 +176,27 @@ def name_in(body: Document) -> str:
     return name
 
 
-def _store(session: AsyncSession) -> DeploymentStore:
-    return SqlDeploymentStore(session)
+async def _writable_project(session: AsyncSession, plane: Plane, project: str) -> Project:
+    """The project; in a cluster its row is held, so that of two writers of this API the second sees the first's."""
+    return await project_or_404(session, plane, project, lock=plane.cluster is not None)
 
 
 async def _write(
+    store: DeploymentStore,
     session: AsyncSession,
     subject: Subject,
     owner: Project,
-    name: str,
     before: Document | None,
     document: Document,
-    manager: str,
+    wished: Wanted,
     action: str = "update",
 ) -> Document:
     if before is not None:
         _require_allowed_change(before, document)
-    wished = wanted_of(document, manager)
+    name = document["metadata"]["name"]
     # Held to the uid that was read here: what people send of uid and version may come from an old copy.
-    wanted = Wanted(
-        wished.labels, wished.annotations, wished.spec, manager, before["metadata"]["uid"] if before else ""
-    )
-    written = await _store(session).apply(_key(owner, name), wanted)
+    wanted = replace(wished, uid=before["metadata"]["uid"] if before else "", resource_version="")
+    written = await store.apply(_key(owner, name), wanted)
     if before is None or etag_of(before) != etag_of(written):
         record(
             session,

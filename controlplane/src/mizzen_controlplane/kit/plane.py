@@ -1,7 +1,7 @@
 """What an endpoint needs of its process: settings, secrets, the database. One object, made at start."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
@@ -9,6 +9,9 @@ from mizzen_controlplane.kit.database import Database
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.kit.subject import Reviewer
+
+if TYPE_CHECKING:  # one machine has no API server and need not load its client
+    from mizzen_kube.api import Api
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Plane:
     """Its ISO 4217 code."""
     reviewer: Reviewer | None = None
     """In a cluster: who knows the service accounts' tokens."""
+    cluster: "Api | None" = None
+    """In a cluster: the API server that keeps the objects; None where the database does."""
 
 
 def plane_of(request: Request) -> Plane:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+KUBERNETES = "kubernetes"
+STORES = ("database", KUBERNETES)
+
 
 class SettingsError(Exception):
     """The environment lacks something or says something impossible; the text names the variable and the remedy."""
@@ -26,6 +29,8 @@ class Settings:
     """How long an upload may send no byte before it is let go."""
     organization: str = "default"
     currency: str = "USD"
+    store: str = "database"
+    """Who keeps deployments: `database`, or `kubernetes` for the API server of the cluster."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
@@ -46,6 +51,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
+        store=_store(given.get("MIZZEN_STORE") or "database"),
         accounts=_accounts(given),
     )
 
@@ -74,6 +80,12 @@ def _accounts(given: Mapping[str, str]) -> Mapping[str, str]:
                 f"MIZZEN_{program.upper()}_SUBJECT is {account!r}: it must be system:serviceaccount:namespace:name."
             )
     return {account: program for program, account in named.items() if account}
+
+
+def _store(named: str) -> str:
+    if named not in STORES:
+        raise SettingsError(f"MIZZEN_STORE is {named!r}: it must be one of {', '.join(STORES)}.")
+    return named
 
 
 def _currency(code: str) -> str:

@@ -7,7 +7,7 @@ from mizzen_controlplane.cluster.objects import (
     ObjectKey,
     Wanted,
     created,
-    manager_of,
+    managers_of,
     replaced,
     wanted_of,
     with_status,
@@ -55,7 +55,7 @@ def test_a_status_touches_neither_generation_nor_owner() -> None:
     observed = with_status(document, {"observedGeneration": 1})
     assert observed is not None
     assert observed["metadata"] == document["metadata"]
-    assert manager_of(observed) == "a"
+    assert managers_of(observed) == ("a",)
 
 
 def test_a_wish_takes_nothing_from_the_status_of_its_body() -> None:

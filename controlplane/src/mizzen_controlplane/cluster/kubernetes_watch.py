@@ -1,0 +1,86 @@
+"""The watch over the Kubernetes API: the watches of several kinds as one stream, with a heartbeat each second."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from mizzen_crds.store import ObjectEvent
+from mizzen_kube.api import Api
+from mizzen_kube.errors import ApiError, GoneError
+from mizzen_kube.resources import MODEL_DEPLOYMENTS
+
+from mizzen_controlplane.cluster.field_owners import told_by_owner
+from mizzen_controlplane.cluster.kubernetes_store import RESOURCES
+from mizzen_controlplane.kit.change_signals import ChangeSignals
+from mizzen_controlplane.kit.problem import Gone
+from mizzen_controlplane.kit.stream import HEARTBEAT_SECONDS
+
+LOOK_SECONDS: Final = 0.2
+"""A version that is too old is refused at once; silence for so long means that it is not."""
+News = tuple[str, str, ObjectEvent | None]
+"""Kind, how far it is told, and what happened; nothing but the position for a bookmark."""
+ENDED: Final[News] = ("", "", None)
+
+
+class KubernetesObjectWatch:
+    """Follows the API server. A stream that ends early (the server went away) is to be opened again by its reader."""
+
+    def __init__(self, api: Api, signals: ChangeSignals) -> None:
+        """`signals` says when the process stops."""
+        self._api = api
+        self._signals = signals
+
+    async def check(self, after: int) -> None:
+        """Raise Gone where the API server does not know what happened since `after`."""
+        events = self._api.watch(MODEL_DEPLOYMENTS, resource_version=str(after), seconds=1)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await anext(events, None)
+        except GoneError as error:
+            raise Gone(
+                f"Changes after resource version {after} are not kept any more. List again, then watch from there.",
+                code="resource_version_too_old",
+            ) from error
+        except (ApiError, TimeoutError):
+            return  # whatever else is wrong, the stream itself will show
+        finally:
+            await events.aclose()
+
+    async def watch(self, kinds: Sequence[str], after: int) -> AsyncIterator[ObjectEvent]:
+        """Every change after the resource version; the changes of one kind in order."""
+        news: asyncio.Queue[News] = asyncio.Queue(1000)
+        # The reader goes on from the least that every kind has told.
+        told = dict.fromkeys((kind for kind in kinds if kind in RESOURCES), after)
+        tasks = [asyncio.create_task(self._follow(kind, after, news)) for kind in told]
+        try:
+            while not self._signals.ended:
+                event: ObjectEvent | None = None
+                with contextlib.suppress(TimeoutError):
+                    kind, version, event = await asyncio.wait_for(news.get(), HEARTBEAT_SECONDS)
+                    if not kind:
+                        return
+                    told[kind] = int(version)
+                    if event is None:
+                        continue
+                least = str(min(told.values(), default=after))
+                heartbeat = ObjectEvent(type="HEARTBEAT", resource_version=least)
+                yield event.model_copy(update={"resource_version": least}) if event else heartbeat
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, kind: str, after: int, news: "asyncio.Queue[News]") -> None:
+        version = str(after)
+        try:
+            while True:
+                async for event, manifest in self._api.watch(RESOURCES[kind], resource_version=version):
+                    version = str(manifest["metadata"]["resourceVersion"])
+                    if event == "BOOKMARK":
+                        await news.put((kind, version, None))
+                        continue
+                    line = {"type": event, "resource_version": version, "object": told_by_owner(manifest)}
+                    await news.put((kind, version, ObjectEvent.model_validate(line)))
+        except ApiError:
+            await news.put(ENDED)
