@@ -19,6 +19,7 @@ from mizzen_operator.handlers.watched import Listener, handlers_for
 
 LONGEST_PAUSE = 15.0
 SERVER_SECONDS = 300
+END_SECONDS = 3.0
 log = structlog.get_logger()
 
 
@@ -101,19 +102,38 @@ class _Engine:
         self._loop = loop
         self._stop = stop
         self._ended = ended
+        self._sessions: list[aiohttp.ClientSession] = []
         self.word = "ended"
 
     def run(self) -> None:
         """For the thread."""
-        registry = handlers_for(self._listener, self._sign_in)
+        own = asyncio.new_event_loop()
         try:
-            kopf.run(registry=registry, settings=settings(), clusterwide=True, standalone=True, stop_flag=self._stop)
+            own.run_until_complete(self._watch())
         except Exception as error:  # noqa: BLE001 -- outermost guard of the thread: whatever it was, another run follows
             self.word = type(error).__name__
             log.warning("watch engine failed", error=f"{type(error).__name__}: {error}")
         finally:
+            own.close()
             if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def _watch(self) -> None:
+        """Until the first of kopf's tasks ends. After a broken watch its own way to end hangs in signing in again."""
+        registry = handlers_for(self._listener, self._sign_in)
+        tasks = await kopf.spawn_tasks(
+            registry=registry, settings=settings(), clusterwide=True, standalone=True, stop_flag=self._stop
+        )
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=END_SECONDS)
+        for session in self._sessions:
+            await session.close()
+        for task in done:
+            task.result()
 
     def _sign_in(self) -> kopf.AiohttpSession:
         """A session of its own for kopf, which signs each request afresh: tokens rotate."""
@@ -130,6 +150,7 @@ class _Engine:
 
         connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=0)
         session = aiohttp.ClientSession(connector=connector, middlewares=(signed,), proxy=connection.proxy)
+        self._sessions.append(session)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
 
