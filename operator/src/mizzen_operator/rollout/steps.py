@@ -260,7 +260,8 @@ class Pass:
         step, situation = decision.step, decision.situation
         replicas = step.others | {self.target: step.goal}
         state = self._state(decision)
-        begins = self.fresh and state is RevisionState.PROGRESSING
+        # A revision that was never told of may have become ready while no operator ran: it began all the same.
+        begins = self.fresh and (state is RevisionState.PROGRESSING or self.target not in self.known)
         settled = state is RevisionState.SERVING
         status = RolloutStatus(
             strategy_in_use=decision.strategy if not settled else self.previous.strategy_in_use,
@@ -281,7 +282,7 @@ class Pass:
         return self._collect(replicas, traffic(situation, step), status, step.why, happenings, state)
 
     def _settled_before(self, settled: bool) -> bool:
-        return settled and self.fresh
+        return settled and self.fresh and self.target in self.known
 
     def _state(self, decision: Decision) -> RevisionState:
         known = self.known.get(self.target)

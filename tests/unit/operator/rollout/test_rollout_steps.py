@@ -41,6 +41,17 @@ def test_the_first_revision_gets_all_replicas_at_once():
     assert simulated.settle("v1").of("v1").state is RevisionState.SERVING
 
 
+def test_a_revision_that_became_ready_before_any_status_was_written_began_all_the_same():
+    simulated = cluster(replicas=3)
+    simulated.settle("v1")
+    body = simulated.deployment.model_dump(mode="json", by_alias=True, exclude={"status"})
+    simulated.deployment = type(simulated.deployment).model_validate(body)
+    plan = simulated.tick("v1")
+    assert plan.of("v1").state is RevisionState.SERVING
+    assert plan.rollout.started_at == plan.rollout.last_progress_at
+    assert plan.rollout.started_at is not None
+
+
 def test_a_single_replica_is_replaced_without_a_gap_where_a_second_fits():
     simulated = cluster()
     simulated.settle("v1")
