@@ -101,6 +101,10 @@ class Pod:
     grace_seconds: float
 
 
+MACHINES_OWN = "/tmp"  # noqa: S108
+"""Not laid over: paths that a process of this machine is given may lie there, and TMPDIR leads engines elsewhere."""
+
+
 def parse_pod(manifest: dict[str, Any]) -> Pod:
     """Read a Pod manifest. Raises ManifestError for what cannot be carried out here."""
     metadata, spec = manifest["metadata"], manifest["spec"]
@@ -126,7 +130,9 @@ def parse_container(body: dict[str, Any]) -> Container:
         command=(*(body.get("command") or ()), *(body.get("args") or ())),
         variables=tuple(parse_variable(each) for each in body.get("env") or ()),
         mounts=tuple(
-            Mount(each["name"], each["mountPath"], each.get("subPath", "")) for each in body.get("volumeMounts") or ()
+            Mount(each["name"], each["mountPath"], each.get("subPath", ""))
+            for each in body.get("volumeMounts") or ()
+            if each["mountPath"] != MACHINES_OWN
         ),
         ports=tuple((each.get("name", ""), each["containerPort"]) for each in body.get("ports") or ()),
         working_dir=body.get("workingDir"),

@@ -9,7 +9,7 @@ from mizzen_crds.v1alpha1.serving_runtime import HttpProbe, ServingRuntimeSpec
 from mizzen_operator.kinds.model_deployment import variables
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
-from mizzen_operator.kinds.model_deployment.mounts import ATTENDANT_FILE, Mounts
+from mizzen_operator.kinds.model_deployment.mounts import ATTENDANT_FILE, TEMPORARY_PATH, Mounts
 from mizzen_operator.kinds.model_deployment.startup import load_budget_seconds, probe_schedule
 from mizzen_operator.runtimes.builtin import PLATFORM_IMAGE
 
@@ -172,6 +172,8 @@ def _engine_mounts(mounts: Mounts) -> list[dict[str, Any]]:
     read = [mount for mount in (mounts.model, mounts.repository, mounts.tools) if mount is not None]
     return [mount.mounted(read_only=True) for mount in read] + [
         mounts.scratch.mounted(),
+        # Engines write there whatever TMPDIR says: Triton's Python backend its environments, for one.
+        mounts.scratch.mounted() | {"mountPath": TEMPORARY_PATH},
         mounts.shared_memory.mounted(),
     ]
 

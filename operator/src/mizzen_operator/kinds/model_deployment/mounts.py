@@ -14,6 +14,7 @@ MODEL_PATH: Final = "/mizzen/model"
 SOURCE_PATH: Final = "/mizzen/source"
 REPOSITORY_PATH: Final = "/mizzen/repository"
 SCRATCH_PATH: Final = "/mizzen/scratch"
+TEMPORARY_PATH: Final = "/tmp"  # noqa: S108  # the pod's own
 TOOLS_PATH: Final = "/mizzen/tools"
 TOKEN_PATH: Final = "/mizzen/token"  # noqa: S105  # a folder
 CREDENTIALS_PATH: Final = "/mizzen/credentials"
