@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 from support.controlplane import ControlPlane
 from support.postgres import Postgres, running_postgres
+
+pytest.register_assert_rewrite("support.deployment_routes", "support.object_routes")
 
 DATABASES = ["sqlite", "postgresql"]
 
@@ -71,6 +74,20 @@ def admin(controlplane: ControlPlane) -> Iterator[httpx.Client]:
 def project(controlplane: ControlPlane) -> str:
     """A fresh project's name."""
     return controlplane.new_project()
+
+
+@pytest.fixture
+def write_status(controlplane: ControlPlane, project: str) -> Callable[[str, dict[str, Any]], None]:
+    """Writes a deployment's status, as the runner does."""
+
+    def write(name: str, status: dict[str, Any]) -> None:
+        path = f"/internal/v1/objects/ModelDeployment/{project}/{name}"
+        with controlplane.client("runner") as runner:
+            uid = runner.get(path).json()["metadata"]["uid"]
+            written = runner.put(path + "/status", json={"uid": uid, "status": status})
+        assert written.status_code == 200, written.text
+
+    return write
 
 
 def _url(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> str:

@@ -54,7 +54,7 @@ async def watch_objects(plane: ThePlane, kinds: str, after: Annotated[int, Query
     """Follow changes of some kinds (comma-separated) after a resource version, as JSON lines of ObjectEvent."""
     wanted = [_kind(kind.strip(), "query:kinds") for kind in kinds.split(",")]
     watch = watch_of(plane)
-    await watch.check(after)
+    await watch.check(wanted, after)
     return ndjson(watch.watch(wanted, after))
 
 

@@ -28,16 +28,19 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 """Kinds that the API server has. It has no EndpointSet: gateways read EndpointSlices."""
 TRIES: Final = 5
 """A write meets a status that is written at the same moment; more in a row are somebody who writes all the time."""
+SYSTEM: Final = "kube-"
+"""Namespaces of Kubernetes itself begin so."""
 STATUS_MANAGER: Final = "mizzen-controlplane"
 
 
 class KubernetesDeploymentStore:
     """A DeploymentStore for one request."""
 
-    def __init__(self, api: Api, project: str = "") -> None:
-        """`project` is the only one whose namespaces are written to; empty for any."""
+    def __init__(self, api: Api, project: str = "", reserved: str = "") -> None:
+        """`project` is the only one whose namespaces are written to; empty for any. `reserved` is no project's."""
         self._api = api
         self._project = project
+        self._reserved = reserved
         self._read: dict[ObjectKey, Document | None] = {}
 
     async def get(self, key: ObjectKey) -> Document | None:
@@ -155,6 +158,11 @@ class KubernetesDeploymentStore:
         """A namespace of another project is not written to, whatever the database says of its name."""
         if not self._project or key.namespace == CLUSTER_SCOPE:
             return
+        if key.namespace == self._reserved or key.namespace.startswith(SYSTEM):
+            raise Conflict(
+                f"The namespace {key.namespace!r} is the platform's own: name another in the Project {self._project}.",
+                code="reserved_namespace",
+            )
         with translated(key):
             found = await self._api.get(NAMESPACES, key.namespace, metadata_only=True)
         owner = (found["metadata"].get("labels") or {}).get(labels.PROJECT) or key.namespace

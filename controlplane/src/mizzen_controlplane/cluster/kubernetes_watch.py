@@ -7,17 +7,19 @@ from typing import Final
 
 from mizzen_crds.store import ObjectEvent
 from mizzen_kube.api import Api
-from mizzen_kube.errors import ApiError, GoneError
-from mizzen_kube.resources import MODEL_DEPLOYMENTS
+from mizzen_kube.errors import ApiError, GoneError, ThrottledError
+from mizzen_kube.resources import Resource
 
 from mizzen_controlplane.cluster.field_owners import told_by_owner
 from mizzen_controlplane.cluster.kubernetes_store import RESOURCES
+from mizzen_controlplane.cluster.objects import Document
 from mizzen_controlplane.kit.change_signals import ChangeSignals
 from mizzen_controlplane.kit.problem import Gone
 from mizzen_controlplane.kit.stream import HEARTBEAT_SECONDS
 
 LOOK_SECONDS: Final = 0.2
 """A version that is too old is refused at once; silence for so long means that it is not."""
+THROTTLED_SECONDS: Final = 0.5
 News = tuple[str, str, ObjectEvent | None]
 """Kind, how far it is told, and what happened; nothing but the position for a bookmark."""
 ENDED: Final[News] = ("", "", None)
@@ -31,9 +33,12 @@ class KubernetesObjectWatch:
         self._api = api
         self._signals = signals
 
-    async def check(self, after: int) -> None:
+    async def check(self, kinds: Sequence[str], after: int) -> None:
         """Raise Gone where the API server does not know what happened since `after`."""
-        events = self._api.watch(MODEL_DEPLOYMENTS, resource_version=str(after), seconds=1)
+        await asyncio.gather(*(self._check(RESOURCES[kind], after) for kind in kinds if kind in RESOURCES))
+
+    async def _check(self, resource: Resource, after: int) -> None:
+        events = self._api.watch(resource, resource_version=str(after), seconds=1)
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await anext(events, None)
@@ -73,14 +78,18 @@ class KubernetesObjectWatch:
 
     async def _follow(self, kind: str, after: int, news: "asyncio.Queue[News]") -> None:
         version = str(after)
-        try:
-            while True:
+        while True:
+            try:
                 async for event, manifest in self._api.watch(RESOURCES[kind], resource_version=version):
                     version = str(manifest["metadata"]["resourceVersion"])
-                    if event == "BOOKMARK":
-                        await news.put((kind, version, None))
-                        continue
-                    line = {"type": event, "resource_version": version, "object": told_by_owner(manifest)}
-                    await news.put((kind, version, ObjectEvent.model_validate(line)))
-        except ApiError:
-            await news.put(ENDED)
+                    await news.put((kind, version, None if event == "BOOKMARK" else _line(event, manifest)))
+            except ThrottledError:  # also said of a kind that nobody has watched yet
+                await asyncio.sleep(THROTTLED_SECONDS)
+            except ApiError:
+                await news.put(ENDED)
+                return
+
+
+def _line(event: str, manifest: Document) -> ObjectEvent:
+    version = manifest["metadata"]["resourceVersion"]
+    return ObjectEvent.model_validate({"type": event, "resource_version": version, "object": told_by_owner(manifest)})

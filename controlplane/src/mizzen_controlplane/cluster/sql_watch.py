@@ -22,7 +22,7 @@ class SqlObjectWatch:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def check(self, after: int) -> None:
+    async def check(self, _kinds: Sequence[str], after: int) -> None:
         """Raise Gone where `after` is older than the log, or from another life of the database."""
         async with reading(self._database) as session:
             await _newest_after(session, after)

@@ -54,8 +54,8 @@ class DeploymentStore(Protocol):
 class ObjectWatch(Protocol):
     """Follows changes."""
 
-    async def check(self, after: int) -> None:
-        """Raise Gone where `after` is too old to go on from."""
+    async def check(self, kinds: Sequence[str], after: int) -> None:
+        """Raise Gone where `after` is too old to go on from, for any of the kinds."""
         ...
 
     def watch(self, kinds: Sequence[str], after: int) -> AsyncIterator[ObjectEvent]:

@@ -22,7 +22,7 @@ def store_of(plane: Plane, session: AsyncSession, project: str = "") -> Deployme
         return SqlDeploymentStore(session)
     from mizzen_controlplane.cluster.kubernetes_store import KubernetesDeploymentStore  # one machine needs no client
 
-    return KubernetesDeploymentStore(plane.cluster, project)
+    return KubernetesDeploymentStore(plane.cluster, project, plane.settings.namespace)
 
 
 @asynccontextmanager

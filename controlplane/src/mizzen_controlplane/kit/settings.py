@@ -31,6 +31,8 @@ class Settings:
     currency: str = "USD"
     store: str = "database"
     """Who keeps deployments: `database`, or `kubernetes` for the API server of the cluster."""
+    namespace: str = "mizzen-system"
+    """In a cluster: where this installation runs; no project's."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
@@ -52,6 +54,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
         store=_store(given.get("MIZZEN_STORE") or "database"),
+        namespace=given.get("MIZZEN_NAMESPACE") or "mizzen-system",
         accounts=_accounts(given),
     )
 

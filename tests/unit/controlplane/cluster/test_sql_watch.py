@@ -35,20 +35,20 @@ async def test_a_reader_from_before_the_kept_changes_is_told_to_list_again(plane
     async with unit_of_work(plane.database) as session:
         await repository.trim_changes(session, 3)
     watch = SqlObjectWatch(plane.database)
-    await watch.check(3)
+    await watch.check(["ModelDeployment"], 3)
     with pytest.raises(Gone, match="kept: 4 to 5"):
-        await watch.check(2)
+        await watch.check(["ModelDeployment"], 2)
 
 
 async def test_a_reader_with_the_newest_version_is_welcome_when_nothing_is_kept(plane: Plane) -> None:
     async with unit_of_work(plane.database) as session:
         await repository.trim_changes(session, 5)
     watch = SqlObjectWatch(plane.database)
-    await watch.check(5)
+    await watch.check(["ModelDeployment"], 5)
     with pytest.raises(Gone):
-        await watch.check(4)
+        await watch.check(["ModelDeployment"], 4)
 
 
 async def test_a_reader_from_another_life_of_the_database_is_told_to_list_again(plane: Plane) -> None:
     with pytest.raises(Gone):
-        await SqlObjectWatch(plane.database).check(6)
+        await SqlObjectWatch(plane.database).check(["ModelDeployment"], 6)
