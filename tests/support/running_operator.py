@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,11 +84,17 @@ class RunningOperator:
 
 @contextmanager
 def operator(
-    cluster: Cluster, kubeconfig: Path | None = None, *, wait: bool = True, **settings: Any
+    cluster: Cluster,
+    kubeconfig: Path | None = None,
+    *,
+    wait: bool = True,
+    program: Sequence[str] = ("-m", "mizzen_operator"),
+    **settings: Any,
 ) -> Iterator[RunningOperator]:
     """`with operator(cluster, workers=4) as running:`; keywords are settings, `resync_seconds=1` for example.
 
-    `kubeconfig` may lead through a proxy or belong to another user. It ends with the `with`.
+    `kubeconfig` may lead through a proxy or belong to another user; `program` is what Python runs. It ends with the
+    `with`.
     """
     port = reserve()
     with _LOCK:
@@ -103,8 +109,7 @@ def operator(
         "HOME": str(cluster.folder.path),
         **_variables(settings),
     }
-    command = [sys.executable, "-m", "mizzen_operator"]
-    process = Process("operator", command, cluster.folder.log(f"operator-{number}"), environment)
+    process = Process("operator", [sys.executable, *program], cluster.folder.log(f"operator-{number}"), environment)
     running = RunningOperator(process, port, environment)
     ensure_namespace(cluster)
     process.start()

@@ -31,6 +31,9 @@ UNSERVED = frozenset({RevisionState.PENDING, RevisionState.PROGRESSING, Revision
 PROGRESS_PARTS = 20
 """Progress of a start is recorded when it is newer by this part of the deadline: not each second, to spare writes."""
 
+REMEMBERED = ("started_at", "last_progress_at", "step_started_at")
+"""Times of `status.rollout` that pauses and deadlines are counted from."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -73,8 +76,13 @@ class Pass:
 
     @cached_property
     def previous(self) -> RolloutStatus:
-        """What the last pass remembered."""
-        return self.deployment.status.rollout or RolloutStatus()
+        """What the last pass remembered. A time to come was told by a clock that has been set back: it is now."""
+        remembered = self.deployment.status.rollout or RolloutStatus()
+        return remembered.model_copy(update={name: self.now for name in REMEMBERED if self._to_come(remembered, name)})
+
+    def _to_come(self, remembered: RolloutStatus, name: str) -> bool:
+        told: datetime | None = getattr(remembered, name)
+        return told is not None and told > self.now
 
     @cached_property
     def known(self) -> dict[str, RevisionStatus]:

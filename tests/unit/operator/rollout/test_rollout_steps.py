@@ -1,6 +1,7 @@
 """Rollouts step by step: pauses, promotion, analysis, holds, stopping, and what status remembers."""
 
 import random
+from datetime import timedelta
 
 import pytest
 from mizzen_crds.v1alpha1 import conditions, labels
@@ -50,6 +51,25 @@ def test_a_revision_that_became_ready_before_any_status_was_written_began_all_th
     assert plan.of("v1").state is RevisionState.SERVING
     assert plan.rollout.started_at == plan.rollout.last_progress_at
     assert plan.rollout.started_at is not None
+
+
+def test_a_clock_set_back_prolongs_a_pause_by_its_own_length_at_most():
+    simulated = cluster(replicas=2, rollout=canary({"trafficPercent": 50, "pauseSeconds": 60}))
+    simulated.settle("v1")
+    ticked(simulated, "v2", 6)
+    assert simulated.deployment.status.rollout.step_started_at is not None
+    simulated.now -= timedelta(hours=1)
+    assert simulated.tick("v2").rollout.step_started_at == simulated.now
+    assert ticked(simulated, "v2", 40).of("v2").state is RevisionState.SERVING
+
+
+def test_a_clock_set_back_does_not_put_off_the_progress_deadline():
+    simulated = cluster(replicas=2, rollout={"progressDeadlineSeconds": 100})
+    simulated.broken.add("v2")
+    simulated.settle("v1")
+    simulated.tick("v2")
+    simulated.now -= timedelta(hours=1)
+    assert ticked(simulated, "v2", 30).of("v2").state is RevisionState.FAILED
 
 
 def test_a_single_replica_is_replaced_without_a_gap_where_a_second_fits():
