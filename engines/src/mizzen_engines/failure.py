@@ -56,12 +56,18 @@ def tell(error: EngineStartError, environment: Mapping[str, str]) -> int:
     """Write `Reason: message` to stderr and to the termination message; return the exit code."""
     sentence = f"{error.reason}: {error}"
     sys.stderr.write(sentence + "\n")
-    log = Path(environment.get("MIZZEN_TERMINATION_LOG", "/dev/termination-log"))
-    if "MIZZEN_TERMINATION_LOG" in environment or log.exists():
+    log = termination_log(environment)
+    if log is not None:
         # The message is a courtesy: the exit code and stderr have said it already.
         with contextlib.suppress(OSError):
             log.write_text(sentence[:4000])
     return int(error.code)
+
+
+def termination_log(environment: Mapping[str, str]) -> Path | None:
+    """Where a container leaves its last words; None where nobody reads them."""
+    log = Path(environment.get("MIZZEN_TERMINATION_LOG", "/dev/termination-log"))
+    return log if "MIZZEN_TERMINATION_LOG" in environment or log.exists() else None
 
 
 def required(environment: Mapping[str, str], name: str) -> str:

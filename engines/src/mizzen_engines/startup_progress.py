@@ -14,6 +14,8 @@ from typing import Literal
 
 from mizzen_crds.serving import StartupProgress
 
+from mizzen_engines.failure import termination_log
+
 EVERY_SECONDS = 1.0
 Phase = Literal["fetch", "layout"]
 
@@ -26,6 +28,7 @@ class ProgressReport:
         self._token_file = environment.get("MIZZEN_REGISTRY_TOKEN_FILE", "")
         self._pod = environment.get("POD_NAME", "")
         self._phase: Phase = phase
+        self._last_words = termination_log(environment)
         self._began = time.monotonic()
         self._due = self._began + 0.2
         self._lock = threading.Lock()
@@ -45,6 +48,15 @@ class ProgressReport:
         """The phase has ended well."""
         sys.stderr.write(f"{self._phase}: done, {done} bytes in {time.monotonic() - self._began:.1f} s\n")
         self._post(done, total, ended=True)
+        self._leave(done, total)
+
+    def _leave(self, done: int, total: int | None) -> None:
+        """The totals stay with the pod, where posts have been lost or their reader has begun anew."""
+        if self._last_words is not None:
+            seconds = round(time.monotonic() - self._began, 1)
+            totals = {"bytesDone": done, "bytesTotal": done if total is None else total, "seconds": seconds}
+            with contextlib.suppress(OSError):
+                self._last_words.write_text(json.dumps(totals))
 
     def _post(self, done: int, total: int | None, *, ended: bool) -> None:
         if not self._url.startswith(("http://", "https://")) or not self._pod:
