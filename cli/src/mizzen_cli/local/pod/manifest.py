@@ -101,7 +101,7 @@ class Pod:
     grace_seconds: float
 
 
-MACHINES_OWN = "/tmp"  # noqa: S108
+MACHINES_OWN = "/tmp"  # noqa: S108 -- it names the mount that is left out, and nothing is written there
 """Not laid over: paths that a process of this machine is given may lie there, and TMPDIR leads engines elsewhere."""
 
 
