@@ -1,12 +1,12 @@
 """What rollouts are tested with: a pool of accelerators for each test, changes of a deployment, what was ready when."""
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from mizzen_crds.serving import GatewayLoad, RevisionLoad
 from support.cluster.changes import Changes
 from support.cluster.cluster import Cluster, condition
 from support.cluster.nodes import ACCELERATOR, Nodes
@@ -21,7 +21,7 @@ BEHAVES = "test.mizzen.dev/pod"
 """In podOverrides.labels: how the pods behave on the nodes."""
 VERSION = "test.mizzen.dev/version"
 """In podOverrides.labels: another value is another revision."""
-LONG = 90.0
+LONG = 60.0
 """Seconds that a rollout may take on a machine under load."""
 
 
@@ -169,32 +169,39 @@ class LoadSource:
         self._name = name
         self._token = gateway_token(cluster)
         self._counters: dict[tuple[str, str], list[float]] = {}
-        self._boots = itertools.count()
-        self._boot = f"{name}-{next(self._boots)}"
 
     def saw(self, objects: Objects, revision: str, requests: int, errors: int = 0, ttft_ms: float = 10.0) -> None:
         """Send one report: so many more requests of a revision have ended."""
         counters = self._counters.setdefault((objects.namespace, revision), [0, 0, 0.0])
         for number, more in enumerate((requests, errors, requests * ttft_ms)):
             counters[number] += more
+        load = GatewayLoad(
+            gateway=self._name,
+            boot_id="first",
+            sent_at=datetime.now(UTC),
+            revisions=[self._report(key, counters) for key, counters in self._counters.items()],
+        )
         answer = httpx.post(
             f"{self._running.url}/v1/load",
-            json={
-                "gateway": self._name,
-                "bootId": self._boot,
-                "sentAt": datetime.now(UTC).isoformat(),
-                "revisions": [self._report(key, counters) for key, counters in self._counters.items()],
-            },
+            content=load.model_dump_json(),
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=30.0,
             trust_env=False,
         )
         assert answer.status_code == 204, answer.text
 
-    def _report(self, key: tuple[str, str], counters: Sequence[float]) -> Object:
+    def _report(self, key: tuple[str, str], counters: Sequence[float]) -> RevisionLoad:
         requests, errors, ttft = counters
-        said = {"requests": int(requests), "errors": int(errors), "ttftMsSum": ttft, "inFlight": 0, "parked": 0}
-        return {"namespace": key[0], "deployment": NAME, "revision": key[1], **said}
+        return RevisionLoad(
+            namespace=key[0],
+            deployment=NAME,
+            revision=key[1],
+            requests=int(requests),
+            errors=int(errors),
+            ttft_ms_sum=ttft,
+            in_flight=0,
+            parked=0,
+        )
 
 
 def gateway_token(cluster: Cluster) -> str:

@@ -15,7 +15,7 @@ LAST_LINES = "INFO loading weights\nRuntimeError: the weights have another shape
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Pods take a while to become ready and to go; by their label they crash, or wait for the test to make them ready."""
+    """Pods take a while to become ready and to go; by their label they crash, or wait until the test makes them ready."""
     behaviours = [
         Behaviour(label=(BEHAVES, "never"), ready_after=None),
         Behaviour(label=(BEHAVES, "crash"), failure=Failure(exit_code=7, message=LAST_LINES)),

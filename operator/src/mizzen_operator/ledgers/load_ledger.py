@@ -58,6 +58,7 @@ class LoadLedger:
         """What was seen since a step began. The first question after its begin sets the mark."""
         now = self._totals.get(key, Totals())
         if since is None:
+            self._begin.pop(key, None)  # the next step may begin within the second in which this one did
             return LoadWindow()
         begun, base = self._begin.get(key, (None, now))
         if begun != since:

@@ -34,6 +34,8 @@ def seconds_until_next_look(
 def _of_rollout(deployment: ModelDeployment, plan: RolloutPlan, now: datetime) -> list[float]:
     waits: list[float] = []
     rollout = deployment.spec.rollout
+    if _decides_anew(deployment, plan):
+        waits.append(SHORTEST_SECONDS)
     if plan.hold is not None:
         waits.append(HOLD_SECONDS)
     step, since = plan.rollout.step, plan.rollout.step_started_at
@@ -44,3 +46,12 @@ def _of_rollout(deployment: ModelDeployment, plan: RolloutPlan, now: datetime) -
     if last is not None and not plan.complete:
         waits.append(rollout.progress_deadline_seconds - (now - last).total_seconds())
     return waits
+
+
+def _decides_anew(deployment: ModelDeployment, plan: RolloutPlan) -> bool:
+    """Whether the next pass takes another step for nothing but what this one remembers: our own status wakes nobody."""
+    before = deployment.status
+    shares = {one.hash: one.traffic_percent for one in before.revisions if one.traffic_percent}
+    if not shares:
+        return False  # the first replicas are on their way, and their readiness wakes it
+    return shares != plan.traffic or (before.rollout is not None and before.rollout.step != plan.rollout.step)

@@ -124,9 +124,17 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
         last_failure=stall_of(outcome, now),
     )
     await hands.statuses.write(deployment, observation, decision.plan, outcome, now, decision.traffic)
+    mark_step(key, decision, hands)
     if outcome.leftover:
         return LEFTOVER_SECONDS
     return seconds_until_next_look(deployment, observation, decision.plan, now)
+
+
+def mark_step(key: Key, decision: Decision, hands: Hands) -> None:
+    """From the moment that a canary step begins, and no later, what gateways see counts for it."""
+    since = decision.plan.rollout.step_started_at if decision.plan else None
+    for one in decision.fleet.revisions if since else ():
+        hands.loads.window((*key, one.hash), since)
 
 
 def environment_of(hands: Hands) -> PlanEnvironment:
