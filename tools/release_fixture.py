@@ -30,7 +30,7 @@ def keep_definitions(release: Path) -> None:
 
 
 def keep_chart(release: Path) -> None:
-    """The chart of the definitions."""
+    """Both charts."""
     shutil.copytree(ROOT / "charts", release / "charts", dirs_exist_ok=True)
 
 
@@ -89,9 +89,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-folder", type=Path, help="a stopped data folder to keep as well")
     parser.add_argument("--only", choices=list(PARTS), help="one part alone")
+    parser.add_argument("--name", help="folder, such as that of a release candidate; by default the version")
     chosen = parser.parse_args()
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    release = ROOT / "tests/releases" / version
+    release = ROOT / "tests/releases" / (chosen.name or version)
     release.mkdir(parents=True, exist_ok=True)
     for name, keep in PARTS.items():
         if chosen.only in (None, name):

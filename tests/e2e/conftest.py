@@ -1,4 +1,4 @@
-"""One real node for all stories of a run, a namespace for each test, and what the run says at its end."""
+"""One real node for all stories of a run, Mizzen on it, a namespace for each test, and what the run says at its end."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from support.cluster.objects import Objects
 from support.cluster.real_node.node import Node, start_node
 from support.cluster.real_node.pods import web
 from support.cluster.shared import fresh_namespace
+from support.story.mizzen_on_node import Platform
 
 _told: list[str] = []
 
@@ -34,7 +35,32 @@ def namespace(node: Node) -> Iterator[Objects]:
     objects.close()
 
 
+@pytest.fixture(scope="session")
+def images_on_the_node(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The product's images are there, and nothing is installed yet."""
+    platform = Platform(node, tmp_path_factory.mktemp("platform"), _told)
+    platform.before = platform.everything()
+    platform.load_images()
+    return platform
+
+
+@pytest.fixture(scope="module")
+def platform_of_module(images_on_the_node: Platform) -> Platform:
+    """Mizzen serves when the first test of a file begins."""
+    if not images_on_the_node.installed():
+        images_on_the_node.install()
+    images_on_the_node.wait_serving()
+    return images_on_the_node
+
+
+@pytest.fixture
+def platform(platform_of_module: Platform) -> Platform:
+    """Mizzen, serving, as examples/cluster/values-trial.yaml says."""
+    platform_of_module.wait_serving()
+    return platform_of_module
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how long the node took."""
+    """Tell how long the parts took, and how large they are."""
     for line in _told:
         terminalreporter.write_line(line)

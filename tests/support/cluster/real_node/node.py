@@ -75,6 +75,16 @@ class Node:
         """Names of the images that are there."""
         return self._containers("images", "list", "--quiet").split()
 
+    def tag(self, image: str, another: str) -> None:
+        """Give an image another name, as a release of its own would have."""
+        self._containers("images", "tag", "--force", image, another)
+
+    def kill_container(self, pod: Object, container: str) -> None:
+        """`kill -9` of the first process of a pod's container; the kubelet starts it again."""
+        statuses = pod["status"]["containerStatuses"]
+        found = next(each["containerID"] for each in statuses if each["name"] == container)
+        self._containers("tasks", "kill", "--signal", "SIGKILL", found.partition("://")[2])
+
     def _containers(self, *arguments: str) -> str:
         return self.inside.run("ctr", f"--address={settings.SOCKET}", "--namespace=k8s.io", *arguments)
 
