@@ -11,6 +11,7 @@ from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
+from mizzen_controlplane.cluster.projects import projects_followed
 from mizzen_controlplane.deployments import endpoints as deployments
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
@@ -43,7 +44,7 @@ DOMAINS = (
     Domain("models", models.router),
     Domain("versions", versions.router),
     Domain("artifacts", artifacts.router),
-    Domain("cluster", cluster.router),
+    Domain("cluster", cluster.router, projects_followed),
     Domain("deployments", deployments.router),
     Domain("access", access.router, boundaries_passed),
     Domain("grants", grants.router),

@@ -4,6 +4,8 @@ One instance serves one request. What it wrote is in the name of the caller's fi
 GitOps tool and an autoscaler are told when they and the REST API want different things.
 """
 
+import asyncio
+import random
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,8 +28,9 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     "ServingRuntime": SERVING_RUNTIMES,
 }
 """Kinds that the API server has. It has no EndpointSet: gateways read EndpointSlices."""
-TRIES: Final = 5
-"""A write meets a status that is written at the same moment; more in a row are somebody who writes all the time."""
+TRIES: Final = 20
+"""A write may meet a status that is written at the same moment, which takes nothing from what the caller decided."""
+PAUSE_SECONDS: Final = 0.02
 SYSTEM: Final = "kube-"
 """Namespaces of Kubernetes itself begin so."""
 STATUS_MANAGER: Final = "mizzen-controlplane"
@@ -70,6 +73,7 @@ class KubernetesDeploymentStore:
             except ConflictError as error:
                 if wanted.resource_version:
                     raise problem_of(error, key) from error
+            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311 - out of step with the other writer
         raise Conflict(f"{key} changed at each of {TRIES} tries; repeat the change.", code="changed_meanwhile")
 
     async def write_status(self, key: ObjectKey, uid: str, status: dict[str, Any]) -> Document:

@@ -2,7 +2,7 @@
 
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.identity.models import Project
-from mizzen_controlplane.identity.repository import projects_of
+from mizzen_controlplane.identity.repository import find_project, projects_of
 from mizzen_controlplane.identity.schemas import ProjectCreate, ProjectPatch, ProjectView
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.auth import Subject
@@ -64,6 +64,28 @@ async def change(plane: Plane, subject: Subject, ref: str, body: ProjectPatch, i
                 before=before, after=project.model_dump(),
             )  # fmt: skip
     return project
+
+
+async def follow(plane: Plane, subject: Subject, name: str, namespace: str, *, allow_code: bool) -> None:
+    """Make the project as its owner elsewhere says; raises Conflict where another project has the namespace."""
+    async with unit_of_work(plane.database) as session:
+        found = await find_project(session, plane.organization_id, name, lock=True)
+        before = found.model_dump() if found is not None else None
+        project = found or Project(
+            id=new_id("prj"), name=name, namespace=namespace, organization_id=plane.organization_id
+        )
+        project.namespace, project.allow_code = namespace, allow_code
+        if project.model_dump() == before:
+            return
+        project.touch()
+        session.add(project)
+        taken = f"The namespace {namespace!r} is another project's already, so project {name!r} does not get it."
+        await flush_or(session, Conflict(taken, code="namespace_taken"))
+        await next_access_version(session)
+        record(
+            session, subject, "projects.change" if before else "projects.create", project.id, name=name,
+            project_id=project.id, before=before, after=project.model_dump(),
+        )  # fmt: skip
 
 
 async def page(plane: Plane, asked: PageQuery) -> tuple[list[Project], str]:
