@@ -15,6 +15,7 @@ from mizzen_kube.connection import Connection
 from mizzen_kube.errors import ApiError, ConflictError, FencedError, NotFoundError
 from mizzen_kube.kept import Key
 from mizzen_kube.lease import Lease, Term
+from mizzen_kube.reflector import Reflector
 from mizzen_kube.resources import Resource
 
 from mizzen_operator.handlers.watching import Watching
@@ -23,6 +24,10 @@ from mizzen_operator.ledgers.startup_ledger import StartupLedger
 from mizzen_operator.reconcile.apply import Applier
 from mizzen_operator.reconcile.caches import Caches
 from mizzen_operator.reconcile.keyed_queue import KeyedQueue
+from mizzen_operator.reconcile.kinds.pictures import Pictures
+from mizzen_operator.reconcile.kinds.project_pass import ProjectHands
+from mizzen_operator.reconcile.kinds.run import KindPasses
+from mizzen_operator.reconcile.kinds.statuses import KindStatuses
 from mizzen_operator.reconcile.registry import Registry
 from mizzen_operator.reconcile.resync import Resync
 from mizzen_operator.reconcile.run import Hands, run_pass
@@ -44,7 +49,8 @@ class Operator:
     def __init__(self, settings: Settings, connection: Connection, api: Api, telemetry: Telemetry) -> None:
         self._settings = settings
         self._telemetry = telemetry
-        self._queue: KeyedQueue[Key] = KeyedQueue()
+        # Keys of ModelDeployments have two parts, those of other kinds a third one, the kind.
+        self._queue: KeyedQueue[Any] = KeyedQueue()
         self._startups = StartupLedger()
         self._loads = LoadLedger()
         term = Term(settings.lease_seconds, settings.lease_renew_seconds, settings.lease_margin_seconds)
@@ -52,16 +58,27 @@ class Operator:
         self._api = api.fenced(self._lease.fence, telemetry.wrote)
         self._identities = Identities(api)
         self._caches = Caches(api, self._queue.add, self._pod_gone)
+        self._pictures = Pictures(api, self._caches, self._queue.add)
         self._registry = Registry(settings.controlplane_url, settings.controlplane_token_file)
         self._watching = Watching(connection, self)
         self._resync = Resync(settings, self._api, self._caches, self._queue, self._watching.begin_again)
         self._loaded = False
         statuses = StatusWriter(self._api, self._caches.primaries, settings.plan.url, settings.identity)
+        applier = Applier(self._api, self._caches)
+        hands = ProjectHands(
+            api=self._api,
+            caches=self._caches,
+            pictures=self._pictures,
+            applier=applier,
+            statuses=KindStatuses(self._api, self._pictures, settings.identity),
+            reserved=frozenset({settings.namespace}),
+        )
+        self._kinds = KindPasses(hands, settings.plan.url)
         self._hands = Hands(
             api=self._api,
             caches=self._caches,
             registry=self._registry,
-            applier=Applier(self._api, self._caches),
+            applier=applier,
             statuses=statuses,
             startups=self._startups,
             loads=self._loads,
@@ -88,11 +105,12 @@ class Operator:
                 asyncio.TaskGroup() as group,
             ):
                 group.create_task(self._lease.run())
-                for reflector in self._caches.reflectors.values():
+                for reflector in self._reflectors.values():
                     group.create_task(reflector.run())
                 await self._load_what_people_wrote()
                 group.create_task(self._watching.run())
                 group.create_task(self._resync.run())
+                group.create_task(self._kinds.look_at_all(settings.resync_seconds, self._queue.add_soon))
                 group.create_task(self._registry.follow_aliases(self._queue.add))
                 for _ in range(settings.workers):
                     group.create_task(self._work())
@@ -116,10 +134,6 @@ class Operator:
         """A ServingRuntime came, changed or went."""
         self._caches.runtime_changed(manifest, gone)
 
-    def accelerator_class(self, manifest: Manifest, gone: bool) -> None:
-        """An AcceleratorClass came, changed or went."""
-        self._caches.class_changed(manifest, gone)
-
     # What pods and gateways tell
 
     def _load(self, load: GatewayLoad) -> None:
@@ -138,14 +152,13 @@ class Operator:
         """Before the first pass all is known: a name that an older deployment has is not given to a younger one."""
         for manifest in await self._list(resources.SERVING_RUNTIMES):
             self._caches.runtime_changed(manifest, gone=False)
-        for manifest in await self._list(resources.ACCELERATOR_CLASSES):
-            self._caches.class_changed(manifest, gone=False)
         for manifest in await self._list(resources.MODEL_DEPLOYMENTS):
             self._caches.primaries.put(manifest)
-        for reflector in self._caches.reflectors.values():
+        for reflector in self._reflectors.values():
             await reflector.synced.wait()
         self._loaded = True
         self._caches.wake_all()
+        self._pictures.wake_all()
         log.info("everything is known", deployments=len(self._caches.primaries))
 
     async def _list(self, resource: Resource) -> Iterable[Manifest]:
@@ -165,14 +178,16 @@ class Operator:
         while True:
             await self._lease.wait_held()
             key = await self._queue.take()
-            with structlog.contextvars.bound_contextvars(namespace=key[0], name=key[1]):
+            with structlog.contextvars.bound_contextvars(
+                namespace=key[0], name=key[1], kind=key[2] if len(key) == 3 else "ModelDeployment"
+            ):
                 await self._look_at(key)
 
-    async def _look_at(self, key: Key) -> None:
+    async def _look_at(self, key: Any) -> None:
         queue, loop = self._queue, asyncio.get_running_loop()
         began, outcome = loop.time(), "ok"
         try:
-            again = await run_pass(key, self._hands)
+            again = await (self._kinds.run_pass(key) if len(key) == 3 else run_pass(key, self._hands))
         except ApiError as error:
             outcome = error.word
             pause = queue.failed(key, error.retry_after or 0.0)
@@ -183,22 +198,26 @@ class Operator:
             log.exception("pass failed", again_in=round(queue.failed(key), 2))
         else:
             queue.done(key)
-            if key not in self._caches.primaries:
+            if key not in (self._pictures if len(key) == 3 else self._caches.primaries):
                 queue.forget(key)
             elif again is not None:
                 queue.add_later(key, again)
         self._telemetry.passes.labels(outcome).observe(loop.time() - began)
 
+    @property
+    def _reflectors(self) -> Mapping[str, Reflector[Any]]:
+        return {**self._caches.reflectors, **self._pictures.reflectors}
+
     # What probes and metrics ask
 
     def _unready(self) -> str:
         if not self._loaded:
-            missing = [name for name, one in self._caches.reflectors.items() if not one.synced.is_set()]
+            missing = [name for name, one in self._reflectors.items() if not one.synced.is_set()]
             return f"not everything is known yet: {', '.join(missing) or 'what people write'}"
         return ""
 
     def _restarts(self) -> Iterable[tuple[str, str, int]]:
-        for name, reflector in self._caches.reflectors.items():
+        for name, reflector in self._reflectors.items():
             for word, count in reflector.restarts.items():
                 yield name, word, count
         for word, count in self._watching.restarts.items():

@@ -17,9 +17,6 @@ class Listener(Protocol):
     def runtime(self, manifest: Manifest, gone: bool) -> None:
         """A ServingRuntime."""
 
-    def accelerator_class(self, manifest: Manifest, gone: bool) -> None:
-        """An AcceleratorClass."""
-
 
 def handlers_for(listener: Listener, sign_in: Any) -> kopf.OperatorRegistry:
     """Return handlers that tell the listener; `sign_in` returns kopf's way to the API server."""
@@ -37,9 +34,5 @@ def handlers_for(listener: Listener, sign_in: Any) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, "servingruntimes", registry=registry)
     async def runtime(event: Any, **_: Any) -> None:
         listener.runtime(event["object"], event["type"] == "DELETED")
-
-    @kopf.on.event(GROUP, VERSION, "acceleratorclasses", registry=registry)
-    async def accelerator_class(event: Any, **_: Any) -> None:
-        listener.accelerator_class(event["object"], event["type"] == "DELETED")
 
     return registry

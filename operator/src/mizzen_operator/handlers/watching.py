@@ -76,9 +76,6 @@ class _Relay:
     def runtime(self, manifest: dict[str, Any], gone: bool) -> None:
         self._tell(self._listener.runtime, manifest, gone)
 
-    def accelerator_class(self, manifest: dict[str, Any], gone: bool) -> None:
-        self._tell(self._listener.accelerator_class, manifest, gone)
-
     def _tell(self, what: Callable[..., None], manifest: dict[str, Any], gone: bool) -> None:
         if not self._loop.is_closed():
             # A copy of the outermost parts: kopf goes on using its own.

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import structlog
 from mizzen_crds.v1alpha1 import conditions, labels
-from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_kube.api import Api
 from mizzen_kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from mizzen_kube.resources import PODS, resource_of
@@ -22,6 +21,7 @@ from mizzen_operator.reconcile.pod_actions import PodAction
 from mizzen_operator.reconcile.writes import (
     IMMUTABLE,
     Manifest,
+    Owner,
     Write,
     WritePlan,
     of_former_object,
@@ -61,9 +61,7 @@ class Applier:
         self._api = api
         self._caches = caches
 
-    async def carry_out(
-        self, deployment: ModelDeployment, plan: WritePlan, pods: Sequence[PodAction], outcome: Outcome
-    ) -> None:
+    async def carry_out(self, owner: Owner, plan: WritePlan, pods: Sequence[PodAction], outcome: Outcome) -> None:
         """Carry out the actions on pods, then the writes in their order. Raises ApiError for what will pass.
 
         Pods come first: the mark of those that go must be there when their workload shrinks.
@@ -75,21 +73,21 @@ class Applier:
         for write in plan.writes:
             if write.manifest["kind"] in WORKLOADS and ("ControllerRevision", write.child[1]) in outcome.refused:
                 continue  # never a pod whose template is kept nowhere
-            await self._carry_out(deployment, write, outcome)
+            await self._carry_out(owner, write, outcome)
 
-    async def _carry_out(self, deployment: ModelDeployment, write: Write, outcome: Outcome) -> None:
+    async def _carry_out(self, owner: Owner, write: Write, outcome: Outcome) -> None:
         try:
             if write.verb == "create":
-                await self._create(deployment, write, outcome)
+                await self._create(owner, write, outcome)
             elif write.verb == "update":
-                await self._update(write)
+                await self.update(write)
             else:
                 await self._delete(write)
         except InvalidError as error:
             self._refused(write, conditions.POD_REFUSED, error.message, outcome)
         except ForbiddenError as error:
             if "being terminated" in error.message:
-                raise NamespaceEndingError(deployment.metadata.namespace) from error
+                raise NamespaceEndingError(write.manifest["metadata"].get("namespace", "")) from error
             quota = "exceeded quota" in error.message
             reason = conditions.RESOURCE_QUOTA_EXCEEDED if quota else conditions.APPLY_FAILED
             self._refused(write, reason, error.message, outcome)
@@ -100,28 +98,29 @@ class Applier:
                 outcome.done.append(write)
                 log.info("child written", write=str(write))
 
-    async def _create(self, deployment: ModelDeployment, write: Write, outcome: Outcome) -> None:
+    async def _create(self, owner: Owner, write: Write, outcome: Outcome) -> None:
         try:
             self._caches.learn(await self._api.create(write.manifest, field_manager=MANAGER))
         except AlreadyExistsError:
-            await self._meet(deployment, write, outcome)
+            await self._meet(owner, write, outcome)
 
-    async def _meet(self, deployment: ModelDeployment, write: Write, outcome: Outcome) -> None:
+    async def _meet(self, owner: Owner, write: Write, outcome: Outcome) -> None:
         """Something of that name is there, which the watch has not told of, or which has lost Mizzen's label."""
         metadata = write.manifest["metadata"]
-        live = await self._api.get(resource_of(write.manifest), metadata["name"], metadata["namespace"])
-        if owned(live, deployment):
+        live = await self._api.get(resource_of(write.manifest), metadata["name"], metadata.get("namespace", ""))
+        if owned(live, owner):
             if (update := write_of(write.manifest, live)) is not None:
-                await self._update(update)
+                await self.update(update)
             else:
                 self._caches.learn(live)
-        elif of_former_object(live, deployment):
+        elif of_former_object(live, owner):
             outcome.leftover = f"{live['kind']} {metadata['name']}"
             outcome.refused.add(write.child)
         else:
             self._foreign(live, outcome)
 
-    async def _update(self, write: Write) -> None:
+    async def update(self, write: Write) -> None:
+        """Make what is there as it is wanted, and take away of ours what is wanted no longer."""
         assert write.live is not None, "an update is planned from what is there"
         if write.manifest["kind"] in IMMUTABLE:
             self._caches.learn(await self._relabel(write.manifest, write.live))
@@ -149,7 +148,7 @@ class Applier:
         ]
         resource = resource_of(live)
         return await self._api.json_patch(
-            resource, metadata["name"], metadata["namespace"], operations, field_manager=MANAGER
+            resource, metadata["name"], metadata.get("namespace", ""), operations, field_manager=MANAGER
         )
 
     async def _take_over(self, seen: Manifest) -> str:
@@ -158,7 +157,7 @@ class Applier:
         Returns the resource version from which to apply.
         """
         resource, metadata = resource_of(seen), seen["metadata"]
-        live = await self._api.get(resource, metadata["name"], metadata["namespace"])
+        live = await self._api.get(resource, metadata["name"], metadata.get("namespace", ""))
         if live["metadata"]["uid"] != metadata["uid"]:
             raise ConflictError(f"{metadata['name']} is another object now", status=409, reason="Conflict")
         entries = live["metadata"].get("managedFields") or []
@@ -171,7 +170,7 @@ class Applier:
             {"op": "replace", "path": "/metadata/managedFields", "value": taken},
         ]
         patched = await self._api.json_patch(
-            resource, metadata["name"], metadata["namespace"], operations, field_manager=MANAGER
+            resource, metadata["name"], metadata.get("namespace", ""), operations, field_manager=MANAGER
         )
         return str(patched["metadata"]["resourceVersion"])
 
@@ -179,7 +178,7 @@ class Applier:
         metadata = write.manifest["metadata"]
         resource = resource_of(write.manifest)
         try:
-            await self._api.delete(resource, metadata["name"], metadata["namespace"], uid=metadata["uid"])
+            await self._api.delete(resource, metadata["name"], metadata.get("namespace", ""), uid=metadata["uid"])
         except NotFoundError:
             return
 

@@ -11,16 +11,17 @@ from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 from mizzen_kube import resources
 from mizzen_kube.api import Api, Selection
 from mizzen_kube.kept import Change, Key
-from mizzen_kube.packed import Packing
+from mizzen_kube.packed import Packed, Packing
 from mizzen_kube.reflector import Reflector
 from mizzen_kube.resources import Resource
 
 from mizzen_operator.kinds.accelerator_class.nodes import Live
 from mizzen_operator.kinds.model_deployment.pod import MANAGER
+from mizzen_operator.observing.namespace_view import NamespaceView, namespace_view
 from mizzen_operator.observing.node_view import claim_view, node_view, quota_view
 from mizzen_operator.observing.pod_view import PodView, pod_view
 from mizzen_operator.observing.room import room_for
-from mizzen_operator.reading import UnreadableError, read_object
+from mizzen_operator.reading import Model, UnreadableError, read_object
 from mizzen_operator.reconcile.primaries import Primaries
 from mizzen_operator.reconcile.writes import ChildId
 from mizzen_operator.rollout.fleet import Capacity
@@ -36,9 +37,10 @@ CHILD_KINDS: Final[tuple[Resource, ...]] = (
     resources.DISRUPTION_BUDGETS,
 )
 OURS: Final = Selection(label_selector=f"{labels.MANAGED_BY}={MANAGER}")
-TERMINATING: Final = "Terminating"
 KeptPod = tuple[PodView | None, Live | None]
 """A pod of ours, and what it holds of devices."""
+Hear = Callable[[Resource, Change], None]
+"""Whoever else wants to know of a change."""
 log = structlog.get_logger()
 
 
@@ -49,23 +51,45 @@ class Caches:
         """`pod_gone` hears of each engine pod that is there no more."""
         self._wake = wake
         self._pod_gone = pod_gone
+        self.also: list[Hear] = []
+        """Told of classes, nodes, namespaces, pods that hold devices, and children, after the picture has them."""
         self.primaries = Primaries()
         self._runtimes: dict[str, ServingRuntime] = {}
-        self._classes: dict[str, AcceleratorClass] = {}
-        self.children = {
-            kind.kind: Reflector(api, kind, OURS, keep=Packing(), on_change=self._child_changed) for kind in CHILD_KINDS
-        }
+        self._generations: dict[str, int] = {}
+        self._classes: Reflector[AcceleratorClass | None] = Reflector(
+            api, resources.ACCELERATOR_CLASSES, keep=readable(AcceleratorClass), on_change=self._class_changed
+        )
+        self.children = {kind.kind: self._ours(api, kind) for kind in CHILD_KINDS}
         # All pods of the cluster: what others hold is not free. Of those that are neither nor, nothing is kept.
         self.pods: Reflector[KeptPod] = Reflector(
             api, resources.PODS, keep=kept_pod, on_change=self._pod_changed, owners=pod_owner
         )
-        self.nodes: Reflector[Live] = Reflector(api, resources.NODES, keep=node_view)
+        self.nodes: Reflector[Live] = Reflector(
+            api, resources.NODES, keep=node_view, on_change=lambda change: self._tell(resources.NODES, change)
+        )
         self.quotas: Reflector[Mapping[str, int]] = Reflector(
             api, resources.RESOURCE_QUOTAS, keep=quota_view, owners=namespace_of
         )
-        self.namespaces: Reflector[Mapping[str, str]] = Reflector(
-            api, resources.NAMESPACES, Selection(metadata_only=True), keep=namespace_facts
+        self.namespaces: Reflector[NamespaceView] = Reflector(
+            api,
+            resources.NAMESPACES,
+            Selection(metadata_only=True),
+            keep=namespace_view,
+            on_change=lambda change: self._tell(resources.NAMESPACES, change),
         )
+        self.learners: dict[str, Reflector[Any]] = {**self.children, "Namespace": self.namespaces}
+        """By kind: the picture that takes what the server answers to a write."""
+
+    def _ours(self, api: Api, kind: Resource) -> Reflector[Packed]:
+        def changed(change: Change) -> None:
+            self._child_changed(change)
+            self._tell(kind, change)
+
+        return Reflector(api, kind, OURS, keep=Packing(), on_change=changed)
+
+    def _tell(self, kind: Resource, change: Change) -> None:
+        for hear in self.also:
+            hear(kind, change)
 
     @property
     def reflectors(self) -> Mapping[str, Reflector[Any]]:
@@ -76,6 +100,7 @@ class Caches:
             ("nodes", self.nodes),
             ("resourcequotas", self.quotas),
             ("namespaces", self.namespaces),
+            ("acceleratorclasses", self._classes),
         )
         return dict(every)
 
@@ -102,11 +127,13 @@ class Caches:
 
     def namespace_ends(self, namespace: str) -> bool:
         """Whether the namespace is being deleted, so that nothing can be made in it."""
-        return (self.namespaces.get("", namespace) or {}).get(TERMINATING, "") != ""
+        view = self.namespaces.get("", namespace)
+        return view is not None and view.deletion_timestamp != ""
 
     def project_of(self, namespace: str) -> str:
         """Return the project that the namespace belongs to: by its label, else the one of the namespace's name."""
-        return (self.namespaces.get("", namespace) or {}).get(labels.PROJECT, "") or namespace
+        view = self.namespaces.get("", namespace)
+        return (view.project if view else "") or namespace
 
     def cordoned(self) -> frozenset[str]:
         """Return the nodes that take no new pods."""
@@ -114,22 +141,33 @@ class Caches:
 
     def classes(self) -> Mapping[str, AcceleratorClass]:
         """Return all accelerator classes by name."""
-        return self._classes
+        return {name: one for (_, name), one in self._classes.items() if one is not None}
+
+    def class_keys(self) -> list[Key]:
+        """Return the keys of all accelerator classes."""
+        return list(self._classes.keys())
 
     def capacity(self, deployment: ModelDeployment) -> Capacity:
         """Return what is left for more replicas."""
         if deployment.spec.resources.accelerators_per_pod == 0:
             return Capacity()
-        claims = [claim for _, claim in self.pods.values() if claim is not None]
         quotas = self.quotas.by_owner(deployment.metadata.namespace)
-        return room_for(deployment, self._classes, self.nodes.values(), claims, quotas)
+        return room_for(deployment, self.classes(), self.nodes.values(), self.claims(), quotas)
+
+    def claims(self) -> list[Live]:
+        """Return what pods of the whole cluster hold of devices."""
+        return [claim for _, claim in self.pods.values() if claim is not None]
 
     # Learn
 
     def learn(self, manifest: Manifest) -> None:
         """Take what the server answered to a write."""
-        if (reflector := self.children.get(manifest["kind"])) is not None:
+        if (reflector := self.learners.get(manifest["kind"])) is not None:
             reflector.learn(manifest)
+
+    def learn_class(self, manifest: Manifest) -> None:
+        """Take what the server answered to the write of a class's status."""
+        self._classes.learn(manifest)
 
     def runtime_changed(self, manifest: Manifest, gone: bool) -> None:
         """A ServingRuntime changed: every deployment may render otherwise, or be refused no longer."""
@@ -142,16 +180,15 @@ class Caches:
                 log.warning("runtime cannot be read", runtime=name, error=str(error))
         self.wake_all()
 
-    def class_changed(self, manifest: Manifest, gone: bool) -> None:
-        """An AcceleratorClass changed: what fits, and where, may be otherwise."""
-        name = manifest["metadata"]["name"]
-        self._classes.pop(name, None)
-        if not gone:
-            try:
-                self._classes[name] = read_object(AcceleratorClass, manifest)
-            except UnreadableError as error:
-                log.warning("accelerator class cannot be read", accelerator_class=name, error=str(error))
-        self.wake_all()
+    def _class_changed(self, change: Change) -> None:
+        """An AcceleratorClass changed: what fits, and where, may be otherwise. Its status alone changes nothing."""
+        generation = change.manifest["metadata"].get("generation", 0) if change.manifest else 0
+        before = self._generations.pop(change.uid, None)
+        if change.type != "DELETED":
+            self._generations[change.uid] = generation
+        if change.type == "DELETED" or before != generation:
+            self.wake_all()
+        self._tell(resources.ACCELERATOR_CLASSES, change)
 
     def wake_all(self) -> None:
         """Look at every deployment again."""
@@ -166,12 +203,21 @@ class Caches:
         for key in keys:
             self._wake(key)
 
+    def wake_namespace(self, namespace: str) -> None:
+        """Look at every deployment of a namespace again."""
+        for key in list(self.primaries.keys()):
+            if key[0] == namespace:
+                self._wake(key)
+
     def _pod_changed(self, change: Change) -> None:
         if change.type == "DELETED":
             self._pod_gone(change.key)
         for owner in change.owners:
             namespace, _, name = owner.partition("/")
             self._wake((namespace, name))
+        kept = self.pods.get(*change.key)
+        if kept is None or kept[1] is not None:
+            self._tell(resources.PODS, change)
 
 
 def kept_pod(pod: Manifest) -> KeptPod:
@@ -192,8 +238,14 @@ def namespace_of(manifest: Manifest) -> Iterable[str]:
     return (manifest["metadata"]["namespace"],)
 
 
-def namespace_facts(namespace: Manifest) -> Mapping[str, str]:
-    """Return the project's label, and whether the namespace is being deleted."""
-    metadata = namespace["metadata"]
-    project = (metadata.get("labels") or {}).get(labels.PROJECT, "")
-    return {labels.PROJECT: project, TERMINATING: metadata.get("deletionTimestamp") or ""}
+def readable(model: type[Model]) -> Callable[[Manifest], Model | None]:
+    """Return what keeps an object as its type; None of one that this release cannot read, which is logged."""
+
+    def read(manifest: Manifest) -> Model | None:
+        try:
+            return read_object(model, manifest)
+        except UnreadableError as error:
+            log.warning("object cannot be read", kind=model.__name__, name=manifest["metadata"]["name"], why=str(error))
+            return None
+
+    return read

@@ -1,6 +1,6 @@
 """Which ModelDeployments are there? The objects that people write, as kopf's watch told of them, small."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
@@ -12,6 +12,10 @@ from mizzen_operator.reading import UnreadableError, read_object
 Manifest = dict[str, Any]
 
 
+def unheard(key: Key, manifest: Manifest | None) -> None:
+    """For nobody."""
+
+
 class Primaries:
     """Every ModelDeployment, by key, by uid and by served name. Never older than what was here before."""
 
@@ -19,6 +23,8 @@ class Primaries:
         self._kept: Kept[Packed] = Kept(Packing(), served_by)
         self._keys: dict[str, Key] = {}
         self._uids: dict[Key, str] = {}
+        self.heard: Callable[[Key, Manifest | None], None] = unheard
+        """Told of each change, the operator's own writes too; None: it is gone."""
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -57,6 +63,7 @@ class Primaries:
         if (former := self._uids.get(change.key)) and former != change.uid:
             self._keys.pop(former, None)
         self._keys[change.uid], self._uids[change.key] = change.key, change.uid
+        self.heard(change.key, manifest)
         return True
 
     def remove(self, manifest: Manifest) -> bool:
@@ -88,9 +95,14 @@ class Primaries:
                 except UnreadableError:
                     continue  # its own pass says so
 
+    def serving(self, namespace: str, name: str) -> list[Manifest]:
+        """Return the deployments of a namespace that serve a name."""
+        return [packed.manifest for packed in self._kept.by_owner(f"{namespace}/{name}")]
+
     def _forget(self, change: Change) -> None:
         self._keys.pop(change.uid, None)
         self._uids.pop(change.key, None)
+        self.heard(change.key, None)
 
 
 def served_by(manifest: Manifest) -> Iterable[str]:

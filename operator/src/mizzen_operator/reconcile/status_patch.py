@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mizzen_crds.v1alpha1.model_deployment import ModelDeploymentStatus
+from pydantic import BaseModel
 
 
-def status_patch(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> dict[str, Any]:
+def status_patch(before: BaseModel, after: BaseModel) -> dict[str, Any]:
     """Return the merge patch from one status to the other; empty where they say the same."""
     return merge_patch(_body(before), _body(after))
 
 
-def _body(status: ModelDeploymentStatus) -> dict[str, Any]:
+def _body(status: BaseModel) -> dict[str, Any]:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

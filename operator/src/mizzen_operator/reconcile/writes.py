@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.project import Project
 
 from mizzen_operator.reconcile.children import RENDERED, WORKLOADS
 from mizzen_operator.reconcile.compare import difference
@@ -12,9 +13,10 @@ from mizzen_operator.reconcile.compare import difference
 Manifest = dict[str, Any]
 ChildId = tuple[str, str]
 """Kind and name."""
+Owner = ModelDeployment | Project
 Verb = Literal["create", "update", "delete"]
 COMPARED: Final = ("labels", "annotations", "ownerReferences")
-BODIES: Final = ("spec", "data")
+BODIES: Final = ("spec", "data", "roleRef", "subjects")
 IMMUTABLE: Final = frozenset({"ControllerRevision"})
 
 
@@ -53,7 +55,7 @@ class WritePlan:
 
 
 def plan_writes(
-    deployment: ModelDeployment,
+    owner: Owner,
     wanted: Sequence[Manifest],
     live: Iterable[Manifest],
     *,
@@ -62,8 +64,9 @@ def plan_writes(
 ) -> WritePlan:
     """Return what to write, in the order of `wanted`, deletes last.
 
-    `live` holds whatever carries Mizzen's label and this deployment's name. `expired` are names of revisions beyond the
-    history. `obsolete` says that `wanted` is whole, so that a child of ours that it does not hold may go.
+    `live` holds whatever carries Mizzen's label and this owner's name, in one namespace. `expired` are names of
+    revisions beyond the history. `obsolete` says that `wanted` is whole, so that a child of ours that it does not hold
+    may go.
     """
     there = {child_id(one): one for one in live}
     names = {child_id(one) for one in wanted}
@@ -72,14 +75,14 @@ def plan_writes(
     leftover: list[Manifest] = []
     for one in wanted:
         other = there.get(child_id(one))
-        if other is not None and not owned(other, deployment):
-            (leftover if of_former_object(other, deployment) else foreign).append(other)
+        if other is not None and not owned(other, owner):
+            (leftover if of_former_object(other, owner) else foreign).append(other)
         elif (write := write_of(one, other)) is not None:
             writes.append(write)
     gone = set(expired)
     # A workload goes before its ControllerRevision: without that, nobody would know what it was made from.
     for key, one in sorted(there.items(), key=lambda item: item[0][0] in IMMUTABLE):
-        if key in names or not owned(one, deployment) or _going(one):
+        if key in names or not owned(one, owner) or _going(one):
             continue
         if key[1] in gone and key[0] in WORKLOADS | IMMUTABLE:
             writes.append(Write("delete", one, "beyond spec.rollout.revisionHistoryLimit", one))
@@ -133,17 +136,17 @@ def child_id(manifest: Mapping[str, Any]) -> ChildId:
     return manifest["kind"], manifest["metadata"]["name"]
 
 
-def owned(child: Mapping[str, Any], deployment: ModelDeployment) -> bool:
+def owned(child: Mapping[str, Any], owner: Owner) -> bool:
     """Whether the child belongs to this very object."""
-    return any(one.get("uid") == deployment.metadata.uid for one in _owners(child))
+    return any(one.get("uid") == owner.metadata.uid for one in _owners(child))
 
 
-def of_former_object(child: Mapping[str, Any], deployment: ModelDeployment) -> bool:
+def of_former_object(child: Mapping[str, Any], owner: Owner) -> bool:
     """Whether the child belongs to an earlier object of this kind and name."""
     return any(
-        one.get("kind") == "ModelDeployment"
-        and one.get("name") == deployment.metadata.name
-        and one.get("uid") != deployment.metadata.uid
+        one.get("kind") == owner.kind
+        and one.get("name") == owner.metadata.name
+        and one.get("uid") != owner.metadata.uid
         for one in _owners(child)
     )
 

@@ -82,19 +82,28 @@ def class_capacity(
 def used_by(
     classes: Sequence[AcceleratorClass], nodes: Iterable[Live], pods: Iterable[Live], namespaces: Collection[str]
 ) -> Mapping[str, int]:
-    """Return accelerators of each class that pods of these namespaces hold, parts rounded up to accelerators.
+    """Return accelerators of each class that pods of these namespaces hold, parts rounded up to accelerators."""
+    every = used_in_namespaces(classes, nodes, pods)
+    return {one.metadata.name: sum(every.get((name, one.metadata.name), 0) for name in namespaces) for one in classes}
+
+
+def used_in_namespaces(
+    classes: Sequence[AcceleratorClass], nodes: Iterable[Live], pods: Iterable[Live]
+) -> Mapping[tuple[str, str], int]:
+    """Return accelerators by namespace and class that pods hold, parts rounded up to accelerators.
 
     A pod counts for the class of its node; before it has one, for the class whose labels its nodeSelector names.
     """
     by_node = {str(node["metadata"]["name"]): [one for one in classes if matches(one, node)] for node in nodes}
-    used = {klass.metadata.name: 0 for klass in classes}
+    used: dict[tuple[str, str], int] = {}
     for pod in pods:
-        if pod["metadata"]["namespace"] not in namespaces or not holds(pod):
+        if not holds(pod):
             continue
         node = pod["spec"].get("nodeName")
         candidates = by_node.get(node, []) if node else [one for one in classes if _waits_for(one, pod)]
         for klass in candidates[:1]:
-            used[klass.metadata.name] += _accelerators(klass, pod)
+            place = (str(pod["metadata"]["namespace"]), klass.metadata.name)
+            used[place] = used.get(place, 0) + _accelerators(klass, pod)
     return used
 
 

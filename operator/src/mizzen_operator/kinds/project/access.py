@@ -17,7 +17,8 @@ def default_deny(metadata: Manifest) -> Manifest:
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata,
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        # Said in so many words, or a rule that somebody adds would pass for one that nobody minds.
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [], "egress": []},
     }
 
 
