@@ -197,9 +197,18 @@ class CrashMatrix:
             wait_until(ended, LONG, "other ends")
         except AssertionError:
             wrong = [name for name, text in ends.items() if found[name] != text]
-            shown = "\n\n".join(f"killed in {told[name]}:\n{_difference(ends[name], found[name])}" for name in wrong)
+            shown = "\n\n".join(
+                f"killed in {told[name]}:\n{_difference(ends[name], found[name])}\n{self._history(name)}"
+                for name in wrong
+            )
             shown = shown or f"writes go on: {self._proxy.writes[-10:]}"
             raise AssertionError(f"{len(wrong)} of {len(ends)} ended otherwise\n{shown}") from None
+
+    def _history(self, namespace: str) -> str:
+        """What was written in a namespace, and what the operator says of it."""
+        writes = [str(one) for one in self._proxy.writes if one.namespace == namespace]
+        lines = [line for line in self._running.process.log.read_text().splitlines() if f'"{namespace}"' in line]
+        return "\n".join([*writes, *lines[-30:]])
 
     def _forget(self, namespaces: Iterator[Objects]) -> None:
         """Later batches need not wait for these."""

@@ -2,11 +2,13 @@
 
 import random
 
+import pytest
 from support.crash_cluster import crash_matrix
 
 SAMPLE = 24
 
 
+@pytest.mark.timeout(600)
 def test_a_sample_of_kill_points_ends_as_if_nothing_had_happened() -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
