@@ -10,6 +10,8 @@ from support.cluster.real_node.pods import web
 from support.cluster.shared import fresh_namespace
 from support.story.mizzen_on_node import Platform
 
+import images
+
 _told: list[str] = []
 
 
@@ -36,11 +38,23 @@ def namespace(node: Node) -> Iterator[Objects]:
 
 
 @pytest.fixture(scope="session")
-def images_on_the_node(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def archives() -> dict[str, images.Archive]:
+    """The product's images, built where the cache does not have them; before the node starts, which would only wait."""
+    began = time.monotonic()
+    found = images.built()
+    sizes = ", ".join(f"{name} {archive.size_bytes / 1e6:.0f} MB" for name, archive in found.items())
+    _told.append(f"images: {sizes}; built or found in {time.monotonic() - began:.0f} s")
+    return found
+
+
+@pytest.fixture(scope="session")
+def images_on_the_node(
+    archives: dict[str, images.Archive], node: Node, tmp_path_factory: pytest.TempPathFactory
+) -> Platform:
     """The product's images are there, and nothing is installed yet."""
     platform = Platform(node, tmp_path_factory.mktemp("platform"), _told)
     platform.before = platform.everything()
-    platform.load_images()
+    platform.load_images(archives)
     return platform
 
 

@@ -18,32 +18,17 @@ _FRIENDS = {"mizzen-system": "mizzen-gateway", "monitoring": "prometheus"}
 """Namespaces whose pods may reach engines, and those pods' name."""
 
 
-def _project(name: str, person: str) -> Object:
-    return {
-        "apiVersion": "mizzen.dev/v1alpha1",
-        "kind": "Project",
-        "metadata": {"name": name},
-        "spec": {"namespaces": [name], "members": [{"kind": "User", "name": person, "role": "Edit"}]},
-    }
-
-
 @pytest.fixture(scope="module")
 def tenants(platform_of_module: Platform) -> Iterator[tuple[Tenant, Tenant]]:
     """The first one has a model that serves, the second one has nothing but its key."""
     platform = platform_of_module
-    with platform.tenant("first-team", versions=1) as first, platform.tenant("second-team", versions=0) as second:
-        for tenant, person in ((first, "ada"), (second, "bob")):
-            platform.node.objects.create(_project(tenant.namespace, person))
-            platform.node.objects.wait("Project", tenant.namespace, _is_ready, SECONDS)
+    with (
+        platform.tenant("first-team", versions=1, member="ada") as first,
+        platform.tenant("second-team", versions=0, member="bob") as second,
+    ):
         first.objects.create(sentiment.deployment(first.namespace))
         first.wait_ready()
         yield first, second
-        for tenant in (first, second):
-            platform.node.objects.delete("Project", tenant.namespace)
-
-
-def _is_ready(project: Object) -> bool:
-    return condition(project, "Ready").get("status") == "True"
 
 
 def _refusal(platform: Platform, key: str, model: str) -> tuple[int, Any]:

@@ -59,6 +59,7 @@ class Load:
     """How many answers each version gave."""
     failures: list[Failure] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
@@ -93,7 +94,9 @@ class Load:
             began = time.monotonic()
             try:
                 client = client or triton.InferenceServerClient(self.address, network_timeout=_TIMEOUT_SECONDS)
-                self.answers[_ask(client, self.key, "sentiment")] += 1
+                version = _ask(client, self.key, "sentiment")
+                with self._counting:
+                    self.answers[version] += 1
             except Exception as error:  # noqa: BLE001 - whatever went wrong is what the story asserts upon
                 self.failures.append(Failure(began, time.monotonic(), error))
                 if client:

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from support.cluster.real_node.node import Node
 from support.command_line import CommandLine, command_line
 from support.story import sentiment
 
-import images as image_builds
+from images import Archive
 
 VALUES = ROOT / "examples" / "cluster" / "values-trial.yaml"
 PROGRAMS = ("mizzen-operator", "mizzen-controlplane", "mizzen-gateway")
@@ -50,6 +50,11 @@ class Tenant:
         return [pod for pod in every if "deletionTimestamp" not in pod["metadata"]]
 
 
+def is_in_place(project: Object) -> bool:
+    """A Project is Ready."""
+    return condition(project, "Ready").get("status") == "True"
+
+
 def is_ready(deployment: Object) -> bool:
     """Ready is True, of the present generation, and nothing is under way."""
     status = deployment.get("status", {})
@@ -77,27 +82,22 @@ class Platform:
         """The charts, by the real helm."""
         return Installation(self.node.cluster, self.home)
 
-    def load_images(self) -> None:
-        """Bring the product's images onto the node; builds those that the cache does not have."""
+    def load_images(self, archives: Mapping[str, Archive]) -> None:
+        """Bring the product's images onto the node."""
         began = time.monotonic()
-        archives = image_builds.built()
-        built = time.monotonic()
         for archive in archives.values():
             self.node.load(archive.path)
-        sizes = ", ".join(f"{name} {archive.size_bytes / 1e6:.0f} MB" for name, archive in archives.items())
-        self.told.append(
-            f"images: {sizes}; built or found in {built - began:.0f} s, imported in {time.monotonic() - built:.0f} s"
-        )
+        self.told.append(f"images imported in {time.monotonic() - began:.0f} s")
 
     def remove(self) -> None:
         """As docs/how-to/upgrade-and-uninstall.md says, to the last object."""
         delete = ("delete", "--ignore-not-found", "--wait", "--timeout=120s")
         kubectl, helm = self.node.cluster.kubectl, self.installation.helm
-        kinds = "modeldeployments.mizzen.dev,modelroutes.mizzen.dev,projects.mizzen.dev"
-        kubectl(*delete, kinds, "--all", "--all-namespaces")
+        kubectl(*delete, "modeldeployments.mizzen.dev,modelroutes.mizzen.dev", "--all", "--all-namespaces")
         helm("uninstall", "mizzen", "--wait", "--timeout", "120s")
         helm("uninstall", "mizzen-crds", "--wait")
         kubectl(*delete, "crd", *DEFINITIONS)
+        kubectl(*delete, "namespace", "--selector", "mizzen.dev/project")
         kubectl(*delete, "namespace", NAMESPACE)
 
     def installed(self) -> bool:
@@ -176,20 +176,27 @@ class Platform:
                 asked["page_token"] = page["next_page_token"]
 
     @contextmanager
-    def tenant(self, name: str, versions: int = 2) -> Iterator[Tenant]:
-        """A project with a key and so many versions of `sentiment`; its namespace goes in the end."""
-        mizzen = self.mizzen(name)
-        objects = self.node.objects.within(name)
-        mizzen("projects", "create", name)
-        self.node.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    def tenant(self, name: str, versions: int = 2, member: str = "") -> Iterator[Tenant]:
+        """A project with a key and so many versions of `sentiment`; its models go in the end, the project stays.
+
+        It is made by `mizzen`, or, where a member is named, as a Project object that has that person.
+        """
+        mizzen, objects = self.mizzen(name), self.node.objects.within(name)
+        if member:
+            self.node.objects.create(_project(name, member))
+        else:
+            mizzen("projects", "create", name)
+        objects.wait("Project", name, is_in_place, SECONDS)
+        wait_until(lambda: name in mizzen("projects", "list", "-o", "name").out, SECONDS, f"no project {name}")
         for version in range(1, versions + 1):
             mizzen("models", "push", "sentiment", sentiment.artifact(version))
-        key = mizzen("keys", "create", "caller", "-o", "json").json["key"]
+        key = mizzen("keys", "create", "caller").out.strip()
         try:
             yield Tenant(objects, mizzen, key)
         finally:
-            objects.delete("Namespace", name)
-            objects.wait_gone("Namespace", name, SECONDS)
+            for deployment in objects.list("ModelDeployment"):
+                objects.delete("ModelDeployment", deployment["metadata"]["name"])
+            wait_until(lambda: not objects.list("Pod"), SECONDS, lambda: str(objects.list("Pod")))
             objects.close()
 
     def everything(self) -> set[str]:
@@ -203,6 +210,12 @@ class Platform:
 
 _RESTLESS = ("events", "leases", "componentstatuses")
 _COLUMNS = "custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name"
+
+
+def _project(name: str, member: str) -> Object:
+    members = [{"kind": "User", "name": member, "role": "Edit"}]
+    spec = {"namespaces": [name], "members": members}
+    return {"apiVersion": "mizzen.dev/v1alpha1", "kind": "Project", "metadata": {"name": name}, "spec": spec}
 
 
 def _settled(workload: Object) -> bool:
