@@ -8,11 +8,20 @@ import pytest
 import yaml
 from support.chart import CHART, NAMESPACE, Installation
 from support.cluster.objects import Object
-from support.model_objects import children, model, wait_ready
+from support.kind_objects import accelerator_class, project, quota, route
+from support.model_objects import children, model, says, wait_ready
 from support.running_operator import operator
 
+_RBAC = "rbac.authorization.k8s.io"
 Used = tuple[str, str, str]
 """API group, resource with its subresource, verb."""
+NEEDED_BY_A_TEAM: tuple[Used, ...] = (
+    *(("mizzen.dev", f"{kind}/status", "patch") for kind in ("projects", "modelroutes", "acceleratorclasses")),
+    *(("", "namespaces", verb) for verb in ("get", "list", "watch", "create", "patch")),
+    *(("", "resourcequotas", verb) for verb in ("list", "watch", "create", "patch", "delete")),
+    *((_RBAC, "rolebindings", verb) for verb in ("list", "watch", "create", "patch", "delete")),
+    *(("networking.k8s.io", "networkpolicies", verb) for verb in ("create", "patch", "delete")),
+)
 
 
 def asked_by(events: list[Object], account: str) -> Iterator[tuple[Used, int, str]]:
@@ -45,6 +54,7 @@ def test_the_operator_needs_no_verb_beyond_its_role_and_none_is_refused(installa
     account = cluster.service_account_kubeconfig(NAMESPACE, "mizzen-operator")
     with operator(cluster, account) as running:
         live_a_life(installation)
+        live_as_a_team(installation)
         running.wait_idle()
     asked = list(asked_by(cluster.audit_events(), "mizzen-operator"))
     counted = Counter(used for used, _, _ in asked)
@@ -54,6 +64,7 @@ def test_the_operator_needs_no_verb_beyond_its_role_and_none_is_refused(installa
     assert set(counted) <= granted, set(counted) - granted
     assert counted["mizzen.dev", "modeldeployments/status", "patch"] > 0
     assert counted["apps", "deployments", "create"] > 0
+    assert set(NEEDED_BY_A_TEAM) <= set(counted), set(NEEDED_BY_A_TEAM) - set(counted)
     unused = sorted(granted - set(counted))
     print(f"{len(asked)} requests, {len(counted)} of {len(granted)} granted verbs used; not in this run: {unused}")
 
@@ -73,6 +84,33 @@ def live_a_life(installation: Installation) -> None:
     objects.wait("Service", service["metadata"]["name"], lambda each: each["metadata"]["uid"] != uid)
     objects.delete("ModelDeployment", "life")
     objects.wait_gone("ModelDeployment", "life")
+
+
+def live_as_a_team(installation: Installation) -> None:
+    """A class, a project in a namespace that was there and one that was not, a route; edits, a leave, and the end."""
+    objects = installation.cluster.objects
+    objects.create(accelerator_class("team-class"))
+    objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "there-before"}})
+    members = [{"kind": "User", "name": "ada", "role": role} for role in ("Admin",)]
+    members += [{"kind": "Group", "name": "ml", "role": "Edit"}, {"kind": "Group", "name": "all", "role": "View"}]
+    spec = {"namespaces": ["team", "there-before"], "quota": quota("team-class", 4), "members": members}
+    objects.create(project("team", **spec))
+    objects.wait("Project", "team", says("Ready"), 60)
+    objects.wait("AcceleratorClass", "team-class", says("NodesAvailable"), 60)
+    objects.create(route("chat", "team", "missing"))
+    objects.wait("ModelRoute", "chat", says("ResolvedRefs", "False"), 60, "team")
+    for kind, name in (("ResourceQuota", "mizzen-project"), ("NetworkPolicy", "mizzen-default-deny")):
+        objects.merge(kind, name, {"metadata": {"labels": {"mizzen.dev/project": "other"}}}, "team")
+        objects.wait(kind, name, lambda one: one["metadata"]["labels"]["mizzen.dev/project"] == "team", 60, "team")
+    objects.merge("RoleBinding", "mizzen-edit", {"subjects": []}, "team")
+    objects.wait("RoleBinding", "mizzen-edit", lambda one: one.get("subjects"), 60, "team")
+    objects.merge("Project", "team", {"spec": {"namespaces": ["team"], "members": [], "quota": quota("team-class", 2)}})
+    for namespace in ("team", "there-before"):
+        objects.wait_gone("RoleBinding", "mizzen-edit", 60, namespace)
+    objects.wait_gone("ResourceQuota", "mizzen-project", 60, "there-before")
+    objects.wait("Namespace", "there-before", lambda one: "mizzen.dev/project" not in one["metadata"]["labels"], 60)
+    objects.delete("Project", "team")
+    objects.wait_gone("NetworkPolicy", "mizzen-default-deny", 60, "team")
 
 
 def test_the_control_plane_reads_one_secret_and_no_other(installation: Installation, tmp_path: Path) -> None:

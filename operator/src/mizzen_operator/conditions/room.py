@@ -5,6 +5,7 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.conditions.model import refused_by
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.kinds.accelerator_class.asked import free_places, room_refusal
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
 from mizzen_operator.rollout.situation import accelerators_per_replica
@@ -24,20 +25,30 @@ def quota_reserved(deployment: ModelDeployment, observation: Observation, plan: 
     if missing > 0 and missing * need > left:
         return no(
             conditions.QUOTA_EXCEEDED,
-            f"{missing} more replicas need {missing * need} accelerators; the quota leaves {left}.",
+            f"{missing} more replicas need {missing * need} accelerators; "
+            f"{observation.capacity.quota or 'the quota'} leaves {left}.",
         )
     return yes(conditions.WITHIN_QUOTA)
 
 
 def capacity_available(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
     """Whether every replica has a place to run."""
+    refusal = refused_by(observation, conditions.CAPACITY_AVAILABLE)
+    if refusal is not None:
+        return no(refusal.reason, refusal.message)
     if plan is None:
         return unknown("No replicas were planned in this pass.")
+    room = observation.capacity.room if observation.capacity else None
     waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.scheduled]
     if plan.hold is not None and plan.hold.gate == conditions.NO_SPARE_ACCELERATOR:
-        return no(conditions.NO_SPARE_ACCELERATOR, plan.hold.reason)
+        where = f" Free: {free_places(room)}." if room is not None and room.rooms else ""
+        return no(conditions.NO_SPARE_ACCELERATOR, f"{plan.hold.reason}{where}")
     if not waiting:
         return yes(conditions.SUFFICIENT_CAPACITY)
+    size = deployment.spec.multi_node.size if deployment.spec.multi_node else 1
+    lacking = room_refusal(deployment, room, len(waiting) * size) if room is not None else None
+    if lacking is not None:
+        return no(lacking.reason, lacking.message)
     words = next((pod.failure.message for pod in waiting if pod.failure is not None), "")
     need = accelerators_per_replica(deployment)
     each = f", {need} accelerators each" if need else ""

@@ -1,6 +1,7 @@
 """What is kept of nodes, of pods that hold accelerators, and of quotas? The fields that room is counted from."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mizzen_operator.kinds.accelerator_class.nodes import Live, whole
@@ -53,12 +54,22 @@ def _devices(container: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"resources": {"requests": devices}, "restartPolicy": container.get("restartPolicy", "")}
 
 
-def quota_view(quota: Mapping[str, Any]) -> Mapping[str, int]:
-    """Return what a ResourceQuota leaves, by the resource whose requests it bounds."""
+@dataclass(frozen=True, slots=True)
+class QuotaView:
+    """One ResourceQuota, as far as it bounds devices."""
+
+    name: str
+    left: Mapping[str, int]
+    """By the resource whose requests it bounds."""
+
+
+def quota_view(quota: Mapping[str, Any]) -> QuotaView:
+    """Return what a ResourceQuota leaves."""
     status = quota.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
-    return {
+    left = {
         name.removeprefix(REQUESTS): max(0, whole(bound) - whole(used.get(name, 0)))
         for name, bound in hard.items()
         if name.startswith(REQUESTS) and "/" in name
     }
+    return QuotaView(quota["metadata"]["name"], left)

@@ -18,9 +18,9 @@ from mizzen_kube.resources import Resource
 from mizzen_operator.kinds.accelerator_class.nodes import Live
 from mizzen_operator.kinds.model_deployment.pod import MANAGER
 from mizzen_operator.observing.namespace_view import NamespaceView, namespace_view
-from mizzen_operator.observing.node_view import claim_view, node_view, quota_view
+from mizzen_operator.observing.node_view import QuotaView, claim_view, node_view, quota_view
 from mizzen_operator.observing.pod_view import PodView, pod_view
-from mizzen_operator.observing.room import room_for
+from mizzen_operator.observing.room import Share, room_for
 from mizzen_operator.reading import Model, UnreadableError, read_object
 from mizzen_operator.reconcile.primaries import Primaries
 from mizzen_operator.reconcile.writes import ChildId
@@ -53,6 +53,8 @@ class Caches:
         self._pod_gone = pod_gone
         self.also: list[Hear] = []
         """Told of classes, nodes, namespaces, pods that hold devices, and children, after the picture has them."""
+        self.share_of: Callable[[str], Share | None] = lambda _: None
+        """The project of a namespace, with what its pods hold; None where no Project claims it."""
         self.primaries = Primaries()
         self._runtimes: dict[str, ServingRuntime] = {}
         self._generations: dict[str, int] = {}
@@ -67,7 +69,7 @@ class Caches:
         self.nodes: Reflector[Live] = Reflector(
             api, resources.NODES, keep=node_view, on_change=lambda change: self._tell(resources.NODES, change)
         )
-        self.quotas: Reflector[Mapping[str, int]] = Reflector(
+        self.quotas: Reflector[QuotaView] = Reflector(
             api, resources.RESOURCE_QUOTAS, keep=quota_view, owners=namespace_of
         )
         self.namespaces: Reflector[NamespaceView] = Reflector(
@@ -152,7 +154,8 @@ class Caches:
         if deployment.spec.resources.accelerators_per_pod == 0:
             return Capacity()
         quotas = self.quotas.by_owner(deployment.metadata.namespace)
-        return room_for(deployment, self.classes(), self.nodes.values(), self.claims(), quotas)
+        share = self.share_of(deployment.metadata.namespace)
+        return room_for(deployment, self.classes(), self.nodes.values(), self.claims(), quotas, share)
 
     def claims(self) -> list[Live]:
         """Return what pods of the whole cluster hold of devices."""

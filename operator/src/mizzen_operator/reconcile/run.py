@@ -15,6 +15,7 @@ from mizzen_kube.api import Api
 from mizzen_kube.errors import ApiError
 from mizzen_kube.kept import Key
 
+from mizzen_operator.kinds.accelerator_class.asked import class_refusal
 from mizzen_operator.kinds.accelerator_class.placement import accelerator_kind
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
@@ -158,6 +159,7 @@ def target_of(
         list(hands.caches.primaries.rivals(deployment)),
         {digits: one.revision for digits, one in there.kept.items()},
         environment,
+        further=(lacking,) if (lacking := class_refusal(deployment, hands.caches.classes())) else (),
     )
 
 

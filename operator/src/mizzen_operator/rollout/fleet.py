@@ -5,6 +5,8 @@ from datetime import datetime
 
 from mizzen_crds.v1alpha1.model_deployment.status import StartupPhase
 
+from mizzen_operator.kinds.accelerator_class.capacity import ClassCapacity
+
 
 @dataclass(frozen=True)
 class PodFailure:
@@ -114,9 +116,15 @@ class Capacity:
     free_accelerators: int | None = None
     """Accelerators of the class that no pod holds."""
     quota_accelerators: int | None = None
-    """Accelerators that the namespace's quota still admits; None where no quota binds."""
+    """Accelerators that quotas still admit, the least of all; None where no quota binds."""
     lacking_accelerators: int | None = None
     """Accelerators that waiting pods ask for beyond those that no pod holds: some of these pods will find no place."""
+    quota: str = ""
+    """The quota that leaves so few, for people."""
+    share_accelerators: int | None = None
+    """Accelerators of the class that the project may still hold, as the operator alone counts. None: no bound."""
+    room: ClassCapacity | None = None
+    """The nodes of the class, and what is free on each; None where no class is known."""
 
 
 @dataclass(frozen=True)

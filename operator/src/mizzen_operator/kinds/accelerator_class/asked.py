@@ -46,7 +46,7 @@ def room_refusal(deployment: ModelDeployment, capacity: ClassCapacity, pods: int
         return None
     text = (
         f"{pods} more pods need {pods * each} {capacity.resource} of class {name}, {each} on one node; "
-        f"{capacity.free} are free, room for {places} pods: {_where(capacity)}."
+        f"{capacity.free} are free, room for {places} pods: {free_places(capacity)}."
     )
     return Refusal(conditions.INSUFFICIENT_ACCELERATORS, text)
 
@@ -55,7 +55,8 @@ def _per_pod(deployment: ModelDeployment) -> int:
     return deployment.spec.resources.accelerators_per_pod
 
 
-def _where(capacity: ClassCapacity) -> str:
+def free_places(capacity: ClassCapacity) -> str:
+    """Return what is free on which nodes, for people; those with most room first."""
     rooms = sorted(capacity.rooms, key=lambda room: (-room.free, room.node))
     more = f" and {len(rooms) - NAMED} more nodes" if len(rooms) > NAMED else ""
     return ", ".join(f"{room.node} {room.free} of {room.allocatable}" for room in rooms[:NAMED]) + more

@@ -18,6 +18,8 @@ from mizzen_kube.reflector import Reflector
 from mizzen_kube.resources import Resource
 
 from mizzen_operator.kinds.accelerator_class.capacity import used_in_namespaces
+from mizzen_operator.kinds.project.claims import owners
+from mizzen_operator.observing.room import Share
 from mizzen_operator.reconcile.caches import OURS, Caches, readable
 from mizzen_operator.reconcile.kinds.targets import backend_targets, claimed_namespaces
 
@@ -63,6 +65,7 @@ class Pictures:
         caches.learners |= self.owned
         caches.also.append(self._hear)
         caches.primaries.heard = self._deployment_changed
+        caches.share_of = self.share_of
 
     @property
     def reflectors(self) -> Mapping[str, Reflector[Any]]:
@@ -88,6 +91,16 @@ class Pictures:
             self._used = used_in_namespaces(list(classes.values()), self._caches.nodes.values(), self._caches.claims())
         listed = list(namespaces)
         return {name: sum(self._used.get((place, name), 0) for place in listed) for name in classes}
+
+    def share_of(self, namespace: str) -> Share | None:
+        """Return the project that has the namespace, with what its pods hold over all of its namespaces."""
+        if not self.projects.by_owner(namespace):
+            return None
+        held = owners(self.every_project())
+        project = held.get(namespace)
+        if project is None or not project.spec.quota.accelerators:
+            return None
+        return Share(project, self.used(name for name, one in held.items() if one is project))
 
     def keys(self) -> list[KindKey]:
         """Return the keys of all three kinds."""

@@ -85,6 +85,9 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
     await write_objects(project, [one for one in wanted if one["kind"] != "Namespace"], there, hands, result)
     status = project_status(project, observed(project, hands, result), now)
     await hands.statuses.write(project, status, now, tuple(result.repairs))
+    if status.accelerators != project.status.accelerators:
+        for place in project.namespaces:
+            hands.caches.wake_namespace(place)  # what its quota leaves is otherwise now
     if result.leftover:
         return LEFTOVER_SECONDS
     waits_for_kueue = project.spec.queue is not None and not hands.environment.kueue

@@ -1,0 +1,90 @@
+"""What a ModelDeployment says of room: which class, how much is needed, what is free where, and which quota binds."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.cluster.cluster import Cluster, condition, start
+from support.cluster.nodes import Nodes
+from support.cluster.objects import Object, Objects
+from support.kind_objects import GPU, accelerator_class, project, quota
+from support.model_objects import model, says, wait_ready
+from support.running_operator import operator
+
+SECONDS = 60.0
+BIG, SMALL = {"card": "big"}, {"card": "small"}
+
+
+@pytest.fixture(scope="module")
+def cards() -> Iterator[Cluster]:
+    """One node of 4 big cards and one of 4 small ones, both counted by one resource, and the operator."""
+    nodes = [Nodes(1, 4, prefix="big", labels=BIG), Nodes(1, 4, prefix="small", labels=SMALL)]
+    with start(nodes=nodes) as cluster:
+        for name, labels in (("big", BIG), ("small", SMALL)):
+            cluster.objects.create(accelerator_class(name, nodeLabels=labels))
+        with operator(cluster):
+            yield cluster
+
+
+def team(cluster: Cluster, name: str, **spec: object) -> Objects:
+    """The namespace of a new project."""
+    cluster.objects.create(project(name, **spec))
+    cluster.objects.wait("Project", name, says("Ready"), SECONDS)
+    return cluster.objects.within(name)
+
+
+def on(klass: str, each: int, **spec: object) -> Object:
+    """A deployment of that class; its name tells which."""
+    return model(f"on-{klass}", resources={"acceleratorClass": klass, "acceleratorsPerPod": each}, **spec)
+
+
+def test_a_class_that_is_not_there_is_named_until_it_is(cards: Cluster) -> None:
+    objects = team(cards, "early")
+    objects.create(on("later", 1))
+    found = objects.wait("ModelDeployment", "on-later", says("CapacityAvailable", "False"), SECONDS)
+    said = condition(found, "CapacityAvailable")
+    assert said["reason"] == "AcceleratorClassNotFound"
+    assert "there is no later; there are big, small" in said["message"]
+    assert objects.list("Deployment") == []
+    objects.create(accelerator_class("later", nodeLabels=SMALL))
+    wait_ready(objects, "on-later")
+    objects.delete("ModelDeployment", "on-later")
+    objects.delete("AcceleratorClass", "later")
+
+
+def test_what_is_lacking_is_told_with_what_is_free_on_which_nodes(cards: Cluster) -> None:
+    objects = team(cards, "greedy")
+    objects.create(on("big", 3, replicas=2))
+    found = objects.wait(
+        "ModelDeployment", "on-big", says("CapacityAvailable", "False", "InsufficientAccelerators"), SECONDS
+    )
+    message = condition(found, "CapacityAvailable")["message"]
+    assert f"1 more pods need 3 {GPU} of class big, 3 on one node; 1 are free, room for 0 pods: big-0 1 of 4" in message
+    objects.merge("ModelDeployment", "on-big", {"spec": {"replicas": 1}})
+    objects.wait("ModelDeployment", "on-big", says("CapacityAvailable"), SECONDS)
+    wait_ready(objects, "on-big")
+    objects.delete("ModelDeployment", "on-big")
+
+
+def test_the_quota_of_a_class_holds_where_kubernetes_counts_the_resource_alone(cards: Cluster) -> None:
+    both = [{"acceleratorClass": "big", "count": 1}, {"acceleratorClass": "small", "count": 3}]
+    objects = team(cards, "bound", quota={"accelerators": both})
+    objects.create(on("big", 1, replicas=2))
+    words = "1 more replicas need 1 accelerators; spec.quota of project bound for big leaves 0"
+    objects.wait("ModelDeployment", "on-big", lambda one: words in str(condition(one, "QuotaReserved")), SECONDS)
+    workload = objects.list("Deployment")[0]
+    assert workload["spec"]["replicas"] == 1, "the second one would go past the quota of the class"
+    objects.merge("Project", "bound", {"spec": {"quota": quota("big", 2)}})
+    wait_ready(objects, "on-big")
+    objects.wait("Project", "bound", lambda one: one["status"].get("acceleratorsUsed") == 2, SECONDS)
+    objects.delete("ModelDeployment", "on-big")
+
+
+def test_a_resource_quota_of_somebody_else_is_named_too(cards: Cluster) -> None:
+    objects = team(cards, "foreign")
+    bound = {"metadata": {"name": "finance", "namespace": "foreign"}, "spec": {"hard": {f"requests.{GPU}": "1"}}}
+    objects.create({"apiVersion": "v1", "kind": "ResourceQuota", **bound})
+    objects.wait("ResourceQuota", "finance", lambda one: one.get("status", {}).get("hard"), SECONDS)
+    objects.create(on("small", 1, replicas=2))
+    found = objects.wait("ModelDeployment", "on-small", says("QuotaReserved", "False"), SECONDS)
+    assert "finance" in condition(found, "QuotaReserved")["message"]
+    objects.delete("ModelDeployment", "on-small")
