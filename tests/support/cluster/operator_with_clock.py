@@ -1,7 +1,7 @@
 """The operator with a time of day of its own: `python operator_with_clock.py FILE`.
 
-FILE says how many seconds it is off. It is read each time that the time is asked for, so that the clock can be set while the operator runs. Clocks that
-nobody sets stay as they are.
+FILE says how many seconds it is off. It is read each time that the time is asked for, so that the clock can be set
+while the operator runs. Clocks that nobody sets stay as they are.
 """
 
 import sys
