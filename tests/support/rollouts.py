@@ -21,6 +21,9 @@ BEHAVES = "test.mizzen.dev/pod"
 """In podOverrides.labels: how the pods behave on the nodes."""
 VERSION = "test.mizzen.dev/version"
 """In podOverrides.labels: another value is another revision."""
+FIRST_WORDS = "INFO loading weights"
+LAST_WORDS = "RuntimeError: the weights have another shape"
+"""What an engine says that crashes."""
 LONG = 60.0
 """Seconds that a rollout may take on a machine under load."""
 

@@ -127,12 +127,17 @@ def _startup(pods: tuple[ObservedPod, ...]) -> StartupStatus | None:
     return StartupStatus(phases=list(newest.phases))
 
 
+def _rolling_out(observation: Observation) -> bool:
+    """Whether several revisions run: a pod without a place then waits for one that goes, and the hold says so."""
+    return sum(one.replicas > 0 or one.pods != () for one in observation.fleet.revisions) > 1
+
+
 def _last_failure(deployment: ModelDeployment, observation: Observation, now: datetime) -> LastFailure | None:
-    failure = newest_failure(observation)
-    if failure is None:
-        return deployment.status.last_failure
+    failure, before = newest_failure(observation), deployment.status.last_failure
+    if failure is None or (failure.reason == conditions.UNSCHEDULABLE and _rolling_out(observation)):
+        # A pod that waited for its place has found it: nothing failed.
+        return None if before is not None and before.reason == conditions.UNSCHEDULABLE else before
     row = conditions.REASONS.get(failure.reason)
-    before = deployment.status.last_failure
     same = before is not None and (before.reason, before.message) == (failure.reason, failure.message)
     return LastFailure(
         component=failure.component,

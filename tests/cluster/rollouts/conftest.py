@@ -7,18 +7,16 @@ from support.cluster.cluster import Cluster, start
 from support.cluster.nodes import Behaviour, Failure, Nodes
 from support.cluster.objects import Objects
 from support.cluster.shared import fresh_namespace
-from support.rollouts import BEHAVES, LoadSource, add_pool
+from support.rollouts import BEHAVES, FIRST_WORDS, LAST_WORDS, LoadSource, add_pool
 from support.running_operator import RunningOperator, operator
-
-LAST_LINES = "INFO loading weights\nRuntimeError: the weights have another shape"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Pods take a while to become ready and to go; by their label they crash, or wait until the test makes them ready."""
+    """Pods take a while to become ready and to go; by label they crash, or wait until a test makes them ready."""
     behaviours = [
         Behaviour(label=(BEHAVES, "never"), ready_after=None),
-        Behaviour(label=(BEHAVES, "crash"), failure=Failure(exit_code=7, message=LAST_LINES)),
+        Behaviour(label=(BEHAVES, "crash"), failure=Failure(exit_code=7, message=f"{FIRST_WORDS}\n{LAST_WORDS}")),
         Behaviour(ready_after=0.3, gone_after=0.5),
     ]
     with start(nodes=[Nodes(1, accelerators=0, prefix="plain")], behaviours=behaviours) as cluster:

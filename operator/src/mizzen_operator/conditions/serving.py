@@ -18,10 +18,14 @@ def zero_reason(deployment: ModelDeployment) -> str:
 
 
 def newest_failure(observation: Observation) -> PodFailure | None:
-    """Return what last went wrong in a pod that is not ready, those of the newest revision first."""
+    """Return what last went wrong in a pod that is not ready, those of the newest revision first.
+
+    What happened inside a pod goes before a pod that waits for a place: a replaced replica's place is asked for first.
+    """
     target = observation.revision.hash if observation.revision else ""
     ordered = sorted(observation.fleet.revisions, key=lambda one: (one.hash != target, -one.created_at.timestamp()))
-    return next((pod.failure for one in ordered for pod in one.live if pod.failure and not pod.ready), None)
+    found = [pod.failure for one in ordered for pod in one.live if pod.failure and not pod.ready]
+    return min(found, key=lambda one: one.reason == conditions.UNSCHEDULABLE, default=None)
 
 
 def workload_available(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
