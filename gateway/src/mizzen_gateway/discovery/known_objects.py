@@ -58,9 +58,12 @@ class KnownObjects:
 
     def put(self, document: dict[str, Any]) -> None:
         """An object is new or has changed; one that is as before changes nothing."""
-        if self._objects.get(identify(document)) != document:
+        known = identify(document)
+        if self._objects.get(known) != document:
             self._take(document)
             self._keep_soon()
+        else:
+            self._objects[known] = document  # the feed keeps this one; two alike would take twice the memory
 
     def drop(self, known: Id) -> None:
         """An object is gone, if it was there."""
