@@ -22,7 +22,7 @@ from support.model_objects import is_settled
 from support.running_operator import NAMESPACE, RunningOperator
 
 QUIET_SECONDS = 1.0
-LONG = 120.0
+LONG = 240.0
 NOTHING = picture((), "")
 
 
@@ -190,13 +190,15 @@ class CrashMatrix:
         found: dict[str, str] = {}
 
         def ended() -> bool:
+            if not self._quiet():
+                return False
             found.update(pictures(self._cluster.objects, ends))
             return found == ends and self._quiet()
 
         try:
             wait_until(ended, LONG, "other ends")
         except AssertionError:
-            wrong = [name for name, text in ends.items() if found[name] != text]
+            wrong = [name for name, text in ends.items() if found.get(name, text) != text]
             shown = "\n\n".join(
                 f"killed in {told[name]}:\n{_difference(ends[name], found[name])}\n{self._history(name)}"
                 for name in wrong
