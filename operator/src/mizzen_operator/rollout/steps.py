@@ -212,10 +212,7 @@ class Pass:
         limit = self.deployment.spec.rollout.progress_deadline_seconds
         if self.now - self._progress_at(decision) <= timedelta(seconds=limit):
             return decision
-        text = (
-            f"Revision {self.target} made no progress for {limit} s (spec.rollout.progressDeadlineSeconds). "
-            "Read status.lastFailure, then change the spec."
-        )
+        text = f"Revision {self.target} made no progress for {limit} s (spec.rollout.progressDeadlineSeconds)."
         return replace(decision, given_up=Wait(conditions.PROGRESS_DEADLINE_EXCEEDED, text))
 
     # Back
