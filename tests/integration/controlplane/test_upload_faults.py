@@ -50,7 +50,7 @@ def test_a_full_disk_answers_507_and_the_upload_goes_on_when_there_is_space(
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (8 << 20, hard))  # the kernel refuses more, as a full disk does
         refused_upload = upload(admin, version, "model.safetensors", content)
         assert (refused_upload.status_code, refused_upload.json()["code"]) == (507, "disk_full")
-        assert "resume" in refused_upload.json()["detail"]
+        assert "go on with the upload" in refused_upload.json()["detail"]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         offset = int(admin.head(f"{version}/files/model.safetensors").headers["Upload-Offset"])
         assert 0 < offset <= 8 << 20
