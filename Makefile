@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway-spine release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway-spine release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,10 @@ test: setup ## run the tests, at most 5 minutes on 2 cores
 test-newer: setup ## run the unit tests on every newer Python that this machine has
 	UV="$(UV)" $(RUN) python tools/newer_pythons.py
 
-test-cluster: setup ## run the tests on a real API server, no root; SUITE="crds library" runs these alone
+cluster-tools: setup ## build the programs of a Kubernetes, once; they stay in the cache folder
 	$(RUN) python tools/cluster/build.py test-cluster
+
+test-cluster: cluster-tools ## run the tests on a real API server, no root; SUITE="crds library" runs these alone
 	$(RUN) pytest $(or $(addprefix tests/cluster/,$(SUITE)),tests/cluster) -n 2 --dist loadfile $(PYTEST_ARGS)
 
 cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s cluster-up)
