@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ from mizzen_kube.api import EVERYTHING, SILENCE_SECONDS, WATCH_SECONDS, Api, Sel
 from mizzen_kube.backoff import Backoff
 from mizzen_kube.errors import ApiError, GoneError, NotFoundError, UnavailableError
 from mizzen_kube.kept import Change, Kept, Key, Manifest, controllers, identity, is_older
+from mizzen_kube.own_writes import OwnWrites
 from mizzen_kube.resources import Resource
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Reflector(Generic[T]):
         self._api = api
         self._resource = resource
         self._selection = selection
-        self._on_change = on_change
+        self._own = OwnWrites(on_change)
         self._attention = attention
         self._backoff = backoff or Backoff()
         self._kept = Kept(keep, owners)
@@ -104,7 +105,12 @@ class Reflector(Generic[T]):
 
     def learn(self, manifest: Manifest) -> None:
         """Take what the server answered to a write, before the watch tells: the next look must see the own writes."""
-        self._kept.put(manifest)
+        if self._own.answered(manifest):
+            self._kept.put(manifest)
+
+    def writing(self, key: Key) -> AbstractContextManager[None]:
+        """While this program writes an object: what the watch tells of it waits, and the own write is no news."""
+        return self._own.under_way(key)
 
     async def run(self) -> None:
         """Keep the picture until cancelled."""
@@ -136,7 +142,7 @@ class Reflector(Generic[T]):
                     listed.add(self._put(manifest))
                 version = page.resource_version
         for change in self._kept.prune(listed, version):
-            self._on_change(change)
+            self._own.hear(change)
         self._version, self.absent, self.heard_at = version, False, time.monotonic()
         self.synced.set()
 
@@ -161,13 +167,13 @@ class Reflector(Generic[T]):
     def _put(self, manifest: Manifest) -> Key:
         key = _key_of(manifest)
         if change := self._kept.put(manifest):
-            self._on_change(change)
+            self._own.hear(change)
         return key
 
     def _remove(self, manifest: Manifest) -> None:
         _key_of(manifest)
         if change := self._kept.remove(manifest):
-            self._on_change(change)
+            self._own.hear(change)
 
     def _lost(self, error: ApiError) -> None:
         if isinstance(error, GoneError):
@@ -181,7 +187,7 @@ class Reflector(Generic[T]):
     def _forget_kind(self) -> None:
         self._version, self.absent = "", True
         for change in self._kept.prune(set(), ""):
-            self._on_change(change)
+            self._own.hear(change)
         self.synced.set()
 
 

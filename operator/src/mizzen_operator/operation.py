@@ -13,7 +13,7 @@ from mizzen_kube import resources
 from mizzen_kube.api import Api, open_api
 from mizzen_kube.connection import Connection
 from mizzen_kube.errors import ApiError, ConflictError, FencedError, NotFoundError
-from mizzen_kube.kept import Key
+from mizzen_kube.kept import Change, Key
 from mizzen_kube.lease import Lease, Term
 from mizzen_kube.reflector import Reflector
 from mizzen_kube.resources import Resource
@@ -58,6 +58,7 @@ class Operator:
         self._api = api.fenced(self._lease.fence, telemetry.wrote)
         self._identities = Identities(api)
         self._caches = Caches(api, self._queue.add, self._pod_gone)
+        self._caches.primaries.news = self._deployment_news
         self._pictures = Pictures(api, self._caches, self._queue.add)
         self._registry = Registry(settings.controlplane_url, settings.controlplane_token_file)
         self._watching = Watching(connection, self)
@@ -123,12 +124,12 @@ class Operator:
 
     def deployment(self, manifest: Manifest, gone: bool) -> None:
         """A ModelDeployment came, changed or went."""
-        key = (manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"])
-        primaries = self._caches.primaries
-        if primaries.remove(manifest) if gone else primaries.put(manifest):
-            self._queue.add(key)
-            for rival in primaries.sharing(manifest):
-                self._queue.add(rival)
+        self._caches.primaries.hear(manifest, gone=gone)
+
+    def _deployment_news(self, change: Change) -> None:
+        self._queue.add(change.key)
+        for rival in self._caches.primaries.sharing(change.manifest) if change.manifest else ():
+            self._queue.add(rival)
 
     def runtime(self, manifest: Manifest, gone: bool) -> None:
         """A ServingRuntime came, changed or went."""

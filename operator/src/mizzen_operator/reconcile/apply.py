@@ -77,12 +77,11 @@ class Applier:
 
     async def _carry_out(self, owner: Owner, write: Write, outcome: Outcome) -> None:
         try:
-            if write.verb == "create":
-                await self._create(owner, write, outcome)
-            elif write.verb == "update":
-                await self.update(write)
-            else:
+            if write.verb == "delete":
                 await self._delete(write)
+            else:
+                with self._caches.writing(write.manifest):
+                    await self._make(owner, write, outcome)
         except InvalidError as error:
             self._refused(write, conditions.POD_REFUSED, error.message, outcome)
         except ForbiddenError as error:
@@ -97,6 +96,12 @@ class Applier:
             if write.child not in outcome.refused:
                 outcome.done.append(write)
                 log.info("child written", write=str(write))
+
+    async def _make(self, owner: Owner, write: Write, outcome: Outcome) -> None:
+        if write.verb == "create":
+            await self._create(owner, write, outcome)
+        else:
+            await self.update(write)
 
     async def _create(self, owner: Owner, write: Write, outcome: Outcome) -> None:
         try:

@@ -1,6 +1,7 @@
 """What is on the API server, as passes see it? Pictures kept by watches; a pass asks these and never the server."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import structlog
@@ -167,6 +168,13 @@ class Caches:
         """Take what the server answered to a write."""
         if (reflector := self.learners.get(manifest["kind"])) is not None:
             reflector.learn(manifest)
+
+    def writing(self, manifest: Manifest) -> AbstractContextManager[None]:
+        """While a child is being written: what its watch tells waits, and the own write wakes nobody."""
+        metadata, reflector = manifest["metadata"], self.learners.get(manifest["kind"])
+        if reflector is None:
+            return nullcontext()
+        return reflector.writing((metadata.get("namespace", ""), metadata["name"]))
 
     def learn_class(self, manifest: Manifest) -> None:
         """Take what the server answered to the write of a class's status."""

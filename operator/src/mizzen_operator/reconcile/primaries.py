@@ -1,10 +1,12 @@
 """Which ModelDeployments are there? The objects that people write, as kopf's watch told of them, small."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_kube.kept import Change, Kept, Key
+from mizzen_kube.own_writes import OwnWrites
 from mizzen_kube.packed import Packed, Packing
 
 from mizzen_operator.reading import UnreadableError, read_object
@@ -13,6 +15,10 @@ Manifest = dict[str, Any]
 
 
 def unheard(key: Key, manifest: Manifest | None) -> None:
+    """For nobody."""
+
+
+def no_news(change: Change) -> None:
     """For nobody."""
 
 
@@ -25,6 +31,9 @@ class Primaries:
         self._uids: dict[Key, str] = {}
         self.heard: Callable[[Key, Manifest | None], None] = unheard
         """Told of each change, the operator's own writes too; None: it is gone."""
+        self.news: Callable[[Change], None] = no_news
+        """Told of each change that somebody else made."""
+        self._own = OwnWrites(lambda change: self.news(change))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -55,23 +64,38 @@ class Primaries:
         """Return whose uid it is."""
         return self._keys.get(uid)
 
-    def put(self, manifest: Manifest) -> bool:
-        """Take an object as it is now; whether that was news."""
+    def hear(self, manifest: Manifest, *, gone: bool) -> None:
+        """Take what the watch tells of an object."""
+        change = self.remove(manifest) if gone else self.put(manifest)
+        if change is not None:
+            self._own.hear(change)
+
+    def writing(self, key: Key) -> AbstractContextManager[None]:
+        """While the operator writes an object: what the watch tells of it waits, and the own write is no news."""
+        return self._own.under_way(key)
+
+    def learn(self, manifest: Manifest) -> None:
+        """Take what the server answered to a write."""
+        if self._own.answered(manifest):
+            self.put(manifest)
+
+    def put(self, manifest: Manifest) -> Change | None:
+        """Take an object as it is now; None where that was known."""
         change = self._kept.put(manifest)
         if change is None:
-            return False
+            return None
         if (former := self._uids.get(change.key)) and former != change.uid:
             self._keys.pop(former, None)
         self._keys[change.uid], self._uids[change.key] = change.key, change.uid
         self.heard(change.key, manifest)
-        return True
+        return change
 
-    def remove(self, manifest: Manifest) -> bool:
-        """Take that an object was deleted; whether that was news."""
+    def remove(self, manifest: Manifest) -> Change | None:
+        """Take that an object was deleted; None where that was known."""
         change = self._kept.remove(manifest)
         if change is not None:
             self._forget(change)
-        return change is not None
+        return change
 
     def prune(self, listed: set[Key], version: str) -> list[Key]:
         """Take that a list as of `version` holds these alone; returns the keys of those that went unnoticed."""

@@ -72,6 +72,7 @@ class StatusWriter:
         identity = {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion")}
         manifest = {"apiVersion": API_VERSION, "kind": "ModelDeployment", "metadata": identity, "status": dict(patch)}
         try:
-            self._primaries.put(await self._api.patch_status(manifest, field_manager=MANAGER))
+            with self._primaries.writing((identity["namespace"], identity["name"])):
+                self._primaries.learn(await self._api.patch_status(manifest, field_manager=MANAGER))
         except NotFoundError:
             log.info("deployment is gone")
