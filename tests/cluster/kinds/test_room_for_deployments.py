@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from support.cluster.cluster import Cluster, condition, start
 from support.cluster.nodes import Nodes
-from support.cluster.objects import Object, Objects
+from support.cluster.objects import Object, Objects, wait_until
 from support.kind_objects import GPU, accelerator_class, project, quota
 from support.model_objects import model, says, wait_ready
 from support.running_operator import operator
@@ -77,6 +77,23 @@ def test_the_quota_of_a_class_holds_where_kubernetes_counts_the_resource_alone(c
     wait_ready(objects, "on-big")
     objects.wait("Project", "bound", lambda one: one["status"].get("acceleratorsUsed") == 2, SECONDS)
     objects.delete("ModelDeployment", "on-big")
+
+
+def test_deployments_that_come_at_once_are_not_granted_the_same_accelerators(cards: Cluster) -> None:
+    objects = team(cards, "crowd", quota=quota("big", 2))
+    names = [f"crowd-{number}" for number in range(5)]
+    for name in names:
+        objects.create(on("big", 1) | {"metadata": {"name": name}})
+    objects.wait("Project", "crowd", lambda one: one["status"].get("acceleratorsUsed") == 2, SECONDS)
+
+    def said() -> list[str]:
+        every = (objects.get("ModelDeployment", name) for name in names)
+        return sorted(condition(one, "QuotaReserved").get("status", "") for one in every if one is not None)
+
+    wait_until(lambda: said() == ["False", "False", "False", "True", "True"], SECONDS, lambda: str(said()))
+    assert sum(one["spec"]["replicas"] for one in objects.list("Deployment")) == 2
+    for name in names:
+        objects.delete("ModelDeployment", name)
 
 
 def test_a_resource_quota_of_somebody_else_is_named_too(cards: Cluster) -> None:

@@ -54,8 +54,10 @@ class Caches:
         self._pod_gone = pod_gone
         self.also: list[Hear] = []
         """Told of classes, nodes, namespaces, pods that hold devices, and children, after the picture has them."""
-        self.share_of: Callable[[str], Share | None] = lambda _: None
-        """The project of a namespace, with what its pods hold; None where no Project claims it."""
+        self.share_of: Callable[[Key], Share | None] = lambda _: None
+        """The project of a deployment, with what its pods hold; None where no Project has the namespace."""
+        self.granted: dict[Key, tuple[str, int]] = {}
+        """By deployment: its class, and accelerators that it was granted and no pod holds yet."""
         self.primaries = Primaries()
         self._runtimes: dict[str, ServingRuntime] = {}
         self._generations: dict[str, int] = {}
@@ -155,7 +157,7 @@ class Caches:
         if deployment.spec.resources.accelerators_per_pod == 0:
             return Capacity()
         quotas = self.quotas.by_owner(deployment.metadata.namespace)
-        share = self.share_of(deployment.metadata.namespace)
+        share = self.share_of((deployment.metadata.namespace, deployment.metadata.name))
         return room_for(deployment, self.classes(), self.nodes.values(), self.claims(), quotas, share)
 
     def claims(self) -> list[Live]:

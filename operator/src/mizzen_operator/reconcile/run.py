@@ -39,6 +39,7 @@ from mizzen_operator.reconcile.status_write import StatusWriter
 from mizzen_operator.reconcile.telemetry import Telemetry
 from mizzen_operator.reconcile.writes import child_id, plan_writes
 from mizzen_operator.rollout.fleet import Fleet
+from mizzen_operator.rollout.situation import accelerators_per_replica
 from mizzen_operator.runtimes.builtin import runtime_for
 from mizzen_operator.target import Target, find_target
 
@@ -107,6 +108,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     fleet = fleet_of(deployment, there, hands, now)
     capacity = hands.caches.capacity(deployment)
     decision = decide(deployment, target, fleet, capacity, now)
+    note_grant(key, deployment, decision, hands)  # nothing is awaited in between: no two passes grant the same
 
     outcome = Outcome()
     await apply(deployment, target, there, decision, outcome, hands, now)
@@ -129,6 +131,17 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     if outcome.leftover:
         return LEFTOVER_SECONDS
     return seconds_until_next_look(deployment, observation, decision.plan, now)
+
+
+def note_grant(key: Key, deployment: ModelDeployment, decision: Decision, hands: Hands) -> None:
+    """Keep what was granted of the class and has no pod yet, so that no other deployment is granted it too."""
+    need, klass = accelerators_per_replica(deployment), deployment.spec.resources.accelerator_class
+    live = {one.hash: len(one.live) for one in decision.fleet.revisions}
+    missing = sum(max(0, replicas - live.get(digits, 0)) for digits, replicas in decision.replicas.items())
+    if klass is not None and need and missing:
+        hands.caches.granted[key] = (klass, missing * need)
+    else:
+        hands.caches.granted.pop(key, None)
 
 
 def mark_step(key: Key, decision: Decision, hands: Hands) -> None:

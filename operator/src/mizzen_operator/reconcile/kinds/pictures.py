@@ -92,15 +92,24 @@ class Pictures:
         listed = list(namespaces)
         return {name: sum(self._used.get((place, name), 0) for place in listed) for name in classes}
 
-    def share_of(self, namespace: str) -> Share | None:
-        """Return the project that has the namespace, with what its pods hold over all of its namespaces."""
+    def share_of(self, key: Key) -> Share | None:
+        """Return the project of a deployment, with what pods hold over all of its namespaces.
+
+        What other deployments were granted, and whose pods are not there yet, counts as held.
+        """
+        namespace = key[0]
         if not self.projects.by_owner(namespace):
             return None
         held = owners(self.every_project())
         project = held.get(namespace)
         if project is None or not project.spec.quota.accelerators:
             return None
-        return Share(project, self.used(name for name, one in held.items() if one is project))
+        places = [name for name, one in held.items() if one is project]
+        used = self.used(places)
+        for other, (klass, accelerators) in self._caches.granted.items():
+            if other != key and other[0] in places:
+                used[klass] = used.get(klass, 0) + accelerators
+        return Share(project, used)
 
     def keys(self) -> list[KindKey]:
         """Return the keys of all three kinds."""
@@ -212,6 +221,7 @@ class Pictures:
             return
         if said is None:
             self._heard.pop(key, None)
+            self._caches.granted.pop(key, None)
         else:
             self._heard[key] = said
         namespace, name = key

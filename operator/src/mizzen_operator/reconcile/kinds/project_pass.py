@@ -11,7 +11,7 @@ from mizzen_crds.v1alpha1.project import Project
 from mizzen_crds.v1alpha1.project.status import NamespaceState
 from mizzen_kube import resources
 from mizzen_kube.api import Api
-from mizzen_kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from mizzen_kube.errors import AlreadyExistsError, ApiError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 from mizzen_operator.kinds.project.claims import states
 from mizzen_operator.kinds.project.desired import desired
@@ -44,6 +44,8 @@ class Result:
     leftover: bool = False
     """An object of a former Project of this name has not gone yet."""
     repairs: list[Occurrence] = field(default_factory=list)
+    told: bool = True
+    """Every object was looked at; False where an unexpected error ended the pass."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,18 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
     project = pictures.projects.get("", name)
     if project is None and pictures.projects.version(("", name)):
         return None  # this release cannot read it: what there is stays as it is
-    result = Result()
     await release(name, hands)
     if project is None or project.metadata.deletion_timestamp is not None:
         return None  # the garbage collector does the rest
-    views = views_of(project, hands.caches)
-    live = {one: view.manifest for one, view in views.items()}
-    found = states(project, pictures.every_project(), live, hands.reserved)
-    mine = [one.name for one in found if one.state in OURS_TO_TAKE]
-    wanted = desired(project, mine, hands.caches.classes(), hands.environment)
-    there = await make_namespaces(wanted, views, hands, result)
-    await write_objects(project, [one for one in wanted if one["kind"] != "Namespace"], there, hands, result)
+    result = Result()
+    try:
+        await bring_about(project, hands, result)
+    except ApiError:
+        raise  # the server is away, or what was seen is old: a status from it would be no better
+    except Exception:
+        result.told = False
+        await hands.statuses.write(project, project_status(project, observed(project, hands, result), now), now)
+        raise
     status = project_status(project, observed(project, hands, result), now)
     await hands.statuses.write(project, status, now, tuple(result.repairs))
     if status.accelerators != project.status.accelerators:
@@ -92,6 +95,17 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
         return LEFTOVER_SECONDS
     waits_for_kueue = project.spec.queue is not None and not hands.environment.kueue
     return REFUSED_SECONDS if result.refused or waits_for_kueue else None
+
+
+async def bring_about(project: Project, hands: ProjectHands, result: Result) -> None:
+    """Write the namespaces of the project and what it has in them."""
+    views = views_of(project, hands.caches)
+    live = {one: view.manifest for one, view in views.items()}
+    found = states(project, hands.pictures.every_project(), live, hands.reserved)
+    mine = [one.name for one in found if one.state in OURS_TO_TAKE]
+    wanted = desired(project, mine, hands.caches.classes(), hands.environment)
+    there = await make_namespaces(wanted, views, hands, result)
+    await write_objects(project, [one for one in wanted if one["kind"] != "Namespace"], there, hands, result)
 
 
 def observed(project: Project, hands: ProjectHands, result: Result) -> ProjectObservation:
@@ -104,7 +118,7 @@ def observed(project: Project, hands: ProjectHands, result: Result) -> ProjectOb
         classes=hands.caches.classes(),
         environment=hands.environment,
         used=pictures.used(held(project, hands)),
-        in_place=not result.refused and not result.leftover,
+        in_place=not result.refused and not result.leftover if result.told else None,
         refused=result.refused,
         queue_words=queue_words(one for one in pictures.objects_of(project) if one["kind"] == "LocalQueue"),
     )

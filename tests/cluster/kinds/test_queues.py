@@ -1,0 +1,70 @@
+"""What a Project makes where the cluster has Kueue; its definition stands in for it, and nothing admits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.cluster.cluster import Cluster, condition, start
+from support.kind_objects import GPU, accelerator_class, project, quota
+from support.model_objects import says
+from support.running_operator import operator
+
+SECONDS = 60.0
+QUEUE = {"type": "object", "properties": {"clusterQueue": {"type": "string"}}}
+STATUS = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def definition() -> dict[str, Any]:
+    """LocalQueue, as far as it counts here."""
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": QUEUE, "status": STATUS}}}
+    version = {"name": "v1beta1", "served": True, "storage": True, "schema": schema, "subresources": {"status": {}}}
+    names = {"kind": "LocalQueue", "plural": "localqueues", "singular": "localqueue", "listKind": "LocalQueueList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": "localqueues.kueue.x-k8s.io",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, test-only"},
+        },
+        "spec": {"group": "kueue.x-k8s.io", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+@pytest.fixture(scope="module")
+def queues() -> Iterator[Cluster]:
+    """A bare API server that knows LocalQueues, and the operator."""
+    with start() as cluster:
+        made = cluster.objects.create(definition())
+        cluster.objects.wait(
+            "CustomResourceDefinition",
+            made["metadata"]["name"],
+            lambda one: condition(one, "Established").get("status") == "True",
+        )
+        with operator(cluster):
+            yield cluster
+
+
+def test_a_project_with_a_queue_gets_a_local_queue_and_no_bound_of_accelerators(queues: Cluster) -> None:
+    objects = queues.objects
+    objects.create(accelerator_class("h100"))
+    bounds = quota("h100", 4) | {"resources": {"pods": "9"}}
+    objects.create(project("queued", queue={"clusterQueue": "all"}, quota=bounds))
+    objects.wait("Project", "queued", says("Ready"), SECONDS)
+    made = objects.get("LocalQueue", "mizzen", "queued")
+    assert made is not None
+    assert made["spec"] == {"clusterQueue": "all"}
+    bounded = objects.get("ResourceQuota", "mizzen-project", "queued")
+    assert bounded is not None
+    assert bounded["spec"]["hard"] == {"pods": "9"}, f"with Kueue its ClusterQueue bounds {GPU}"
+
+
+def test_what_kueue_says_of_a_stopped_queue_is_passed_on(queues: Cluster) -> None:
+    objects = queues.objects
+    objects.create(project("stopped", queue={"clusterQueue": "gone"}))
+    objects.wait("Project", "stopped", says("Ready"), SECONDS)
+    words = {"type": "Active", "status": "False", "reason": "ClusterQueueDoesNotExist", "message": "gone is gone"}
+    objects.merge("LocalQueue", "mizzen", {"status": {"conditions": [words]}}, "stopped", subresource="status")
+    found = objects.wait("Project", "stopped", says("QuotaReady", "False", "QueueStopped"), SECONDS)
+    assert "LocalQueue mizzen: gone is gone" in condition(found, "QuotaReady")["message"]
+    objects.merge("Project", "stopped", {"spec": {"queue": None}})
+    objects.wait_gone("LocalQueue", "mizzen", SECONDS, "stopped")
