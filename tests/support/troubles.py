@@ -88,6 +88,11 @@ def unhurt(running: RunningOperator) -> Iterator[None]:
     assert running.get("/healthz").status_code == 200
 
 
+def knows_what_is_there(objects: Objects, running: RunningOperator) -> bool:
+    """The operator knows as many deployments as the server has: it missed none, and forgot those that are gone."""
+    return running.metric("mizzen_operator_deployments") == len(objects.list(KIND, "*"))
+
+
 def outlive_absence(objects: Objects, proxy: FaultProxy, running: RunningOperator, seconds: float) -> Asked:
     """The server is away for so long in the middle of a rollout, while people go on; what the operator asked then.
 
@@ -95,7 +100,6 @@ def outlive_absence(objects: Objects, proxy: FaultProxy, running: RunningOperato
     made meanwhile is there, what was deleted is forgotten, and the rollout is over.
     """
     objects.merge(KIND, "rolling", {"spec": {"podOverrides": marked("2")}})
-    known = running.metric("mizzen_operator_deployments")
     with unhurt(running), counted(proxy) as asked, proxy.rule(Rule(Fault.CUT)):
         proxy.cut_connections()
         objects.create(_plain("meanwhile"))
@@ -107,7 +111,7 @@ def outlive_absence(objects: Objects, proxy: FaultProxy, running: RunningOperato
     rolled_out(objects, "rolling")
     assert pod_versions(objects, "rolling") == {"2"}
     objects.wait("NetworkPolicy", "rolling", lambda one: True, LONG)
-    wait_until(lambda: running.metric("mizzen_operator_deployments") == known, LONG, running.tell)
+    wait_until(lambda: knows_what_is_there(objects, running), LONG, running.tell)
     return asked
 
 
