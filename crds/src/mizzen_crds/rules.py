@@ -6,6 +6,7 @@ REST API and the command line refuse with the same sentence. A table of objects 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -76,6 +77,7 @@ def refused_changes(rules: Iterable[ChangeRule], old: BaseModel, new: BaseModel)
     return found
 
 
+@cache
 def _below(at: str, root: str) -> list[str]:
     """The path's parts below `root`."""
     return [part for part in at.removeprefix(root).split(".") if part]
@@ -93,6 +95,12 @@ def _places(model: Any, path: list[str]) -> Iterator[tuple[tuple[str | int, ...]
             for location, part in _places(entry, path[1:]):
                 yield (position, *location), part
         return
-    name = next(name for name, field in type(model).model_fields.items() if path[0] in (field.alias, name))
-    for location, part in _places(getattr(model, name), path[1:]):
+    kind: type[BaseModel] = type(model)
+    for location, part in _places(getattr(model, _attribute(kind, path[0])), path[1:]):
         yield (path[0], *location), part
+
+
+@cache
+def _attribute(model: type[BaseModel], part: str) -> str:
+    """Which attribute a part of a path names, as written in manifests."""
+    return next(name for name, field in model.model_fields.items() if part in (field.alias, name))

@@ -5,10 +5,10 @@ Defaults are left out, so that a field added by a later release leaves old hashe
 """
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
@@ -68,8 +68,7 @@ def revision_inputs(deployment: ModelDeployment, digest: str) -> dict[str, Any]:
 
 def hash_of_inputs(inputs: dict[str, Any]) -> str:
     """Return ten hexadecimal digits over `inputs`, whatever the order of their keys."""
-    canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:HASH_DIGITS]
+    return hashlib.sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()[:HASH_DIGITS]
 
 
 def revision_hash(deployment: ModelDeployment, digest: str) -> str:

@@ -1,12 +1,15 @@
 """What makes a new revision, and what does not."""
 
+import hashlib
+import json
+
 import pytest
 from mizzen_crds.v1alpha1 import labels
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.names import child_name
-from mizzen_operator.revision import frozen_revision, revision_hash
+from mizzen_operator.revision import frozen_revision, hash_of_inputs, revision_hash
 from mizzen_operator.runtimes.builtin import builtin_runtimes
 from support.deployments import deployment
 
@@ -90,3 +93,9 @@ def test_names_of_children_fit_a_label_and_stay_different():
     assert len(long) <= 63
     assert long != longer
     assert child_name("short", "pods") == "short-pods"
+
+
+def test_the_hash_is_that_of_canonical_json_so_that_no_release_restarts_engines() -> None:
+    inputs = {"z": {"b": [1, True, None], "a": '模型 \u2028 \x7f \x1f "\\'}, "é": -(2**63), "a/b": {}, "A": "😀"}
+    canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hash_of_inputs(inputs) == hashlib.sha256(canonical.encode()).hexdigest()[:10]

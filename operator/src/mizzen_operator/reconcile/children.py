@@ -1,10 +1,10 @@
 """Which children should there be now? Those of the newest revision, and the workload of every revision that is kept."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.kinds.model_deployment.desired import Desired, workload_of
@@ -60,5 +60,4 @@ def rendered_hash(manifest: Manifest) -> str:
     """Return twelve hexadecimal digits over what is wanted; scaling leaves them as they are."""
     spec = {name: part for name, part in (manifest.get("spec") or {}).items() if name != "replicas"}
     body = manifest | {"spec": spec}
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]

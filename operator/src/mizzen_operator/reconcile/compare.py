@@ -34,18 +34,13 @@ SUFFIXES: Final[Mapping[str, Decimal]] = {
 }
 
 
-def difference(wanted: Any, live: Any, path: str = "", parent: str = "") -> str:
-    """Return the path of the first wanted field that the live object does not hold; empty when it holds them all."""
-    if _empty(wanted) and _empty(live):
-        return ""
-    if isinstance(wanted, Mapping):
-        return _map_difference(wanted, live, path)
-    if isinstance(wanted, list | tuple):
-        return _list_difference(wanted, live, path, parent)
-    name = path.rpartition(".")[2]
-    if parent in QUANTITY_MAPS or name in QUANTITY_FIELDS:
-        return "" if quantity(wanted) == quantity(live) else path
-    return "" if wanted == live and isinstance(wanted, bool) == isinstance(live, bool) else path
+def difference(wanted: Any, live: Any, path: str = "") -> str:
+    """Return the path of the first wanted field that the live object does not hold; empty when it holds them all.
+
+    `path` is where the two stand; its last name says how they are compared.
+    """
+    found = _differs(wanted, live, path.rpartition(".")[2], "")
+    return "" if found is None else f"{path}{found}".removeprefix(".")
 
 
 def quantity(value: Any) -> Any:
@@ -58,40 +53,47 @@ def quantity(value: Any) -> Any:
         return value
 
 
-def _empty(value: Any) -> bool:
-    """The API server leaves empty values out."""
-    return (
-        value is None or value is False or value in ("", 0) or (not value and isinstance(value, Mapping | list | tuple))
-    )
+def _differs(wanted: Any, live: Any, name: str, parent: str) -> str | None:
+    """Where below a field of this name and parent; None: nowhere. Paths are put together only where one is told."""
+    if type(wanted) is str and wanted == live:  # as most fields are
+        return None
+    if not wanted and not live:  # the API server leaves empty values out
+        return None
+    if isinstance(wanted, dict):
+        return _in_map(wanted, live, name)
+    if isinstance(wanted, list | tuple):
+        return _in_list(wanted, live, name, parent)
+    if parent in QUANTITY_MAPS or name in QUANTITY_FIELDS:
+        return None if quantity(wanted) == quantity(live) else ""
+    return None if wanted == live and isinstance(wanted, bool) == isinstance(live, bool) else ""
 
 
-def _map_difference(wanted: Mapping[str, Any], live: Any, path: str) -> str:
-    if not isinstance(live, Mapping):
-        nothing_asked = live is None and bool(wanted) and all(_empty(value) for value in wanted.values())
-        return "" if nothing_asked else path
-    name = path.rpartition(".")[2].partition("[")[0]
-    if name in ATOMIC_MAPS and set(live) - set(wanted):
-        return path
+def _in_map(wanted: Mapping[str, Any], live: Any, name: str) -> str | None:
+    if not isinstance(live, dict):
+        nothing_asked = live is None and not any(wanted.values())
+        return None if nothing_asked else ""
+    if name in ATOMIC_MAPS and live.keys() - wanted.keys():
+        return ""
     for key, value in wanted.items():
-        inner = f"{path}.{key}" if path else key
-        if found := difference(value, live.get(key), inner, name):
-            return found
-    return ""
+        found = _differs(value, live.get(key), key, name)
+        if found is not None:
+            return f".{key}{found}"
+    return None
 
 
-def _list_difference(wanted: Sequence[Any], live: Any, path: str, parent: str) -> str:
+def _in_list(wanted: Sequence[Any], live: Any, name: str, parent: str) -> str | None:
     if not isinstance(live, list | tuple):
-        return path
-    name = path.rpartition(".")[2].partition("[")[0]
+        return ""
     keys = _keys_of(name, wanted)
     if keys and wanted:
-        return _merged_difference(wanted, live, path, keys)
+        return _in_merged(wanted, live, name, keys)
     if len(wanted) != len(live):
-        return path
+        return ""
     for number, (one, other) in enumerate(zip(wanted, live, strict=True)):
-        if found := difference(one, other, f"{path}[{number}]", parent):
-            return found
-    return ""
+        found = _differs(one, other, name, parent)
+        if found is not None:
+            return f"[{number}]{found}"
+    return None
 
 
 def _keys_of(name: str, wanted: Sequence[Any]) -> tuple[str, ...]:
@@ -102,17 +104,17 @@ def _keys_of(name: str, wanted: Sequence[Any]) -> tuple[str, ...]:
     return MERGE_KEYS.get(name, ())
 
 
-def _merged_difference(wanted: Sequence[Any], live: Sequence[Any], path: str, keys: tuple[str, ...]) -> str:
+def _in_merged(wanted: Sequence[Any], live: Sequence[Any], name: str, keys: tuple[str, ...]) -> str | None:
     there = {_identity(one, keys): one for one in live if isinstance(one, Mapping)}
     for one in wanted:
         identity = _identity(one, keys)
-        inner = f"{path}[{'/'.join(map(str, identity))}]"
-        if identity not in there:
-            return inner
-        if found := difference(one, there[identity], inner):
-            return found
-    return ""
+        found = _differs(one, there[identity], name, "") if identity in there else ""
+        if found is not None:
+            return f"[{'/'.join(map(str, identity))}]{found}"
+    return None
 
 
 def _identity(entry: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
+    if len(keys) == 1:
+        return (entry.get(keys[0]),)
     return tuple(entry.get(key, DEFAULT_PROTOCOL if key == "protocol" else None) for key in keys)

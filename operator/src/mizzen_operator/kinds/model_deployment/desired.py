@@ -1,9 +1,9 @@
 """Which children does a ModelDeployment have? The one entry point of the plan."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 
@@ -43,9 +43,13 @@ def desired(
     `frozen` is the revision of the same hash as it was first rendered: its template then wins over a new rendering.
     `replicas` are those that the rollout plan gives the revision; by default `spec.replicas`.
     """
-    revision = _revision(deployment, runtime, artifact, environment)
-    if frozen is not None and frozen.hash == revision.hash:
+    inputs = revision_inputs(deployment, artifact.digest)
+    digits = hash_of_inputs(inputs)
+    if frozen is not None and frozen.hash == digits:
         revision = frozen
+    else:
+        template = pod_template(deployment, runtime.spec, artifact, environment, digits)
+        revision = _revision(deployment, artifact, inputs, digits, template)
     count = deployment.spec.replicas if replicas is None else replicas
     manifests = (
         controller_revision(deployment, revision),
@@ -58,12 +62,10 @@ def desired(
 
 
 def _revision(
-    deployment: ModelDeployment, runtime: ServingRuntime, artifact: Artifact, environment: PlanEnvironment
+    deployment: ModelDeployment, artifact: Artifact, inputs: dict[str, Any], digits: str, shared: dict[str, Any]
 ) -> Revision:
-    inputs = revision_inputs(deployment, artifact.digest)
-    digits = hash_of_inputs(inputs)
     # Copied, because parts of it are shared between renderings and callers may change what they own.
-    template = deepcopy(pod_template(deployment, runtime.spec, artifact, environment, digits))
+    template = orjson.loads(orjson.dumps(shared))
     facts = {"mizzen.dev/model-digest": artifact.digest}
     if artifact.version is not None:
         facts["mizzen.dev/model-version"] = str(artifact.version)
