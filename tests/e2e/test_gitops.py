@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
+from support.cluster.cluster import condition
 from support.cluster.objects import Object, wait_until
 from support.story import sentiment
 from support.story.caller import ask
@@ -56,6 +57,20 @@ def test_a_commit_rolls_the_model_out(platform: Platform, tenant: Tenant, reposi
     wait_until(lambda: ask(platform.gateway, tenant.key) == 2, SECONDS, "the second version answers")
 
 
+def test_a_commit_that_pauses_the_rollout_holds_it(platform: Platform, tenant: Tenant, repository: Repository) -> None:
+    there = _version(tenant)
+    repository.commit(sentiment=sentiment.deployment(NAMESPACE, 3 - there, rollout={"mode": "Paused"}))
+    tenant.objects.wait(
+        "ModelDeployment",
+        "sentiment",
+        lambda found: condition(found, "UpToDate").get("reason") == "Paused" and condition(found, "Ready"),
+        SECONDS,
+    )
+    assert ask(platform.gateway, tenant.key) == there
+    repository.commit(sentiment=sentiment.deployment(NAMESPACE, there))
+    tenant.wait_ready()
+
+
 def test_drift_is_reverted(tenant: Tenant, argo: Agent) -> None:
     there = _version(tenant)
     by_hand = {"spec": {"model": {"versionRef": {"version": 3 - there}}}}
@@ -76,14 +91,6 @@ def test_replicas_that_git_does_not_name_are_not_fought_over(platform: Platform,
     assert {pod["metadata"]["uid"] for pod in tenant.pods()} == pods
     platform.node.cluster.kubectl(*scale[:-1], "--replicas=1")
     tenant.wait_ready()
-
-
-def test_what_git_owns_is_not_changed_through_the_api(tenant: Tenant, argo: Agent) -> None:
-    refused = tenant.mizzen("rollout", "rollback", "sentiment", code=1)
-    assert "field manager" in refused.err
-    there = _version(tenant)
-    argo.wait_syncs(1)
-    assert _version(tenant) == there
 
 
 def test_what_is_removed_from_git_goes_with_all_that_was_made_of_it(

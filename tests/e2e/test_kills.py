@@ -19,6 +19,18 @@ def callers(platform_of_module: Platform) -> Iterator[Tenant]:
         yield tenant
 
 
+@pytest.fixture(scope="module")
+def loads() -> list[Load]:
+    """Every load of this file, for the ledger."""
+    return []
+
+
+@pytest.fixture
+def load(platform: Platform, callers: Tenant, loads: list[Load]) -> Load:
+    loads.append(Load(platform.gateway, callers.key))
+    return loads[-1]
+
+
 def _restarts(pod: Object) -> int:
     return sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
 
@@ -54,35 +66,41 @@ def _program(platform: Platform, name: str) -> Object:
 
 @pytest.mark.parametrize("program", ["operator", "controlplane"])
 def test_callers_do_not_notice_the_end_of_a_program_that_is_not_in_their_way(
-    platform: Platform, callers: Tenant, program: str
+    platform: Platform, load: Load, program: str
 ) -> None:
-    load = Load(platform.gateway, callers.key)
     with load.running():
         _kill(platform, _program(platform, program), program, lambda: not platform.unready())
     assert load.failures == [], str(load)
 
 
-def test_an_engine_that_ends_is_replaced_by_the_other_for_callers_too(platform: Platform, callers: Tenant) -> None:
-    load = Load(platform.gateway, callers.key)
+def test_an_engine_that_ends_is_replaced_by_the_other_for_callers_too(
+    platform: Platform, callers: Tenant, load: Load
+) -> None:
     with load.running():
         _kill(platform, callers.pods()[0], "engine", lambda: callers.wait_ready())
     assert load.failures == [], str(load)
 
 
-def test_the_end_of_a_gateway_cuts_its_own_connections_and_nothing_else(platform: Platform, callers: Tenant) -> None:
-    rows = len(platform.rows(callers.namespace))
-    load = Load(platform.gateway, callers.key)
+def test_the_end_of_a_gateway_cuts_its_own_connections_and_nothing_else(platform: Platform, load: Load) -> None:
     with load.running():
         at, over = _kill(platform, _program(platform, "gateway"), "gateway", lambda: not platform.unready())
         load.wait_answers(20)
     platform.told.append(f"a gateway of two was killed: {load}")
     assert [str(each) for each in load.failures if not _was_cut(each, at, over)] == []
-    answered, tried = load.answers.total(), load.answers.total() + len(load.failures)
-    wait_until(
-        lambda: answered <= len(platform.rows(callers.namespace)) - rows <= tried,
-        SECONDS,
-        lambda: f"{len(platform.rows(callers.namespace)) - rows} rows of {load}",
-    )
+
+
+def test_every_answered_request_is_in_the_ledger_once(platform: Platform, callers: Tenant, loads: list[Load]) -> None:
+    answered = sum(load.answers.total() for load in loads)
+    tried = answered + sum(len(load.failures) for load in loads)
+    names: list[str] = []
+
+    def booked() -> bool:
+        names[:] = [row["id"] for row in platform.rows(callers.namespace)]
+        return len(names) >= answered
+
+    wait_until(booked, SECONDS, lambda: f"{len(names)} rows of {answered} answers")
+    platform.told.append(f"killed programs: {answered} answers of {tried} requests, {len(names)} rows in the ledger")
+    assert len(names) == len(set(names)) <= tried
 
 
 def _was_cut(failure: Failure, at: float, over: float) -> bool:

@@ -15,8 +15,6 @@ from support.cluster.real_node.node import Node
 
 _PERSON = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
 _PORT = 9001
-_FIELD_MANAGER = "argocd-application-controller"
-"""A program's name is its field manager: the engine runs under that of Argo CD's own."""
 _RESYNC_SECONDS = 3
 _SYNCED = "RESOURCE"
 """Begins the table that the agent prints after each sync."""
@@ -72,9 +70,7 @@ class Agent:
 @contextmanager
 def agent(node: Node, repository: Repository, namespace: str) -> Iterator[Agent]:
     """It runs inside the node, since it listens on every address that it finds."""
-    named = repository.folder / _FIELD_MANAGER
-    named.symlink_to(built("agent")["agent"])
-    command = [str(named), str(repository.folder / "applied"), "--path", "deploy"]
+    command = [str(built("agent")["agent"]), str(repository.folder / "applied"), "--path", "deploy"]
     command += ["--kubeconfig", str(node.cluster.kubeconfig), "--default-namespace", namespace, "--namespaced"]
     command += ["--port", str(_PORT), "--resync-seconds", str(_RESYNC_SECONDS)]
     process = node.inside.program("agent", command)

@@ -46,8 +46,7 @@ class Tenant:
 
     def pods(self) -> list[Object]:
         """Engine pods of `sentiment` that are not on their way out."""
-        every = self.objects.list("Pod", labels="mizzen.dev/deployment=sentiment")
-        return [pod for pod in every if "deletionTimestamp" not in pod["metadata"]]
+        return _staying(self.objects.list("Pod", labels="mizzen.dev/deployment=sentiment"))
 
 
 def is_in_place(project: Object) -> bool:
@@ -131,8 +130,8 @@ class Platform:
         return self.node.cluster.kubectl("get", "pods,events", "-n", NAMESPACE, "-o", "wide")
 
     def pods(self, program: str) -> list[Object]:
-        """Pods of a program."""
-        return self.node.objects.list("Pod", NAMESPACE, labels=f"app.kubernetes.io/name={program}")
+        """Pods of a program that are not on their way out."""
+        return _staying(self.node.objects.list("Pod", NAMESPACE, labels=f"app.kubernetes.io/name={program}"))
 
     def address(self, program: str) -> str:
         """host:port of a program's Service."""
@@ -194,9 +193,10 @@ class Platform:
         try:
             yield Tenant(objects, mizzen, key)
         finally:
-            for deployment in objects.list("ModelDeployment"):
-                objects.delete("ModelDeployment", deployment["metadata"]["name"])
-            wait_until(lambda: not objects.list("Pod"), SECONDS, lambda: str(objects.list("Pod")))
+            if self.installed():
+                for deployment in objects.list("ModelDeployment"):
+                    objects.delete("ModelDeployment", deployment["metadata"]["name"])
+                wait_until(lambda: not objects.list("Pod"), SECONDS, lambda: str(objects.list("Pod")))
             objects.close()
 
     def everything(self) -> set[str]:
@@ -210,6 +210,10 @@ class Platform:
 
 _RESTLESS = ("events", "leases", "componentstatuses")
 _COLUMNS = "custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name"
+
+
+def _staying(pods: list[Object]) -> list[Object]:
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _project(name: str, member: str) -> Object:
