@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+import orjson
 import structlog
 from mizzen_kube.environment import from_environment, own_namespace
 from prometheus_client import disable_created_metrics
@@ -25,8 +26,9 @@ def configure_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps, default=str, option=orjson.OPT_NON_STR_KEYS),
         ],
+        logger_factory=structlog.BytesLoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS.get(level, logging.INFO)),
         cache_logger_on_first_use=True,
     )
