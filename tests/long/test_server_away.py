@@ -15,7 +15,8 @@ from support.running_operator import RunningOperator, operator
 from support.troubles import before_absence, outlive_absence, rolled_out, unhurt, whole
 
 AWAY_SECONDS = 60.0
-MOST = 80
+MOST = 180
+"""Of one kind of request in that time: the lease is asked for most, each second, and a cut request is tried twice."""
 SILENCE = 180.0
 """A reflector takes a watch for dead a minute after the last word."""
 
