@@ -68,6 +68,7 @@ def test_a_commit_that_pauses_the_rollout_holds_it(platform: Platform, tenant: T
     )
     assert ask(platform.gateway, tenant.key) == there
     repository.commit(sentiment=sentiment.deployment(NAMESPACE, there))
+    wait_until(lambda: _version(tenant) == there, SECONDS, "Git's version")
     tenant.wait_ready()
 
 
