@@ -41,7 +41,7 @@ def _install(platform: Platform, namespace: Objects, folder: Path, deployment: O
 
 def test_helm_returns_when_the_model_serves(platform: Platform, namespace: Objects, tmp_path: Path) -> None:
     found = _install(platform, namespace, tmp_path, _simulated([]))
-    assert is_ready(found), found["status"]
+    assert is_ready(found), found.get("status")
     assert found["status"]["readyReplicas"] == 1
 
 
