@@ -1,0 +1,78 @@
+{{/* What the pods of all three programs have in common: Pod Security "restricted", a read-only root, no links to Services. */}}
+{{- define "mizzen.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "mizzen.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Fields of a pod's spec that values set: (list $ "operator"). */}}
+{{- define "mizzen.podCommon" -}}
+{{- $root := index . 0 -}}
+{{- $own := index $root.Values (index . 1) -}}
+serviceAccountName: {{ include "mizzen.name" $root }}-{{ index . 1 }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+securityContext:
+  {{- include "mizzen.podSecurity" $root | nindent 2 }}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $own.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- with $own.affinity }}
+affinity: {{ toJson . }}
+{{- end }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "mizzen.selector" . | nindent 8 }}
+{{- end }}
+
+{{/* metadata of a pod template: (list $ "operator"). */}}
+{{- define "mizzen.podMetadata" -}}
+{{- $own := index (index . 0).Values (index . 1) -}}
+labels:
+  {{- include "mizzen.labels" . | nindent 2 }}
+{{- with $own.podAnnotations }}
+annotations: {{ toJson . }}
+{{- end }}
+{{- end }}
+
+{{/* Image, its pull policy and the security of a container: (list $ "operator"). */}}
+{{- define "mizzen.containerCommon" -}}
+image: {{ include "mizzen.image" . | quote }}
+imagePullPolicy: {{ (index . 0).Values.image.pullPolicy }}
+securityContext:
+  {{- include "mizzen.containerSecurity" (index . 0) | nindent 2 }}
+{{- end }}
+
+{{/* A volume with the token that says who this pod is to another program: (list name audience). */}}
+{{- define "mizzen.tokenVolume" -}}
+name: {{ index . 0 }}
+projected:
+  defaultMode: 0440
+  sources:
+    - serviceAccountToken: {audience: {{ index . 1 }}, expirationSeconds: 3600, path: token}
+{{- end }}
