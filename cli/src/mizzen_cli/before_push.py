@@ -57,12 +57,22 @@ def refuse_pickles(files: Iterable[LocalFile], format_name: str) -> None:
 def is_pickle(file: Path) -> bool:
     """Whether a file is a pickle, by its first bytes, or an archive of pickles as torch.save writes it."""
     with file.open("rb") as stream:
-        head = stream.read(4)
+        head = stream.read(9)
+    if file.suffix == ".safetensors" and head[8:] == b"{":
+        return False  # it begins with the length of its header, whose bytes may look like a pickle's mark
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return True
-    if head == b"PK\x03\x04" and zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            names = [name.partition("/")[2] for name in archive.namelist()]
+    if head[:4] == b"PK\x03\x04":
+        names = _names_in(file)
         return "data.pkl" in names and "constants.pkl" not in names
     # Older protocols have no mark, and joblib may compress: there the name tells.
     return file.suffix.lower() in _PICKLE_SUFFIXES
+
+
+def _names_in(archive: Path) -> list[str]:
+    """Paths below the archive's one folder; none where it is damaged: that is the registry's to say."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return [name.partition("/")[2] for name in opened.namelist()]
+    except zipfile.BadZipFile:
+        return []

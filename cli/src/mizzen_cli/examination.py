@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mizzen_operator.runtimes.builtin import builtin_runtimes
 
+from mizzen_cli.local.data_folder import DataFolderError
 from mizzen_cli.local.environments import EnvironmentMissingError, Environments, default_cache, find_uv
 from mizzen_cli.local.lifecycle import status
 from mizzen_cli.local.ports import Ports, holder_of, is_free
@@ -105,7 +106,10 @@ def _disk(folder: Path) -> Finding:
 
 
 def _ports(data_dir: Path) -> Finding:
-    seen = status(data_dir)
+    try:
+        seen = status(data_dir)
+    except DataFolderError:
+        seen = None  # the row of the data folder tells what is wrong with it
     if seen and any(each.state != "stopped" for each in seen.programs):
         urls = " and ".join(each.url.rpartition(":")[2] for each in seen.programs if each.url)
         return Finding("ports", "ok", f"{urls} are held by this Mizzen, which runs")

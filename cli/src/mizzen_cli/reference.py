@@ -13,7 +13,7 @@ DEFAULT_ALIAS = "champion"
 def parse_reference(text: str) -> Json:
     """MODEL, MODEL@ALIAS or MODEL@NUMBER as spec.model.versionRef."""
     model, _, wanted = text.partition("@")
-    if wanted.isdigit():
+    if wanted.isdecimal():
         return {"model": model, "version": int(wanted)}
     return {"model": model, "alias": wanted or DEFAULT_ALIAS}
 

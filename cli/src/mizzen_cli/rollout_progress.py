@@ -43,9 +43,12 @@ def follow(api: ApiClient, name: str, timeout_seconds: float) -> Json:
 
 
 def settled(deployment: Json) -> bool:
-    """The newest spec was seen, Ready is True and nothing is under way."""
+    """The newest spec was seen, Ready is True and nothing is under way.
+
+    Not so while it is Stalled: then Ready speaks of what served before, and the newest spec is refused.
+    """
     found = current_conditions(deployment["manifest"])
-    return found.get("Ready", {}).get("status") == "True" and "Reconciling" not in found
+    return found.get("Ready", {}).get("status") == "True" and not found.keys() & {"Reconciling", "Stalled"}
 
 
 def _alias_is_followed(api: ApiClient, deployment: Json) -> bool:

@@ -36,6 +36,18 @@ async def answered(port: int, authority: trustme.CA) -> tuple[bytes, str]:
     return line, str(shown["serialNumber"])
 
 
+async def greeted(certificate: Certificate, authority: trustme.CA) -> bool:
+    """Whether a caller who trusts the authority comes through."""
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=certificate.context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+        writer.close()
+    return True
+
+
 async def test_callers_are_served_over_tls_and_a_renewed_certificate_is_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,12 +63,14 @@ async def test_callers_are_served_over_tls_and_a_renewed_certificate_is_taken_up
                 continue
 
 
-def test_a_half_renewed_pair_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+@pytest.mark.parametrize("renewed", ["tls.crt", "tls.key"])
+async def test_a_half_renewed_pair_leaves_the_old_one_in_use(tmp_path: Path, renewed: str) -> None:
     authority = trustme.CA()
     write_pair(authority, tmp_path)
     certificate = Certificate(tmp_path)
-    write_pair(authority, tmp_path, "tls.crt")
+    write_pair(authority, tmp_path, renewed)
     assert certificate.renew() is False
+    assert await greeted(certificate, authority)
     write_pair(authority, tmp_path)
     assert certificate.renew() is True
     assert certificate.renew() is False

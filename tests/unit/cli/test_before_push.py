@@ -36,6 +36,19 @@ def test_other_files_are_no_pickles(tmp_path: Path) -> None:
     assert not is_pickle(archive(tmp_path / "script.pt", "data.pkl", "constants.pkl", "code/a.py"))
 
 
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_safetensors_are_no_pickles_whatever_the_length_of_their_header(tmp_path: Path, length: int) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(length.to_bytes(8, "little") + b"{}".ljust(length))
+    assert not is_pickle(file)
+
+
+def test_a_damaged_archive_is_left_to_the_registry(tmp_path: Path) -> None:
+    whole = archive(tmp_path / "state.pt", "data.pkl").read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(whole[:-4])
+    assert not is_pickle(tmp_path / "cut.onnx")
+
+
 @pytest.mark.parametrize("named", ["", "ONNX", "Safetensors", "TorchScript"])
 def test_a_pickle_is_refused_with_what_to_convert_it_to(tmp_path: Path, named: str) -> None:
     (tmp_path / "house.pkl").write_bytes(pickle.dumps({}))

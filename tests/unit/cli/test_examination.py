@@ -22,6 +22,11 @@ def test_a_folder_that_does_not_exist_yet_is_judged_by_the_one_it_would_be_made_
     assert findings(tmp_path / "not" / "there")["data folder"].state == "ok"
 
 
+def test_a_folder_of_a_newer_version_is_told_in_its_row_and_the_rest_is_examined(tmp_path: Path) -> None:
+    (tmp_path / "mizzen.json").write_text('{"layout": 999, "id": "x"}')
+    assert {"data folder", "disk", "ports"} <= findings(tmp_path).keys()
+
+
 def test_a_taken_port_is_named_with_the_options_that_choose_others(tmp_path: Path) -> None:
     port = Ports().controlplane
     with socket.socket() as holder:

@@ -24,6 +24,7 @@ def deployment(*conditions: tuple[str, str], observed: int = 2) -> dict[str, obj
         (deployment(("Ready", "False")), False),
         (deployment(("Ready", "Unknown")), False),
         (deployment(("Ready", "True"), ("Reconciling", "True")), False),
+        (deployment(("Ready", "True"), ("Stalled", "True")), False),
         (deployment(), False),
         ({"manifest": {"metadata": {"generation": 1}}}, False),
     ],

@@ -39,8 +39,10 @@ class Certificate:
         return True
 
     def _load(self) -> tuple[int, ...]:
-        stamp = self._stamp_now()
-        self.context.load_cert_chain(self._folder / CERTIFICATE, self._folder / KEY)
+        stamp, pair = self._stamp_now(), (self._folder / CERTIFICATE, self._folder / KEY)
+        # A context takes up the certificate before it finds that the key does not fit: try the pair on another one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pair)
+        self.context.load_cert_chain(*pair)
         return stamp
 
     def _stamp_now(self) -> tuple[int, ...]:
