@@ -35,6 +35,7 @@ class KnownObjects:
         self._cache_file = cache_file
         self._objects: dict[Id, dict[str, Any]] = {}
         self._keeping: asyncio.Task[None] | None = None
+        self._changed = False
         self.listed = False
         """The table is what there was, now or when the copy was made."""
 
@@ -96,16 +97,19 @@ class KnownObjects:
         self._objects[identify(document)] = document
 
     def _keep_soon(self) -> None:
+        self._changed = True
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def _keep(self) -> None:
-        await asyncio.sleep(KEEP_SECONDS)
-        raw = orjson.dumps(list(self._objects.values()))
-        try:
-            await asyncio.to_thread(replace_file, self._cache_file, raw)
-        except OSError as error:
-            log.warning("objects not kept", file=str(self._cache_file), error=str(error))
+        while self._changed:  # again, where something changed while the file was written
+            await asyncio.sleep(KEEP_SECONDS)
+            self._changed = False
+            raw = orjson.dumps(list(self._objects.values()))
+            try:
+                await asyncio.to_thread(replace_file, self._cache_file, raw)
+            except OSError as error:
+                log.warning("objects not kept", file=str(self._cache_file), error=str(error))
 
 
 def identify(document: dict[str, Any]) -> Id:

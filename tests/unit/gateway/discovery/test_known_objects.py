@@ -1,0 +1,40 @@
+"""The copy of what a gateway works from: whatever came last is in it."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import orjson
+import pytest
+from mizzen_gateway.discovery import known_objects
+from mizzen_gateway.discovery.known_objects import KnownObjects, replace_file
+from mizzen_gateway.routing.load import LoadBook
+from mizzen_gateway.routing.table import RouteTable
+from support.gateway import endpoint_set
+from support.until import until
+
+
+async def test_a_change_that_comes_while_the_copy_is_written_is_in_the_copy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    def held(path: Path, raw: bytes) -> None:
+        writing.set()
+        assert go_on.wait(20)
+        replace_file(path, raw)
+
+    monkeypatch.setattr(known_objects, "KEEP_SECONDS", 0.01)
+    monkeypatch.setattr(known_objects, "replace_file", held)
+    file = tmp_path / "objects.json"
+    known = KnownObjects(RouteTable(LoadBook(), {}.get), file)
+    known.put(endpoint_set("first"))
+    assert await asyncio.to_thread(writing.wait, 20)
+    known.put(endpoint_set("second"))
+    go_on.set()
+    await until(lambda: {each["metadata"]["name"] for each in read(file)} == {"first", "second"}, 20)
+
+
+def read(file: Path) -> list[dict[str, dict[str, str]]]:
+    """What the copy holds; nothing while there is none."""
+    return orjson.loads(file.read_bytes()) if file.exists() else []
