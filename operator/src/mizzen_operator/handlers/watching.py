@@ -100,6 +100,7 @@ class _Engine:
         self._stop = stop
         self._ended = ended
         self._sessions: list[aiohttp.ClientSession] = []
+        self._refusals = 0
         self.word = "ended"
 
     def run(self) -> None:
@@ -143,12 +144,20 @@ class _Engine:
             answer = await handler(request)
             if answer.status == 401:
                 loop.call_soon_threadsafe(connection.credentials.refused)
+            await self._pause_after(answer.status)
             return answer
 
         connector = aiohttp.TCPConnector(ssl=connection.tls or True, limit=0)
         session = aiohttp.ClientSession(connector=connector, middlewares=(signed,), proxy=connection.proxy)
         self._sessions.append(session)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
+
+
+    async def _pause_after(self, status: int) -> None:
+        """kopf signs in again at a refused token and asks at once: what it gets from here is the same session."""
+        self._refusals = self._refusals + 1 if status == 401 else 0
+        if self._refusals > 1:  # the first may be a token that was exchanged meanwhile
+            await asyncio.sleep(_pause(self._refusals))
 
 
 def settings() -> kopf.OperatorSettings:
