@@ -9,6 +9,12 @@ from crdgen.compatibility import incompatibilities
 from support.definitions import ROOT, definition, schema_of
 
 RELEASES = sorted(path for path in (ROOT / "tests/releases").iterdir() if (path / "crds").is_dir())
+MARKS = (
+    "spec.podOverrides: a rule was added or changed: keys that Mizzen, Kubernetes, the network or the container runtime"
+)
+NARROWED_FOR_SAFETY = {"modeldeployments": (MARKS, MARKS)}
+"""By plural: beginnings of what is taken no longer, labels and annotations by which a pod got round its policies.
+Objects that are stored may still be changed elsewhere; the changelog says it."""
 DEFINITIONS = [(release, file) for release in RELEASES for file in sorted((release / "crds").glob("*.yaml"))]
 
 
@@ -20,7 +26,10 @@ def test_releases_are_kept_to_compare_with() -> None:
 def test_what_a_release_took_is_taken_still(release: Path, file: Path) -> None:
     plural = file.name.split(".")[0]
     assert (ROOT / "crds" / file.name).is_file(), "a kind was removed"
-    assert incompatibilities(definition(plural, release / "crds"), definition(plural)) == []
+    found = incompatibilities(definition(plural, release / "crds"), definition(plural))
+    meant = NARROWED_FOR_SAFETY.get(plural, ())
+    assert [one for one in found if not one.startswith(meant or "\0")] == []
+    assert len(found) == len(meant), found
 
 
 def _changed(path: str, change: Any) -> dict[str, Any]:

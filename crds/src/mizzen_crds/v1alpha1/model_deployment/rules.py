@@ -8,6 +8,7 @@ from typing import Any, Final
 from mizzen_crds.mistakes import Mistake
 from mizzen_crds.rules import ChangeRule, Rule, refused_changes
 from mizzen_crds.v1alpha1.model_deployment.environment import ENV_REFUSAL, env_refused, env_refused_cel
+from mizzen_crds.v1alpha1.model_deployment.pod_marks import MARK_REFUSAL, mark_refused, marks_refused_cel
 from mizzen_crds.v1alpha1.model_deployment.rollout import CanaryStep
 from mizzen_crds.v1alpha1.model_deployment.source import CLAIM_URI_PATTERN
 
@@ -36,14 +37,6 @@ def _ascending(steps: list[CanaryStep]) -> bool:
     return all(one < next_one for one, next_one in pairwise(percents))
 
 
-def _foreign(key: str) -> bool:
-    return not (key.startswith("mizzen.dev/") or "kubernetes.io/" in key or "k8s.io/" in key)
-
-
-_FOREIGN_CEL = (
-    "self.{0}.all(k, !k.startsWith('mizzen.dev/') && !k.contains('kubernetes.io/') && !k.contains('k8s.io/'))"
-)
-_FOREIGN_MESSAGE = "keys of mizzen.dev/, kubernetes.io/ and k8s.io/ are set by the platform; use a prefix of your own"
 _ONE_SOURCE = "exactly one of versionRef and uri must be set; add one, or remove the other"
 _ONE_SOURCE_CEL = "has(self.versionRef) != has(self.uri)"
 _CLAIM_URI = (
@@ -209,16 +202,16 @@ ENGINE_RULES: Final = (
     Rule(
         "spec.podOverrides",
         "labels",
-        _FOREIGN_MESSAGE,
-        _FOREIGN_CEL.format("labels"),
-        lambda it: all(map(_foreign, it.labels)),
+        MARK_REFUSAL,
+        marks_refused_cel("labels"),
+        lambda it: not any(map(mark_refused, it.labels)),
     ),
     Rule(
         "spec.podOverrides",
         "annotations",
-        _FOREIGN_MESSAGE,
-        _FOREIGN_CEL.format("annotations"),
-        lambda it: all(map(_foreign, it.annotations)),
+        MARK_REFUSAL,
+        marks_refused_cel("annotations"),
+        lambda it: not any(map(mark_refused, it.annotations)),
     ),
 )
 

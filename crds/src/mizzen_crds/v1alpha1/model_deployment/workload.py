@@ -106,7 +106,7 @@ class Placement(Resource):
 
 
 class PodOverrides(Resource):
-    """The few things of a pod that may be set directly. Labels and annotations of Mizzen and Kubernetes are refused."""
+    """The few things of a pod that may be set directly. Labels and annotations that the platform obeys are refused."""
 
     labels: Annotated[dict[str, str], Field(max_length=32)] = {}
     """More labels."""
