@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from mizzen_crds.v1alpha1 import labels
+from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass
 from mizzen_crds.v1alpha1.model_route import ModelRoute
 from mizzen_crds.v1alpha1.project import Project
 from mizzen_kube import resources
@@ -74,6 +75,13 @@ class Pictures:
         return {"projects": self.projects, "modelroutes": self.routes, **owned}
 
     # Read
+
+    def find(self, key: KindKey) -> Project | ModelRoute | AcceleratorClass | None:
+        """Return the object of a key; None where there is none, or it cannot be read."""
+        namespace, name, kind = key
+        if kind == CLASS:
+            return self._caches.classes().get(name)
+        return (self.projects if kind == PROJECT else self.routes).get(namespace, name)
 
     def every_project(self) -> list[Project]:
         """Return all projects that can be read."""

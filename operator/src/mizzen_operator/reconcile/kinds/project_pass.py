@@ -11,7 +11,7 @@ from mizzen_crds.v1alpha1.project import Project
 from mizzen_crds.v1alpha1.project.status import NamespaceState
 from mizzen_kube import resources
 from mizzen_kube.api import Api
-from mizzen_kube.errors import AlreadyExistsError, ApiError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from mizzen_kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 from mizzen_operator.kinds.project.claims import states
 from mizzen_operator.kinds.project.desired import desired
@@ -44,8 +44,6 @@ class Result:
     leftover: bool = False
     """An object of a former Project of this name has not gone yet."""
     repairs: list[Occurrence] = field(default_factory=list)
-    told: bool = True
-    """Every object was looked at; False where an unexpected error ended the pass."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,7 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
     if project is None or project.metadata.deletion_timestamp is not None:
         return None  # the garbage collector does the rest
     result = Result()
-    try:
-        await bring_about(project, hands, result)
-    except ApiError:
-        raise  # the server is away, or what was seen is old: a status from it would be no better
-    except Exception:
-        result.told = False
-        await hands.statuses.write(project, project_status(project, observed(project, hands, result), now), now)
-        raise
+    await bring_about(project, hands, result)
     status = project_status(project, observed(project, hands, result), now)
     await hands.statuses.write(project, status, now, tuple(result.repairs))
     if status.accelerators != project.status.accelerators:
@@ -118,7 +109,7 @@ def observed(project: Project, hands: ProjectHands, result: Result) -> ProjectOb
         classes=hands.caches.classes(),
         environment=hands.environment,
         used=pictures.used(held(project, hands)),
-        in_place=not result.refused and not result.leftover if result.told else None,
+        in_place=not result.refused and not result.leftover,
         refused=result.refused,
         queue_words=queue_words(one for one in pictures.objects_of(project) if one["kind"] == "LocalQueue"),
     )

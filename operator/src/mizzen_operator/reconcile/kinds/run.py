@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from mizzen_kube.errors import ApiError
+
 from mizzen_operator.kinds.accelerator_class.status import class_status
 from mizzen_operator.reconcile.kinds.pictures import CLASS, PROJECT, ROUTE, KindKey
 from mizzen_operator.reconcile.kinds.project_pass import ProjectHands, project_pass
 from mizzen_operator.reconcile.kinds.route_pass import route_pass
+from mizzen_operator.reconcile.kinds.untold import untold
 
 SPREAD_SECONDS: Final = 60.0
 
@@ -30,8 +33,18 @@ class KindPasses:
 
         Raises ApiError where the pass should come again soon.
         """
+        now = self.clock()
+        try:
+            return await self._pass(key, now)
+        except ApiError:
+            raise  # the server is away, or what was seen is old: a status from it would be no better
+        except Exception as error:
+            await self._tell(key, error, now)
+            raise
+
+    async def _pass(self, key: KindKey, now: datetime) -> float | None:
         namespace, name, kind = key
-        hands, now = self.hands, self.clock()
+        hands = self.hands
         if kind == PROJECT:
             return await project_pass(name, hands, now)
         if kind == ROUTE:
@@ -39,6 +52,13 @@ class KindPasses:
         if kind == CLASS:
             await self._class_pass(name, now)
         return None
+
+    async def _tell(self, key: KindKey, error: Exception, now: datetime) -> None:
+        """A status after a bug too: the one of before would go on saying what nobody has looked at."""
+        subject = self.hands.pictures.find(key)
+        if subject is None or subject.metadata.deletion_timestamp is not None:
+            return
+        await self.hands.statuses.write(subject, untold(subject, error, now), now)
 
     async def _class_pass(self, name: str, now: datetime) -> None:
         caches = self.hands.caches
