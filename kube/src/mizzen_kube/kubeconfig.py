@@ -3,15 +3,20 @@
 Imported only outside a cluster: the package loads 700 generated models (27 MB, a second).
 """
 
+import os
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.config.kube_config import load_kube_config
+from yaml import YAMLError
 
 from mizzen_kube.connection import Connection, FetchedToken
+
+DEFAULT: Final = "~/.kube/config"
+REMEDY: Final = "Run this in a pod, or set KUBECONFIG to a file that kubectl works with."
 
 
 async def from_kubeconfig(path: str | None = None, context: str | None = None) -> Connection:
@@ -41,11 +46,16 @@ async def _load(path: str | None, context: str | None) -> Any:
         await load_kube_config(  # type: ignore[no-untyped-call]  # the package has a py.typed, but few types
             config_file=path, context=context, client_configuration=loaded, persist_config=False
         )
-    except (ConfigException, OSError) as error:
-        raise ValueError(
-            f"no API server to talk to: {path or '~/.kube/config'}: {error}. Set KUBECONFIG to a file for kubectl"
-        ) from error
+    except (ConfigException, OSError, TypeError, YAMLError) as error:  # TypeError: YAML, but no mapping
+        why = f"{path or DEFAULT}: {error}" if _is_there(path) else f"there is no {path or DEFAULT}"
+        text = " ".join(why.split()).rstrip(".")
+        raise ValueError(f"no API server to talk to: {text}. {REMEDY}") from error
     return loaded
+
+
+def _is_there(path: str | None) -> bool:
+    """KUBECONFIG may name several files."""
+    return any(Path(one).expanduser().exists() for one in (path or DEFAULT).split(os.pathsep) if one)
 
 
 def _token_in(loaded: Any) -> str:

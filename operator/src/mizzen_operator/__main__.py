@@ -50,8 +50,11 @@ def collect_seldom() -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM. Pods go on without the operator."""
-    connection = await from_environment()
+    """Run until SIGTERM. Pods go on without the operator. SettingError where nothing says where the API server is."""
+    try:
+        connection = await from_environment()
+    except ValueError as error:
+        raise SettingError(str(error)) from error
     task = asyncio.ensure_future(operate(settings, connection))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -60,16 +63,16 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Run."""
+    """Run. Exit code 2 where the environment says something that cannot be."""
     try:
         settings = settings_from(os.environ, own_namespace(""))
+        configure_logs(settings.log_level)
+        collect_seldom()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
+        asyncio.run(serve(settings))
     except SettingError as error:
         sys.stderr.write(f"mizzen operator: {error}\n")
         return 2
-    configure_logs(settings.log_level)
-    collect_seldom()
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
-    asyncio.run(serve(settings))
     return 0
 
 

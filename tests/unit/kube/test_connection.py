@@ -64,9 +64,22 @@ def test_outside_a_cluster_there_is_no_pod_to_speak_for(tmp_path: Path) -> None:
     assert own_namespace("mizzen-system", tmp_path) == "mizzen-system"
 
 
-async def test_without_any_server_the_error_says_what_to_set(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Set KUBECONFIG"):
+async def test_without_any_server_the_error_says_where_it_looked_and_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"there is no {tmp_path}/none. .*set KUBECONFIG"):
         await from_environment({"KUBECONFIG": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: [b", "hello", "clusters: []", "current-context: a\ncontexts: []\nclusters: []\nusers: []"],
+    ids=["no YAML", "no mapping", "no context", "another context"],
+)
+async def test_a_kubeconfig_that_leads_nowhere_is_named_in_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=f"no API server to talk to: {file}: .*set KUBECONFIG") as told:
+        await from_environment({"KUBECONFIG": str(file)})
+    assert "\n" not in str(told.value)
 
 
 def test_in_a_cluster_the_package_of_700_models_is_never_loaded() -> None:
