@@ -71,15 +71,15 @@ class Registry:
         known = self._known.get(key)
         self._users.setdefault(key, set()).add((deployment.metadata.namespace, deployment.metadata.name))
         if known is not None and (reference.version is not None or _clock() - known[0] < FRESH_SECONDS):
-            return artifact_of_version(known[1])
+            return artifact_of_version(known[1], reference.alias or "")
         try:
             answer = await self._ask(key, reference)
         except RegistryAwayError as error:
-            last = artifact_of_version(known[1]) if known else last_resolved(deployment)
+            last = artifact_of_version(known[1], reference.alias or "") if known else last_resolved(deployment)
             return last or Refusal(
                 conditions.REGISTRY_UNAVAILABLE, f"spec.model.versionRef could not be resolved: {error}"
             )
-        return artifact_of_version(answer) if isinstance(answer, ResolvedVersion) else answer
+        return artifact_of_version(answer, reference.alias or "") if isinstance(answer, ResolvedVersion) else answer
 
     async def follow_aliases(self, wake: Callable[[Key], None]) -> None:
         """Ask for every alias in use from time to time, and wake who uses one that points elsewhere now."""
@@ -149,9 +149,10 @@ def last_resolved(deployment: ModelDeployment) -> Artifact | None:
     known, reference = deployment.status.resolved_model, deployment.spec.model.version_ref
     if known is None or reference is None or not known.uri:
         return None
-    same_spec = deployment.status.observed_generation == deployment.metadata.generation
-    same_version = reference.version is not None and known.source == f"{reference.model}@{reference.version}"
-    if not same_spec and not same_version:
+    # Not by observedGeneration: a pass that could not resolve a changed reference has told of that generation too.
+    if known.source != f"{reference.model}@{known.version}":
+        return None
+    if known.version != reference.version if reference.version is not None else known.alias != reference.alias:
         return None
     return Artifact(
         uri=known.uri,
@@ -159,6 +160,7 @@ def last_resolved(deployment: ModelDeployment) -> Artifact | None:
         format=known.format,
         size_bytes=known.size_bytes,
         version=known.version,
+        alias=known.alias,
         architecture=known.architecture,
         parameters=known.parameters,
         source=known.source,

@@ -54,28 +54,32 @@ def test_without_settings_the_defaults_hold() -> None:
     assert settings.gateway_subject == "system:serviceaccount:models:mizzen-gateway"
 
 
-def resolved(reference: dict[str, object], observed: int) -> ModelDeployment:
-    known = {"source": "m@3", "uri": "mizzen://mv_3", "digest": "sha256:" + "3" * 64, "version": 3, "format": "ONNX"}
+def resolved(reference: dict[str, object], alias: str) -> ModelDeployment:
+    known = {"source": "m@3", "uri": "mizzen://mv_3", "digest": "sha256:" + "3" * 64, "version": 3, "alias": alias}
     body = {
         "metadata": {"name": "a", "namespace": "n", "generation": 2},
         "spec": {"model": {"versionRef": {"model": "m", **reference}}, "engine": {"type": "Triton"}},
-        "status": {"observedGeneration": observed, "resolvedModel": known},
+        "status": {"observedGeneration": 2, "resolvedModel": known},
     }
     return ModelDeployment.model_validate(body)
 
 
 @pytest.mark.parametrize(
-    ("reference", "observed", "stands"),
+    ("reference", "alias", "stands"),
     [
-        ({"alias": "champion"}, 2, True),
-        ({"alias": "champion"}, 1, False),  # the alias may be another one now
-        ({"version": 3}, 1, True),
-        ({"version": 4}, 1, False),
+        ({"alias": "champion"}, "champion", True),
+        ({"alias": "champion"}, "challenger", False),
+        ({"alias": "champion"}, "", False),
+        ({"version": 3}, "", True),
+        ({"version": 3}, "champion", True),
+        ({"version": 4}, "", False),
+        ({"model": "another", "alias": "champion"}, "champion", False),  # also of this very generation
+        ({"model": "another", "version": 3}, "", False),
     ],
 )
 def test_what_was_resolved_stands_while_the_spec_still_means_it(
-    reference: dict[str, object], observed: int, stands: bool
+    reference: dict[str, object], alias: str, stands: bool
 ) -> None:
-    found = last_resolved(resolved(reference, observed))
+    found = last_resolved(resolved(reference, alias))
     assert (found is not None) is stands
     assert found is None or found.uri == "mizzen://mv_3"

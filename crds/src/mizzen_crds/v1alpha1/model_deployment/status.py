@@ -29,6 +29,8 @@ class ResolvedModel(Observed):
     """Where the fetch container gets it: mizzen://<version id>, or the spec's uri."""
     version: int | None = None
     """Number of the version, for a versionRef."""
+    alias: str = ""
+    """The versionRef's alias that meant this version."""
     format: str = ""
     """Format of the weights."""
     size_bytes: int = 0

@@ -110,6 +110,9 @@ def args_allowed(case: Case) -> Refusal | None:
     spec, takes_value = case.runtime.spec, False
     for number, item in enumerate(case.deployment.spec.engine.args):
         where = f"spec.engine.args[{number}]"
+        if "$(" in item:
+            text = f"{where}: {item} holds $(…), which the kubelet replaces by a variable; write the value itself."
+            return Refusal(conditions.ARG_NOT_ALLOWED, text)
         if not item.startswith("-") or (takes_value and VALUE.match(item)):
             if not takes_value:
                 return Refusal(conditions.ARG_NOT_ALLOWED, f"{where}: {item} belongs to no flag; write --flag=value.")

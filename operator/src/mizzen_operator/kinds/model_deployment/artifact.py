@@ -21,6 +21,8 @@ class Artifact:
     """Bytes of all files; 0 where only the fetch can tell."""
     version: int | None = None
     """Number of the version, for a versionRef."""
+    alias: str = ""
+    """The versionRef's alias that means this version; empty where the number was asked for."""
     architecture: str = ""
     """Architecture, as the artifact names it."""
     parameters: int | None = None
@@ -39,6 +41,7 @@ class Artifact:
             digest=self.digest,
             uri=self.uri,
             version=self.version,
+            alias=self.alias,
             format=self.format,
             size_bytes=self.size_bytes,
             architecture=self.architecture,
@@ -46,14 +49,15 @@ class Artifact:
         )
 
 
-def artifact_of_version(version: ResolvedVersion) -> Artifact:
-    """Return the artifact of a versionRef, from the registry's answer."""
+def artifact_of_version(version: ResolvedVersion, alias: str = "") -> Artifact:
+    """Return the artifact of a versionRef, from the registry's answer; `alias` where that was asked for."""
     return Artifact(
         uri=f"mizzen://{version.version_id}",
         digest=version.digest,
         format=version.format,
         size_bytes=version.size_bytes,
         version=version.version,
+        alias=alias,
         source=f"{version.model}@{version.version}",
         architecture=version.signature.architecture,
         parameters=version.signature.parameters,

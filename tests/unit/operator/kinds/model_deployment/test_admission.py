@@ -47,6 +47,8 @@ def test_an_allowed_flag_is_taken_in_each_spelling(args):
         (["--trust-remote-code"], "spec.engine.args[0]: --trust-remote-code is set by Mizzen"),
         (["--trust_remote_code"], "--trust-remote-code is set by Mizzen"),
         (["--max-num-seq=4"], "spec.engine.args[0]: --max-num-seq is not in allowedArgs of runtime vllm"),
+        (["--seed=$(MORE)"], "spec.engine.args[0]: --seed=$(MORE) holds $(…)"),
+        (["--seed", "$(MORE)"], "spec.engine.args[1]: $(MORE) holds $(…)"),
         (["--seed=1", "extra"], "spec.engine.args[1]: extra belongs to no flag"),
         (["--seed", "1", "extra"], "spec.engine.args[2]: extra belongs to no flag"),
         (["-tp=2"], "-tp is not in allowedArgs"),
