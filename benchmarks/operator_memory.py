@@ -48,9 +48,7 @@ def memory(stage: Stage, count: int) -> Memory:
         wait_idle(running.process.pid)
         pid = running.process.pid
         known = sum(running.metric(f"mizzen_operator_{one}") for one in ("deployments", "children", "pods"))
-        result = Memory(settled, peak, memory_mb(pid), memory_mb(pid, "VmHWM"), int(known))
-    stage.wipe()
-    return result
+        return Memory(settled, peak, memory_mb(pid), memory_mb(pid, "VmHWM"), int(known))
 
 
 async def _make_pods(stage: Stage, count: int) -> None:

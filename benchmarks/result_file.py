@@ -62,7 +62,7 @@ def print_table(results: list[Result]) -> None:
     for result in results:
         goal = "" if result.goal is None else f"{result.comparison} {result.goal:g}"
         verdict = "" if result.goal is None else ("holds" if result.holds else "MISSED")
-        print(f"{result.name:<44} {result.value:>12.4f} {result.unit:<12} {goal:<8} {verdict}")
+        print(f"{result.name:<44} {result.value:>12.4f} {result.unit:<12} {goal:<8} {verdict}", flush=True)
 
 
 def _commit() -> str:
