@@ -112,9 +112,30 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.spool.persistence=disk", "spool/persistence"),
         ("controlplane.currency=euro", "currency"),
         ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
+        ("gateway.spool.maxBytes=3435973837", "at most 3435973836 (80 % of gateway.spool.size, 4Gi)"),
+        ("gateway.spool.size=10Mi", "gateway.spool.size is 10Mi, at least 20Mi are needed"),
     ],
 )
 def test_a_wrong_value_is_refused_with_a_sentence(tmp_path: Path, setting: str, sentence: str) -> None:
     with pytest.raises(HelmRefusedError) as refused:
         rendered(tmp_path, "--set", setting)
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "bytes_"),
+    [
+        ("1Gi", "858993459"),
+        ("1.5Gi", "1288490188"),
+        ("20Mi", "16777216"),
+        ("2G", "1600000000"),
+        ("100000k", "80000000"),
+        ("2Ti", "1759218604441"),
+        ("50000000", "40000000"),
+    ],
+)
+def test_the_spool_closes_at_four_fifths_of_its_volume(tmp_path: Path, size: str, bytes_: str) -> None:
+    every = documents(rendered(tmp_path, "--set-string", f"gateway.spool.size={size}"))
+    [template] = [each for each in pod_templates(every) if each["of"] == "mizzen-gateway"]
+    environment = {each["name"]: each.get("value") for each in template["spec"]["containers"][0]["env"]}
+    assert environment["MIZZEN_SPOOL_MAX_BYTES"] == bytes_
