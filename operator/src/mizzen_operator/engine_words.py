@@ -1,4 +1,5 @@
-"""Which lines of an engine's log tell why it ended? Its errors; not the tables and banners printed around them."""
+"""Which lines of an engine's log tell why it ended? Its errors; not the tables and banners printed around them, nor
+what it complains of at every start without a GPU."""
 
 import re
 from typing import Final
@@ -9,7 +10,24 @@ ERROR_LINE: Final = re.compile(
     r"|\b(?:ERROR|CRITICAL|FATAL)\b"
     r"|^\s*(?:[\w.]+(?:Error|Exception|Exit|Interrupt)|error|fatal|panic|Killed|terminate called)\b"
 )
+INFORMATION_LINE: Final = re.compile(r"^I\d{4} ")
 TABLE_LINE: Final = re.compile(r"^[+|].*[+|]$")
+USUAL_LINE: Final = re.compile(
+    r"^[EWI]\d{4} .*\b(?:CudaDriverHelper has not been|(?:pinned|CUDA) memory pool (?:will|disabled))"
+)
+"""What Triton writes at each start on a CPU, as a warning and as an error, and then serves all the same."""
+
+
+def last_words(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return what an engine said last, without Triton's information where it tells errors.
+
+    Of more than `most` characters, the errors alone.
+    """
+    lines = _words(text)
+    if any(map(ERROR_LINE.search, lines)):
+        lines = [line for line in lines if not INFORMATION_LINE.match(line)]
+    words = "\n".join(lines)
+    return words if len(words) <= most else telling_lines(text, most)
 
 
 def telling_lines(text: str, most: int = MOST_CHARACTERS) -> str:
@@ -17,10 +35,14 @@ def telling_lines(text: str, most: int = MOST_CHARACTERS) -> str:
 
     A single line that is longer keeps its beginning, where the reason stands.
     """
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    words = [line for line in lines if not TABLE_LINE.match(line.strip())] or lines
+    words = _words(text)
     errors = [line for line in words if ERROR_LINE.search(line)]
     return _last_lines(errors or words, most)
+
+
+def _words(text: str) -> list[str]:
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return [line for line in lines if not TABLE_LINE.match(line.strip()) and not USUAL_LINE.match(line)] or lines
 
 
 def _last_lines(lines: list[str], most: int) -> str:

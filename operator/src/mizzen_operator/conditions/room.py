@@ -42,7 +42,7 @@ def capacity_available(deployment: ModelDeployment, observation: Observation, pl
     waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.scheduled]
     if plan.hold is not None and plan.hold.gate == conditions.NO_SPARE_ACCELERATOR:
         where = f" Free: {free_places(room)}." if room is not None and room.rooms else ""
-        return no(conditions.NO_SPARE_ACCELERATOR, f"{plan.hold.reason}{where}")
+        return Said("False", plan.hold.gate, f"{plan.hold.reason}{where}")  # which says itself what to do
     if not waiting:
         return yes(conditions.SUFFICIENT_CAPACITY)
     size = deployment.spec.multi_node.size if deployment.spec.multi_node else 1

@@ -5,7 +5,7 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.rollout import LifecycleState
 
 from mizzen_operator.conditions.model import FETCH_REASONS, refused_by
-from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.conditions.verdict import Said, needs_spec_change, no, unknown, yes
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.rollout.fleet import PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -88,7 +88,8 @@ def up_to_date(observation: Observation, plan: RolloutPlan | None) -> Said:
         return unknown("The newest revision is not known in this pass.")
     hold = plan.hold
     if hold is not None and hold.gate in conditions.REASONS:
-        return no(hold.gate, hold.reason)
+        # A gate that opens without another spec says itself how; the table's words would say it once more.
+        return no(hold.gate, hold.reason) if needs_spec_change(hold.gate) else Said("False", hold.gate, hold.reason)
     if plan.complete or plan.wanted == 0:
         return yes(conditions.ROLLED_OUT)
     return no(conditions.PROGRESSING, hold.reason if hold is not None else "")

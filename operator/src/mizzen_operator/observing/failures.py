@@ -5,6 +5,7 @@ from typing import Final
 
 from mizzen_crds.v1alpha1 import conditions
 
+from mizzen_operator.engine_words import last_words
 from mizzen_operator.observing.pod_view import ContainerView, PodView
 from mizzen_operator.rollout.fleet import PodFailure
 
@@ -69,7 +70,8 @@ def container_ended(pod: PodView) -> PodFailure | None:
         return None
     last = max(failed, key=lambda one: one.finished_at.timestamp() if one.finished_at else 0.0)
     reason, message = reason_of(last)
-    return PodFailure(reason, message[:LONGEST_MESSAGE], last.name, last.exit_code, last.finished_at)
+    message = message[:LONGEST_MESSAGE] if last.init else last_words(message, LONGEST_MESSAGE)
+    return PodFailure(reason, message, last.name, last.exit_code, last.finished_at)
 
 
 def reason_of(container: ContainerView) -> tuple[str, str]:

@@ -91,9 +91,9 @@ def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) 
     percent = deployment.spec.rollout.canary.steps[step].traffic_percent
     return Wait(
         conditions.AWAITING_PROMOTION,
-        f"Step {step} at {percent} % of requests waits: "
-        f"`mizzen rollout promote {deployment.metadata.name}`, or annotate "
-        f"{labels.PROMOTE}={situation.goal.hash}/{step}.",
+        f"Step {step} at {percent} % of requests waits. Look at the new revision, then "
+        f"`mizzen rollout promote {deployment.metadata.name}` (or annotate "
+        f"{labels.PROMOTE}={situation.goal.hash}/{step}), or `mizzen rollout rollback {deployment.metadata.name}`.",
     )
 
 

@@ -1,5 +1,6 @@
 """What the status says in each situation: one table of situations, and the rules that hold in all of them."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from mizzen_operator.rollout.plan import plan_rollout
 from mizzen_operator.runtimes.builtin import builtin_runtimes
 from mizzen_operator.status import build_status
 from support.deployments import NOON, deployment
+from support.simulated_cluster import SimulatedCluster
 
 ARTIFACT = Artifact("mizzen://mv_1", "sha256:" + "a" * 64, "ONNX", 1000, 7)
 REVISION = Revision("sentiment-v1", "v1", {}, {})
@@ -127,6 +129,45 @@ def test_a_false_condition_says_what_to_do():
     assert "mizzen logs NAME" in message
     assert status.last_failure is not None
     assert status.last_failure.remedy == conditions.REASONS["CrashLooping"].remedy
+
+
+def up_to_date(simulated: SimulatedCluster, rollout: dict, ticks: int = 60) -> tuple[str, str]:
+    """Message of UpToDate, and the hold's own words, once the rollout from v1 to v2 waits."""
+    simulated.settle("v1")
+    simulated.spec(rollout=rollout)
+    for _ in range(ticks):
+        plan = simulated.tick("v2")
+    assert plan.hold is not None
+    observation = seen(fleet=simulated.fleet(), revision=Revision("sentiment-v2", "v2", {}, {}))
+    status = build_status(simulated.deployment, observation, plan, NOON, url="")
+    return next(one.message for one in status.conditions if one.type == "UpToDate"), plan.hold.reason
+
+
+WAITS = {
+    "paused": ({"mode": "Paused"}, None, "Set it to Active to go on."),
+    "a person": (
+        {"strategy": "Canary", "canary": {"steps": [{"trafficPercent": 50, "pause": "Manual"}]}},
+        None,
+        "or `mizzen rollout rollback sentiment`.",
+    ),
+    "no spare": ({"minAvailable": 1}, 1, "or lower spec.rollout.minAvailable."),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_rollout_that_waits_says_once_what_lets_it_go_on(name):
+    rollout, accelerators, remedy = WAITS[name]
+    wanted = deployment(resources={"acceleratorsPerPod": 1 if accelerators else 0})
+    message, hold = up_to_date(SimulatedCluster(wanted, NOON, random.Random(1), accelerators), rollout)
+    assert message == hold
+    assert message.endswith(remedy)
+
+
+def test_a_revision_that_was_given_up_is_told_with_the_remedy_of_the_table():
+    simulated = SimulatedCluster(deployment(), NOON, random.Random(1), None)
+    simulated.broken.add("v2")
+    message, hold = up_to_date(simulated, {"progressDeadlineSeconds": 100})
+    assert message == f"{hold} {conditions.REASONS['ProgressDeadlineExceeded'].remedy}"
 
 
 def test_a_registry_that_is_away_leaves_serving_as_it_is_and_says_unknown():

@@ -71,6 +71,7 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedu
         (pod(init=ended(21, "no route to host")), "FetchFailed", "no route"),
         (pod(engine=ended(137, reason="OOMKilled")), "OutOfMemory", "137"),
         (pod(engine=restarted(1, message="ValueError: shapes")), "CrashLooping", "ValueError: shapes"),
+        (pod(engine=restarted(1, message="frame\n" * 300 + "ValueError: at the end")), "CrashLooping", "at the end"),
         (pod(engine=restarted(1, restarts=1, waiting="ContainerCreating")), "ReplicaUnready", "exit code 1"),
         (pod(engine=restarted(137, ran=100)), "StartupTimedOut", "137"),
         (pod(phase="Failed", reason="Evicted", message="low on memory"), "Evicted", "low on memory"),
