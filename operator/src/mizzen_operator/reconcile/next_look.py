@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.observation import Observation
@@ -33,19 +34,31 @@ def seconds_until_next_look(
 
 def _of_rollout(deployment: ModelDeployment, plan: RolloutPlan, now: datetime) -> list[float]:
     waits: list[float] = []
-    rollout = deployment.spec.rollout
     if _decides_anew(deployment, plan):
         waits.append(SHORTEST_SECONDS)
-    if plan.hold is not None:
+    if plan.wanted == 0 or plan.rollout.failed_hash == plan.target:
+        return waits  # what goes and what comes back are pods, and their events wake it
+    if plan.hold is not None and plan.hold.gate != conditions.PAUSED:
         waits.append(HOLD_SECONDS)
-    step, since = plan.rollout.step, plan.rollout.step_started_at
-    if step is not None and since is not None and step < len(rollout.canary.steps):
-        pause = rollout.canary.steps[step].pause_seconds or 0
-        waits.append(min(HOLD_SECONDS, pause - (now - since).total_seconds()))
+    left = [_pause_left(deployment, plan, now), _deadline_left(deployment, plan, now)]
+    return waits + [one for one in left if one is not None and one >= 0]
+
+
+def _pause_left(deployment: ModelDeployment, plan: RolloutPlan, now: datetime) -> float | None:
+    """Seconds until a canary step's pause ends; negative once it has, when the hold says what else it waits for."""
+    steps, step, since = deployment.spec.rollout.canary.steps, plan.rollout.step, plan.rollout.step_started_at
+    if step is None or since is None or step >= len(steps):
+        return None
+    pause = steps[step].pause_seconds
+    return None if pause is None else pause - (now - since).total_seconds()
+
+
+def _deadline_left(deployment: ModelDeployment, plan: RolloutPlan, now: datetime) -> float | None:
+    """Seconds until the revision is given up; None while the deadline rests."""
     last = plan.rollout.last_progress_at
-    if last is not None and not plan.complete:
-        waits.append(rollout.progress_deadline_seconds - (now - last).total_seconds())
-    return waits
+    if last is None or plan.complete or plan.hold is not None:
+        return None
+    return deployment.spec.rollout.progress_deadline_seconds - (now - last).total_seconds()
 
 
 def _decides_anew(deployment: ModelDeployment, plan: RolloutPlan) -> bool:
