@@ -110,7 +110,8 @@ class Rollout(Resource):
     strategy: Strategy = Strategy.AUTO
     """Auto: Surge where a spare replica fits, else Replace."""
     min_available: IntOrPercent | None = None
-    """Replicas that stay ready throughout; by default one less than wanted, so that no spare accelerator is needed."""
+    """Replicas that stay ready throughout; by default one less than wanted, so that no spare accelerator is needed.
+    Node drains keep it too, but may always take one."""
     max_surge: IntOrPercent = 1
     """Replicas above the wanted number while surging."""
     progress_deadline_seconds: Annotated[WholeNumber, Field(ge=10, le=604_800)] = 1800

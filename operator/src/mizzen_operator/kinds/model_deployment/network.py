@@ -11,6 +11,8 @@ from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnviron
 from mizzen_operator.kinds.model_deployment.pod import selector_labels
 from mizzen_operator.kinds.model_deployment.workload import child_metadata
 from mizzen_operator.names import child_name
+from mizzen_operator.rollout.plan import wanted_replicas
+from mizzen_operator.rollout.situation import least_available, resolved
 
 Manifest = dict[str, Any]
 REGISTRY_SCHEME: Final = "mizzen://"
@@ -53,7 +55,8 @@ def network_policies(
             "podSelector": {"matchLabels": {labels.DEPLOYMENT: name}},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _ingress(deployment, runtime, environment),
-            "egress": [_group(deployment, "to")] if deployment.spec.multi_node else [],
+            # The pods of a replica find their leader by its name.
+            "egress": [DNS, _group(deployment, "to")] if deployment.spec.multi_node else [],
         },
     }
     if not runtime.formats:
@@ -71,19 +74,28 @@ def network_policies(
 
 
 def disruption_budget(deployment: ModelDeployment) -> Manifest:
-    """Return the budget that node drains keep: the rollout's minAvailable, or one replica at a time."""
-    least = deployment.spec.rollout.min_available
-    bound = {"maxUnavailable": 1} if least is None else {"minAvailable": least}
+    """Return the budget that node drains keep: the rollout's minAvailable where that lets a drain go on at all."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": child_metadata(deployment, deployment.metadata.name),
-        "spec": bound
+        "spec": _drain_bound(deployment)
         | {
             "selector": {"matchLabels": selector_labels(deployment)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
+
+
+def _drain_bound(deployment: ModelDeployment) -> dict[str, int | str]:
+    """One replica at a time, also where minAvailable keeps all of them from a rollout: a drain would never end."""
+    least, wanted = deployment.spec.rollout.min_available, wanted_replicas(deployment)
+    if deployment.spec.multi_node is not None:
+        # A budget counts pods, and a replica is lost with the first of its own.
+        return {"maxUnavailable": max(1, wanted - least_available(deployment, wanted))}
+    if least is None or resolved(least, wanted) >= wanted:
+        return {"maxUnavailable": 1}
+    return {"minAvailable": least}
 
 
 def _peer(peer: Peer) -> dict[str, Any]:
