@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_operator.observation import Observation
-from mizzen_operator.rollout.fleet import Capacity, Fleet, LoadWindow, ObservedPod, ObservedRevision
+from mizzen_operator.rollout.fleet import Capacity, Fleet, LoadWindow, ObservedPod, ObservedRevision, PodFailure
 from mizzen_operator.rollout.plan import RolloutPlan, plan_rollout
 from mizzen_operator.status import build_status
+
+AWAY = PodFailure("FetchFailed", "hub.example cannot be reached", "fetch", 21)
 
 
 @dataclass
@@ -33,6 +35,8 @@ class SimulatedCluster:
     accelerators: int | None = None
     quota: int | None = None
     broken: set[str] = field(default_factory=set)
+    source_away: bool = False
+    """Nothing can be fetched; init containers end with the exit code for that."""
     load: dict[str, LoadWindow] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
     replicas: dict[str, int] = field(default_factory=dict)
@@ -66,7 +70,14 @@ class SimulatedCluster:
                     self.born[name],
                     replicas,
                     tuple(
-                        ObservedPod(pod.name, pod.created_at, pod.ready, pod.scheduled, pod.terminating)
+                        ObservedPod(
+                            pod.name,
+                            pod.created_at,
+                            pod.ready,
+                            pod.scheduled,
+                            pod.terminating,
+                            failure=AWAY if self.source_away and pod.scheduled and not pod.ready else None,
+                        )
                         for pod in self.of(name)
                     ),
                     load=self.load.get(name, LoadWindow()),
@@ -128,4 +139,5 @@ class SimulatedCluster:
             if not pod.scheduled:
                 pod.scheduled = self.accelerators is None or (self.holding() + 1) * self.need <= self.accelerators
             elif not pod.terminating and not pod.ready:
-                pod.ready = pod.revision not in self.broken and self.chance.random() < 0.5
+                starts = pod.revision not in self.broken and not self.source_away
+                pod.ready = starts and self.chance.random() < 0.5

@@ -18,6 +18,7 @@ from mizzen_operator.rollout.fleet import Fleet, LoadWindow, ObservedPod, Observ
 Manifest = Mapping[str, Any]
 MODEL_VERSION = "mizzen.dev/model-version"
 LAST_MICROSECOND = 999_999
+QUOTA_WORDS = "exceeded quota"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def observed_fleet(
                 pods=_replicas(by_hash[digits], progress_of, now),
                 model_version=one.model_version,
                 load=load_of(digits),
+                refused_by_quota=refused_by_quota(workloads.get(digits)),
             )
             for digits, one in kept.items()
         )
@@ -107,12 +109,21 @@ def refused_pods(workloads: Mapping[str, Manifest]) -> tuple[Refusal, ...]:
     """Return why the API server refuses a workload's pods: a quota, Pod Security, an admission rule."""
     found = []
     for workload in workloads.values():
-        told = (workload.get("status") or {}).get("conditions") or ()
-        failing = next((one for one in told if one["type"] == "ReplicaFailure" and one["status"] == "True"), None)
-        if failing is None or not told_replicas(workload):
-            continue
-        words = failing.get("message", "")
-        quota = "exceeded quota" in words
-        reason = conditions.RESOURCE_QUOTA_EXCEEDED if quota else conditions.POD_REFUSED
-        found.append(Refusal(reason, words))
+        words = _refusal_of(workload)
+        if words is not None:
+            reason = conditions.RESOURCE_QUOTA_EXCEEDED if QUOTA_WORDS in words else conditions.POD_REFUSED
+            found.append(Refusal(reason, words))
     return tuple(found)
+
+
+def refused_by_quota(workload: Manifest | None) -> str:
+    """Return the words of the API server where a quota refuses a workload's pods; empty where none does."""
+    words = _refusal_of(workload or {}) or ""
+    return words if QUOTA_WORDS in words else ""
+
+
+def _refusal_of(workload: Manifest) -> str | None:
+    """Return the API server's words about pods that were asked for and refused; None where none was."""
+    told = (workload.get("status") or {}).get("conditions") or ()
+    failing = next((one for one in told if one["type"] == "ReplicaFailure" and one["status"] == "True"), None)
+    return None if failing is None or not told_replicas(workload) else str(failing.get("message", ""))

@@ -15,6 +15,7 @@ from mizzen_operator.rollout import strategies
 from mizzen_operator.rollout.canary import verdict
 from mizzen_operator.rollout.fleet import Capacity, Fleet, ObservedRevision
 from mizzen_operator.rollout.outcome import Happening, RevisionPlan, RolloutPlan
+from mizzen_operator.rollout.outside import waits_outside
 from mizzen_operator.rollout.situation import (
     Situation,
     accelerators_per_replica,
@@ -65,11 +66,11 @@ class Pass:
         """Return the step."""
         if self.wanted == 0:
             return self._at_zero()
-        if self.previous.failed_hash == self.target:
+        if self.previous.failed_hash == self.target and not self._came_up_after_all():
             return self._retreat(self.previous)
         decision = self._advance()
         if decision.given_up is None:
-            decision = self._deadline(decision)
+            decision = self._deadline(self._at_rest(decision))
         if decision.given_up is not None:
             return self._give_up(decision.given_up)
         return self._outcome(decision)
@@ -206,6 +207,12 @@ class Pass:
         slack = timedelta(seconds=self.deployment.spec.rollout.progress_deadline_seconds / PROGRESS_PARTS)
         return newest if newest > last + slack else last
 
+    def _at_rest(self, decision: Decision) -> Decision:
+        """A step that takes what the revision cannot help for a wait: the deadline rests meanwhile."""
+        if decision.step.wait is not None or self._state(decision) is RevisionState.SERVING:
+            return decision
+        return replace(decision, step=replace(decision.step, wait=waits_outside(decision.situation)))
+
     def _deadline(self, decision: Decision) -> Decision:
         if decision.step.wait is not None or self._state(decision) is RevisionState.SERVING:
             return decision
@@ -218,10 +225,11 @@ class Pass:
     # Back
 
     def _give_up(self, why: Wait) -> RolloutPlan:
+        kept = "" if self._revision_before() else " None served before, so its pods stay and go on trying."
         status = self.previous.model_copy(
             update={
                 "failed_hash": self.target,
-                "hold": Hold(gate=why.gate, reason=why.reason, since=self.now),
+                "hold": Hold(gate=why.gate, reason=f"{why.reason}{kept}", since=self.now),
                 "step": None,
                 "step_started_at": None,
             }
@@ -229,11 +237,18 @@ class Pass:
         happening = Happening("Warning", "RevisionGivenUp", why.reason)
         return self._retreat(status, (happening,))
 
+    def _came_up_after_all(self) -> bool:
+        """Given up with nothing to go back to, it went on trying, and all its replicas are ready."""
+        return self._revision_before() is None and self.target_revision.ready >= self.wanted
+
     def _retreat(self, status: RolloutStatus, happenings: tuple[Happening, ...] = ()) -> RolloutPlan:
         back = self._revision_before()
         if back is None:
-            none = {one.hash: 0 for one in (*self.fleet.revisions, self.target_revision)}
-            return self._collect(none, {}, status, "given up, and no revision served before", happenings)
+            # Without it nothing would run at all, and what it waits for may pass: its pods stay.
+            situation = self._situation(self.target_revision)
+            step = Step(self.wanted, {one.hash: 0 for one in situation.others})
+            replicas, why = step.others | {self.target: step.goal}, "given up, and no revision served before"
+            return self._collect(replicas, traffic(situation, step), status, why, happenings)
         situation = self._situation(back)
         if situation.under_way:
             place, _ = strategies.choose(situation, Strategy.AUTO, "")
@@ -245,8 +260,9 @@ class Pass:
         return self._collect(replicas, shares, status, "back to the revision before", happenings)
 
     def _revision_before(self) -> ObservedRevision | None:
-        others = [one for one in self.fleet.revisions if one.hash != self.target and self._good(one)]
-        return max(others, key=lambda one: (one.ready > 0, one.replicas > 0, one.created_at), default=None)
+        others = [one for one in self.fleet.revisions if one.hash != self.target]
+        candidates = [one for one in others if self._good(one)] or [one for one in others if one.ready > 0]
+        return max(candidates, key=lambda one: (one.ready > 0, one.replicas > 0, one.created_at), default=None)
 
     def _good(self, revision: ObservedRevision) -> bool:
         known = self.known.get(revision.hash)

@@ -28,6 +28,12 @@ def ticked(simulated: SimulatedCluster, target: str, ticks: int = 30):
     return plan
 
 
+def stalled(simulated: SimulatedCluster) -> str:
+    """Reason of Stalled; empty where it is not."""
+    told = simulated.deployment.status.conditions
+    return next((one.reason for one in told if one.type == conditions.STALLED), "")
+
+
 def annotate(simulated: SimulatedCluster, text: str) -> None:
     body = simulated.deployment.model_dump(mode="json", by_alias=True)
     body["metadata"]["annotations"] = {labels.PROMOTE: text}
@@ -140,7 +146,63 @@ def test_a_first_revision_that_never_becomes_ready_is_given_up_too():
     simulated.broken.add("v1")
     plan = ticked(simulated, "v1", 60)
     assert plan.rollout.failed_hash == "v1"
-    assert simulated.pods == []
+    assert stalled(simulated) == conditions.PROGRESS_DEADLINE_EXCEEDED
+
+
+def test_where_nothing_served_before_a_given_up_revision_keeps_its_pods_and_may_come_up_after_all():
+    simulated = cluster(replicas=3, rollout={"progressDeadlineSeconds": 60})
+    simulated.broken.add("v1")
+    plan = ticked(simulated, "v1", 60)
+    assert (plan.of("v1").replicas, plan.of("v1").state, plan.traffic) == (3, RevisionState.FAILED, {"v1": 100})
+    simulated.broken.clear()
+    assert simulated.settle("v1").rollout.failed_hash == ""
+    ticked(simulated, "v1", 2)
+    assert stalled(simulated) == ""
+
+
+def test_a_partly_ready_first_revision_that_was_given_up_serves_until_another_is_ready():
+    simulated = cluster(3, replicas=4, resources={"acceleratorsPerPod": 1}, rollout={"progressDeadlineSeconds": 60})
+    ticked(simulated, "v1", 30)
+    assert simulated.ready("v1") == 3
+    simulated.broken.add("v2")
+    for _ in range(100):
+        plan = simulated.tick("v2")
+        assert simulated.ready() >= 2, plan
+
+
+@pytest.mark.parametrize("lacking", ["a place", "a quota", "the source of the weights"])
+def test_a_first_revision_that_waits_for_what_it_cannot_help_is_never_given_up(lacking):
+    simulated = cluster(
+        0 if lacking == "a place" else 8,
+        replicas=2,
+        resources={"acceleratorsPerPod": 1},
+        rollout={"progressDeadlineSeconds": 60},
+    )
+    simulated.quota = 0 if lacking == "a quota" else None
+    simulated.source_away = lacking == "the source of the weights"
+    plan = ticked(simulated, "v1", 720)
+    gates = {"a place": conditions.UNSCHEDULABLE, "a quota": conditions.QUOTA_EXCEEDED}
+    assert plan.hold.gate == gates.get(lacking, conditions.FETCH_FAILED)
+    assert (plan.of("v1").state, plan.of("v1").replicas) == (RevisionState.PROGRESSING, 2)
+    assert stalled(simulated) == ""
+    simulated.accelerators, simulated.quota, simulated.source_away = 8, None, False
+    assert simulated.settle("v1").hold is None
+
+
+def test_a_rollout_whose_source_is_away_waits_and_takes_nothing_down():
+    simulated = cluster(replicas=2, rollout={"progressDeadlineSeconds": 60})
+    simulated.settle("v1")
+    simulated.source_away = True
+    plan = ticked(simulated, "v2", 720)
+    assert (plan.hold.gate, simulated.ready("v1")) == (conditions.FETCH_FAILED, 2)
+    simulated.source_away = False
+    simulated.settle("v2")
+
+
+def test_replicas_that_find_no_place_after_the_first_ones_serve_take_none_of_these_down():
+    simulated = cluster(3, replicas=4, resources={"acceleratorsPerPod": 1}, rollout={"progressDeadlineSeconds": 60})
+    plan = ticked(simulated, "v1", 720)
+    assert (plan.hold.gate, simulated.ready("v1")) == (conditions.UNSCHEDULABLE, 3)
 
 
 def test_a_revision_that_served_is_not_given_up_when_it_breaks_later():

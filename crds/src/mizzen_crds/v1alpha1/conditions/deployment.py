@@ -190,7 +190,7 @@ FIT_CHECK_DISABLED: Final = reason_row(
 )
 FETCH_FAILED: Final = reason_row(
     "FetchFailed",
-    (MODEL_CACHED,),
+    (MODEL_CACHED, UP_TO_DATE),
     "The weights could not be fetched; the fetch is tried again with growing pauses.",
     "Check the address in spec.model.uri, the Secret in spec.model.secretName and the way to the source; "
     "status.lastFailure has the source's answer.",
@@ -226,7 +226,7 @@ DISK_FULL: Final = reason_row(
 # Room
 QUOTA_EXCEEDED: Final = reason_row(
     "QuotaExceeded",
-    (QUOTA_RESERVED,),
+    (QUOTA_RESERVED, UP_TO_DATE),
     "The project's quota does not cover the wanted replicas.",
     "Ask for more quota, ask for fewer replicas, or stop another deployment of the project.",
 )
@@ -244,7 +244,7 @@ NO_SPARE_ACCELERATOR: Final = reason_row(
 )
 UNSCHEDULABLE: Final = reason_row(
     "Unschedulable",
-    (CAPACITY_AVAILABLE,),
+    (CAPACITY_AVAILABLE, UP_TO_DATE),
     "No node takes a replica; the message has the scheduler's words.",
     "Add a node with the wanted accelerators, relax spec.placement, or lower spec.resources.",
 )
@@ -345,8 +345,8 @@ PROGRESS_DEADLINE_EXCEEDED: Final = reason_row(
     "ProgressDeadlineExceeded",
     (UP_TO_DATE,),
     "The newest revision made no progress within spec.rollout.progressDeadlineSeconds and was given up; "
-    "the one before serves on.",
-    "Read status.lastFailure, then change the spec; the given-up revision is not tried again.",
+    "the one before serves on. Where none served before, its pods stay and go on trying.",
+    "Read status.lastFailure, then change the spec; the given-up revision is not rolled out again.",
     needs_spec_change=True,
 )
 ANALYSIS_FAILED: Final = reason_row(

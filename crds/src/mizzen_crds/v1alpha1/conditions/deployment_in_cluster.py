@@ -8,6 +8,7 @@ from mizzen_crds.v1alpha1.conditions.condition_types import (
     NAMESPACES_BOUND,
     QUOTA_RESERVED,
     ROUTE_READY,
+    UP_TO_DATE,
     WORKLOAD_AVAILABLE,
 )
 from mizzen_crds.v1alpha1.conditions.table import reason_row
@@ -82,7 +83,7 @@ NODE_LOST: Final = reason_row(
 # Room
 RESOURCE_QUOTA_EXCEEDED: Final = reason_row(
     "ResourceQuotaExceeded",
-    (QUOTA_RESERVED,),
+    (QUOTA_RESERVED, UP_TO_DATE),
     "A ResourceQuota of the namespace refuses a pod; the message has its name, what is used and what is allowed.",
     "Stop another deployment of the namespace, ask for fewer replicas or accelerators, or have the quota raised.",
 )
