@@ -17,30 +17,30 @@
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
 app.kubernetes.io/name: {{ if $component }}mizzen-{{ $component }}{{ else }}mizzen{{ end }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/part-of: mizzen
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
 {{/* Labels that select the pods of a program; engine pods' NetworkPolicies name the first of them. */}}
 {{- define "mizzen.selector" -}}
 app.kubernetes.io/name: mizzen-{{ index . 1 }}
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 {{- end }}
 
 {{/* metadata of an object: (list $ "operator" "name-of-it"). */}}
 {{- define "mizzen.metadata" -}}
-name: {{ index . 2 }}
-namespace: {{ (index . 0).Release.Namespace }}
+name: {{ index . 2 | quote }}
+namespace: {{ (index . 0).Release.Namespace | quote }}
 labels:
   {{- include "mizzen.labels" . | nindent 2 }}
 {{- end }}
 
 {{/* metadata of an object without a namespace. */}}
 {{- define "mizzen.clusterMetadata" -}}
-name: {{ index . 2 }}
+name: {{ index . 2 | quote }}
 labels:
   {{- include "mizzen.labels" . | nindent 2 }}
 {{- end }}

@@ -18,7 +18,7 @@ capabilities: {drop: [ALL]}
 {{- define "mizzen.podCommon" -}}
 {{- $root := index . 0 -}}
 {{- $own := index $root.Values (index . 1) -}}
-serviceAccountName: {{ include "mizzen.name" $root }}-{{ index . 1 }}
+serviceAccountName: {{ printf "%s-%s" (include "mizzen.name" $root) (index . 1) | quote }}
 automountServiceAccountToken: true
 enableServiceLinks: false
 securityContext:
@@ -26,11 +26,11 @@ securityContext:
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $own.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $own.nodeSelector }}
 nodeSelector: {{ toJson . }}

@@ -7,7 +7,7 @@
   {{- with .resourceNames }}
   resourceNames:
     {{- range . }}
-    - {{ . | replace "$SECRET" (include "mizzen.secret" $root) | replace "$NAME" (include "mizzen.name" $root) }}
+    - {{ . | replace "$SECRET" (include "mizzen.secret" $root) | replace "$NAME" (include "mizzen.name" $root) | quote }}
     {{- end }}
   {{- end }}
   verbs: {{ toJson .verbs }}

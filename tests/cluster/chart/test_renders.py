@@ -1,10 +1,11 @@
-"""What does the chart render? Golden files for four sets of values; every object as the API server describes its kind.
+"""What does the chart render? Golden files for some sets of values; every object as the API server describes its kind.
 
 `make golden-chart` writes the golden files anew; read the difference before you commit it.
 """
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,41 @@ def test_the_spool_closes_at_four_fifths_of_its_volume(tmp_path: Path, size: str
     [template] = [each for each in pod_templates(every) if each["of"] == "mizzen-gateway"]
     environment = {each["name"]: each.get("value") for each in template["spec"]["containers"][0]["env"]}
     assert environment["MIZZEN_SPOOL_MAX_BYTES"] == bytes_
+
+
+def test_a_release_and_a_namespace_may_be_named_like_numbers(tmp_path: Path) -> None:
+    every = documents(helm("template", "1e3", CHART, "--namespace", "1000", home=tmp_path))
+    assert {each["metadata"].get("namespace", "1000") for each in every} == {"1000"}
+    assert {each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in every} == {"1e3"}
+
+
+def test_every_text_of_a_values_file_is_a_text_in_the_render(tmp_path: Path) -> None:
+    given = {
+        text
+        for text in texts(yaml.safe_load((GOLDEN / "values" / "names-like-numbers.yaml").read_text()))
+        if yaml.safe_load(text) != text
+    }
+    assert len(given) > 10
+    found = {str(each) for each in others(documents(render(tmp_path, "names-like-numbers")))}
+    assert not given & found, "a name became a number or a truth"
+
+
+def texts(node: object) -> Iterator[str]:
+    """Every text in it."""
+    return (each for each in leaves(node) if isinstance(each, str))
+
+
+def others(node: object) -> Iterator[object]:
+    """Everything in it that is no text."""
+    return (each for each in leaves(node) if not isinstance(each, str))
+
+
+def leaves(node: object) -> Iterator[object]:
+    """Every scalar in it."""
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from leaves(each)
+    else:
+        yield node
