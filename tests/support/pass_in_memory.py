@@ -12,7 +12,9 @@ from typing import Any, Final, cast
 
 from mizzen_crds.serving import GatewayLoad, RevisionLoad
 from mizzen_crds.v1alpha1 import labels
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_kube.api import Api
+from mizzen_operator.kinds.model_deployment.artifact import Artifact, artifact_of_uri
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.ledgers.load_ledger import LoadLedger
 from mizzen_operator.ledgers.startup_ledger import StartupLedger
@@ -68,6 +70,14 @@ class ObjectsInMemory:
         return self.put({**live, "status": merged(live.get("status") or {}, manifest["status"])})
 
 
+class NamedByUri:
+    """Instead of a registry: models are named by their URIs."""
+
+    async def resolve(self, deployment: ModelDeployment, _: str) -> Artifact:
+        """What the URI says."""
+        return artifact_of_uri(deployment.spec.model)
+
+
 def merged(old: Object, patch: Object) -> Object:
     """RFC 7396."""
     whole = dict(old)
@@ -97,7 +107,7 @@ class OneDeployment:
         self.hands = Hands(
             api=api,
             caches=self.caches,
-            registry=Registry("", None),
+            registry=cast(Registry, NamedByUri()),
             applier=Applier(api, self.caches),
             statuses=StatusWriter(api, self.caches.primaries, "", "operator-0"),
             startups=StartupLedger(),
