@@ -33,6 +33,8 @@ class SimulatedCluster:
     now: datetime
     chance: random.Random
     accelerators: int | None = None
+    unusable: int = 0
+    """Accelerators that count as free, and the scheduler gives to no pod."""
     quota: int | None = None
     broken: set[str] = field(default_factory=set)
     source_away: bool = False
@@ -88,10 +90,11 @@ class SimulatedCluster:
 
     def capacity(self) -> Capacity:
         """What is left."""
-        free = None if self.accelerators is None else self.accelerators - self.holding() * self.need
-        waiting = sum(not pod.scheduled for pod in self.pods) * self.need
-        lacking = None if free is None else max(0, waiting - free)
-        return Capacity(free, None if self.quota is None else self.quota - len(self.pods) * self.need, lacking)
+        quota = None if self.quota is None else self.quota - len(self.pods) * self.need
+        if self.accelerators is None:
+            return Capacity(None, quota, None)
+        left = self.accelerators + self.unusable - len(self.pods) * self.need
+        return Capacity(max(0, left), quota, max(0, -left))
 
     def tick(self, target: str, seconds: int = 5) -> RolloutPlan:
         """Run one pass and what comes of it."""

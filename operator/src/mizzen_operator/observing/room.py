@@ -52,9 +52,15 @@ def room_for(
     quota, name = min(bounds, default=(None, ""))
     if klass is None:
         return Capacity(None, quota, quota=name)
-    room = class_capacity(klass, nodes, claims, mode)
+    room = class_capacity(klass, _selected(deployment, nodes), claims, mode)
     left_over = room.places(per_pod) * per_pod - room.waiting
     return Capacity(max(0, left_over), quota, max(0, -left_over), name, shared, room)
+
+
+def _selected(deployment: ModelDeployment, nodes: Iterable[Live]) -> Iterable[Live]:
+    """Nodes that spec.placement.nodeSelector leaves. The scheduler alone judges affinity, taints, CPUs and memory."""
+    wanted = deployment.spec.placement.node_selector.items()
+    return [one for one in nodes if wanted <= (one["metadata"].get("labels") or {}).items()]
 
 
 def _share(klass: AcceleratorClass | None, mode: Sharing, share: Share | None) -> int | None:

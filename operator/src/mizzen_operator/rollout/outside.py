@@ -6,7 +6,7 @@ from mizzen_crds.v1alpha1 import conditions
 
 from mizzen_operator.rollout.fleet import ObservedPod
 from mizzen_operator.rollout.situation import Situation
-from mizzen_operator.rollout.strategies import DRAINING, Wait
+from mizzen_operator.rollout.strategies import DRAIN, Wait
 
 UNREACHABLE: Final = 21
 """Exit code of an init container whose source could not be reached (`mizzen_engines.failure.ExitCode`)."""
@@ -36,7 +36,7 @@ def _room(situation: Situation) -> Wait | None:
     goal, capacity, need = situation.goal, situation.capacity, situation.need
     waiting = [pod for pod in goal.live if not pod.scheduled]
     if waiting and len(waiting) <= situation.going:
-        return Wait(DRAINING, "A replica that goes finishes its requests; its place is needed.")
+        return DRAIN
     if waiting:
         words = next((pod.failure.message for pod in waiting if pod.failure is not None), "")
         text = f"{len(waiting)} replicas wait for a place to run. {words}".rstrip()

@@ -2,11 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.status import RevisionState, RevisionStatus
 
 from mizzen_operator.rollout.fleet import Capacity, ObservedRevision
+
+SCHEDULER_SECONDS: Final = 60
+"""A pod that waits so long beside free accelerators cannot use them: a taint, its affinity, CPUs or memory."""
 
 SERVED_STATES = frozenset({RevisionState.SERVING, RevisionState.RETIRING, RevisionState.RETIRED})
 
@@ -30,6 +34,8 @@ class Situation:
     capacity: Capacity
     never_served: frozenset[str] = frozenset()
     """Hashes of others that never took requests: nothing is lost with them."""
+    unplaced_seconds: float = 0.0
+    """For how long a pod of the goal has waited for a place while no replica was on its way out."""
 
     @property
     def others_wanted(self) -> int:
@@ -70,7 +76,7 @@ class Situation:
     @property
     def without_place(self) -> bool:
         """A pod of the goal waits, and neither the replicas that go nor what is free will give it a place."""
-        nothing_free = self.capacity.lacking_accelerators != 0
+        nothing_free = self.capacity.lacking_accelerators != 0 or self.unplaced_seconds >= SCHEDULER_SECONDS
         return self.goal.unschedulable > self.going and nothing_free
 
     @property

@@ -115,7 +115,16 @@ class Pass:
             need=accelerators_per_replica(self.deployment),
             capacity=self.capacity,
             never_served=frozenset(name for name, one in known if one.state in UNSERVED),
+            unplaced_seconds=(self.now - self._unplaced_since(goal)).total_seconds(),
         )
+
+    def _unplaced_since(self, goal: ObservedRevision) -> datetime:
+        """Since when a pod of the goal waits and none goes: the hold remembers it; on the way back, pods are new."""
+        hold = self.previous.hold
+        if goal.hash == self.target:
+            held = hold is not None and hold.gate == conditions.NO_SPARE_ACCELERATOR and not self.fresh
+            return hold.since if hold is not None and held else self.now
+        return min((pod.created_at for pod in goal.live if not pod.scheduled), default=self.now)
 
     # Forward
 

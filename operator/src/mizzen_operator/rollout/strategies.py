@@ -26,6 +26,9 @@ class Wait:
     """Accelerators free."""
 
 
+DRAIN: Final = Wait(DRAINING, "An old replica finishes its requests; its place is needed.")
+
+
 @dataclass(frozen=True)
 class Step:
     """Replicas of each revision now."""
@@ -74,8 +77,7 @@ def surge(situation: Situation, goal_wanted: int | None = None, floor: int = 0) 
     room = situation.wanted + situation.surge - sum(others.values())
     goal = max(min(situation.goal.replicas, top), min(top, room))
     kept = trimmed(situation.others, others, max(floor, situation.wanted - situation.goal.ready))
-    wait = _no_place(situation) if situation.goal.unschedulable and not situation.starting else None
-    return Step(goal, kept, wait, f"surge: {situation.goal.ready} of {top} new replicas ready")
+    return Step(goal, kept, _unplaced(situation), f"surge: {situation.goal.ready} of {top} new replicas ready")
 
 
 def replace(situation: Situation, goal_wanted: int | None = None, floor: int = 0) -> Step:
@@ -101,7 +103,7 @@ def _free_one(situation: Situation, goal: int, others: dict[str, int], top: int,
         goal < top and goal == situation.goal.replicas and situation.going == 0 and situation.starting == 0
     )
     if not waiting or total == 0:
-        wait = Wait(DRAINING, "An old replica finishes its requests; its place is needed.") if situation.going else None
+        wait = DRAIN if situation.going else None
         return Step(goal, others, wait, "replace: waiting for a replica to go or to become ready")
     idle = total > situation.others_ready
     if total > floor and (idle or situation.ready - 1 >= situation.least):
@@ -119,9 +121,8 @@ def blue_green(situation: Situation, *, switched: bool) -> Step:
     up = situation.goal.ready >= situation.wanted
     if up and switched:
         return Step(situation.wanted, dict.fromkeys(others, 0), None, "blue/green: switched", 100)
-    wait = _no_place(situation) if situation.goal.unschedulable and not situation.starting else None
     share = 100 if up or situation.others_ready == 0 else 0
-    return Step(situation.wanted, others, wait, "blue/green: second set starting", share)
+    return Step(situation.wanted, others, _unplaced(situation), "blue/green: second set starting", share)
 
 
 def canary(situation: Situation, percent: int, before: int, place: Strategy) -> Step:
@@ -144,6 +145,13 @@ def _without_never_served(situation: Situation) -> dict[str, int]:
     }
 
 
+def _unplaced(situation: Situation) -> Wait | None:
+    """What a surge waits at: nothing while a pod of it starts, those that go, or a place."""
+    if not situation.goal.unschedulable or situation.starting:
+        return None
+    return DRAIN if situation.goal.unschedulable <= situation.going else _no_place(situation)
+
+
 def _no_place(situation: Situation) -> Wait:
     free, quota = situation.capacity.free_accelerators, situation.capacity.quota_accelerators
     if situation.need == 0:
@@ -153,9 +161,10 @@ def _no_place(situation: Situation) -> Wait:
             f"({situation.least} of {situation.wanted}) keeps the old ones. Lower it, or make room.",
         )
     left = quota if situation.quota_binds else free
+    unusable = " which the scheduler does not give it (CPUs, memory, taints, spec.placement)" if left else ""
     return Wait(
         conditions.NO_SPARE_ACCELERATOR,
-        f"A new replica needs {situation.need} accelerators and {'?' if left is None else left} are free; "
+        f"A new replica needs {situation.need} accelerators and {'?' if left is None else left} are free{unusable}; "
         f"spec.rollout.minAvailable is {situation.least} of {situation.wanted} replicas. Free {situation.need} "
         "accelerators, set spec.rollout.strategy to Replace, or lower spec.rollout.minAvailable.",
         needed=situation.need,

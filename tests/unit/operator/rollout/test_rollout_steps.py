@@ -97,6 +97,39 @@ def test_without_a_spare_accelerator_the_new_pod_waits_first_and_then_an_old_one
     assert "needs 1 accelerators, 0 are free" in first.rollout.strategy_reason
 
 
+@pytest.mark.parametrize("unusable", [1, 3])
+def test_auto_replaces_where_the_scheduler_does_not_give_what_counts_as_free(unusable):
+    simulated = cluster(4, replicas=4, resources={"acceleratorsPerPod": 1})
+    simulated.unusable = unusable
+    simulated.settle("v1")
+    plan = ticked(simulated, "v2", 6)
+    assert (plan.rollout.strategy_in_use, plan.hold.gate) == ("Surge", conditions.NO_SPARE_ACCELERATOR)
+    plan = simulated.settle("v2")
+    assert (plan.rollout.strategy_in_use, plan.rollout.strategy_reason) == (
+        "Replace",
+        "the spare replica found no place",
+    )
+
+
+def test_a_canary_goes_on_where_the_scheduler_does_not_give_what_counts_as_free():
+    simulated = cluster(4, replicas=4, resources={"acceleratorsPerPod": 1}, rollout=canary({"trafficPercent": 50}))
+    simulated.unusable = 1
+    simulated.settle("v1")
+    assert simulated.settle("v2").of("v2").state is RevisionState.SERVING
+
+
+def test_the_way_back_goes_on_where_the_scheduler_does_not_give_what_counts_as_free():
+    analysis = {"minRequests": 50, "maxErrorPercent": 5}
+    rollout = canary({"trafficPercent": 50}, analysis=analysis)
+    simulated = cluster(4, replicas=4, resources={"acceleratorsPerPod": 1}, rollout=rollout)
+    simulated.settle("v1")
+    simulated.load = {"v2": LoadWindow(100, 50, 0.0)}
+    simulated.unusable = 3
+    plan = ticked(simulated, "v2", 200)
+    assert plan.hold.gate == conditions.ANALYSIS_FAILED
+    assert (simulated.ready("v1"), simulated.replicas["v2"]) == (4, 0)
+
+
 def test_min_available_without_room_holds_and_says_what_is_needed():
     simulated = cluster(1, resources={"acceleratorsPerPod": 1}, rollout={"minAvailable": 1})
     simulated.settle("v1")
