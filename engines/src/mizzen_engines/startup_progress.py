@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,10 @@ from mizzen_crds.serving import StartupProgress
 from mizzen_engines.failure import termination_log
 
 EVERY_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 Phase = Literal["fetch", "layout"]
+Measure = Callable[[], tuple[int, int | None] | None]
+"""Returns bytes done and in all; None where nothing can be told now."""
 
 
 class ProgressReport:
@@ -43,6 +46,24 @@ class ProgressReport:
         share = f" ({100 * done // total} %)" if total else ""
         sys.stderr.write(f"{self._phase}: {done} of {total or 'unknown'} bytes{share}\n")
         self._post(done, total, ended=False)
+
+    @contextlib.contextmanager
+    def watched(self, measure: Measure) -> Iterator[None]:
+        """Tell what `measure` returns while the block runs: also while that stands still, which only posts can show."""
+        over = threading.Event()
+
+        def tell() -> None:
+            while not over.wait(LOOK_SECONDS):
+                if (now := measure()) is not None:
+                    self.bytes_so_far(*now)
+
+        teller = threading.Thread(target=tell, name="progress", daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
 
     def ended(self, done: int, total: int | None) -> None:
         """The phase has ended well."""

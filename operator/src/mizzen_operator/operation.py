@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -105,6 +106,7 @@ class Operator:
                 serving(app, settings.host, settings.port),
                 asyncio.TaskGroup() as group,
             ):
+                group.create_task(self._begin_to_lead())  # before workers wait: it is woken before them
                 group.create_task(self._lease.run())
                 for reflector in self._reflectors.values():
                     group.create_task(reflector.run())
@@ -119,6 +121,13 @@ class Operator:
             with contextlib.suppress(ApiError):
                 await self._lease.release()
             await self._registry.close()
+
+    async def _begin_to_lead(self) -> None:
+        """Each time that this replica takes the lease: pods and gateways begin to report to it only then."""
+        while True:
+            await self._lease.wait_held()
+            self._startups.begin(datetime.now(UTC))
+            await self._lease.wait_lost()
 
     # What kopf tells
 

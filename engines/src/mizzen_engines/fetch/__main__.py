@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -12,14 +13,17 @@ from yarl import URL
 
 from mizzen_engines.failure import EngineStartError, ExitCode, required, tell
 from mizzen_engines.fetch.addresses import CheckedResolver, refused
-from mizzen_engines.fetch.fetch import ArtifactFetch, verify_mounted
+from mizzen_engines.fetch.fetch import ArtifactFetch, MountedArtifact
 from mizzen_engines.fetch.folder import ModelFolder
 from mizzen_engines.fetch.http_file import HttpReader
 from mizzen_engines.fetch.registry import RegistrySource
 from mizzen_engines.fetch.request import FetchRequest, from_environment
 from mizzen_engines.fetch.source import Source
 from mizzen_engines.fetch.web import WebSource
-from mizzen_engines.startup_progress import ProgressReport
+from mizzen_engines.startup_progress import LOOK_SECONDS, ProgressReport
+
+LOOKS_A_NOTE = 4
+"""The volume may be a network's: a note each second is enough."""
 
 
 @contextlib.asynccontextmanager
@@ -56,11 +60,15 @@ async def open_source(request: FetchRequest) -> AsyncIterator[Source]:
 async def fetch(request: FetchRequest, report: ProgressReport) -> None:
     """Fetch unless the folder is complete. Raises EngineStartError where the artifact cannot be had whole."""
     if request.scheme == "pvc":
-        verify_mounted(request.folder, request.digest)
-        report.ended(0, None)
+        mounted = MountedArtifact(request.folder)
+        with report.watched(mounted.progress):
+            mounted.verify(request.digest)
+        report.ended(*mounted.progress())
         return
     folder = ModelFolder(request.folder)
-    with folder.locked():
+    with contextlib.ExitStack() as until_the_end:
+        with report.watched(folder.told_by_holder):
+            until_the_end.enter_context(folder.locked())
         complete = folder.complete_digest(request.uri)
         if complete and request.digest in {"", complete}:
             sys.stderr.write(f"fetch: {complete} is in place already\n")
@@ -68,7 +76,7 @@ async def fetch(request: FetchRequest, report: ProgressReport) -> None:
             return
         async with open_source(request) as source:
             work = ArtifactFetch(source, request.uri, folder)
-            telling = asyncio.create_task(_tell_progress(work, report))
+            telling = asyncio.create_task(_tell_progress(work, report, folder))
             try:
                 await work.run(request.digest)
             finally:
@@ -76,10 +84,13 @@ async def fetch(request: FetchRequest, report: ProgressReport) -> None:
             report.ended(work.done_bytes, work.total_bytes)
 
 
-async def _tell_progress(work: ArtifactFetch, report: ProgressReport) -> None:
-    while True:
-        await asyncio.sleep(0.25)
-        await asyncio.to_thread(report.bytes_so_far, work.done_bytes, work.total_bytes)
+async def _tell_progress(work: ArtifactFetch, report: ProgressReport, folder: ModelFolder) -> None:
+    for look in itertools.count(1):
+        await asyncio.sleep(LOOK_SECONDS)
+        done, total = work.done_bytes, work.total_bytes
+        await asyncio.to_thread(report.bytes_so_far, done, total)
+        if look % LOOKS_A_NOTE == 0:
+            await asyncio.to_thread(folder.tell_waiting, done, total)
 
 
 def _only(registry: URL, url: URL) -> None:

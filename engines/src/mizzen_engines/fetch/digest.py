@@ -1,7 +1,7 @@
 """What is the digest of a whole artifact? SHA-256 over one line for each file: its digest, its size, its path."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 READ_BYTES = 1024 * 1024
@@ -13,10 +13,12 @@ def artifact_digest(files: Iterable[tuple[str, int, str]]) -> str:
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's content."""
+def sha256_of(path: Path, count: Callable[[int], None] | None = None) -> str:
+    """Hex digest of a file's content. `count` is told how many bytes more were read."""
     running = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(READ_BYTES):
             running.update(chunk)
+            if count is not None:
+                count(len(chunk))
     return running.hexdigest()

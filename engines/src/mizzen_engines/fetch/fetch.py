@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from mizzen_engines.failure import EngineStartError, ExitCode
@@ -12,8 +11,17 @@ from mizzen_engines.fetch.source import Listing, RemoteFile, Source, TransferBro
 from mizzen_engines.fetch.transfer import FileTransfer, Patience
 
 FILES_AT_ONCE = 4
-Progress = Callable[[int, int | None], None]
-"""Called with bytes done and bytes in all."""
+
+
+class ByteCount:
+    """Bytes that one thread has read so far, for others to look at."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self.done, self.total = 0, total
+
+    def add(self, more: int) -> None:
+        """Count."""
+        self.done += more
 
 
 class ArtifactFetch:
@@ -24,8 +32,15 @@ class ArtifactFetch:
         self._uri = uri
         self._folder = folder
         self._patience = patience or Patience()
-        self.done_bytes = 0
         self.total_bytes: int | None = None
+        self._arrived = 0
+        self._reading: list[ByteCount] = []
+        """Of files that were in their place already."""
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes that arrived, or were in their place already and have been checked so far."""
+        return self._arrived + sum(one.done for one in self._reading)
 
     async def run(self, expected_digest: str) -> str:
         """Fetch what is missing and return the artifact's digest. Raises EngineStartError where that fails."""
@@ -64,16 +79,18 @@ class ArtifactFetch:
 
     async def _file(self, file: RemoteFile, gate: asyncio.Semaphore) -> PlacedFile:
         async with gate:
-            there = await asyncio.to_thread(self._folder.already, file)
+            read = ByteCount()
+            self._reading.append(read)
+            there = await asyncio.to_thread(self._folder.already, file, read.add)
             if there is not None:
-                self._count(there.size)
                 return there
+            self._reading.remove(read)
             part = self._folder.part(self._uri, file)
             digest = await FileTransfer(self._source, file, part, self._count, self._patience).run()
             return await asyncio.to_thread(self._folder.place, part, safe_path(file.path), digest)
 
     def _count(self, change: int) -> None:
-        self.done_bytes += change
+        self._arrived += change
 
     def check_room(self, listing: Listing) -> None:
         """Raise EngineStartError where the volume has too little room for what is missing."""
@@ -89,16 +106,33 @@ class ArtifactFetch:
             )
 
 
-def verify_mounted(folder: Path, expected_digest: str) -> None:
-    """Check what a volume brings. Raises EngineStartError where it is missing or has another digest."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        raise EngineStartError(ExitCode.NOT_FOUND, "the claim has nothing at the path of spec.model.uri.")
-    if not expected_digest:
-        return
-    root = folder if folder.is_dir() else folder.parent
-    paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else [folder]
-    placed = [PlacedFile(p.relative_to(root).as_posix(), p.stat().st_size, sha256_of(p), 0) for p in paths]
-    check_digest(placed, expected_digest)
+class MountedArtifact:
+    """An artifact on a volume of the user's, which is only read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read = ByteCount()
+
+    def progress(self) -> tuple[int, int | None]:
+        """Bytes checked, and bytes to check; may be asked from another thread."""
+        return self._read.done, self._read.total
+
+    def verify(self, expected_digest: str) -> None:
+        """Check what the volume brings. Raises EngineStartError where it is missing or has another digest."""
+        folder = self._folder
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            raise EngineStartError(ExitCode.NOT_FOUND, "the claim has nothing at the path of spec.model.uri.")
+        if not expected_digest:
+            return
+        root = folder if folder.is_dir() else folder.parent
+        paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else [folder]
+        sizes = {path: path.stat().st_size for path in paths}
+        self._read.total = sum(sizes.values())
+        placed = [
+            PlacedFile(path.relative_to(root).as_posix(), size, sha256_of(path, self._read.add), 0)
+            for path, size in sizes.items()
+        ]
+        check_digest(placed, expected_digest)
 
 
 def check_digest(files: list[PlacedFile], expected: str) -> None:

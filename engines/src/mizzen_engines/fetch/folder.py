@@ -4,12 +4,13 @@ Parts lie in a folder of their own under a name made of path and digest, so that
 other content. A lock held by the living process keeps two fetches on a shared volume apart, and ends with the process.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,23 @@ class ModelFolder:
     def locked(self) -> Iterator[None]:
         """Wait for another fetch into the same folder, then keep others out."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / LOCK).open("w") as lock:
+        with (self.root / LOCK).open("a") as lock:  # what its holder tells stays
             fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.truncate(0)
             yield
+
+    def tell_waiting(self, done: int, total: int | None) -> None:
+        """Tell those who wait for the lock how far its holder is: their start comes forward with it."""
+        with contextlib.suppress(OSError):
+            (self.root / LOCK).write_text(f"{done} {total or ''}")
+
+    def told_by_holder(self) -> tuple[int, int | None] | None:
+        """Return how far the holder of the lock is, in bytes; None where it does not say."""
+        try:
+            done, _, total = (self.root / LOCK).read_text().partition(" ")
+            return int(done), int(total) if total else None
+        except (OSError, ValueError):
+            return None
 
     def part(self, uri: str, file: RemoteFile) -> Path:
         """Where the file's bytes are gathered."""
@@ -60,12 +75,15 @@ class ModelFolder:
         state = target.stat()
         return PlacedFile(path, state.st_size, sha256, state.st_mtime_ns)
 
-    def already(self, file: RemoteFile) -> PlacedFile | None:
-        """The file, where an earlier, unfinished fetch has placed it; its digest is computed anew."""
+    def already(self, file: RemoteFile, count: Callable[[int], None] | None = None) -> PlacedFile | None:
+        """The file, where an earlier, unfinished fetch has placed it; its digest is computed anew.
+
+        `count` is told how many bytes more were read.
+        """
         target = self.root / file.path
         if not file.sha256 or not target.is_file() or target.stat().st_size != file.size:
             return None
-        if sha256_of(target) != file.sha256:
+        if sha256_of(target, count) != file.sha256:
             return None
         return PlacedFile(file.path, target.stat().st_size, file.sha256, target.stat().st_mtime_ns)
 

@@ -3,10 +3,19 @@
 import errno
 import os
 import sys
+from pathlib import Path
 
 from mizzen_engines.failure import EngineStartError, ExitCode, tell
 from mizzen_engines.startup_progress import ProgressReport
 from mizzen_engines.triton.layout import from_environment, lay_out
+
+
+def laid_out(repository: Path) -> tuple[int, int | None] | None:
+    """Bytes that the repository holds by now; None while its files change places."""
+    try:
+        return sum(path.stat().st_size for path in repository.rglob("*") if path.is_file()), None
+    except OSError:
+        return None
 
 
 def main() -> int:
@@ -14,7 +23,8 @@ def main() -> int:
     report = ProgressReport(os.environ, "layout")
     try:
         request = from_environment(os.environ)
-        lay_out(request)
+        with report.watched(lambda: laid_out(request.repository)):
+            lay_out(request)
     except EngineStartError as error:
         return tell(error, os.environ)
     except OSError as error:

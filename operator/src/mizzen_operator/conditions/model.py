@@ -8,8 +8,9 @@ from mizzen_operator.conditions.verdict import Said, no, unknown, yes
 from mizzen_operator.kinds.model_deployment.fit.check import fit_of
 from mizzen_operator.kinds.model_deployment.fit.refusal import has_served
 from mizzen_operator.kinds.model_deployment.fit.verdict import Verdict
+from mizzen_operator.kinds.model_deployment.startup import LONGEST_LOAD_SECONDS
 from mizzen_operator.observation import Observation, Refusal
-from mizzen_operator.rollout.fleet import PodFailure
+from mizzen_operator.rollout.fleet import ObservedPod, PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
 
 FETCH_REASONS = frozenset(
@@ -21,6 +22,9 @@ FETCH_REASONS = frozenset(
         conditions.DISK_FULL,
     }
 )
+
+HEARD_WITHIN_SECONDS = 60
+"""An init container reports each second; so long after its start its posts do not arrive."""
 
 
 def refused_by(observation: Observation, condition: str) -> Refusal | None:
@@ -90,12 +94,24 @@ def model_cached(observation: Observation, plan: RolloutPlan | None) -> Said:
     if any(pod.ready or pod.fetched for pod in pods):
         return yes(conditions.CACHED)
     if pods:
-        return no(conditions.FETCHING)
+        return no(conditions.FETCHING, _unheard(pods))
     return unknown("No pod of the newest revision exists, so nothing is fetched.")
 
 
 def _failed(failure: PodFailure) -> Said:
     return no(failure.reason, failure.message)
+
+
+def _unheard(pods: tuple[ObservedPod, ...]) -> str:
+    """Say that nobody knows how far a start is; empty where all tell, or began only now."""
+    for pod in pods:
+        under_way = next((one for one in reversed(pod.phases) if one.seconds >= HEARD_WITHIN_SECONDS), None)
+        if under_way is not None and under_way.bytes_done is None:
+            return (
+                f"{pod.name} reports no progress of its {under_way.name}, so nobody can tell whether it stands still; "
+                f"it is replaced after {LONGEST_LOAD_SECONDS} s of silence."
+            )
+    return ""
 
 
 def adapters_loaded(deployment: ModelDeployment) -> Said:

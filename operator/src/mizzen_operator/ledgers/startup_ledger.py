@@ -17,6 +17,9 @@ class PodProgress:
 
     phases: dict[str, StartupProgress] = field(default_factory=dict)
     advanced_at: datetime | None = None
+    """When a post last told of more than the one before."""
+    heard_at: dict[str, datetime] = field(default_factory=dict)
+    """When the last post of a phase came, whatever it told."""
 
 
 class StartupLedger:
@@ -26,9 +29,16 @@ class StartupLedger:
     """
 
     def __init__(self) -> None:
+        self.since = datetime.now(UTC)
+        """From when on posts came here: since this program leads, others' posts are none that it heard."""
         self._pods: dict[str, PodProgress] = {}
         self._counted: set[str] = set()
         self._durations: dict[tuple[str, str], deque[float]] = {}
+
+    def begin(self, now: datetime) -> None:
+        """This program leads from now on: what it heard in an earlier time says nothing about pods any more."""
+        self.since = now
+        self._pods.clear()
 
     def record(self, progress: StartupProgress, pod: str = "") -> None:
         """Take what a container posted; `pod` is the name to keep it under, by default the one that it says."""
@@ -36,10 +46,12 @@ class StartupLedger:
         known = self._pods.get(name, PodProgress())
         before = known.phases.get(progress.phase)
         came_forward = before is None or progress.done or (progress.bytes_done or 0) > (before.bytes_done or 0)
+        now = datetime.now(UTC)
         self._pods[name] = replace(
             known,
             phases={**known.phases, progress.phase: progress},
-            advanced_at=datetime.now(UTC) if came_forward else known.advanced_at,
+            advanced_at=now if came_forward else known.advanced_at,
+            heard_at={**known.heard_at, progress.phase: now},
         )
 
     def of(self, pod: str) -> PodProgress:

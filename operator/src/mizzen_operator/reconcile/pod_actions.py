@@ -10,14 +10,17 @@ from typing import Any, Final, Literal
 
 from mizzen_crds.v1alpha1 import conditions, labels
 
+from mizzen_operator.kinds.model_deployment.startup import LONGEST_LOAD_SECONDS
 from mizzen_operator.ledgers.startup_ledger import PodProgress
-from mizzen_operator.observing.pod_view import PodView
-from mizzen_operator.observing.replicas import progress_at
+from mizzen_operator.observing.pod_view import ContainerView, PodView
+from mizzen_operator.observing.replicas import PHASE_OF_CONTAINER
 from mizzen_operator.rollout.fleet import PodFailure
 
 FETCHING: Final = "fetch"
 SERVING: Final = "serve"
 FIRST_TO_GO: Final = "-1"
+LONGEST_SILENCE_SECONDS: Final = LONGEST_LOAD_SECONDS
+"""A container that reports nothing is left alone for as long as the longest part of a start may take: 4 h."""
 Verb = Literal["patch", "delete"]
 
 
@@ -44,26 +47,47 @@ def phase_changes(pods: Sequence[PodView]) -> list[PodAction]:
 
 
 def stalled_pods(
-    pods: Sequence[PodView], progress_of: Callable[[PodView], PodProgress], stall_seconds: int, now: datetime
+    pods: Sequence[PodView],
+    progress_of: Callable[[PodView], PodProgress],
+    stall_seconds: int,
+    listening_since: datetime,
+    now: datetime,
 ) -> list[PodAction]:
-    """Return the end of each pod whose fetch or layout made no progress for so long.
+    """Return the end of each pod whose fetch or layout stands still, by what its container itself told.
 
-    An engine that loads is not judged here: its start-up probe has a budget of its own.
+    A container that tells nothing is not known to stand still: its posts may be lost, or had another reader. It is
+    ended when it has told nothing for as long as any part of a start may take. `listening_since` is since when posts
+    come here. An engine that loads is not judged here: its start-up probe has a budget of its own.
     """
     found = []
     for pod in pods:
-        running = next((one for one in pod.containers if one.init and one.started_at and one.exit_code is None), None)
-        if running is None or pod.initialized or _gone(pod):
+        running = None if pod.initialized or _gone(pod) else _running_first(pod)
+        if running is None or running.started_at is None:
             continue
-        since = progress_at(pod, progress_of(pod))
-        if running.started_at and running.started_at > since:
-            since = running.started_at
-        if now - since <= timedelta(seconds=stall_seconds):
-            continue
-        text = f"{running.name} made no progress since {since:%H:%M:%S} UTC ({stall_seconds} s are allowed)"
-        failure = PodFailure(conditions.LOAD_STALLED, f"{pod.name}: {text}", running.name, time=now)
-        found.append(PodAction("delete", pod, text, failure=failure))
+        progress = progress_of(pod)
+        since = max(one for one in (running.started_at, listening_since, progress.advanced_at) if one)
+        why = _standstill(running.name, progress.heard_at.get(running.name), since, stall_seconds, now)
+        if why:
+            failure = PodFailure(conditions.LOAD_STALLED, f"{pod.name}: {why}", running.name, time=now)
+            found.append(PodAction("delete", pod, why, failure=failure))
     return found
+
+
+def _running_first(pod: PodView) -> ContainerView | None:
+    """The init container that runs; one of Mizzen's before one that others put in, which may run for ever."""
+    running = [one for one in pod.containers if one.init and one.started_at and one.exit_code is None]
+    return max(running, key=lambda one: one.name in PHASE_OF_CONTAINER, default=None)
+
+
+def _standstill(name: str, heard: datetime | None, since: datetime, stall_seconds: int, now: datetime) -> str:
+    """Why a container that runs is taken for stuck; empty while it is not."""
+    if heard is not None and heard - since > timedelta(seconds=stall_seconds):
+        return f"{name} made no progress since {since:%H:%M:%S} UTC ({stall_seconds} s are allowed)"
+    silent_since = max(since, heard or since)
+    silence = max(LONGEST_SILENCE_SECONDS, stall_seconds)
+    if now - silent_since > timedelta(seconds=silence):
+        return f"{name} reported no progress at all since {silent_since:%H:%M:%S} UTC ({silence} s are allowed)"
+    return ""
 
 
 def first_to_go(pods: Sequence[PodView], keep: int, cordoned: frozenset[str]) -> list[PodAction]:

@@ -215,7 +215,8 @@ def pod_actions(
 ) -> list[PodAction]:
     """What single pods need: the way out closed, an end to standing still, an order to go in."""
     found = phase_changes(there.pods)
-    found += stalled_pods(there.pods, progress_of(hands), deployment.spec.model.cache.stall_seconds, now)
+    patience = deployment.spec.model.cache.stall_seconds
+    found += stalled_pods(there.pods, progress_of(hands), patience, hands.startups.since, now)
     for digits, replicas in decision.replicas.items():
         pods = [pod for pod in there.pods if pod.revision == digits and not pod.group]
         if 0 < replicas < sum(not pod.terminating and not pod.finished for pod in pods):

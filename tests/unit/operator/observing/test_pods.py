@@ -9,7 +9,7 @@ from mizzen_operator.ledgers.startup_ledger import PodProgress
 from mizzen_operator.observing.failures import failure_of
 from mizzen_operator.observing.pod_view import PodView, pod_view
 from mizzen_operator.observing.replicas import observed_pod
-from mizzen_operator.reconcile.pod_actions import first_to_go, phase_changes, stalled_pods
+from mizzen_operator.reconcile.pod_actions import first_to_go, phase_changes
 
 BORN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -113,21 +113,6 @@ def test_the_way_out_is_closed_once_by_pod_when_the_fetch_has_ended() -> None:
     (action,) = phase_changes([pod(init=running), done, closed])
     assert (action.pod.name, action.operations[0]["value"]) == ("done", "serve")
     assert action.operations[0]["path"] == "/metadata/labels/mizzen.dev~1phase"
-
-
-def test_a_fetch_that_stands_still_is_ended_and_one_that_comes_forward_is_not() -> None:
-    running = pod(init={"state": {"running": {"startedAt": at(2)}}})
-    now = BORN + timedelta(seconds=400)
-    (action,) = stalled_pods([running], lambda _: PodProgress(), 300, now)
-    assert action.failure is not None
-    assert action.failure.reason == "LoadStalled"
-    fresh = PodProgress({}, now - timedelta(seconds=10))
-    assert stalled_pods([running], lambda _: fresh, 300, now) == []
-
-
-def test_a_slow_load_is_never_ended_for_standing_still() -> None:
-    loading = pod(init=ended(0), engine={"state": {"running": {"startedAt": at(10)}}})
-    assert stalled_pods([loading], lambda _: PodProgress(), 10, BORN + timedelta(hours=3)) == []
 
 
 def test_the_first_to_go_are_those_on_a_node_that_is_emptied() -> None:

@@ -47,7 +47,7 @@ def attendant_container(mounts: Mounts, environment: PlanEnvironment) -> Contain
 def fetch_container(
     deployment: ModelDeployment, artifact: Artifact, mounts: Mounts, environment: PlanEnvironment
 ) -> Container:
-    """Return the init container that fetches and verifies weights; it alone sees the token and credentials."""
+    """Return the init container that fetches and verifies weights; it alone sees credentials."""
     assert mounts.model is not None
     seen = [mounts.model.mounted(read_only=mounts.model_is_source), mounts.scratch.mounted()]
     seen += [mount.mounted(read_only=True) for mount in (mounts.token, mounts.credentials) if mount is not None]
@@ -73,7 +73,7 @@ def layout_container(
     mounts: Mounts,
     environment: PlanEnvironment,
 ) -> Container:
-    """Return the init container that turns fetched files into what the engine loads."""
+    """Return the init container that turns fetched files into what the engine loads; its token is for its reports."""
     assert mounts.model is not None
     assert mounts.repository is not None
     return {
@@ -83,6 +83,7 @@ def layout_container(
         "env": variables.merged(
             variables.pod_variables(),
             variables.model_variables(deployment, artifact, mounts),
+            variables.report_variables(environment),
             [variables.value(one.name, one.value) for one in runtime.env],
         ),
         "resources": INIT_RESOURCES,
@@ -91,6 +92,7 @@ def layout_container(
             mounts.model.mounted(read_only=True),
             mounts.repository.mounted(),
             mounts.scratch.mounted(),
+            *([mounts.token.mounted(read_only=True)] if mounts.token is not None else []),
         ],
     }
 

@@ -66,13 +66,20 @@ def fetch_variables(deployment: ModelDeployment, mounts: Mounts, environment: Pl
     """Return what only the fetch container may know: addresses and credentials."""
     named = [
         value("MIZZEN_REGISTRY_URL", environment.registry_url),
-        value("MIZZEN_REGISTRY_TOKEN_FILE", TOKEN_FILE),
-        value("MIZZEN_OPERATOR_URL", environment.operator_url),
+        *report_variables(environment),
         value("MIZZEN_FETCH_STALL_SECONDS", deployment.spec.model.cache.stall_seconds),
     ]
     if mounts.credentials is not None:
         named.append(value("MIZZEN_CREDENTIALS_DIR", CREDENTIALS_PATH))
     return named
+
+
+def report_variables(environment: PlanEnvironment) -> list[Variable]:
+    """Return whom an init container tells how far it is, and the token by which it is known."""
+    return [
+        value("MIZZEN_REGISTRY_TOKEN_FILE", TOKEN_FILE),
+        value("MIZZEN_OPERATOR_URL", environment.operator_url),
+    ]
 
 
 def engine_variables(deployment: ModelDeployment, runtime: ServingRuntimeSpec) -> list[Variable]:
