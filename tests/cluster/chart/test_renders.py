@@ -113,6 +113,18 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.spool.persistence=disk", "spool/persistence"),
         ("controlplane.currency=euro", "currency"),
         ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
+        ("gateway.autoscaling.minReplicas=11", "minReplicas is 11 and maxReplicas is 10: set minReplicas"),
+        ("gateway.resources.requests.cpu=null", "gateway.resources.requests.cpu is missing"),
+        ("gateway.resources.requests.cpu=100x", "/gateway/resources/requests/cpu"),
+        ("operator.resources.limits.memory=-1Gi", "/operator/resources/limits/memory"),
+        ("image.tag=a b", "/image/tag"),
+        ("networkPolicy.apiServerPorts=null", "missing property 'apiServerPorts'"),
+        ("networkPolicy=null", "missing property 'networkPolicy'"),
+        ("networkPolicy.callers[0].podselector.a=b", "/networkPolicy/callers/0"),
+        ("networkPolicy.managers[0].ipBlock.cidr=10.0.0.0", "/networkPolicy/managers/0/ipBlock/cidr"),
+        ("gateway.tolerations[0].effect=NoSchedules", "/gateway/tolerations/0/effect"),
+        ("gateway.affinity.nodesAffinity.a=b", "/gateway/affinity"),
+        ("runtimes.vllm.env[0].name=A B,runtimes.vllm.env[0].value=c", "/runtimes/vllm/env/0/name"),
         ("gateway.spool.maxBytes=3435973837", "at most 3435973836 (80 % of gateway.spool.size, 4Gi)"),
         ("gateway.spool.size=10Mi", "gateway.spool.size is 10Mi, at least 20Mi are needed"),
     ],
@@ -178,3 +190,43 @@ def leaves(node: object) -> Iterator[object]:
             yield from leaves(each)
     else:
         yield node
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "gateway.resources.requests.cpu=null,gateway.autoscaling.enabled=false",
+        "gateway.resources.requests.cpu=null,gateway.resources.limits.cpu=2",
+        "gateway.resources.requests.cpu=1.5",
+        "operator.resources.limits=null",
+        "networkPolicy.managers[0].ipBlock.cidr=2001:db8::/32",
+        "networkPolicy.callers[0].podSelector.matchLabels.app=shop",
+    ],
+)
+def test_a_right_value_is_taken(tmp_path: Path, setting: str) -> None:
+    assert documents(rendered(tmp_path, "--set", setting))
+
+
+def test_every_value_is_needed_so_that_none_is_taken_away_with_null(tmp_path: Path) -> None:
+    whole = yaml.safe_load((CHART / "values.yaml").read_text())
+    free = ("resources", "limits"), ("resources", "requests")
+    paths = [
+        path for path in paths_of(whole) if len(path) > 1 and path[-2:] not in free and "resources" not in path[:-1]
+    ]
+    taken = []
+    for path in paths:
+        try:
+            rendered(tmp_path, "--set", f"{'.'.join(path)}=null")
+        except HelmRefusedError as refused:
+            assert "missing propert" in str(refused), path
+        else:
+            taken.append(path)
+    assert taken == []
+
+
+def paths_of(node: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of nested mappings, with the keys above it."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield (*above, key)
+            yield from paths_of(value, (*above, key))
