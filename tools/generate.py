@@ -31,10 +31,19 @@ kubeVersion: ">=1.30.0-0"
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes a part that stands twice twice: anchors are hard to read and to compare."""
+    """Writes a part that stands twice twice: anchors are hard to read and to compare. A list of words is one line."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML passes it
         return True
+
+
+def _list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
+    return dumper.represent_sequence(
+        "tag:yaml.org,2002:seq", data, flow_style=all(isinstance(one, str) for one in data)
+    )
+
+
+_PlainDumper.add_representer(list, _list)
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

@@ -20,10 +20,11 @@ POD_AFFECTING: Final = frozenset(
 )
 """Fields of the spec that pods are made from; the served name is added to them."""
 
-NOT_IN_PODS: Final[dict[str, frozenset[str]]] = {
-    "model": frozenset({"version_ref", "digest"}),  # the resolved digest stands for both
-    "resources": frozenset({"fit_check"}),
-    "lifecycle": frozenset({"state"}),
+NOT_IN_PODS: Final[dict[str, Any]] = {
+    "model": {"version_ref", "digest"},  # the resolved digest stands for both
+    "adapters": {"__all__": {"version_ref", "load"}},
+    "resources": {"fit_check"},
+    "lifecycle": {"state"},
 }
 """Parts of those fields that leave pods as they are."""
 
@@ -48,21 +49,24 @@ class Revision:
     """Facts for people: the model's version, the digest."""
 
 
-def revision_inputs(deployment: ModelDeployment, digest: str) -> dict[str, Any]:
-    """Return what makes two pods different in the user's eyes; nothing that Mizzen itself renders."""
+def revision_inputs(deployment: ModelDeployment, identity: str) -> dict[str, Any]:
+    """Return what makes two pods different in the user's eyes; nothing that Mizzen itself renders.
+
+    `identity` is the resolved artifact's: its digest, and those of adapters.
+    """
     spec = deployment.spec
     inputs: dict[str, Any] = spec.model_dump(
         mode="json",
         by_alias=True,
         exclude_defaults=True,
         include=dict.fromkeys(POD_AFFECTING, True),
-        exclude={name: set(parts) for name, parts in NOT_IN_PODS.items()},
+        exclude=NOT_IN_PODS,
     )
     kept = {name: value for name, value in inputs.items() if value not in ({}, [], None)}
     return kept | {
         "servedModelName": deployment.served_names[0],
         "restartedAt": deployment.metadata.annotations.get(labels.RESTARTED_AT, ""),
-        "digest": digest,
+        "digest": identity,
     }
 
 
@@ -71,9 +75,9 @@ def hash_of_inputs(inputs: dict[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()[:HASH_DIGITS]
 
 
-def revision_hash(deployment: ModelDeployment, digest: str) -> str:
+def revision_hash(deployment: ModelDeployment, identity: str) -> str:
     """Return ten hexadecimal digits over `revision_inputs`."""
-    return hash_of_inputs(revision_inputs(deployment, digest))
+    return hash_of_inputs(revision_inputs(deployment, identity))
 
 
 def revision_name(deployment: str, revision: str) -> str:

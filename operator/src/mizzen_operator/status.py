@@ -5,7 +5,13 @@ from datetime import datetime
 
 from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment, ModelDeploymentStatus
-from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, ResolvedModel, RevisionStatus, StartupStatus
+from mizzen_crds.v1alpha1.model_deployment.status import (
+    LastFailure,
+    ResolvedAdapter,
+    ResolvedModel,
+    RevisionStatus,
+    StartupStatus,
+)
 
 from mizzen_operator.conditions.every import every_condition
 from mizzen_operator.conditions.serving import newest_failure
@@ -46,6 +52,7 @@ def build_status(
         url=url or before.url,
         project=observation.project or before.project,
         resolved_model=_resolved_model(deployment, observation) or before.resolved_model,
+        adapters=_adapters(deployment, observation),
         revisions=_revisions(deployment, observation, plan, now)
         if plan
         else _as_seen(before.revisions, observation.fleet, traffic),
@@ -54,6 +61,14 @@ def build_status(
         last_failure=observation.last_failure or _last_failure(deployment, observation, now),
         autoscaling=observation.autoscaling or before.autoscaling,
     )
+
+
+def _adapters(deployment: ModelDeployment, observation: Observation) -> list[ResolvedAdapter]:
+    """Return the adapters as resolved; while that cannot be told, what was said of those that the spec still names."""
+    if observation.artifact is not None:
+        return [one.to_status() for one in observation.artifact.adapters]
+    named = {one.name for one in deployment.spec.adapters}
+    return [one for one in deployment.status.adapters if one.name in named]
 
 
 def _resolved_model(deployment: ModelDeployment, observation: Observation) -> ResolvedModel | None:

@@ -65,6 +65,6 @@ def find_target(
     found = (*refusals(deployment, runtime, artifact, others, memory), *further)
     wanted = None
     if runtime and artifact and not blocks_pods(found):
-        known = frozen.get(revision_hash(deployment, artifact.digest))
+        known = frozen.get(revision_hash(deployment, artifact.identity))
         wanted = desired(deployment, rendered or runtime, artifact, environment, frozen=known)
     return Target(runtime, artifact, failure, found, wanted, memory)

@@ -12,7 +12,7 @@ import yaml
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
-from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
 from mizzen_operator.runtimes.builtin import builtin_runtimes, runtime_for
@@ -46,7 +46,9 @@ def rendered(case: dict) -> list[dict]:
     runtime = runtime_for(deployment, runtimes)
     assert runtime is not None
     runtime = localized(runtime) if case.get("local") else runtime
-    made = desired(deployment, runtime, Artifact(**case["artifact"]), ENVIRONMENT).manifests
+    beside = [(name, Artifact(**one)) for name, one in case.get("adapters", {}).items()]
+    artifact = with_adapters(Artifact(**case["artifact"]), beside)
+    made = desired(deployment, runtime, artifact, ENVIRONMENT).manifests
     return [narrowed(made, path) for path in case["show"]] if "show" in case else list(made)
 
 

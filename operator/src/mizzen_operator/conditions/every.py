@@ -26,7 +26,7 @@ def every_condition(
         conditions.ROUTE_READY: serving.route_ready(deployment, observation, plan),
         conditions.UP_TO_DATE: serving.up_to_date(observation, plan),
         conditions.AUTOSCALING_ACTIVE: serving.autoscaling_active(deployment, observation),
-        conditions.ADAPTERS_LOADED: model.adapters_loaded(deployment),
+        conditions.ADAPTERS_LOADED: model.adapters_loaded(deployment, observation),
     }
     stuck = summary.stalled(said)
     whole = {conditions.READY: summary.ready(deployment, said, plan), **said}

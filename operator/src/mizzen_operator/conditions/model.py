@@ -5,6 +5,7 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.workload import FitCheck
 
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
+from mizzen_operator.kinds.model_deployment.adapters import ADAPTER_FETCH
 from mizzen_operator.kinds.model_deployment.fit.check import fit_of
 from mizzen_operator.kinds.model_deployment.fit.refusal import has_served
 from mizzen_operator.kinds.model_deployment.fit.verdict import Verdict
@@ -114,11 +115,30 @@ def _unheard(pods: tuple[ObservedPod, ...]) -> str:
     return ""
 
 
-def adapters_loaded(deployment: ModelDeployment) -> Said:
-    """Whether the adapters are loaded."""
-    if not deployment.spec.adapters:
+def adapters_loaded(deployment: ModelDeployment, observation: Observation) -> Said:
+    """Whether the newest revision has the adapters: they come with the engine, so with the first ready replica."""
+    adapters = deployment.spec.adapters
+    if not adapters:
         return yes(conditions.NO_ADAPTERS)
-    names = ", ".join(adapter.name for adapter in deployment.spec.adapters)
-    return no(
-        conditions.ADAPTER_FAILED, f"{names}: this release loads no adapters; the base model serves without them."
-    )
+    if observation.runtime is not None and not observation.runtime.spec.formats:
+        return yes(conditions.ADAPTERS_IN_PLACE, "The runtime loads no weights, and no adapters either.")
+    failure = observation.resolution_failure
+    if failure is not None and failure.message.startswith("spec.adapters"):
+        return no(conditions.ADAPTER_FAILED, failure.message)
+    if observation.revision is None:
+        return unknown("There is no revision yet that adapters are loaded for.")
+    revision = observation.fleet.find(observation.revision.hash)
+    pods = revision.live if revision is not None else ()
+    for pod in pods:
+        if pod.failure is not None and (number := _adapter_number(pod.failure.component, len(adapters))) is not None:
+            return no(conditions.ADAPTER_FAILED, f"{adapters[number].name}: {pod.failure.message}")
+    names = ", ".join(adapter.name for adapter in adapters)
+    if any(pod.ready for pod in pods):
+        return yes(conditions.ADAPTERS_IN_PLACE, names)
+    return no(conditions.LOADING_ADAPTERS, names)
+
+
+def _adapter_number(component: str, count: int) -> int | None:
+    """Return which adapter's fetch a container is, by its name."""
+    number = component.removeprefix(ADAPTER_FETCH)
+    return int(number) if number != component and number.isdigit() and int(number) < count else None

@@ -14,7 +14,12 @@ INIT_REASONS: Final = {"fetch": conditions.FETCH_FAILED, "layout": conditions.LA
 PULLING: Final = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
+NO_IMAGE_NAME: Final = "InvalidImageName"
 CONFIGURING: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+WEBHOOK: Final = "webhook"
+QUOTA_WORDS: Final = "exceeded quota"
+CERTAIN: Final = ("violates PodSecurity", " is invalid: ", "runAsNonRoot", "executable file not found")
+"""Words of the API server or the kubelet about the pod's own template: the same pod is refused again and again."""
 KILLED: Final = frozenset({137, 143})
 """Exit codes of a container that was ended by a signal: SIGKILL and SIGTERM."""
 LOOPING_RESTARTS: Final = 2
@@ -49,7 +54,9 @@ def image_missing(pod: PodView) -> PodFailure | None:
     for one in pod.containers:
         if one.waiting_reason in PULLING:
             words = one.waiting_message or f"{one.waiting_reason} of {one.image}"
-            return PodFailure(conditions.IMAGE_PULL_FAILED, words[:LONGEST_MESSAGE], component=one.name)
+            certain = one.waiting_reason == NO_IMAGE_NAME
+            reason = conditions.POD_REFUSED if certain else conditions.IMAGE_PULL_FAILED
+            return PodFailure(reason, words[:LONGEST_MESSAGE], component=one.name)
     return None
 
 
@@ -58,9 +65,20 @@ def not_created(pod: PodView) -> PodFailure | None:
     for one in pod.containers:
         if one.waiting_reason in CONFIGURING:
             missing_secret = "secret" in one.waiting_message.casefold()
-            reason = conditions.SECRET_NOT_FOUND if missing_secret else conditions.POD_REFUSED
+            reason = conditions.SECRET_NOT_FOUND if missing_secret else refusal_reason(one.waiting_message)
             return PodFailure(reason, one.waiting_message[:LONGEST_MESSAGE], component=one.name)
     return None
+
+
+def refusal_reason(words: str) -> str:
+    """Return why there is no pod, or no container of it: what only another spec helps, or what may pass by itself.
+
+    A service account that is made a moment later, a webhook that does not answer or denies, a slow node: these pass.
+    """
+    if QUOTA_WORDS in words:
+        return conditions.RESOURCE_QUOTA_EXCEEDED
+    certain = WEBHOOK not in words and any(one in words for one in CERTAIN)
+    return conditions.POD_REFUSED if certain else conditions.POD_NOT_CREATED
 
 
 def container_ended(pod: PodView) -> PodFailure | None:
@@ -83,7 +101,7 @@ def reason_of(container: ContainerView) -> tuple[str, str]:
     if container.ended_reason == "OOMKilled":
         return conditions.OUT_OF_MEMORY, message
     if container.init:
-        return INIT_REASONS.get(container.name, conditions.CRASH_LOOPING), message
+        return INIT_REASONS.get(container.name.partition("-")[0], conditions.CRASH_LOOPING), message
     if _startup_ended(container):
         return conditions.STARTUP_TIMED_OUT, message
     looping = container.restarts >= LOOPING_RESTARTS or container.waiting_reason == "CrashLoopBackOff"

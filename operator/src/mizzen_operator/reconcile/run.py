@@ -29,7 +29,7 @@ from mizzen_operator.observing.replicas import phases
 from mizzen_operator.reading import UnreadableError, read_object
 from mizzen_operator.reconcile.apply import Applier, NamespaceEndingError, Outcome
 from mizzen_operator.reconcile.caches import Caches
-from mizzen_operator.reconcile.children import wanted_children
+from mizzen_operator.reconcile.children import as_last_wanted, wanted_children
 from mizzen_operator.reconcile.decision import Decision, decide
 from mizzen_operator.reconcile.next_look import seconds_until_next_look
 from mizzen_operator.reconcile.pod_actions import PodAction, first_to_go, phase_changes, stalled_pods
@@ -99,8 +99,8 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     key = (deployment.metadata.namespace, deployment.metadata.name)
     project = hands.caches.project_of(key[0])
     answer = await hands.registry.resolve(deployment, project)
-    digest = answer.digest if isinstance(answer, Artifact) else None
-    there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), digest)
+    identity = answer.identity if isinstance(answer, Artifact) else None
+    there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), identity)
     count_starts(key, there, hands)
     environment = environment_of(hands)
     target = target_of(deployment, answer, there, environment, hands)
@@ -200,8 +200,10 @@ async def apply(
     now: datetime,
 ) -> None:
     """Write what differs; nothing at all while children of a former object of this name have not gone."""
-    wanted = wanted_children(deployment, target.desired, there.kept, decision.replicas)
+    wanted = wanted_children(deployment, target.desired, there.kept, decision.replicas, hands.environment)
     live = hands.caches.children_of(deployment, map(child_id, wanted))
+    if target.desired is None:
+        wanted = as_last_wanted(wanted, live)
     plan = plan_writes(deployment, wanted, live, expired=decision.expired, obsolete=target.desired is not None)
     if plan.leftover:
         kind, name = child_id(plan.leftover[0])

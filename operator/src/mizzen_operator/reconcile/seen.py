@@ -33,12 +33,12 @@ class Seen:
 
 
 def seen(
-    deployment: ModelDeployment, children: Iterable[Manifest], pods: Iterable[PodView], digest: str | None
+    deployment: ModelDeployment, children: Iterable[Manifest], pods: Iterable[PodView], identity: str | None
 ) -> Seen:
-    """Return what belongs to this very object. `digest` is that of the model it should serve, where it is known."""
+    """Return what belongs to this very object. `identity` is the artifact's that it should serve, where it is known."""
     mine = tuple(one for one in children if owned(one, deployment))
     kept = kept_revisions([one for one in mine if one["kind"] == "ControllerRevision"])
-    inputs = revision_inputs(deployment, digest) if digest is not None else {}
+    inputs = revision_inputs(deployment, identity) if identity is not None else {}
     for one in mine:
         digits = _hash_of(one) if one["kind"] in WORKLOADS else ""
         if digits and digits not in kept:

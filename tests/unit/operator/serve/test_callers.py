@@ -80,6 +80,8 @@ def resolved(reference: dict[str, object], alias: str) -> ModelDeployment:
 def test_what_was_resolved_stands_while_the_spec_still_means_it(
     reference: dict[str, object], alias: str, stands: bool
 ) -> None:
-    found = last_resolved(resolved(reference, alias))
+    one = resolved(reference, alias)
+    assert one.spec.model.version_ref is not None
+    found = last_resolved(one.status.resolved_model, one.spec.model.version_ref)
     assert (found is not None) is stands
     assert found is None or found.uri == "mizzen://mv_3"

@@ -104,7 +104,7 @@ def reason_of(container: ContainerState) -> tuple[str, str]:
         return told, rest
     message = container.last_message or f"{container.name} ended with exit code {container.exit_code}"
     if container.init:
-        return INIT_REASONS.get(container.name, conditions.CRASH_LOOPING), message
+        return INIT_REASONS.get(container.name.partition("-")[0], conditions.CRASH_LOOPING), message
     if container.last_reason == "StartupFailed":
         return conditions.STARTUP_TIMED_OUT, message
     looping = container.restarts >= LOOPING_RESTARTS

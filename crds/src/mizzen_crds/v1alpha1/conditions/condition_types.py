@@ -65,7 +65,7 @@ CONDITION_TYPES_OF: Final[dict[str, dict[str, str]]] = {
     },
     "ModelRoute": {
         READY: "Callers of the public name get answers: every rule has a backend that takes requests.",
-        ACCEPTED: "The route's name is its own, and no chain of routes leads back to it.",
+        ACCEPTED: "The route's name is its own, and gateways do all that its spec asks for.",
         RESOLVED_REFS: "Every backend exists, may be called by this project, and speaks the rule's protocol.",
         **_WHILE_TRUE,
     },

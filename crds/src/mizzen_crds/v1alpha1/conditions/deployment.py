@@ -257,7 +257,7 @@ ACCELERATOR_CLASS_NOT_FOUND: Final = reason_row(
 POD_REFUSED: Final = reason_row(
     "PodRefused",
     (WORKLOAD_AVAILABLE,),
-    "The cluster refused the pod; the message has its words.",
+    "The cluster refuses the pod for what its template says; the message has its words.",
     "Correct the field that the message names.",
     needs_spec_change=True,
 )
@@ -364,7 +364,8 @@ ROLLED_BACK: Final = reason_row(
 NAME_TAKEN: Final = reason_row(
     "NameTaken",
     (ROUTE_READY, ACCEPTED),
-    "An older deployment (for a route: an older route) of the project has one of the names already.",
+    "An older deployment (for a route: an older route, or a deployment that is none of its backends) of the project "
+    "has one of the names already.",
     "Choose another spec.servedModelName or alias; the message names the other object.",
     needs_spec_change=True,
 )
@@ -397,6 +398,6 @@ AT_MAXIMUM: Final = reason_row(
 ADAPTER_FAILED: Final = reason_row(
     "AdapterFailed",
     (ADAPTERS_LOADED,),
-    "An adapter could not be fetched or loaded; the base model serves all the same.",
+    "An adapter could not be fetched; this revision does not start, and the one before goes on serving.",
     "The message names the adapter; correct its uri or versionRef.",
 )

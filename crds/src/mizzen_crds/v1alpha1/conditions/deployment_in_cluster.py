@@ -66,6 +66,14 @@ LOAD_STALLED: Final = reason_row(
     "A replica's fetch or load made no progress for spec.model.cache.stallSeconds, so its pod was replaced.",
     "Read `mizzen logs NAME`; look at the way to the source, or raise stallSeconds if the source pauses for so long.",
 )
+POD_NOT_CREATED: Final = reason_row(
+    "PodNotCreated",
+    (WORKLOAD_AVAILABLE,),
+    "The cluster did not make a pod, or a node did not make its container; it is tried again, and the message has "
+    "their words.",
+    "Wait if it is new; else look at what the message names: a webhook or policy that denies or does not answer, "
+    "a service account or ConfigMap that is missing, the node.",
+)
 EVICTED: Final = reason_row(
     "Evicted",
     (WORKLOAD_AVAILABLE,),

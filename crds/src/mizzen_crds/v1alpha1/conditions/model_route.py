@@ -27,6 +27,13 @@ ROUTE_TOO_DEEP: Final = reason_row(
     "Name a deployment instead of a route in one of the places that the message spells out.",
     needs_spec_change=True,
 )
+NOT_SERVED_YET: Final = reason_row(
+    "NotServedYet",
+    (ACCEPTED,),
+    "The route asks for something that gateways do not do yet, so they do not follow it: its name is 404.",
+    "Remove the fields that the message names; the how-to about routes lists what gateways do.",
+    needs_spec_change=True,
+)
 REFS_RESOLVED: Final = reason_row("ResolvedRefs", (RESOLVED_REFS,), "Every backend exists and may be called.")
 BACKEND_NOT_FOUND: Final = reason_row(
     "BackendNotFound",
@@ -44,7 +51,8 @@ REF_NOT_PERMITTED: Final = reason_row(
 UNSUPPORTED_PROTOCOL: Final = reason_row(
     "UnsupportedProtocol",
     (RESOLVED_REFS,),
-    "The backends of a rule speak different protocols, so a request fits only some of them.",
+    "The backends of a rule speak different protocols, so a request fits only some of them; no gateway follows the "
+    "route.",
     "Put OpenAI engines and Open Inference engines into rules, or routes, of their own.",
     needs_spec_change=True,
 )

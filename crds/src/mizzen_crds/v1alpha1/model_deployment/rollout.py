@@ -115,7 +115,7 @@ class Rollout(Resource):
     max_surge: IntOrPercent = 1
     """Replicas above the wanted number while surging."""
     progress_deadline_seconds: Annotated[WholeNumber, Field(ge=10, le=604_800)] = 1800
-    """A revision that makes no progress for so long is given up; the old one has served throughout."""
+    """A revision without progress for so long is given up; the old one goes on serving."""
     revision_history_limit: Annotated[WholeNumber, Field(ge=1, le=5)] = 5
     """Revisions kept for rollback."""
     mode: RolloutMode = RolloutMode.ACTIVE
@@ -144,7 +144,7 @@ class Lifecycle(Resource):
     state: LifecycleState = LifecycleState.RUNNING
     """Stopped: no replica runs, on purpose."""
     startup_budget_seconds: Annotated[WholeNumber, Field(ge=10, le=86_400)] | None = None
-    """Ceiling for a start; by default computed from the model's bytes and the measured bandwidth."""
+    """Ceiling for a start; by default from the model's bytes and the measured bandwidth."""
     drain_seconds: Annotated[WholeNumber, Field(ge=0, le=86_400)] = 60
     """How long a replica that goes may take to finish its requests."""
     warmup: Warmup = Warmup()

@@ -81,7 +81,7 @@ class Autoscaling(Resource):
     scale_down: ScalingBehavior = ScalingBehavior()
     """How fast replicas are removed."""
     idle_seconds_to_zero: Annotated[WholeNumber, Field(ge=10, le=604_800)] | None = None
-    """Without a request for so long, the deployment goes to zero; needs minReplicas 0."""
+    """Without a request for so long, it goes to zero; needs minReplicas 0."""
     cold_start: ColdStart = ColdStart()
     """What happens to requests that arrive at zero replicas."""
     schedules: Annotated[list[Schedule], Field(max_length=16, json_schema_extra=keyed_by("name"))] = []

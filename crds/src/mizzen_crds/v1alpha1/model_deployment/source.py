@@ -68,7 +68,7 @@ class ModelSource(Resource):
     uri: Uri | None = None
     """hf://org/repo@revision, s3://, gs://, az://, https://, oci://reference@sha256:..., or pvc://claim/path."""
     secret_name: DnsLabel | None = None
-    """Secret with the source's credential and a key `host`, the only host that the credential is sent to."""
+    """Secret with the source's credential and a key `host`, the one host that it is sent to."""
     format: ModelFormat | None = None
     """Format of the weights; read from the registry for a versionRef."""
     digest: Digest | None = None
@@ -94,4 +94,4 @@ class Adapter(Resource):
     version_ref: VersionRef | None = None
     """A version in the registry."""
     load: AdapterLoad = AdapterLoad.PRELOAD
-    """Preload: with the engine. OnDemand: at its first request."""
+    """Preload: with the engine, as this release loads OnDemand too."""

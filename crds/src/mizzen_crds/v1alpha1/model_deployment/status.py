@@ -106,7 +106,7 @@ class RolloutStatus(Observed):
     last_progress_at: datetime | None = None
     """When it last came nearer to its end, UTC; the progress deadline counts from here."""
     failed_hash: str = ""
-    """Hash of the revision that was given up; it is not tried again until the spec changes."""
+    """Hash of the revision that was given up until the spec changes."""
     hold: Hold | None = None
     """Why it waits."""
 
@@ -174,11 +174,28 @@ class AutoscalingStatus(Observed):
     """The last decisions, newest first, at most 5."""
 
 
+class ResolvedAdapter(Observed):
+    """The artifact that an adapter's source means."""
+
+    name: str = ""
+    """As in the spec."""
+    source: str = ""
+    """As in resolvedModel."""
+    digest: str = ""
+    """As in resolvedModel."""
+    uri: str = ""
+    """As in resolvedModel."""
+    version: int | None = None
+    """As in resolvedModel."""
+    alias: str = ""
+    """As in resolvedModel."""
+
+
 class ModelDeploymentStatus(Observed):
     """What became of the deployment."""
 
     observed_generation: int = -1
-    """Generation of the spec that this status was computed from; -1 until the first pass."""
+    """Generation of the spec that this status is of; -1 until the first pass."""
     conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type", 32))] = []
     """Observations; Ready sums them up. Reconciling and Stalled are present only while true."""
     replicas: int = 0
@@ -199,6 +216,8 @@ class ModelDeploymentStatus(Observed):
     """Project that the namespace belongs to."""
     resolved_model: ResolvedModel | None = None
     """The artifact that the spec's source means."""
+    adapters: Annotated[list[ResolvedAdapter], Field(json_schema_extra=keyed_by("name", 64))] = []
+    """Adapters, as resolved."""
     revisions: Annotated[list[RevisionStatus], Field(json_schema_extra=keyed_by("name", 5))] = []
     """Revisions, newest first, at most 5."""
     rollout: RolloutStatus | None = None

@@ -31,7 +31,7 @@ class Parallelism(Resource):
     data: Count = 1
     """Copies of the engine inside one replica."""
     expert: Count = 1
-    """Ways that the experts of a mixture are spread; overlaps with the others and is no factor of the product."""
+    """Ways that experts are spread; overlaps with the others, is no factor of the product."""
 
 
 class Engine(Resource):
@@ -40,7 +40,7 @@ class Engine(Resource):
     type: EngineType
     """Which engine; cannot be changed once set."""
     runtime_ref: DnsLabel | None = None
-    """ServingRuntime to use; by default the built-in one of this type. Required for Custom."""
+    """ServingRuntime; by default the built-in one of this type. Required for Custom."""
     version: Annotated[str, StringConstraints(max_length=64)] | None = None
     """Version of the engine, of those that the runtime lists."""
     image: Annotated[str, StringConstraints(max_length=512)] | None = None
@@ -48,7 +48,7 @@ class Engine(Resource):
     args: Annotated[list[LongText], Field(max_length=64)] = []
     """Flags for the engine, by full name, from the runtime's allow-list."""
     env: Annotated[list[Named], Field(max_length=64, json_schema_extra=keyed_by("name"))] = []
-    """Environment of the engine; names that change what code runs or where weights come from are refused."""
+    """Environment of the engine; names that change its code or weights are refused."""
     parallelism: Parallelism = Parallelism()
     """How one replica is split over accelerators."""
     max_model_len: Annotated[WholeNumber, Field(ge=1, le=16_777_216)] | None = None

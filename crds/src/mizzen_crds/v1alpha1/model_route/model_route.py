@@ -17,7 +17,7 @@ class ModelRouteSpec(Resource):
     """A public name, and the ways that its requests take."""
 
     served_model_name: ModelName | None = None
-    """What callers put in "model"; by default the object's name. It goes before a deployment's name in the project."""
+    """What callers put in "model"; by default the object's name. No deployment but a backend may have it."""
     rules: Annotated[list[RouteRule], Field(min_length=1, max_length=16, json_schema_extra=keyed_by("name"))]
     """Ways, tried in order; a request that none of them matches gets 404."""
 

@@ -37,6 +37,8 @@ class ModelRouteStatus(Observed):
     """Generation of the spec that this status was computed from; -1 until the first pass."""
     conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type", 16))] = []
     """Observations; Ready sums them up. Reconciling and Stalled are present only while true."""
+    project: str = ""
+    """Project of the namespace, whose callers may use the name."""
     served_name: str = ""
     """What callers put in "model"."""
     url: str = ""

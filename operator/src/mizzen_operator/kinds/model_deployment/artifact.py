@@ -1,10 +1,11 @@
 """Which bytes does a deployment serve? The resolved model source, as the plan needs it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from mizzen_crds.registry import MemoryFacts, ResolvedVersion
-from mizzen_crds.v1alpha1.model_deployment.source import ModelSource
-from mizzen_crds.v1alpha1.model_deployment.status import ResolvedModel
+from mizzen_crds.v1alpha1.model_deployment.source import Adapter, ModelSource
+from mizzen_crds.v1alpha1.model_deployment.status import ResolvedAdapter, ResolvedModel
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ class Artifact:
     """The project allows artifacts that carry code."""
     memory: MemoryFacts | None = None
     """What headers and configuration tell of its memory; None where nobody has read them."""
+    adapters: "tuple[AdapterArtifact, ...]" = ()
+    """What is loaded beside it."""
+
+    @property
+    def identity(self) -> str:
+        """What pods of a revision share: the digest, with adapters theirs too; of a uri without one, the uri."""
+        beside = [f"{one.name}={one.artifact.digest or one.artifact.uri}" for one in self.adapters]
+        return " ".join([self.digest, *beside])
 
     def to_status(self) -> ResolvedModel:
         """What the status says about it."""
@@ -47,6 +56,27 @@ class Artifact:
             architecture=self.architecture,
             parameters=self.parameters,
         )
+
+
+@dataclass(frozen=True)
+class AdapterArtifact:
+    """A LoRA adapter that the engine loads beside the model."""
+
+    name: str
+    """Name that callers put in "model"."""
+    artifact: Artifact
+
+    def to_status(self) -> ResolvedAdapter:
+        """What the status says about it."""
+        one = self.artifact
+        return ResolvedAdapter(
+            name=self.name, source=one.source, digest=one.digest, uri=one.uri, version=one.version, alias=one.alias
+        )
+
+
+def with_adapters(model: Artifact, adapters: Iterable[tuple[str, Artifact]]) -> Artifact:
+    """Return the model with what is loaded beside it, by name."""
+    return replace(model, adapters=tuple(AdapterArtifact(name, artifact) for name, artifact in adapters))
 
 
 def artifact_of_version(version: ResolvedVersion, alias: str = "") -> Artifact:
@@ -66,8 +96,10 @@ def artifact_of_version(version: ResolvedVersion, alias: str = "") -> Artifact:
     )
 
 
-def artifact_of_uri(source: ModelSource) -> Artifact:
+def artifact_of_uri(source: ModelSource | Adapter) -> Artifact:
     """Return the artifact of a `uri`. Code in artifacts from outside the registry is never allowed."""
     if source.uri is None:
-        raise ValueError("spec.model.uri: not set; a versionRef is resolved by the registry")
+        raise ValueError("uri: not set; a versionRef is resolved by the registry")
+    if isinstance(source, Adapter):
+        return Artifact(uri=source.uri, source=source.uri)
     return Artifact(uri=source.uri, source=source.uri, digest=source.digest or "", format=source.format or "")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import HttpProbe, ServingRuntimeSpec
 
-from mizzen_operator.kinds.model_deployment import variables
+from mizzen_operator.kinds.model_deployment import adapters, variables
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
 from mizzen_operator.kinds.model_deployment.mounts import ATTENDANT_FILE, TEMPORARY_PATH, Mounts
@@ -109,6 +109,7 @@ def engine_container(
         variables.pod_variables(),
         variables.model_variables(deployment, artifact, mounts),
         variables.engine_variables(deployment, runtime),
+        adapters.engine_variables(mounts),
         [variables.value(one.name, one.value) for one in runtime.env],
         [variables.value(one.name, one.value) for one in deployment.spec.engine.env],
     )
@@ -117,7 +118,8 @@ def engine_container(
         "name": ENGINE,
         "image": image_of(deployment, runtime, environment),
         "command": [item for item in runtime.command if set(VARIABLE.findall(item)) <= named]
-        + _group_flags(deployment),
+        + _group_flags(deployment)
+        + adapters.engine_flags(runtime, mounts),
         "args": list(deployment.spec.engine.args),
         "env": env,
         "ports": [{"name": port.name, "containerPort": port.container_port} for port in runtime.ports],
@@ -172,6 +174,7 @@ def engine_resources(deployment: ModelDeployment, environment: PlanEnvironment) 
 
 def _engine_mounts(mounts: Mounts) -> list[dict[str, Any]]:
     read = [mount for mount in (mounts.model, mounts.repository, mounts.tools) if mount is not None]
+    read += list({one.mount.name: one.mount for one in mounts.adapters}.values())
     return [mount.mounted(read_only=True) for mount in read] + [
         mounts.scratch.mounted(),
         # Engines write there whatever TMPDIR says: Triton's Python backend its environments, for one.

@@ -43,7 +43,7 @@ def desired(
     `frozen` is the revision of the same hash as it was first rendered: its template then wins over a new rendering.
     `replicas` are those that the rollout plan gives the revision; by default `spec.replicas`.
     """
-    inputs = revision_inputs(deployment, artifact.digest)
+    inputs = revision_inputs(deployment, artifact.identity)
     digits = hash_of_inputs(inputs)
     if frozen is not None and frozen.hash == digits:
         revision = frozen

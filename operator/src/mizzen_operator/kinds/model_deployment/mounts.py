@@ -12,6 +12,7 @@ from mizzen_operator.kinds.model_deployment.artifact import Artifact
 
 MODEL_PATH: Final = "/mizzen/model"
 SOURCE_PATH: Final = "/mizzen/source"
+ADAPTERS_PATH: Final = "/mizzen/adapters"
 REPOSITORY_PATH: Final = "/mizzen/repository"
 SCRATCH_PATH: Final = "/mizzen/scratch"
 TEMPORARY_PATH: Final = "/tmp"  # noqa: S108  # the pod's own
@@ -44,6 +45,18 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class AdapterMount:
+    """Where one LoRA adapter lies."""
+
+    adapter: str
+    """Its name."""
+    mount: Mount
+    folder: str
+    on_claim: bool
+    """It lies on a claim of the user's and is only read."""
+
+
+@dataclass(frozen=True)
 class Mounts:
     """Every volume of a pod."""
 
@@ -59,6 +72,7 @@ class Mounts:
     """None where the runtime has no layout step."""
     token: Mount | None
     credentials: Mount | None
+    adapters: tuple[AdapterMount, ...] = ()
 
     def volumes(self) -> list[dict[str, Any]]:
         """Return `spec.volumes`."""
@@ -70,8 +84,9 @@ class Mounts:
             self.shared_memory,
             self.token,
             self.credentials,
+            *(one.mount for one in self.adapters),
         )
-        return [mount.manifest() for mount in every if mount is not None]
+        return list({mount.name: mount.manifest() for mount in every if mount is not None}.values())
 
 
 def mounts_of(deployment: ModelDeployment, runtime: ServingRuntimeSpec, artifact: Artifact) -> Mounts:
@@ -91,7 +106,21 @@ def mounts_of(deployment: ModelDeployment, runtime: ServingRuntimeSpec, artifact
         repository=Mount("repository", REPOSITORY_PATH, {"emptyDir": {}}) if runtime.layout else None,
         token=_token() if needs_weights else None,
         credentials=Mount("credentials", CREDENTIALS_PATH, {"secret": {"secretName": secret}}) if secret else None,
+        adapters=_adapters(artifact) if needs_weights else (),
     )
+
+
+def _adapters(artifact: Artifact) -> tuple[AdapterMount, ...]:
+    shared, found = Mount("adapters", ADAPTERS_PATH, {"emptyDir": {}}), []
+    for number, one in enumerate(artifact.adapters):
+        mount, folder, on_claim = shared, f"{ADAPTERS_PATH}/{number}", one.artifact.uri.startswith(CLAIM_SCHEME)
+        if on_claim:
+            claim, _, path = one.artifact.uri.removeprefix(CLAIM_SCHEME).partition("/")
+            volume = {"persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+            mount = Mount(f"adapter-{number}", f"{SOURCE_PATH}-{number}", volume)
+            folder = f"{mount.path}/{path}".rstrip("/")
+        found.append(AdapterMount(one.name, mount, folder, on_claim))
+    return tuple(found)
 
 
 def _model(deployment: ModelDeployment, artifact: Artifact) -> tuple[Mount, str]:

@@ -7,6 +7,7 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
 
 from mizzen_operator.kinds.model_deployment import containers
+from mizzen_operator.kinds.model_deployment.adapters import adapter_containers
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
 from mizzen_operator.kinds.model_deployment.mounts import Mounts, mounts_of
@@ -57,7 +58,8 @@ def _spec(
 ) -> dict[str, Any]:
     init = [containers.attendant_container(mounts, environment)]
     if mounts.model is not None:
-        init.append(containers.fetch_container(deployment, artifact, mounts, environment))
+        fetch = containers.fetch_container(deployment, artifact, mounts, environment)
+        init += [*adapter_containers(fetch, artifact, mounts, mounts.model.name), fetch]
     if mounts.repository is not None:
         init.append(containers.layout_container(deployment, runtime, artifact, mounts, environment))
     spec = {

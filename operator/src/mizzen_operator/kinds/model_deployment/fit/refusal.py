@@ -51,5 +51,5 @@ def has_served(deployment: ModelDeployment, artifact: Artifact | None) -> bool:
     """Whether the revision that the spec asks for has answered requests before."""
     if artifact is None:
         return False
-    wanted = revision_hash(deployment, artifact.digest)
+    wanted = revision_hash(deployment, artifact.identity)
     return any(one.hash == wanted and one.state in SERVED_STATES for one in deployment.status.revisions)
