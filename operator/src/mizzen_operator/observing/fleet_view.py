@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mizzen_crds.v1alpha1 import conditions
-
 from mizzen_operator.ledgers.startup_ledger import PodProgress
 from mizzen_operator.observation import Refusal
+from mizzen_operator.observing.failures import QUOTA_WORDS, refusal_reason
 from mizzen_operator.observing.pod_view import PodView, time_of
 from mizzen_operator.observing.replicas import observed_group, observed_pod
 from mizzen_operator.revision import Revision, frozen_revision
@@ -18,7 +17,6 @@ from mizzen_operator.rollout.fleet import Fleet, LoadWindow, ObservedPod, Observ
 Manifest = Mapping[str, Any]
 MODEL_VERSION = "mizzen.dev/model-version"
 LAST_MICROSECOND = 999_999
-QUOTA_WORDS = "exceeded quota"
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,7 @@ def refused_pods(workloads: Mapping[str, Manifest]) -> tuple[Refusal, ...]:
     for workload in workloads.values():
         words = _refusal_of(workload)
         if words is not None:
-            reason = conditions.RESOURCE_QUOTA_EXCEEDED if QUOTA_WORDS in words else conditions.POD_REFUSED
-            found.append(Refusal(reason, words))
+            found.append(Refusal(refusal_reason(words), words))
     return tuple(found)
 
 
