@@ -20,6 +20,8 @@ class ContainerView:
     image: str = ""
     ready: bool = False
     started: bool = False
+    running: bool = False
+    """It runs now, whatever became of runs before this one."""
     restarts: int = 0
     waiting_reason: str = ""
     """CrashLoopBackOff, ImagePullBackOff, ...; empty while it does not wait."""
@@ -130,6 +132,7 @@ def _container(told: Mapping[str, Any], init: bool, budget: int) -> ContainerVie
         image=told.get("image", ""),
         ready=bool(told.get("ready")),
         started=bool(told.get("started")),
+        running=bool(running),
         restarts=int(told.get("restartCount", 0)),
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),

@@ -75,7 +75,7 @@ def stalled_pods(
 
 def _running_first(pod: PodView) -> ContainerView | None:
     """The init container that runs; one of Mizzen's before one that others put in, which may run for ever."""
-    running = [one for one in pod.containers if one.init and one.started_at and one.exit_code is None]
+    running = [one for one in pod.containers if one.init and one.running]
     return max(running, key=lambda one: one.name in PHASE_OF_CONTAINER, default=None)
 
 

@@ -60,7 +60,7 @@ def test_a_fetch_that_comes_forward_is_not_ended() -> None:
 
 def test_an_operator_that_begins_to_lead_ends_no_start_for_what_it_could_not_hear() -> None:
     long_fetch = starting(running("fetch", 2))
-    begun = 7200.0
+    begun = 2.0 * LONGEST_SILENCE_SECONDS
     assert ended(long_fetch, begun, listening=begun) == []
     assert ended(long_fetch, begun + 2 * ALLOWED, listening=begun) == []
     assert ended(long_fetch, begun + 2, heard("fetch", begun + 1, advanced=begun + 1), listening=begun) == []
@@ -70,6 +70,19 @@ def test_an_operator_that_begins_to_lead_finds_a_standstill_by_what_it_then_hear
     begun = 7200.0
     still = heard("fetch", begun + ALLOWED + 5, advanced=begun + 1)
     assert len(ended(starting(running("fetch", 2)), begun + ALLOWED + 6, still, listening=begun)) == 1
+
+
+def test_a_second_attempt_of_a_fetch_is_found_as_the_first_one_is() -> None:
+    failed = {"exitCode": 1, "startedAt": told(2), "finishedAt": told(20)}
+    again = starting(running("fetch", 30, lastState={"terminated": failed}, restartCount=1))
+    assert len(ended(again, 800, heard("fetch", 799, advanced=40))) == 1
+    assert ended(again, 800, heard("fetch", 799, advanced=790)) == []
+
+
+def test_a_fetch_that_waits_for_its_next_attempt_is_not_taken_for_stuck() -> None:
+    failed = {"exitCode": 1, "startedAt": told(2), "finishedAt": told(20)}
+    waits = {"name": "fetch", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": failed}}
+    assert ended(starting(waits), 2 * LONGEST_SILENCE_SECONDS, heard("fetch", 900, advanced=15)) == []
 
 
 @pytest.mark.parametrize("name", sorted(CALLED))
