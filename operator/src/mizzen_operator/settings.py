@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment
+from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment, PrivateStore
+from mizzen_operator.private_stores import private_stores
 from mizzen_operator.runtimes.builtin import PLATFORM_IMAGE
 
 DEFAULT_NAMESPACE: Final = "mizzen-system"
@@ -87,6 +88,7 @@ def _plan(read: "_Reader", namespace: str, controlplane: str, port: int) -> Plan
         ),
         operator=Peer(namespace, {PEER_LABEL: "mizzen-operator"}),
         registry=Peer(namespace, {PEER_LABEL: "mizzen-controlplane"}),
+        private_stores=read.stores("MIZZEN_FETCH_PRIVATE_STORES"),
         fetch_bytes_per_second=read.number("MIZZEN_FETCH_MIB_PER_SECOND", 50) * MEBIBYTE,
         load_bytes_per_second=read.number("MIZZEN_LOAD_MIB_PER_SECOND", 200) * MEBIBYTE,
         url=read.text("MIZZEN_GATEWAY_URL", ""),
@@ -124,6 +126,13 @@ class _Reader:
         if seconds < 0:
             raise SettingError(f"{name}: {seconds} is below 0")
         return seconds
+
+    def stores(self, name: str) -> tuple[PrivateStore, ...]:
+        """A list of stores as JSON."""
+        try:
+            return private_stores(self.text(name, "[]"))
+        except ValueError as error:
+            raise SettingError(f"{name}: {error}") from error
 
     def labels(self, name: str, default: Mapping[str, str]) -> Mapping[str, str]:
         """`<label>=<value>[,...]`."""

@@ -112,6 +112,8 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.replica=2", "additional properties 'replica' not allowed"),
         ("gateway.spool.persistence=disk", "spool/persistence"),
         ("controlplane.currency=euro", "currency"),
+        ("fetch.privateStores[0].cidr=10.0.0.0/8", "ports"),
+        ("fetch.privateStores[0].ports={9000}", "privateStores/0"),
         ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
         ("gateway.autoscaling.minReplicas=11", "minReplicas is 11 and maxReplicas is 10: set minReplicas"),
         ("gateway.resources.requests.cpu=null", "gateway.resources.requests.cpu is missing"),

@@ -85,7 +85,8 @@ def refused(message: str) -> EngineStartError:
 def _why(host: str, address: str) -> str:
     return (
         f"{host} leads to {address}, which is not a public address, so nothing is fetched from it. "
-        "An administrator may list the host or its network in MIZZEN_FETCH_ALLOWED_HOSTS."
+        "An administrator may list its network in the chart's fetch.privateStores, which the fetch is told as "
+        "MIZZEN_FETCH_ALLOWED_HOSTS."
     )
 
 

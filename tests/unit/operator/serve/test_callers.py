@@ -41,6 +41,7 @@ def test_nobody_else_is_a_caller(status: dict[str, object]) -> None:
         ("MIZZEN_WORKERS", "0"),
         ("MIZZEN_RESYNC_SECONDS", "-1"),
         ("MIZZEN_MONITORING_LABELS", "prometheus"),
+        ("MIZZEN_FETCH_PRIVATE_STORES", "10.0.0.0/8"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(variable: str, value: str) -> None:

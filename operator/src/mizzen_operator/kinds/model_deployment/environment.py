@@ -47,6 +47,18 @@ class Peer:
 
 
 @dataclass(frozen=True)
+class PrivateStore:
+    """A store whose addresses are not public, from which weights may come all the same."""
+
+    cidr: str
+    """Its network, or empty."""
+    namespace: str
+    """Namespace of its pods where it runs in this cluster, or empty."""
+    ports: tuple[int, ...]
+    """Its TCP ports."""
+
+
+@dataclass(frozen=True)
 class PlanEnvironment:
     """Facts of the installation that rendered pods depend on, frozen into each revision's template."""
 
@@ -64,6 +76,8 @@ class PlanEnvironment:
     """Whom init containers report to."""
     registry: Peer = Peer("mizzen-system", {"app.kubernetes.io/name": "mizzen-controlplane"})
     """Whom init containers fetch versions from."""
+    private_stores: tuple[PrivateStore, ...] = ()
+    """Where else weights may come from; any other private address is closed to a fetch."""
     fetch_bytes_per_second: int = 50 * MEBIBYTE
     """Measured, or a cautious guess: how fast weights arrive."""
     load_bytes_per_second: int = 200 * MEBIBYTE

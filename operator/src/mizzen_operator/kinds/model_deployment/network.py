@@ -1,24 +1,21 @@
 """Who reaches engine pods, and whom do they reach? Services, NetworkPolicies and the disruption budget."""
 
-from typing import Any, Final
+from typing import Any
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
 
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
-from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment
+from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.kinds.model_deployment.pod import selector_labels
+from mizzen_operator.kinds.model_deployment.way_out import DNS, peer, way_out
 from mizzen_operator.kinds.model_deployment.workload import child_metadata
 from mizzen_operator.names import child_name
 from mizzen_operator.rollout.plan import wanted_replicas
 from mizzen_operator.rollout.situation import least_available, resolved
 
 Manifest = dict[str, Any]
-REGISTRY_SCHEME: Final = "mizzen://"
-DNS: Final = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
-OUTSIDE: Final = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]}
-"""Anywhere but link-local addresses, where clouds keep their credentials."""
 
 
 def services(deployment: ModelDeployment, runtime: ServingRuntimeSpec) -> tuple[Manifest, Manifest]:
@@ -68,7 +65,7 @@ def network_policies(
         "spec": {
             "podSelector": {"matchLabels": {labels.DEPLOYMENT: name, labels.PHASE: "fetch"}},
             "policyTypes": ["Egress"],
-            "egress": _way_out(artifact, environment),
+            "egress": way_out(artifact, environment),
         },
     }
 
@@ -98,13 +95,6 @@ def _drain_bound(deployment: ModelDeployment) -> dict[str, int | str]:
     return {"minAvailable": least}
 
 
-def _peer(peer: Peer) -> dict[str, Any]:
-    return {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer.namespace}},
-        "podSelector": {"matchLabels": dict(peer.labels)},
-    }
-
-
 def _group(deployment: ModelDeployment, direction: str) -> dict[str, Any]:
     return {direction: [{"podSelector": {"matchLabels": {labels.DEPLOYMENT: deployment.metadata.name}}}]}
 
@@ -116,13 +106,7 @@ def _ingress(
     serving = [{"protocol": "TCP", "port": name} for name in names if name != labels.PORT_METRICS]
     metrics = labels.PORT_METRICS if labels.PORT_METRICS in names else labels.PORT_HTTP
     rules = [
-        {"from": [_peer(environment.gateway)], "ports": serving},
-        {"from": [_peer(environment.monitoring)], "ports": [{"protocol": "TCP", "port": metrics}]},
+        {"from": [peer(environment.gateway)], "ports": serving},
+        {"from": [peer(environment.monitoring)], "ports": [{"protocol": "TCP", "port": metrics}]},
     ]
     return [*rules, _group(deployment, "from")] if deployment.spec.multi_node else rules
-
-
-def _way_out(artifact: Artifact, environment: PlanEnvironment) -> list[dict[str, Any]]:
-    if not artifact.uri.startswith(REGISTRY_SCHEME):
-        return [DNS, {"to": [_peer(environment.operator)]}, OUTSIDE]
-    return [DNS, {"to": [_peer(environment.operator), _peer(environment.registry)]}]

@@ -71,6 +71,8 @@ def fetch_variables(deployment: ModelDeployment, mounts: Mounts, environment: Pl
     ]
     if mounts.credentials is not None:
         named.append(value("MIZZEN_CREDENTIALS_DIR", CREDENTIALS_PATH))
+    if networks := [store.cidr for store in environment.private_stores if store.cidr]:
+        named.append(value("MIZZEN_FETCH_ALLOWED_HOSTS", ",".join(networks)))
     return named
 
 
