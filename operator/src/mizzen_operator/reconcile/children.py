@@ -1,13 +1,18 @@
-"""Which children should there be now? Those of the newest revision, and the workload of every revision that is kept."""
+"""Which children should there be now? Those of the newest revision, and the workload of every revision that is kept.
+
+Without a newest revision, what stands around the serving one stays, as it was last wanted.
+"""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.kinds.model_deployment.desired import Desired, workload_of
+from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.kinds.model_deployment.standing import standing
 from mizzen_operator.kinds.model_deployment.workload import controller_revision
 from mizzen_operator.observing.fleet_view import KeptRevision
 
@@ -31,6 +36,7 @@ def wanted_children(
     newest: Desired | None,
     kept: Mapping[str, KeptRevision],
     replicas: Mapping[str, int],
+    environment: PlanEnvironment,
 ) -> tuple[Manifest, ...]:
     """Return every child, in the order of writes. `replicas` are by hash; a revision that is not in it is left alone.
 
@@ -39,11 +45,40 @@ def wanted_children(
     manifests: list[Manifest] = []
     if newest is not None:
         manifests += [one for one in newest.manifests if one["kind"] not in WORKLOADS | {"ControllerRevision"}]
+    elif (serving := serving_revision(deployment, kept, replicas)) is not None:
+        manifests += standing(deployment, serving.revision, environment)
     for digits, one in kept.items():
         if digits in replicas:
             manifests.append(controller_revision(deployment, one.revision))
             manifests.append(workload_of(deployment, one.revision, replicas[digits]))
     return tuple(with_hash(one) for one in sorted(manifests, key=lambda one: FIRST.index(one["kind"])))
+
+
+def serving_revision(
+    deployment: ModelDeployment, kept: Mapping[str, KeptRevision], replicas: Mapping[str, int]
+) -> KeptRevision | None:
+    """Return the revision that takes most requests, by what the status last told; None while none runs."""
+    percents = {one.hash: one.traffic_percent for one in deployment.status.revisions}
+    running = [one for digits, one in kept.items() if replicas.get(digits)]
+    return max(running, key=lambda one: (percents.get(one.revision.hash, 0), one.created_at), default=None)
+
+
+def as_last_wanted(wanted: Iterable[Manifest], live: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Return what is wanted without what would change a child that stands around revisions into something else.
+
+    For a pass that has no newest revision: it makes such children again and sets hand edits back, and no more.
+    """
+    last = {(one["kind"], one["metadata"]["name"]): one for one in live}
+
+    def stays(one: Manifest) -> bool:
+        there = last.get((one["kind"], one["metadata"]["name"]))
+        if there is None or one["kind"] in WORKLOADS | {"ControllerRevision"}:
+            return True
+        return bool(
+            (there["metadata"].get("annotations") or {}).get(RENDERED) == one["metadata"]["annotations"][RENDERED]
+        )
+
+    return tuple(one for one in wanted if stays(one))
 
 
 def with_hash(manifest: Manifest) -> Manifest:
