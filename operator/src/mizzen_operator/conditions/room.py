@@ -43,12 +43,17 @@ def capacity_available(deployment: ModelDeployment, observation: Observation, pl
     if plan.hold is not None and plan.hold.gate == conditions.NO_SPARE_ACCELERATOR:
         where = f" Free: {free_places(room)}." if room is not None and room.rooms else ""
         return Said("False", plan.hold.gate, f"{plan.hold.reason}{where}")  # which says itself what to do
-    if not waiting:
+    missing = max(0, plan.wanted - sum(len(one.live) for one in observation.fleet.revisions))
+    if not waiting and not missing:
         return yes(conditions.SUFFICIENT_CAPACITY)
     size = deployment.spec.multi_node.size if deployment.spec.multi_node else 1
-    lacking = room_refusal(deployment, room, len(waiting) * size) if room is not None else None
+    lacking = room_refusal(deployment, room, (len(waiting) + missing) * size) if room is not None else None
     if lacking is not None:
         return no(lacking.reason, lacking.message)
+    if not waiting and room is None:
+        return unknown(f"{missing} replicas have no pod yet, so no node was looked for.")
+    if not waiting:
+        return yes(conditions.SUFFICIENT_CAPACITY)
     words = next((pod.failure.message for pod in waiting if pod.failure is not None), "")
     need = accelerators_per_replica(deployment)
     each = f", {need} accelerators each" if need else ""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from mizzen_crds.v1alpha1 import conditions
+from mizzen_operator.kinds.accelerator_class.capacity import ClassCapacity, NodeRoom
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.revision import Revision
@@ -207,6 +208,22 @@ def test_a_transition_time_moves_only_with_the_status():
     moved = build_status(before, observed, None, NOON + timedelta(minutes=5))
     route = next(one for one in moved.conditions if one.type == "RouteReady")
     assert route.last_transition_time == NOON + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (ClassCapacity("nvidia.com/gpu", 1, (NodeRoom("a", 4, 4),), 0), ("False", "InsufficientAccelerators")),
+        (ClassCapacity("nvidia.com/gpu", 1, (NodeRoom("a", 4, 3),), 0), ("False", "InsufficientAccelerators")),
+        (ClassCapacity("nvidia.com/gpu", 0, (), 0), ("False", "NoNodeOfClass")),
+        (ClassCapacity("nvidia.com/gpu", 1, (NodeRoom("a", 4, 2),), 0), ("True", "SufficientCapacity")),
+        (None, ("Unknown", "NotObserved")),
+    ],
+)
+def test_replicas_that_have_no_pod_yet_need_room_too(room, expected):
+    observation = seen(fleet=Fleet(), capacity=Capacity(room=room))
+    wanted = deployment(replicas=2, resources={"acceleratorsPerPod": 1})
+    assert said(status_of(observation, wanted))["CapacityAvailable"] == expected
 
 
 def test_status_counts_pods_and_names_where_to_call():
