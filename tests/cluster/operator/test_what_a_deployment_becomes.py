@@ -146,6 +146,18 @@ def test_an_object_of_someone_else_with_a_childs_name_is_left_alone_and_told(obj
     wait_ready(objects, "taken")
 
 
+def test_no_pod_starts_that_no_policy_isolates(objects: Objects) -> None:
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}}}
+    objects.create({**policy, "metadata": {"name": "open"}})
+    objects.create(model("open"))
+    deployment = objects.wait("ModelDeployment", "open", says("UpToDate", "False", "ChildOwnedBySomeoneElse"))
+    assert "NetworkPolicy open" in condition(deployment, "UpToDate")["message"]
+    objects.wait("Service", "open", lambda one: True)
+    assert not objects.list("Deployment", labels="mizzen.dev/deployment=open")
+    objects.delete("NetworkPolicy", "open")
+    wait_ready(objects, "open")
+
+
 def test_everything_goes_with_it(objects: Objects) -> None:
     objects.create(model("gone", replicas=2))
     wait_ready(objects, "gone")

@@ -71,8 +71,8 @@ class Applier:
         for one in plan.foreign:
             self._foreign(one, outcome)
         for write in plan.writes:
-            if write.manifest["kind"] in WORKLOADS and ("ControllerRevision", write.child[1]) in outcome.refused:
-                continue  # never a pod whose template is kept nowhere
+            if write.manifest["kind"] in WORKLOADS and _must_wait(write, outcome):
+                continue
             await self._carry_out(owner, write, outcome)
 
     async def _carry_out(self, owner: Owner, write: Write, outcome: Outcome) -> None:
@@ -223,6 +223,12 @@ class Applier:
         text = f"{kind} {name} exists and belongs to {owner_words(live)}; it was left alone."
         outcome.refusals.append(Refusal(conditions.CHILD_OWNED_BY_SOMEONE_ELSE, text))
         log.warning("child of someone else", kind=kind, child=name, owner=owner_words(live))
+
+
+def _must_wait(write: Write, outcome: Outcome) -> bool:
+    """Never a pod whose template is kept nowhere, and no first pod that no policy isolates."""
+    unkept = ("ControllerRevision", write.child[1]) in outcome.refused
+    return unkept or (write.verb == "create" and any(kind == "NetworkPolicy" for kind, _ in outcome.refused))
 
 
 def as_applied(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

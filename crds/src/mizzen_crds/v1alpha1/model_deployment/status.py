@@ -177,7 +177,7 @@ class AutoscalingStatus(Observed):
 class ResolvedAdapter(Observed):
     """The artifact that an adapter's source means."""
 
-    name: str = ""
+    name: str
     """As in the spec."""
     source: str = ""
     """As in resolvedModel."""
