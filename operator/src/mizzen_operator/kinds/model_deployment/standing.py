@@ -10,7 +10,8 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from mizzen_crds.v1alpha1.serving_runtime import RuntimePort, ServingRuntimeSpec
 
-from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.adapters import ADAPTER_FETCH
+from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.containers import FETCH
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.kinds.model_deployment.network import disruption_budget, network_policies, services
@@ -24,13 +25,19 @@ def standing(deployment: ModelDeployment, serving: Revision, environment: PlanEn
     pod = serving.template["spec"]
     fetched = next((one for one in pod["initContainers"] if one["name"] == FETCH), None)
     runtime = _as_frozen(pod["containers"][0], fetches=fetched is not None)
-    variables = {one["name"]: one.get("value", "") for one in (fetched or {}).get("env", ())}
-    artifact = Artifact(variables.get("MIZZEN_MODEL_URI", ""))
+    adapters = [one for one in pod["initContainers"] if one["name"].startswith(ADAPTER_FETCH)]
+    artifact = with_adapters(Artifact(_uri(fetched)), [(one["name"], Artifact(_uri(one))) for one in adapters])
     return (
         *services(deployment, runtime),
         *network_policies(deployment, runtime, artifact, environment),
         disruption_budget(deployment),
     )
+
+
+def _uri(fetch: Manifest | None) -> str:
+    """What a container fetches."""
+    env = (fetch or {}).get("env", ())
+    return next((str(one.get("value", "")) for one in env if one["name"] == "MIZZEN_MODEL_URI"), "")
 
 
 def _as_frozen(engine: Manifest, *, fetches: bool) -> ServingRuntimeSpec:

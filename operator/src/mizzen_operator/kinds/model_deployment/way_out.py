@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment, PrivateStore
+from mizzen_operator.kinds.model_deployment.mounts import CLAIM_SCHEME
 
 Rule = dict[str, Any]
 REGISTRY_SCHEME: Final = "mizzen://"
@@ -40,11 +41,13 @@ OUTSIDE: Final = {
 
 
 def way_out(artifact: Artifact, environment: PlanEnvironment) -> list[Rule]:
-    """Return the egress rules of pods that fetch."""
-    operator = peer(environment.operator)
-    if artifact.uri.startswith(REGISTRY_SCHEME):
-        return [DNS, {"to": [operator, peer(environment.registry)]}]
-    return [DNS, {"to": [operator]}, OUTSIDE, *map(_to_store, environment.private_stores)]
+    """Return the egress rules of pods that fetch, for the model and all its adapters."""
+    sources = [artifact.uri, *(one.artifact.uri for one in artifact.adapters)]
+    registered = any(uri.startswith(REGISTRY_SCHEME) for uri in sources)
+    own = [peer(environment.operator), *([peer(environment.registry)] if registered else [])]
+    if all(uri.startswith((REGISTRY_SCHEME, CLAIM_SCHEME)) for uri in sources):
+        return [DNS, {"to": own}]
+    return [DNS, {"to": own}, OUTSIDE, *map(_to_store, environment.private_stores)]
 
 
 def peer(one: Peer) -> dict[str, Any]:

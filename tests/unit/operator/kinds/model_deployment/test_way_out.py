@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.kinds.model_deployment.network import network_policies
+from mizzen_operator.kinds.model_deployment.standing import standing
 from mizzen_operator.kinds.model_deployment.way_out import way_out
 from mizzen_operator.private_stores import private_stores
 from mizzen_operator.runtimes.builtin import builtin_runtimes, runtime_for
@@ -103,6 +104,32 @@ def test_a_registered_version_comes_from_the_control_plane_and_nowhere_else() ->
     assert peers(rules) == ["mizzen-operator", "mizzen-controlplane"]
     assert not reached(rules, "1.1.1.1")
     assert not reached(rules, "10.20.0.7", 9000)
+
+
+@pytest.mark.parametrize(
+    ("model_uri", "adapter_uri", "registered", "outside"),
+    [
+        ("mizzen://mv_1", "mizzen://mv_2", True, False),
+        ("mizzen://mv_1", "s3://bucket/adapter", True, True),
+        ("hf://org/repo", "mizzen://mv_2", True, True),
+        ("pvc://claim/path", "pvc://claim/adapter", False, False),
+    ],
+)
+def test_the_way_out_leads_to_what_adapters_need_too(
+    model_uri: str, adapter_uri: str, registered: bool, outside: bool
+) -> None:
+    artifact = with_adapters(Artifact(model_uri, format="Safetensors"), [("polite", Artifact(adapter_uri))])
+    rules = way_out(artifact, ENVIRONMENT)
+    assert ("mizzen-controlplane" in peers(rules), reached(rules, "1.1.1.1")) == (registered, outside)
+    wanted = deployment(engine="vLLM")
+    revision = desired(wanted, builtin_runtimes()["vllm"], artifact, ENVIRONMENT).revision
+    assert egress("sentiment-fetch", standing(wanted, revision, ENVIRONMENT)) == rules
+
+
+def egress(name: str, manifests: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    found = next(one for one in manifests if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", name))
+    rules: list[dict[str, Any]] = found["spec"]["egress"]
+    return rules
 
 
 def serving_egress(wanted: ModelDeployment) -> list[dict[str, Any]]:
