@@ -58,7 +58,7 @@ class Caches:
         """The project of a deployment, with what its pods hold; None where no Project has the namespace."""
         self.granted: dict[Key, tuple[str, int]] = {}
         """By deployment: its class, and accelerators that it was granted and no pod holds yet."""
-        self.primaries = Primaries()
+        self.primaries = Primaries(self.project_of)
         self._runtimes: dict[str, ServingRuntime] = {}
         self._generations: dict[str, int] = {}
         self._classes: Reflector[AcceleratorClass | None] = Reflector(

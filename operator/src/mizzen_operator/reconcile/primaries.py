@@ -25,7 +25,9 @@ def no_news(change: Change) -> None:
 class Primaries:
     """Every ModelDeployment, by key, by uid and by served name. Never older than what was here before."""
 
-    def __init__(self) -> None:
+    def __init__(self, project_of: Callable[[str], str] = str) -> None:
+        """`project_of` says whose a namespace is; by default each is a project of its own."""
+        self._project_of = project_of
         self._kept: Kept[Packed] = Kept(Packing(), served_by)
         self._keys: dict[str, Key] = {}
         self._uids: dict[Key, str] = {}
@@ -51,10 +53,10 @@ class Primaries:
         return key in self._uids
 
     def sharing(self, manifest: Manifest) -> list[Key]:
-        """Return the keys of other deployments that serve one of its names: theirs may have become free."""
-        uid = manifest["metadata"].get("uid")
-        found = {one.manifest["metadata"]["uid"] for name in served_by(manifest) for one in self._kept.by_owner(name)}
-        return [self._keys[one] for one in found if one != uid and one in self._keys]
+        """Return the keys of the project's other deployments that serve one of its names: theirs may be free now."""
+        metadata = manifest["metadata"]
+        found = {one["metadata"]["uid"] for one in self._of_project(metadata["namespace"], served_by(manifest))}
+        return [self._keys[one] for one in found if one != metadata.get("uid") and one in self._keys]
 
     def version(self, key: Key) -> str:
         """Return the resource version that is known of an object; empty where there is none."""
@@ -105,23 +107,30 @@ class Primaries:
         return [change.key for change in gone]
 
     def rivals(self, deployment: ModelDeployment) -> Iterator[ModelDeployment]:
-        """Yield the other deployments of the namespace that serve one of its names."""
-        namespace, uid = deployment.metadata.namespace, deployment.metadata.uid
-        seen = {uid}
-        for name in deployment.served_names:
-            for packed in self._kept.by_owner(f"{namespace}/{name}"):
+        """Yield the other deployments of the project that serve one of its names."""
+        seen = {deployment.metadata.uid}
+        for manifest in self._of_project(deployment.metadata.namespace, deployment.served_names):
+            if manifest["metadata"]["uid"] in seen:
+                continue
+            seen.add(manifest["metadata"]["uid"])
+            try:
+                yield read_object(ModelDeployment, manifest)
+            except UnreadableError:
+                continue  # its own pass says so
+
+    def _of_project(self, namespace: str, names: Iterable[str]) -> Iterator[Manifest]:
+        """Yield what serves one of the names in a namespace of the same project; some may come twice."""
+        project = self._project_of(namespace)
+        for name in names:
+            for packed in self._kept.by_owner(name):
                 manifest = packed.manifest
-                if manifest["metadata"]["uid"] in seen:
-                    continue
-                seen.add(manifest["metadata"]["uid"])
-                try:
-                    yield read_object(ModelDeployment, manifest)
-                except UnreadableError:
-                    continue  # its own pass says so
+                if self._project_of(manifest["metadata"]["namespace"]) == project:
+                    yield manifest
 
     def serving(self, namespace: str, name: str) -> list[Manifest]:
         """Return the deployments of a namespace that serve a name."""
-        return [packed.manifest for packed in self._kept.by_owner(f"{namespace}/{name}")]
+        found = (packed.manifest for packed in self._kept.by_owner(name))
+        return [one for one in found if one["metadata"]["namespace"] == namespace]
 
     def _forget(self, change: Change) -> None:
         self._keys.pop(change.uid, None)
@@ -130,7 +139,7 @@ class Primaries:
 
 
 def served_by(manifest: Manifest) -> Iterable[str]:
-    """Return every served name with its namespace: what `rivals` looks for."""
-    metadata, spec = manifest["metadata"], manifest.get("spec") or {}
-    names = (spec.get("servedModelName") or metadata["name"], *(spec.get("aliases") or ()))
-    return tuple(f"{metadata.get('namespace', '')}/{name}" for name in names)
+    """Return every served name: what `rivals` looks for."""
+    spec = manifest.get("spec") or {}
+    adapters = (one.get("name", "") for one in spec.get("adapters") or ())
+    return (spec.get("servedModelName") or manifest["metadata"]["name"], *(spec.get("aliases") or ()), *adapters)

@@ -76,5 +76,6 @@ class ModelDeployment(Resource):
 
     @property
     def served_names(self) -> tuple[str, ...]:
-        """Every name that callers of the own project may use, the main one first."""
-        return (self.spec.served_model_name or self.metadata.name, *self.spec.aliases)
+        """Every name that callers of the own project may use: the main one first, then aliases, then adapters."""
+        adapters = (one.name for one in self.spec.adapters)
+        return (self.spec.served_model_name or self.metadata.name, *self.spec.aliases, *adapters)

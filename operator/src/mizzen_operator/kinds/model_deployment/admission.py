@@ -39,7 +39,7 @@ def refusals(
     others: Sequence[ModelDeployment],
     accelerator_bytes: int | None = None,
 ) -> tuple[Refusal, ...]:
-    """Return every reason why the deployment may not run as it is; `others` are the deployments of its namespace.
+    """Return every reason why the deployment may not run as it is; `others` are the deployments of its project.
 
     `accelerator_bytes` is the memory of one accelerator that a pod gets; None where it is not known.
 
@@ -165,20 +165,22 @@ def model_fits(case: Case) -> Refusal | None:
 
 
 def name_free(case: Case) -> Refusal | None:
-    """No older deployment of the namespace serves one of the names."""
-    mine = set(case.deployment.served_names)
+    """No older deployment of the project serves one of the names."""
+    namespace, mine = case.deployment.metadata.namespace, set(case.deployment.served_names)
     for other in sorted(case.others, key=_age):
         taken = mine & set(other.served_names)
         if taken and other.metadata.uid != case.deployment.metadata.uid and _age(other) < _age(case.deployment):
             names = ", ".join(sorted(taken))
-            text = f"spec.servedModelName: {names} is served by the older deployment {other.metadata.name}."
+            place = "" if other.metadata.namespace == namespace else f"{other.metadata.namespace}/"
+            text = f"spec.servedModelName: {names} is served by the older deployment {place}{other.metadata.name}."
             return Refusal(conditions.NAME_TAKEN, text)
     return None
 
 
-def _age(deployment: ModelDeployment) -> tuple[float, str]:
-    created = deployment.metadata.creation_timestamp
-    return (created.timestamp() if created is not None else float("inf"), deployment.metadata.name)
+def _age(deployment: ModelDeployment) -> tuple[float, str, str]:
+    metadata = deployment.metadata
+    created = metadata.creation_timestamp
+    return (created.timestamp() if created is not None else float("inf"), metadata.name, metadata.namespace)
 
 
 CHECKS: tuple[Callable[[Case], Refusal | None], ...] = (
