@@ -127,6 +127,7 @@ class Operator:
         while True:
             await self._lease.wait_held()
             self._startups.begin(datetime.now(UTC))
+            self._hands.advances.begin()
             await self._lease.wait_lost()
 
     # What kopf tells

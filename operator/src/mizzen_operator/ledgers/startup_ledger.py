@@ -20,6 +20,8 @@ class PodProgress:
     """When a post last told of more than the one before."""
     heard_at: dict[str, datetime] = field(default_factory=dict)
     """When the last post of a phase came, whatever it told."""
+    revision_at: datetime | None = None
+    """When the start of any pod of its revision last came further than one did before."""
 
 
 class StartupLedger:

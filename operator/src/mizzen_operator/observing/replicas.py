@@ -25,7 +25,7 @@ def observed_pod(pod: PodView, progress: PodProgress, now: datetime) -> Observed
         scheduled=pod.scheduled,
         terminating=pod.terminating or pod.finished,
         fetched=pod.initialized,
-        progress_at=progress_at(pod, progress),
+        progress_at=progress.revision_at,
         phases=phases(pod, progress, now),
         failure=None if pod.ready else failure_of(pod),
     )
@@ -48,14 +48,6 @@ def observed_group(pods: Sequence[PodView], progress: PodProgress, now: datetime
         phases=seen.phases,
         failure=failure,
     )
-
-
-def progress_at(pod: PodView, progress: PodProgress) -> datetime:
-    """Return when the start last came forward: it got a place, a container ended well, bytes came, it became ready."""
-    times = [pod.created_at, pod.scheduled_at, pod.ready_at, progress.advanced_at]
-    times += [one.finished_at for one in pod.containers if one.init and one.exit_code == 0]
-    times += [one.started_at for one in pod.containers if not one.init and one.restarts == 0]
-    return max(one for one in times if one)
 
 
 def phases(pod: PodView, progress: PodProgress, now: datetime) -> tuple[StartupPhase, ...]:

@@ -4,7 +4,7 @@ Level-triggered: nothing here depends on what woke the pass. The file to read fi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -19,11 +19,13 @@ from mizzen_operator.kinds.accelerator_class.asked import class_refusal
 from mizzen_operator.kinds.accelerator_class.placement import accelerator_kind
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.ledgers.advance_ledger import AdvanceLedger
 from mizzen_operator.ledgers.load_ledger import LoadLedger
 from mizzen_operator.ledgers.startup_ledger import PodProgress, StartupLedger
 from mizzen_operator.names import child_name
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.observing.fleet_view import observed_fleet, refused_pods
+from mizzen_operator.observing.furthest import standings
 from mizzen_operator.observing.pod_view import PodView
 from mizzen_operator.observing.replicas import phases
 from mizzen_operator.reading import UnreadableError, read_object
@@ -60,6 +62,7 @@ class Hands:
     loads: LoadLedger
     telemetry: Telemetry
     environment: PlanEnvironment
+    advances: AdvanceLedger = field(default_factory=AdvanceLedger)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0)
     """Whole seconds, as Kubernetes counts them."""
 
@@ -72,6 +75,7 @@ async def run_pass(key: Key, hands: Hands) -> float | None:
     body = hands.caches.primaries.get(key)
     if body is None:
         hands.registry.forget(key)
+        hands.advances.forget(key)
         return None
     if body["metadata"].get("deletionTimestamp") or hands.caches.namespace_ends(key[0]):
         return None  # the garbage collector and the namespace controller do the rest
@@ -102,6 +106,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     identity = answer.identity if isinstance(answer, Artifact) else None
     there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), identity)
     count_starts(key, there, hands)
+    hands.advances.note(key, standings(there.pods, progress_of(hands)), now)
     environment = environment_of(hands)
     target = target_of(deployment, answer, there, environment, hands)
     there = replace(there, kept=with_newest(there.kept, target.revision, now))
@@ -234,8 +239,13 @@ def routed(deployment: ModelDeployment, target: Target, outcome: Outcome) -> boo
 
 
 def progress_of(hands: Hands) -> Callable[[PodView], PodProgress]:
-    """What a pod's containers posted."""
-    return lambda pod: hands.startups.of(f"{pod.namespace}/{pod.name}")
+    """What a pod's containers posted, and when its revision last came forward."""
+
+    def asked(pod: PodView) -> PodProgress:
+        told = hands.startups.of(f"{pod.namespace}/{pod.name}")
+        return replace(told, revision_at=hands.advances.last((pod.namespace, pod.deployment), pod.revision))
+
+    return asked
 
 
 def youngest_phases(fleet: Fleet, target: Target) -> tuple[StartupPhase, ...]:
