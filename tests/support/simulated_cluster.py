@@ -36,6 +36,8 @@ class SimulatedCluster:
     unusable: int = 0
     """Accelerators that count as free, and the scheduler gives to no pod."""
     quota: int | None = None
+    lag: float = 0.0
+    """How likely a workload is left for the next tick, as by a controller manager that is slow."""
     broken: set[str] = field(default_factory=set)
     source_away: bool = False
     """Nothing can be fetched; init containers end with the exit code for that."""
@@ -128,6 +130,8 @@ class SimulatedCluster:
 
     def _workloads(self) -> None:
         for name, replicas in self.replicas.items():
+            if self.chance.random() < self.lag:
+                continue
             live = [pod for pod in self.of(name) if not pod.terminating]
             for pod in sorted(live, key=lambda pod: (pod.ready, pod.scheduled))[: max(0, len(live) - replicas)]:
                 pod.terminating, pod.ready = True, False

@@ -94,6 +94,11 @@ class ObservedRevision:
         return sum(pod.ready for pod in self.live)
 
     @property
+    def staying(self) -> int:
+        """Pods that take requests and are not about to go: no more than the workload was last told to run."""
+        return min(self.ready, self.replicas)
+
+    @property
     def unschedulable(self) -> int:
         """Pods that wait for a place to run."""
         return sum(not pod.scheduled for pod in self.live)

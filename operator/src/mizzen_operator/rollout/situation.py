@@ -49,13 +49,13 @@ class Situation:
 
     @property
     def others_ready(self) -> int:
-        """Pods of the others that take requests."""
-        return sum(one.ready for one in self.others)
+        """Pods of the others that take requests and stay: those that were told to go may be gone at any moment."""
+        return sum(one.staying for one in self.others)
 
     @property
     def ready(self) -> int:
         """Pods that take requests."""
-        return self.goal.ready + self.others_ready
+        return self.goal.staying + self.others_ready
 
     @property
     def under_way(self) -> bool:

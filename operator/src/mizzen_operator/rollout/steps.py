@@ -32,6 +32,7 @@ UNSERVED = frozenset({RevisionState.PENDING, RevisionState.PROGRESSING, Revision
 PROGRESS_PARTS = 20
 """Progress of a start is recorded when it is newer by this part of the deadline: not each second, to spare writes."""
 
+COMES_BACK = "it served before and still runs, so no canary is needed"
 REMEMBERED = ("started_at", "last_progress_at", "step_started_at")
 """Times of `status.rollout` that pauses and deadlines are counted from."""
 
@@ -166,16 +167,23 @@ class Pass:
     def _by_strategy(self, situation: Situation) -> Decision:
         rollout = self.deployment.spec.rollout
         in_use, reason = self._strategy_kept()
-        canary = rollout.strategy is Strategy.CANARY and rollout.canary.steps
-        if canary:
+        comes_back = rollout.strategy is Strategy.CANARY and self._comes_back()
+        if rollout.strategy is Strategy.CANARY and rollout.canary.steps and not comes_back:
             return self._canary(situation)
         wanted = Strategy.AUTO if rollout.strategy is Strategy.CANARY else rollout.strategy
         strategy, why = strategies.choose(situation, wanted, in_use, reason)
+        why = COMES_BACK if comes_back else why
         if strategy is Strategy.BLUE_GREEN:
             switched = not self.fresh and self.known[self.target].traffic_percent == 100
             return Decision(situation, strategies.blue_green(situation, switched=switched), strategy, why)
         step = strategies.replace(situation) if strategy is Strategy.REPLACE else strategies.surge(situation)
         return Decision(situation, step, strategy, why)
+
+    def _comes_back(self) -> bool:
+        """A revision that served and still has replicas ready was judged before: its requests wait for no steps."""
+        if not self.fresh:
+            return self.previous.strategy_reason == COMES_BACK
+        return served_before(self.known.get(self.target)) and self.target_revision.ready > 0
 
     def _canary(self, situation: Situation) -> Decision:
         steps = self.deployment.spec.rollout.canary.steps
@@ -201,7 +209,7 @@ class Pass:
     def _canary_ends(self, situation: Situation, number: int, place: Strategy, why: str) -> Decision:
         last = self.deployment.spec.rollout.canary.steps[-1].traffic_percent
         step = strategies.replace(situation) if place is Strategy.REPLACE else strategies.surge(situation)
-        share = 100 if situation.goal.ready >= self.wanted else last
+        share = 100 if situation.goal.staying >= self.wanted else last
         return Decision(situation, replace(step, share=share), Strategy.CANARY, why, number)
 
     # The clock

@@ -76,8 +76,8 @@ def surge(situation: Situation, goal_wanted: int | None = None, floor: int = 0) 
     others = _without_never_served(situation)
     room = situation.wanted + situation.surge - sum(others.values())
     goal = max(min(situation.goal.replicas, top), min(top, room))
-    kept = trimmed(situation.others, others, max(floor, situation.wanted - situation.goal.ready))
-    return Step(goal, kept, _unplaced(situation), f"surge: {situation.goal.ready} of {top} new replicas ready")
+    kept = trimmed(situation.others, others, max(floor, situation.wanted - situation.goal.staying))
+    return Step(goal, kept, _unplaced(situation), f"surge: {situation.goal.staying} of {top} new replicas ready")
 
 
 def replace(situation: Situation, goal_wanted: int | None = None, floor: int = 0) -> Step:
@@ -89,7 +89,7 @@ def replace(situation: Situation, goal_wanted: int | None = None, floor: int = 0
     ask_first = situation.full and not situation.quota_binds
     places = situation.wanted - total + 1 if ask_first else situation.wanted - situation.others_existing
     goal = max(min(situation.goal.replicas, top), min(top, places))
-    keep = max(floor, situation.wanted - situation.goal.ready)
+    keep = max(floor, situation.wanted - situation.goal.staying)
     if total > keep:
         return Step(
             goal, trimmed(situation.others, others, keep), None, "replace: new replicas are ready in their place"
@@ -118,7 +118,7 @@ def _free_one(situation: Situation, goal: int, others: dict[str, int], top: int,
 def blue_green(situation: Situation, *, switched: bool) -> Step:
     """A full second set, one switch of all traffic, then the first set goes."""
     others = _without_never_served(situation)
-    up = situation.goal.ready >= situation.wanted
+    up = situation.goal.staying >= situation.wanted
     if up and switched:
         return Step(situation.wanted, dict.fromkeys(others, 0), None, "blue/green: switched", 100)
     share = 100 if up or situation.others_ready == 0 else 0
@@ -132,8 +132,11 @@ def canary(situation: Situation, percent: int, before: int, place: Strategy) -> 
     """
     top = max(1, math.ceil(situation.wanted * percent / 100))
     floor = 0 if percent == 100 else max(1, math.ceil(situation.wanted * (100 - percent) / 100))
+    if place is Strategy.REPLACE and floor:  # both shares are rounded up, and there is no place for one more
+        top = min(top, max(1, situation.wanted - 1))
+        floor = min(floor, max(1, situation.wanted - top))
     step = replace(situation, top, floor) if place is Strategy.REPLACE else surge(situation, top, floor)
-    reached = situation.goal.ready >= top
+    reached = situation.goal.staying >= top
     share = percent if reached else before
     return Step(step.goal, step.others, None if reached else step.wait, f"canary at {percent} %", share, reached)
 

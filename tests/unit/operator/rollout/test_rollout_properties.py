@@ -44,6 +44,22 @@ def test_a_rollout_ends_and_keeps_all_but_one_replica_ready(seed, replicas, need
     assert simulated.ready("v2") == replicas
 
 
+@given(SEED, st.integers(2, 5), st.sampled_from(["Auto", "Replace", "Surge", "Canary"]), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_was_told_to_go_and_has_not_gone_counts_for_nothing(seed, replicas, strategy, spare):
+    canary = {"steps": [{"trafficPercent": 10}, {"trafficPercent": 50}], "analysis": {"minRequests": 0}}
+    simulated = cluster(seed, replicas, need=1, spare=int(spare), strategy=strategy, canary=canary)
+    if strategy == "Surge":
+        simulated.accelerators = replicas + 1
+    simulated.settle("v1")
+    simulated.lag = 0.6
+    watched(simulated, "v2", replicas - 1)
+    for _ in range(simulated.chance.randrange(12)):
+        simulated.tick("v3")
+        assert simulated.ready() >= replicas - 1
+    watched(simulated, "v2", replicas - 1)
+
+
 @given(SEED, REPLICAS, st.sampled_from(["Auto", "Surge", "BlueGreen", "Canary"]))
 @settings(max_examples=60, deadline=None)
 def test_with_room_no_replica_is_missed_for_a_moment(seed, replicas, strategy):

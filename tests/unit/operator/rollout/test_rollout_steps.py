@@ -118,6 +118,24 @@ def test_a_canary_goes_on_where_the_scheduler_does_not_give_what_counts_as_free(
     assert simulated.settle("v2").of("v2").state is RevisionState.SERVING
 
 
+@pytest.mark.parametrize("replicas", [2, 3, 5])
+def test_a_canary_without_a_spare_accelerator_takes_the_place_of_an_old_replica(replicas):
+    rollout = canary({"trafficPercent": 10}, {"trafficPercent": 60})
+    simulated = cluster(replicas, replicas=replicas, resources={"acceleratorsPerPod": 1}, rollout=rollout)
+    simulated.settle("v1")
+    assert simulated.settle("v2").of("v2").state is RevisionState.SERVING
+
+
+def test_a_revert_in_mid_canary_gives_the_revision_that_served_its_requests_back_at_once():
+    simulated = cluster(replicas=4, rollout=canary({"trafficPercent": 25, "pause": "Manual"}))
+    simulated.settle("v1")
+    assert ticked(simulated, "v2").traffic == {"v1": 75, "v2": 25}
+    for _ in range(30):
+        plan = simulated.tick("v1")
+        assert plan.traffic["v1"] >= 75
+    assert plan.complete
+
+
 def test_the_way_back_goes_on_where_the_scheduler_does_not_give_what_counts_as_free():
     analysis = {"minRequests": 50, "maxErrorPercent": 5}
     rollout = canary({"trafficPercent": 50}, analysis=analysis)
