@@ -9,7 +9,7 @@
 
 {{- define "mizzen.image" -}}
 {{- $root := index . 0 -}}
-{{ $root.Values.image.registry | trimSuffix "/" }}/{{ index . 1 }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}
+{{ get $root.Values.image.overrides (index . 1) | default (printf "%s/%s:%s" ($root.Values.image.registry | trimSuffix "/") (index . 1) ($root.Values.image.tag | default $root.Chart.AppVersion)) }}
 {{- end }}
 
 {{/* Labels of every object: (list $ "operator"); an empty component for what belongs to none. */}}

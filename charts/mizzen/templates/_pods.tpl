@@ -55,6 +55,9 @@ topologySpreadConstraints:
 {{- $own := index (index . 0).Values (index . 1) -}}
 labels:
   {{- include "mizzen.labels" . | nindent 2 }}
+  {{- with $own.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with $own.podAnnotations }}
 annotations: {{ toJson . }}
 {{- end }}

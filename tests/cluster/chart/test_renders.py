@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,10 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.resources.requests.cpu=100x", "/gateway/resources/requests/cpu"),
         ("operator.resources.limits.memory=-1Gi", "/operator/resources/limits/memory"),
         ("image.tag=a b", "/image/tag"),
+        ("image.overrides.gateway=a@sha256:12", "/image/overrides/gateway"),
+        ("image.overrides.cli=a:1", "additional properties 'cli' not allowed"),
+        ("operator.podLabels.app\\.kubernetes\\.io/name=other", "/operator/podLabels/app.kubernetes.io"),
+        ("gateway.extraEnv[0].name=A", "/gateway/extraEnv/0"),
         ("networkPolicy.apiServerPorts=null", "missing property 'apiServerPorts'"),
         ("networkPolicy=null", "missing property 'networkPolicy'"),
         ("networkPolicy.callers[0].podselector.a=b", "/networkPolicy/callers/0"),
@@ -219,12 +224,13 @@ def test_a_right_value_is_taken(tmp_path: Path, setting: str) -> None:
 
 def test_every_value_is_needed_so_that_none_is_taken_away_with_null(tmp_path: Path) -> None:
     whole = yaml.safe_load((CHART / "values.yaml").read_text())
-    free = ("resources", "limits"), ("resources", "requests")
-    paths = [
-        path for path in paths_of(whole) if len(path) > 1 and path[-2:] not in free and "resources" not in path[:-1]
-    ]
-    said = {".".join(path): refusal_of(tmp_path, f"{'.'.join(path)}=null") for path in paths}
-    assert [path for path, sentence in said.items() if "missing propert" not in sentence] == []
+    above = {path[:-1] for path in paths_of(whole) if len(path) > 1 and "resources" not in path[:-1]}
+    for mapping in sorted(above):
+        keys = {path[-1] for path in paths_of(whole) if path[:-1] == mapping}
+        said = refusal_of(tmp_path, ",".join(f"{'.'.join((*mapping, key))}=null" for key in sorted(keys)))
+        missing = re.search(rf"'/{'/'.join(mapping)}': missing propert(?:y|ies) (.*)", said)
+        assert missing, (mapping, said)
+        assert keys == set(re.findall(r"'(\w+)'", missing[1])), mapping
 
 
 def refusal_of(home: Path, setting: str) -> str:
