@@ -19,6 +19,25 @@ def project(name: str, **spec: Any) -> Object:
     return written("Project", name, **spec)
 
 
+def declare(objects: Objects, name: str, *namespaces: tuple[str, str], **spec: Any) -> None:
+    """A Project object, and what the operator makes of it: namespaces with their states."""
+    listed = [namespace for namespace, _ in namespaces]
+    objects.apply(
+        {
+            "apiVersion": "mizzen.dev/v1alpha1",
+            "kind": "Project",
+            "metadata": {"name": name},
+            "spec": {"namespaces": listed, **spec},
+        }
+    )
+    for namespace, state in namespaces:
+        if state == "Bound":
+            marks = {"name": namespace, "labels": {"mizzen.dev/project": name}}
+            objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": marks}, force=True)
+    states = [{"name": namespace, "state": state, "project": name} for namespace, state in namespaces]
+    objects.merge("Project", name, {"status": {"namespaces": states}}, subresource="status")
+
+
 def route(name: str, namespace: str, *deployments: str, **spec: Any) -> Object:
     """A ModelRoute with one rule, whose backends are deployments."""
     backends = [{"deployment": one} for one in deployments]

@@ -24,7 +24,9 @@ from mizzen_operator.ledgers.load_ledger import LoadLedger
 from mizzen_operator.ledgers.startup_ledger import StartupLedger
 from mizzen_operator.reconcile.apply import Applier
 from mizzen_operator.reconcile.caches import Caches
+from mizzen_operator.reconcile.controlplane import ControlPlane
 from mizzen_operator.reconcile.keyed_queue import KeyedQueue
+from mizzen_operator.reconcile.kinds.limits_answer import LimitsAnswer
 from mizzen_operator.reconcile.kinds.pictures import Pictures
 from mizzen_operator.reconcile.kinds.project_pass import ProjectHands
 from mizzen_operator.reconcile.kinds.run import KindPasses
@@ -61,7 +63,8 @@ class Operator:
         self._caches = Caches(api, self._queue.add, self._pod_gone)
         self._caches.primaries.news = self._deployment_news
         self._pictures = Pictures(api, self._caches, self._queue.add)
-        self._registry = Registry(settings.controlplane_url, settings.controlplane_token_file)
+        self._plane = ControlPlane(settings.controlplane_url, settings.controlplane_token_file)
+        self._registry = Registry(self._plane)
         self._watching = Watching(connection, self)
         self._resync = Resync(settings, self._api, self._caches, self._queue, self._watching.begin_again)
         self._loaded = False
@@ -73,6 +76,7 @@ class Operator:
             pictures=self._pictures,
             applier=applier,
             statuses=KindStatuses(self._api, self._pictures, settings.identity),
+            limits=LimitsAnswer(self._plane),
             reserved=frozenset({settings.namespace}),
         )
         self._kinds = KindPasses(hands, settings.plan.url)
@@ -120,7 +124,7 @@ class Operator:
         finally:
             with contextlib.suppress(ApiError):
                 await self._lease.release()
-            await self._registry.close()
+            await self._plane.close()
 
     async def _begin_to_lead(self) -> None:
         """Each time that this replica takes the lease: pods and gateways begin to report to it only then."""

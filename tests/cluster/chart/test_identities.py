@@ -11,6 +11,7 @@ from support.controlplane import ControlPlane
 GATEWAY = f"system:serviceaccount:{NAMESPACE}:mizzen-gateway"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:mizzen-operator"
 SNAPSHOT = "/internal/v1/access/snapshot"
+LIMITS = "/internal/v1/projects/default/limits?uid=u&generation=1"
 RESOLVE = "/internal/v1/models:resolve?namespace=default&model=none&version=1"
 ARTIFACT = "/internal/v1/artifacts/mv_none"
 
@@ -65,6 +66,8 @@ def test_each_program_opens_its_own_routes_and_no_other(installation: Installati
         "gateway manages": asked(plane, "/api/v1/projects", gateway),
         "operator resolves": asked(plane, RESOLVE, operator),
         "operator reads the snapshot": asked(plane, SNAPSHOT, operator),
+        "operator asks for limits": asked(plane, LIMITS, operator),
+        "gateway asks for limits": asked(plane, LIMITS, gateway),
         "pod asks for a version": asked(plane, ARTIFACT, pod),
         "pod resolves": asked(plane, RESOLVE, pod),
         "token for the API server": asked(plane, SNAPSHOT, token("mizzen-gateway", "")),
@@ -79,6 +82,8 @@ def test_each_program_opens_its_own_routes_and_no_other(installation: Installati
         "gateway manages": 403,
         "operator resolves": 404,
         "operator reads the snapshot": 403,
+        "operator asks for limits": 200,
+        "gateway asks for limits": 403,
         "pod asks for a version": 404,
         "pod resolves": 403,
         "token for the API server": 401,

@@ -8,6 +8,7 @@ import pytest
 from support.cluster.cluster import Cluster
 from support.cluster.objects import Objects, wait_until
 from support.controlplane import ControlPlane
+from support.kind_objects import declare
 from support.model_objects import model
 
 
@@ -21,25 +22,6 @@ def everything(bare_cluster: Cluster) -> Objects:
 def name() -> str:
     """Of a project that is not there yet."""
     return f"team-{secrets.token_hex(4)}"
-
-
-def declare(objects: Objects, name: str, *namespaces: tuple[str, str], **spec: Any) -> None:
-    """A Project object, and what the operator makes of it: namespaces with their states."""
-    listed = [namespace for namespace, _ in namespaces]
-    objects.apply(
-        {
-            "apiVersion": "mizzen.dev/v1alpha1",
-            "kind": "Project",
-            "metadata": {"name": name},
-            "spec": {"namespaces": listed, **spec},
-        }
-    )
-    for namespace, state in namespaces:
-        if state == "Bound":
-            marks = {"name": namespace, "labels": {"mizzen.dev/project": name}}
-            objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": marks}, force=True)
-    states = [{"name": namespace, "state": state, "project": name} for namespace, state in namespaces]
-    objects.merge("Project", name, {"status": {"namespaces": states}}, subresource="status")
 
 
 def project_of(admin: httpx.Client, name: str) -> dict[str, Any]:

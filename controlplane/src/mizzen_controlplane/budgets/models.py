@@ -22,6 +22,8 @@ class Budget(ResourceRow, table=True):
     model: str | None = Field(default=None, max_length=127)
     amount_pico: int = Field(sa_type=BigInteger)
     enforcement: str = Field(max_length=16)
+    owner: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
+    """As of a limit: `limits.models.DECLARED`, or empty."""
 
 
 class BudgetSpending(SQLModel, table=True):

@@ -10,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
 from mizzen_controlplane.kit.upsert import insert_into
+from mizzen_controlplane.limits.models import DECLARED
 
 PAGE_FIELDS = {
     "id": col(Budget.id),
@@ -30,6 +31,12 @@ async def find_budget(session: AsyncSession, parent_id: str, id_or_name: str, *,
     """A budget by id or name."""
     statement = budgets_of(parent_id).where(or_(Budget.id == id_or_name, Budget.name == id_or_name))
     return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def declared_budgets(session: AsyncSession, project_id: str) -> Sequence[Budget]:
+    """The project's budgets that its object in the cluster declares, held until the transaction ends."""
+    statement = budgets_of(project_id).where(Budget.owner == DECLARED).order_by(col(Budget.id))
+    return (await session.exec(statement.with_for_update())).all()
 
 
 async def budgets_in_force(session: AsyncSession) -> Sequence[Budget]:

@@ -1,12 +1,12 @@
 """Rules of budgets: each write is one transaction with its audit event and a new version of access."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mizzen_crds.access import LeaseGrant, LeaseRequest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.access.counted_over import parent_of, target_of
+from mizzen_controlplane.access.counted_over import Parent, parent_of, target_of
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.budgets import credit, repository
 from mizzen_controlplane.budgets.models import Budget
@@ -23,6 +23,7 @@ from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
+from mizzen_controlplane.limits.ownership import take_up
 from mizzen_controlplane.pricing.money import MoneyError, amount_text, parse_amount
 
 
@@ -47,67 +48,94 @@ async def get_budget(plane: Plane, project: str | None, budget: str) -> BudgetVi
 
 async def create_budget(plane: Plane, subject: Subject, project: str | None, body: BudgetCreate) -> BudgetView:
     """Make a budget; it counts from now on. Raises Invalid for one that could never match."""
-    amount = _pico(body.amount)
     async with unit_of_work(plane.database) as session:
-        parent = await parent_of(session, plane, project)
-        target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
-        row = Budget(
-            id=new_id("bud"),
-            name=body.name,
-            labels=body.labels,
-            parent_id=parent.id,
-            scope=target.scope.value,
-            scope_id=target.scope_id,
-            model=body.model,
-            amount_pico=amount,
-            enforcement=body.enforcement.value,
-        )
-        session.add(row)
-        await flush_or(session, _name_taken(body.name))
-        record(
-            session, subject, "budgets.create", row.id, name=row.name, project_id=parent.project_id,
-            after=_audited(row),
-        )  # fmt: skip
-        await next_access_version(session)
+        row = await add_budget(session, subject, await parent_of(session, plane, project), body)
         return (await _views(session, plane, [row], utc_now()))[0]
 
 
 async def patch_budget(
     plane: Plane, subject: Subject, project: str | None, budget: str, body: BudgetPatch, if_match: str | None
 ) -> BudgetView:
-    """Change a budget. A lower amount takes nothing back that gateways hold; they ask anew within a lease's life."""
+    """Change a budget. A lower amount takes nothing back that gateways hold; they ask anew within a lease's life.
+
+    Raises Conflict for one that a Project object owns.
+    """
     changes = body.model_dump(mode="json", exclude_unset=True)
     if "amount" in changes:
-        changes["amount_pico"] = _pico(changes.pop("amount"))
+        changes["amount_pico"] = pico_of(changes.pop("amount"))
     async with unit_of_work(plane.database) as session:
         parent = await parent_of(session, plane, project)
         row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
         require_match(if_match, row)
-        before = _audited(row)
-        for name, value in changes.items():
-            setattr(row, name, value)
-        if _audited(row) != before:
-            row.touch()
-            record(
-                session, subject, "budgets.update", row.id, name=row.name, project_id=parent.project_id,
-                before=before, after=_audited(row),
-            )  # fmt: skip
-            await next_access_version(session)
+        await take_up(session, row, "budgets")
+        await alter_budget(session, subject, parent, row, changes)
         return (await _views(session, plane, [row], utc_now()))[0]
 
 
 async def delete_budget(plane: Plane, subject: Subject, project: str | None, budget: str, if_match: str | None) -> None:
-    """Remove a budget and what it counted; the ledger keeps its rows."""
+    """Remove a budget and what it counted; the ledger keeps its rows. Raises Conflict as `patch_budget` does."""
     async with unit_of_work(plane.database) as session:
         parent = await parent_of(session, plane, project)
         row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
         require_match(if_match, row)
-        await session.delete(row)
-        record(
-            session, subject, "budgets.delete", row.id, name=row.name, project_id=parent.project_id,
-            before=_audited(row),
-        )  # fmt: skip
-        await next_access_version(session)
+        await take_up(session, row, "budgets")
+        await drop_budget(session, subject, parent, row)
+
+
+async def add_budget(
+    session: AsyncSession, subject: Subject, parent: Parent, body: BudgetCreate, owner: str = ""
+) -> Budget:
+    """Make a budget in this transaction; raises Invalid for one that could never match, Conflict for a taken name."""
+    amount = pico_of(body.amount)
+    target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
+    row = Budget(
+        id=new_id("bud"),
+        name=body.name,
+        labels=body.labels,
+        parent_id=parent.id,
+        scope=target.scope.value,
+        scope_id=target.scope_id,
+        model=body.model,
+        amount_pico=amount,
+        enforcement=body.enforcement.value,
+        owner=owner,
+    )
+    session.add(row)
+    await flush_or(session, _name_taken(body.name))
+    record(
+        session, subject, "budgets.create", row.id, name=row.name, project_id=parent.project_id,
+        after=_audited(row),
+    )  # fmt: skip
+    await next_access_version(session)
+    return row
+
+
+async def alter_budget(
+    session: AsyncSession, subject: Subject, parent: Parent, row: Budget, changes: Mapping[str, object]
+) -> None:
+    """Change columns of a budget in this transaction; what the month has spent stays."""
+    before = _audited(row)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    if _audited(row) == before:
+        return
+    row.touch()
+    record(
+        session, subject, "budgets.update", row.id, name=row.name, project_id=parent.project_id,
+        before=before, after=_audited(row),
+    )  # fmt: skip
+    await next_access_version(session)
+
+
+async def drop_budget(session: AsyncSession, subject: Subject, parent: Parent, row: Budget) -> None:
+    """Remove a budget and what it counted in this transaction; its name is free at once."""
+    await session.delete(row)
+    await session.flush()
+    record(
+        session, subject, "budgets.delete", row.id, name=row.name, project_id=parent.project_id,
+        before=_audited(row),
+    )  # fmt: skip
+    await next_access_version(session)
 
 
 async def lease(plane: Plane, request: LeaseRequest) -> LeaseGrant:
@@ -142,7 +170,8 @@ async def _views(session: AsyncSession, plane: Plane, rows: Sequence[Budget], no
     ]
 
 
-def _pico(text: str) -> int:
+def pico_of(text: str) -> int:
+    """An amount as pico; raises Invalid for what is none."""
     try:
         return parse_amount(text)
     except MoneyError as error:

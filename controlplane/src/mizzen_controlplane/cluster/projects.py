@@ -1,7 +1,8 @@
 """Which namespace does a project have in a cluster? That of its Project object; one made here gets such an object.
 
-Whichever side made a project owns it: of a Project object that people wrote the database follows namespace and
-permissions, of one that is made here the object follows the database. Nothing is ever deleted by this.
+Whichever side made a project owns it: of a Project object that people wrote the database follows namespace,
+permissions, limits and budgets, of one that is made here the object follows the database. No project is ever deleted by
+this; limits and budgets that leave a spec are.
 """
 
 import asyncio
@@ -22,6 +23,10 @@ from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.subject import Subject
+from mizzen_controlplane.limits.declared import follow_declaration, is_settled, release
+from mizzen_controlplane.limits.declared_entries import Declaration
+from mizzen_controlplane.limits.models import ProjectDeclaration
+from mizzen_controlplane.limits.repository import all_declarations
 
 if TYPE_CHECKING:  # one machine has no API server and need not load its client
     from mizzen_kube.api import Api
@@ -44,6 +49,8 @@ class ProjectObject:
     """The first that it has; empty until the operator bound one."""
     allow_code: bool
     made_here: bool
+    declared: Declaration
+    """Its limits and budgets."""
     manifest: Mapping[str, Any]
     """Its identity, for a write."""
 
@@ -53,10 +60,18 @@ def view_of(manifest: Mapping[str, Any]) -> ProjectObject:
     metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
     bound = [str(one["name"]) for one in status.get("namespaces") or () if one.get("state") == "Bound"]
     identity = {name: metadata[name] for name in ("name", "uid", "resourceVersion")}
+    made_here = (metadata.get("labels") or {}).get(labels.MANAGED_BY) == MANAGER
     return ProjectObject(
         namespace=bound[0] if bound and "deletionTimestamp" not in metadata else "",
         allow_code=spec.get("modelCode") == "Allowed",
-        made_here=(metadata.get("labels") or {}).get(labels.MANAGED_BY) == MANAGER,
+        made_here=made_here,
+        declared=Declaration(
+            uid=metadata["uid"],
+            generation=metadata["generation"],
+            limits=spec.get("limits") or (),
+            budgets=spec.get("budgets") or (),
+            made_here=made_here,
+        ),
         manifest={"apiVersion": API_VERSION, "kind": "Project", "metadata": identity},
     )
 
@@ -99,17 +114,36 @@ async def _follow(plane: Plane, api: "Api") -> None:
 async def _pass(plane: Plane, api: "Api", objects: "Reflector[ProjectObject]") -> None:
     async with reading(plane.database) as session:
         rows = {row.name: row for row in await all_projects(session)}
+        declarations = {one.project_id: one for one in await all_declarations(session)}
     for (_, name), found in list(objects.items()):
-        row = rows.get(name)
-        if found.made_here and row is not None:
-            await _write_allowance(api, row, found)
-        elif found.namespace and (row is None or _differs(row, found)):
-            await follow(plane, CLUSTER, name, found.namespace, allow_code=found.allow_code)
+        try:
+            await _follow_one(plane, api, rows.get(name), name, found, declarations)
+        except Problem as error:  # of this project alone: the others are followed all the same
+            log.warning("project not followed", project=name, error=error.detail[:300])
     if objects.absent:
         return
     for row in rows.values():
         if objects.get("", row.name) is None:
+            if row.id in declarations:
+                await release(plane, row.id)
             await _make(api, row)
+
+
+async def _follow_one(
+    plane: Plane,
+    api: "Api",
+    row: Project | None,
+    name: str,
+    found: ProjectObject,
+    declarations: Mapping[str, ProjectDeclaration],
+) -> None:
+    if found.made_here and row is not None:
+        await _write_allowance(api, row, found)
+    elif found.namespace and (row is None or _differs(row, found)):
+        await follow(plane, CLUSTER, name, found.namespace, allow_code=found.allow_code)
+    taken_up = row is not None or bool(found.namespace)
+    if taken_up and not is_settled(found.declared, declarations.get(row.id) if row is not None else None):
+        await follow_declaration(plane, CLUSTER, name, found.declared)
 
 
 def _differs(row: Project, found: ProjectObject) -> bool:

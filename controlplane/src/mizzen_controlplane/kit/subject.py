@@ -18,6 +18,7 @@ class Permission(StrEnum):
     MODELS_RESOLVE = "models:resolve"
     ARTIFACTS_DESCRIBE = "artifacts:describe"
     ARTIFACTS_READ = "artifacts:read"
+    PROJECT_LIMITS_READ = "project-limits:read"
 
 
 GRANTED: dict[str, frozenset[Permission]] = {
@@ -34,7 +35,7 @@ GRANTED: dict[str, frozenset[Permission]] = {
             Permission.ARTIFACTS_DESCRIBE,
         }
     ),
-    "operator": frozenset({Permission.MODELS_RESOLVE, Permission.ARTIFACTS_DESCRIBE}),
+    "operator": frozenset({Permission.MODELS_RESOLVE, Permission.ARTIFACTS_DESCRIBE, Permission.PROJECT_LIMITS_READ}),
     "registry": frozenset({Permission.ARTIFACTS_DESCRIBE, Permission.ARTIFACTS_READ}),
 }
 

@@ -1,15 +1,18 @@
 """Routes of rate limits: a project's, and the organization's."""
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Depends, Query, Response
+from mizzen_crds.project_limits import ProjectLimitsAnswer
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Admin, Allow, Permission
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import resource_fields, with_etag
-from mizzen_controlplane.limits import service
+from mizzen_controlplane.limits import declared, service
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch, LimitView
 
@@ -103,3 +106,14 @@ async def patch_organization_limit(
 async def delete_organization_limit(subject: Admin, plane: ThePlane, limit: str, if_match: IfMatch) -> None:
     """Remove a rate limit of the organization."""
     await service.delete_limit(plane, subject, None, limit, if_match)
+
+
+@router.get("/internal/v1/projects/{project}/limits", dependencies=[Depends(Allow(Permission.PROJECT_LIMITS_READ))])
+async def get_declared_limits(
+    plane: ThePlane,
+    project: str,
+    uid: Annotated[str, Query(min_length=1, max_length=64)],
+    generation: Annotated[int, Query(ge=0, le=2**63 - 1)],
+) -> ProjectLimitsAnswer:
+    """What became of the limits and budgets of one generation of a Project object."""
+    return await declared.answer_about(plane, project, uid, generation)

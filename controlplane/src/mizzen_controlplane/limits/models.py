@@ -1,9 +1,14 @@
-"""Table of rate limits."""
+"""Tables of rate limits, and of what became of the limits and budgets that Project objects declare."""
+
+from typing import Final
 
 from sqlalchemy import BigInteger, UniqueConstraint
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.tables import ResourceRow
+
+DECLARED: Final = "Project"
+"""Owner of a limit or a budget that a Project object of the cluster declares; empty: the API's."""
 
 
 class Limit(ResourceRow, table=True):
@@ -23,3 +28,19 @@ class Limit(ResourceRow, table=True):
     amount: int = Field(sa_type=BigInteger)
     window_seconds: int
     enforcement: str = Field(max_length=16)
+    owner: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
+    """`DECLARED`, or empty. The server's default is for the release before, which knows no owners."""
+
+
+class ProjectDeclaration(SQLModel, table=True):
+    """The last generation of a Project object whose limits and budgets were looked at. Gone with the object."""
+
+    __tablename__ = "project_declaration"
+
+    project_id: str = Field(primary_key=True, max_length=64, foreign_key="project.id", ondelete="CASCADE")
+    uid: str = Field(max_length=64)
+    generation: int = Field(sa_type=BigInteger)
+    state: str = Field(max_length=32)
+    """in_force, refused or managed_through_api."""
+    message: str
+    """Of a refusal: the entry and why."""

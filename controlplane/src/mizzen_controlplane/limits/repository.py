@@ -6,7 +6,7 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from mizzen_controlplane.limits.models import Limit
+from mizzen_controlplane.limits.models import DECLARED, Limit, ProjectDeclaration
 
 PAGE_FIELDS = {
     "id": col(Limit.id),
@@ -33,3 +33,19 @@ async def find_limit(session: AsyncSession, parent_id: str, id_or_name: str, *, 
 async def limits_in_force(session: AsyncSession) -> Sequence[Limit]:
     """Every limit that is not off, by id."""
     return (await session.exec(select(Limit).where(Limit.enforcement != "off").order_by(col(Limit.id)))).all()
+
+
+async def declared_limits(session: AsyncSession, project_id: str) -> Sequence[Limit]:
+    """The project's limits that its object in the cluster declares, held until the transaction ends."""
+    statement = limits_of(project_id).where(Limit.owner == DECLARED).order_by(col(Limit.id))
+    return (await session.exec(statement.with_for_update())).all()
+
+
+async def find_declaration(session: AsyncSession, project_id: str, *, lock: bool = False) -> ProjectDeclaration | None:
+    """What was made of the last generation of the project's object."""
+    return await session.get(ProjectDeclaration, project_id, with_for_update=True if lock else None)
+
+
+async def all_declarations(session: AsyncSession) -> Sequence[ProjectDeclaration]:
+    """Those of all projects."""
+    return (await session.exec(select(ProjectDeclaration))).all()

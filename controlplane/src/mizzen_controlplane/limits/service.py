@@ -1,5 +1,9 @@
 """Rules of rate limits: each write is one transaction with its audit event and a new version of access."""
 
+from collections.abc import Mapping
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from mizzen_controlplane.access.counted_over import Parent, parent_of, target_of
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.kit.auth import Subject
@@ -13,6 +17,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound
 from mizzen_controlplane.limits import repository
 from mizzen_controlplane.limits.models import Limit
+from mizzen_controlplane.limits.ownership import take_up
 from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch
 
 
@@ -36,59 +41,81 @@ async def get_limit(plane: Plane, project: str | None, limit: str) -> Limit:
 async def create_limit(plane: Plane, subject: Subject, project: str | None, body: LimitCreate) -> Limit:
     """Make a limit; raises Invalid for one that could never match."""
     async with unit_of_work(plane.database) as session:
-        parent = await parent_of(session, plane, project)
-        target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
-        limit = Limit(
-            id=new_id("lim"),
-            parent_id=parent.id,
-            scope_id=target.scope_id,
-            **body.model_dump(mode="json", exclude={"scope", "key"}),
-            scope=target.scope.value,
-        )
-        session.add(limit)
-        await flush_or(session, _name_taken(body.name))
-        record(
-            session, subject, "limits.create", limit.id, name=limit.name, project_id=parent.project_id,
-            after=_audited(limit),
-        )  # fmt: skip
-        await next_access_version(session)
-        return limit
+        return await add_limit(session, subject, await parent_of(session, plane, project), body)
 
 
 async def patch_limit(
     plane: Plane, subject: Subject, project: str | None, limit: str, body: LimitPatch, if_match: str | None
 ) -> Limit:
-    """Change a limit."""
+    """Change a limit; raises Conflict for one that a Project object owns."""
     async with unit_of_work(plane.database) as session:
         parent = await parent_of(session, plane, project)
         row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
         require_match(if_match, row)
-        before = _audited(row)
-        for name, value in body.model_dump(mode="json", exclude_unset=True).items():
-            setattr(row, name, value)
-        if _audited(row) == before:
-            return row
-        row.touch()
-        record(
-            session, subject, "limits.update", row.id, name=row.name, project_id=parent.project_id,
-            before=before, after=_audited(row),
-        )  # fmt: skip
-        await next_access_version(session)
+        await take_up(session, row, "limits")
+        await alter_limit(session, subject, parent, row, body.model_dump(mode="json", exclude_unset=True))
         return row
 
 
 async def delete_limit(plane: Plane, subject: Subject, project: str | None, limit: str, if_match: str | None) -> None:
-    """Remove a limit."""
+    """Remove a limit; raises Conflict for one that a Project object owns."""
     async with unit_of_work(plane.database) as session:
-        parent: Parent = await parent_of(session, plane, project)
+        parent = await parent_of(session, plane, project)
         row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
         require_match(if_match, row)
-        await session.delete(row)
-        record(
-            session, subject, "limits.delete", row.id, name=row.name, project_id=parent.project_id,
-            before=_audited(row),
-        )  # fmt: skip
-        await next_access_version(session)
+        await take_up(session, row, "limits")
+        await drop_limit(session, subject, parent, row)
+
+
+async def add_limit(
+    session: AsyncSession, subject: Subject, parent: Parent, body: LimitCreate, owner: str = ""
+) -> Limit:
+    """Make a limit in this transaction; raises Invalid for one that could never match, Conflict for a taken name."""
+    target = await target_of(session, parent, body.scope, body.key, body.model, utc_now())
+    limit = Limit(
+        id=new_id("lim"),
+        parent_id=parent.id,
+        scope_id=target.scope_id,
+        **body.model_dump(mode="json", exclude={"scope", "key"}),
+        scope=target.scope.value,
+        owner=owner,
+    )
+    session.add(limit)
+    await flush_or(session, _name_taken(body.name))
+    record(
+        session, subject, "limits.create", limit.id, name=limit.name, project_id=parent.project_id,
+        after=_audited(limit),
+    )  # fmt: skip
+    await next_access_version(session)
+    return limit
+
+
+async def alter_limit(
+    session: AsyncSession, subject: Subject, parent: Parent, row: Limit, changes: Mapping[str, object]
+) -> None:
+    """Change fields of a limit in this transaction; what changes nothing is no new version of access."""
+    before = _audited(row)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    if _audited(row) == before:
+        return
+    row.touch()
+    record(
+        session, subject, "limits.update", row.id, name=row.name, project_id=parent.project_id,
+        before=before, after=_audited(row),
+    )  # fmt: skip
+    await next_access_version(session)
+
+
+async def drop_limit(session: AsyncSession, subject: Subject, parent: Parent, row: Limit) -> None:
+    """Remove a limit in this transaction; its name is free at once."""
+    await session.delete(row)
+    await session.flush()
+    record(
+        session, subject, "limits.delete", row.id, name=row.name, project_id=parent.project_id,
+        before=_audited(row),
+    )  # fmt: skip
+    await next_access_version(session)
 
 
 def _found(row: Limit | None, asked: str) -> Limit:

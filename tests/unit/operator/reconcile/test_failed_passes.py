@@ -9,7 +9,9 @@ from mizzen_kube.api import Api
 from mizzen_kube.errors import UnavailableError
 from mizzen_operator.reconcile.apply import Applier
 from mizzen_operator.reconcile.caches import Caches
+from mizzen_operator.reconcile.controlplane import ControlPlane
 from mizzen_operator.reconcile.kinds import project_pass, route_pass, run
+from mizzen_operator.reconcile.kinds.limits_answer import LimitsAnswer
 from mizzen_operator.reconcile.kinds.pictures import Pictures
 from mizzen_operator.reconcile.kinds.project_pass import ProjectHands
 from mizzen_operator.reconcile.kinds.run import KindPasses
@@ -50,6 +52,7 @@ def passes(objects: ObjectsInMemory, kind: str, manifest: Object) -> KindPasses:
         pictures=pictures,
         applier=Applier(api, caches),
         statuses=KindStatuses(api, pictures, "operator-0"),
+        limits=LimitsAnswer(ControlPlane("", None)),
         reserved=frozenset(),
     )
     return KindPasses(hands, "http://gateway", lambda: NOON)

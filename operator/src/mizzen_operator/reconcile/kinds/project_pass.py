@@ -13,6 +13,7 @@ from mizzen_kube import resources
 from mizzen_kube.api import Api
 from mizzen_kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
+from mizzen_operator.conditions.verdict import Said
 from mizzen_operator.kinds.project.claims import states
 from mizzen_operator.kinds.project.desired import desired
 from mizzen_operator.kinds.project.environment import ProjectEnvironment
@@ -23,6 +24,7 @@ from mizzen_operator.reconcile.apply import MANAGER, Applier, NamespaceEndingErr
 from mizzen_operator.reconcile.caches import Caches
 from mizzen_operator.reconcile.children import with_hash
 from mizzen_operator.reconcile.events import Occurrence
+from mizzen_operator.reconcile.kinds.limits_answer import LimitsAnswer, seconds_until_asked_again
 from mizzen_operator.reconcile.kinds.namespaces import left_namespaces, namespace_write
 from mizzen_operator.reconcile.kinds.pictures import Pictures
 from mizzen_operator.reconcile.kinds.statuses import KindStatuses
@@ -55,6 +57,7 @@ class ProjectHands:
     pictures: Pictures
     applier: Applier
     statuses: KindStatuses
+    limits: LimitsAnswer
     reserved: frozenset[str]
 
     @property
@@ -74,18 +77,27 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
         return None  # this release cannot read it: what there is stays as it is
     await release(name, hands)
     if project is None or project.metadata.deletion_timestamp is not None:
+        hands.limits.forget(name)
         return None  # the garbage collector does the rest
     result = Result()
     await bring_about(project, hands, result)
-    status = project_status(project, observed(project, hands, result), now)
+    said = await hands.limits.said(project)
+    status = project_status(project, observed(project, hands, result, said), now)
     await hands.statuses.write(project, status, now, tuple(result.repairs))
     if status.accelerators != project.status.accelerators:
         for place in project.namespaces:
             hands.caches.wake_namespace(place)  # what its quota leaves is otherwise now
+    return seconds_until_next_look(project, hands, result, said)
+
+
+def seconds_until_next_look(project: Project, hands: ProjectHands, result: Result, limits: Said | None) -> float | None:
+    """Return after how many seconds to look again; None where only an event can change anything."""
     if result.leftover:
         return LEFTOVER_SECONDS
-    waits_for_kueue = project.spec.queue is not None and not hands.environment.kueue
-    return REFUSED_SECONDS if result.refused or waits_for_kueue else None
+    waits = [asked] if (asked := seconds_until_asked_again(limits)) is not None else []
+    if result.refused or (project.spec.queue is not None and not hands.environment.kueue):
+        waits.append(REFUSED_SECONDS)
+    return min(waits, default=None)
 
 
 async def bring_about(project: Project, hands: ProjectHands, result: Result) -> None:
@@ -99,7 +111,7 @@ async def bring_about(project: Project, hands: ProjectHands, result: Result) -> 
     await write_objects(project, [one for one in wanted if one["kind"] != "Namespace"], there, hands, result)
 
 
-def observed(project: Project, hands: ProjectHands, result: Result) -> ProjectObservation:
+def observed(project: Project, hands: ProjectHands, result: Result, limits: Said | None) -> ProjectObservation:
     """What the status is computed from, after the writes."""
     pictures = hands.pictures
     views = views_of(project, hands.caches)
@@ -112,6 +124,7 @@ def observed(project: Project, hands: ProjectHands, result: Result) -> ProjectOb
         in_place=not result.refused and not result.leftover,
         refused=result.refused,
         queue_words=queue_words(one for one in pictures.objects_of(project) if one["kind"] == "LocalQueue"),
+        limits=limits,
     )
 
 

@@ -1,0 +1,64 @@
+"""How does the operator ask the control plane? One client for all questions, which remembers that nobody answers."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import orjson
+
+AWAY_SECONDS: Final = 2.0
+"""After a failure nobody asks for so long: passes do not queue up behind a server that does not answer."""
+Body = dict[str, object]
+
+
+class ControlPlaneAwayError(Exception):
+    """The control plane does not answer, or not as it should."""
+
+
+class ControlPlane:
+    """The control plane, as the operator's service account reaches it."""
+
+    def __init__(self, url: str, token_file: Path | None) -> None:
+        self._url = url.rstrip("/")
+        self._token_file = token_file
+        self._session: aiohttp.ClientSession | None = None
+        self._away_until = 0.0
+        self._away_words = ""
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._session:
+            await self._session.close()
+
+    async def get(self, path: str, params: dict[str, str]) -> tuple[int, Body]:
+        """Return status and body of an answer; raises ControlPlaneAwayError."""
+        if not self._url:
+            raise ControlPlaneAwayError("no control plane is configured (MIZZEN_CONTROLPLANE_URL)")
+        if asyncio.get_running_loop().time() < self._away_until:
+            raise ControlPlaneAwayError(self._away_words)
+        try:
+            return await self._get(path, params)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise self.gone(f"the control plane does not answer ({error or type(error).__name__})") from error
+
+    def gone(self, words: str) -> ControlPlaneAwayError:
+        """Remember, and return as an error, that it does not answer as it should."""
+        self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+        self._away_words = words
+        return ControlPlaneAwayError(words)
+
+    async def _get(self, path: str, params: dict[str, str]) -> tuple[int, Body]:
+        headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"} if self._token_file else {}
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5, connect=2))
+        async with self._session.get(f"{self._url}/{path}", params=params, headers=headers) as answer:
+            content = await answer.read()
+        body = orjson.loads(content) if content else {}
+        return answer.status, body if isinstance(body, dict) else {}
+
+
+def words_of(status: int, body: Body) -> str:
+    """Return what an answer that is an error says, for people."""
+    detail = str(body.get("detail") or body.get("title") or status)
+    return f"the control plane answered {status}: {detail[:300]}"
