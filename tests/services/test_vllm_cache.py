@@ -4,49 +4,28 @@ Needs vLLM's environment (`mizzen engines install vllm`, 5.9 GB); `make test-ser
 """
 
 import asyncio
-import os
 import re
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from mizzen_cli.local.environments import Environments, default_cache
 from mizzen_controlplane.models.formats.artifact import Artifact
 from mizzen_controlplane.models.formats.check import check_artifact
 from mizzen_crds.registry import MemoryFacts
 from mizzen_operator.kinds.model_deployment.fit.cache import cache_of
 from mizzen_operator.kinds.model_deployment.fit.demand import model_of
 from mizzen_operator.kinds.model_deployment.fit.settings import Settings
-from mizzen_operator.runtimes.builtin import builtin_runtimes
-from support.controlplane import free_port
 from support.until import until
+from support.vllm_on_cpu import CONTEXT, model_folder, serving
 
-ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "examples" / "smollm" / "artifacts" / "v1"
 GIB = 1024**3
-CONTEXT = 2048
 CPU_BLOCK = 128
 """Tokens of a block on vLLM's CPU backend."""
 SAID = re.compile(r"KV cache size: ([\d,]+) tokens")
 
 
 @pytest.fixture(scope="module")
-def vllm() -> Path:
-    """The folder of vLLM's programs; a missing environment fails the run rather than skipping it."""
-    local = builtin_runtimes()["vllm"].spec.local
-    environments = Environments(default_cache())
-    assert environments.ready(local), "vLLM's environment is missing: run `mizzen engines install vllm`"
-    return environments.bin_folder(local)
-
-
-@pytest.fixture(scope="module")
-def facts(vllm: Path) -> MemoryFacts:
+def facts() -> MemoryFacts:
     """What a push keeps of SmolLM2-135M-Instruct, read from its headers and config.json."""
-    if not MODEL.is_dir():
-        subprocess.run([sys.executable, str(ROOT / "examples" / "smollm" / "convert.py")], check=True)
-    files = {path.name: path for path in MODEL.iterdir() if path.is_file()}
+    files = {path.name: path for path in model_folder().iterdir() if path.is_file()}
     signature = check_artifact("Safetensors", Artifact(files, allow_code=False))
     assert signature.parameters == 134_515_008
     assert signature.memory is not None
@@ -54,36 +33,11 @@ def facts(vllm: Path) -> MemoryFacts:
 
 
 @pytest.fixture(scope="module")
-def log(vllm: Path, facts: MemoryFacts, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What vLLM writes until it has sized its cache of 1 GiB; all its processes are gone afterwards."""
-    folder = tmp_path_factory.mktemp("vllm")
-    written = folder / "log"
-    environment = os.environ | {
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CACHE_ROOT": str(folder / "cache"),
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "PATH": f"{vllm}:{os.environ['PATH']}",
-    }
-    command = [str(vllm / "vllm"), "serve", str(MODEL), "--host=127.0.0.1", f"--port={free_port()}"]
-    with written.open("wb") as out:
-        engine = subprocess.Popen(
-            [*command, "--enforce-eager", f"--max-model-len={CONTEXT}"],
-            env=environment,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        asyncio.run(until(lambda: SAID.search(written.read_text()) or engine.poll() is not None, 400.0))
-        return written.read_text()
-    finally:
-        os.killpg(engine.pid, signal.SIGTERM)
-        try:
-            engine.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(engine.pid, signal.SIGKILL)
-            engine.wait(30)
+def log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What vLLM writes until it has sized its cache of 1 GiB."""
+    with serving(tmp_path_factory.mktemp("vllm")) as vllm:
+        asyncio.run(until(lambda: SAID.search(vllm.said()) or vllm.ended, 400.0))
+        return vllm.said()
 
 
 @pytest.mark.timeout(600)
