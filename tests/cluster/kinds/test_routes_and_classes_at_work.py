@@ -47,8 +47,9 @@ def test_a_cycle_of_routes_stalls_them_until_it_is_broken(within: Objects) -> No
         assert any(one["type"] == "Stalled" for one in found["status"]["conditions"])
     broken = [{"name": "all", "backends": [{"deployment": "small"}]}]
     within.merge("ModelRoute", "b", {"spec": {"rules": broken}})
-    for name in ("a", "b"):
-        within.wait("ModelRoute", name, says("Accepted"), SECONDS)
+    within.wait("ModelRoute", "b", says("Accepted"), SECONDS)
+    found = within.wait("ModelRoute", "a", says("Accepted", "False", "NotServedYet"), SECONDS)
+    assert "spec.rules[0].backends[0].route" in str(found["status"]["conditions"])
 
 
 def test_a_name_is_the_older_routes_over_all_namespaces_of_a_project(objects: Objects) -> None:

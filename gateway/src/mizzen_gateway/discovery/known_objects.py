@@ -15,7 +15,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from mizzen_gateway.discovery.object_views import deployment_facts, endpoint_set_facts
+from mizzen_gateway.discovery.object_views import NotServedError, deployment_facts, endpoint_set_facts, route_facts
 from mizzen_gateway.routing.table import RouteTable
 
 KEEP_SECONDS = 1.0
@@ -70,9 +70,10 @@ class KnownObjects:
         """An object is gone, if it was there."""
         if self._objects.pop(known, None) is None:
             return
-        kind, *key = known
-        drop = self._table.drop_deployment if kind == "ModelDeployment" else self._table.drop_endpoints
-        drop((key[0], key[1]))
+        kind, namespace, name = known
+        table = self._table
+        drops = {"ModelDeployment": table.drop_deployment, "EndpointSet": table.drop_endpoints}
+        drops.get(kind, table.drop_route)((namespace, name))
         self._keep_soon()
 
     def whole(self, listed: Collection[Id]) -> None:
@@ -89,8 +90,14 @@ class KnownObjects:
                 self._table.put_deployment(deployment_facts(document))
             elif document.get("kind") == "EndpointSet":
                 self._table.put_endpoints(endpoint_set_facts(document))
+            elif document.get("kind") == "ModelRoute":
+                self._table.put_route(route_facts(document))
             else:
                 return
+        except NotServedError as error:
+            self.drop(identify(document))  # half of what it asks for would be a lie
+            log.warning("route not followed", object=str(identify(document)), not_served_yet=str(error))
+            return
         except ValidationError as error:
             log.warning("object not understood", object=str(identify(document)), mistakes=error.error_count())
             return

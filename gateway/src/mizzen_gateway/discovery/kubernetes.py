@@ -1,7 +1,8 @@
 """Which deployments are there, and where do their pods listen? In a cluster the API server's watches tell.
 
 ModelDeployments say the names, the tenant and each revision's share of the traffic; EndpointSlices which pods are
-ready; ServingRuntimes what protocol they speak. Whatever fails here, the last picture stays and is served from.
+ready; ServingRuntimes what protocol they speak; ModelRoutes what other names lead to several deployments. Whatever
+fails here, the last picture stays and is served from.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from mizzen_kube.api import Api, Selection, open_api
 from mizzen_kube.backoff import Backoff
 from mizzen_kube.environment import from_environment
 from mizzen_kube.reflector import Change, Key, Reflector
-from mizzen_kube.resources import ENDPOINT_SLICES, MODEL_DEPLOYMENTS, SERVING_RUNTIMES
+from mizzen_kube.resources import ENDPOINT_SLICES, MODEL_DEPLOYMENTS, MODEL_ROUTES, SERVING_RUNTIMES
 
 from mizzen_gateway.discovery import kubernetes_views as views
 from mizzen_gateway.discovery.known_objects import Id, KnownObjects
@@ -45,7 +46,7 @@ class KubernetesFeed:
 
 
 class _Picture:
-    """Three kinds, put together."""
+    """Four kinds, put together."""
 
     def __init__(self, api: Api, known: KnownObjects) -> None:
         self._known = known
@@ -69,10 +70,13 @@ class _Picture:
         self._runtimes: Reflector[str] = Reflector(
             api, SERVING_RUNTIMES, keep=_protocol, on_change=self._runtime_changed, backoff=_backoff()
         )
+        self._routes: Reflector[dict[str, Any]] = Reflector(
+            api, MODEL_ROUTES, keep=views.route_document, on_change=self._route_changed, backoff=_backoff()
+        )
 
     @property
     def _reflectors(self) -> tuple[Reflector[Any], ...]:
-        return self._deployments, self._slices, self._runtimes
+        return self._deployments, self._slices, self._runtimes, self._routes
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -105,16 +109,25 @@ class _Picture:
         _, name = change.key
         self._changed([key for key, document in self._deployments.items() if views.runtime_name(document) == name])
 
+    def _route_changed(self, change: Change) -> None:
+        if self._still_whole():
+            self._put_route(change.key)
+
     def _changed(self, keys: Iterable[Key]) -> None:
-        self._whole = self._whole and not self._any_absent
-        if self._whole:
+        if self._still_whole():
             for key in keys:
                 self._put(key)
+
+    def _still_whole(self) -> bool:
+        self._whole = self._whole and not self._any_absent
+        return self._whole
 
     def _put_all(self) -> None:
         listed: set[Id] = set()
         for key in list(self._deployments.keys()):
             listed |= self._put(key)
+        for key in list(self._routes.keys()):
+            listed |= self._put_route(key)
         self._known.whole(listed)
 
     def _put(self, key: Key) -> set[Id]:
@@ -132,6 +145,17 @@ class _Picture:
         if made is not None:
             self._known.put(made)
         return {deployment, endpoints}
+
+    def _put_route(self, key: Key) -> set[Id]:
+        """Put one route as it is now; one that was changed stays as it was until the operator has looked at it."""
+        document, route = self._routes.get(*key), ("ModelRoute", *key)
+        followed = views.is_followed(document) if document is not None else False
+        if followed is False:
+            self._known.drop(route)
+            return set()
+        if followed and document is not None:
+            self._known.put(document)
+        return {route}
 
 
 def _key(owner: str) -> Key:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mizzen_crds.serving import Endpoint, EndpointSetSpec
-from mizzen_crds.v1alpha1 import labels
+from mizzen_crds.v1alpha1 import conditions, labels
 
 Manifest = Mapping[str, Any]
 Document = dict[str, Any]
@@ -15,6 +15,7 @@ STATUS_READ: Final = ("desiredReplicas", "startup", "project")
 REVISION_READ: Final = ("name", "hash", "trafficPercent")
 PROTOCOLS: Final = {"vLLM": "OpenAI", "Simulated": "OpenAI", "Triton": "OpenInference"}
 """Of engines whose ServingRuntime is not there (any more)."""
+ROUTE_CONDITIONS: Final = (conditions.ACCEPTED, conditions.RESOLVED_REFS)
 GENERATED_DIGITS: Final = 5
 """Characters that the API server puts behind the name of a ReplicaSet's pod."""
 
@@ -55,6 +56,38 @@ def deployment_document(manifest: Manifest) -> Document:
         "status": _picked(status, STATUS_READ)
         | {"revisions": revisions, "conditions": [_picked(one, ("type", "status")) for one in stalled]},
     }
+
+
+def route_document(manifest: Manifest) -> Document:
+    """What routing reads of a ModelRoute: all of the spec, and what the operator says of it."""
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    judged = [one for one in status.get("conditions") or () if one.get("type") in ROUTE_CONDITIONS]
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": _picked(metadata, ("name", "namespace", "creationTimestamp", "deletionTimestamp", "generation")),
+        "spec": manifest.get("spec") or {},
+        "status": _picked(status, ("observedGeneration", "project"))
+        | {"conditions": [_picked(one, ("type", "status", "reason")) for one in judged]},
+    }
+
+
+def is_followed(route: Document) -> bool | None:
+    """Whether the operator lets gateways follow a route; None until it has judged the spec as it is now.
+
+    A backend that is missing refuses nothing: the others of its rule answer.
+    """
+    metadata, status = route["metadata"], route["status"]
+    if "deletionTimestamp" in metadata:
+        return False
+    said = {one.get("type"): one for one in status["conditions"]}
+    accepted, resolved = (said.get(one, {}) for one in ROUTE_CONDITIONS)
+    if not status.get("project") or status.get("observedGeneration") != metadata.get("generation"):
+        return None
+    if "Unknown" in (accepted.get("status", "Unknown"), resolved.get("status", "Unknown")):
+        return None
+    usable = resolved["status"] == "True" or resolved.get("reason") == conditions.BACKEND_NOT_FOUND
+    return bool(accepted["status"] == "True" and usable)
 
 
 def slice_of(manifest: Manifest) -> Slice:

@@ -4,9 +4,12 @@ from typing import Any, Literal
 
 from mizzen_crds.serving import EndpointSetSpec
 from mizzen_crds.v1alpha1.metadata import ObjectMeta
+from mizzen_crds.v1alpha1.model_route import ModelRouteSpec
+from mizzen_crds.v1alpha1.model_route.served import unserved_fields
 from mizzen_crds.wire import Observed
 
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
+from mizzen_gateway.routing.route import RouteFacts
 
 
 class ColdStartView(Observed):
@@ -101,6 +104,24 @@ class EndpointSetView(Observed):
     spec: EndpointSetSpec
 
 
+class RouteStatusView(Observed):
+    """Part of a ModelRoute's status."""
+
+    project: str
+
+
+class RouteView(Observed):
+    """A ModelRoute as routing sees it: all of its spec, since each part of it changes what callers get."""
+
+    metadata: ObjectMeta
+    spec: ModelRouteSpec
+    status: RouteStatusView
+
+
+class NotServedError(Exception):
+    """A route asks for what this gateway does not do; the message names the fields."""
+
+
 def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
     """Facts of a ModelDeployment. Raises ValidationError where it is none."""
     view = DeploymentView.model_validate(document)
@@ -142,4 +163,20 @@ def endpoint_set_facts(document: dict[str, Any]) -> EndpointSetFacts:
         model_name=spec.model_name,
         endpoints=endpoints,
         traffic=tuple(spec.traffic.items()),
+    )
+
+
+def route_facts(document: dict[str, Any]) -> RouteFacts:
+    """Facts of a ModelRoute. Raises ValidationError where it is none, NotServedError where it asks for too much."""
+    view = RouteView.model_validate(document)
+    if fields := unserved_fields(view.spec):
+        raise NotServedError(", ".join(fields))
+    metadata, rule = view.metadata, view.spec.rules[0]  # without matches there is but one
+    return RouteFacts(
+        key=(metadata.namespace, metadata.name),
+        project=view.status.project,
+        name=view.spec.served_model_name or metadata.name,
+        backends=tuple((one.deployment, one.weight) for one in rule.backends if one.deployment and one.weight),
+        fallbacks=tuple(one.deployment for one in rule.fallbacks if one.deployment),
+        created_at=metadata.creation_timestamp.isoformat() if metadata.creation_timestamp else "",
     )

@@ -1,14 +1,18 @@
-"""From the name that a caller uses to the deployment that serves it."""
+"""From the name that a caller uses to the deployment that serves it, or to the one that its route picks."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Literal
 
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
-from mizzen_gateway.routing.target import Address, Target
+from mizzen_gateway.routing.route import RouteFacts, Routes, pick
+from mizzen_gateway.routing.target import DEFAULT_RETRY_AFTER, Address, Target
 from mizzen_gateway.stages import Caller, Refusal
 
 Protocol = Literal["OpenAI", "OpenInference"]
+Facts = DeploymentFacts | RouteFacts
 
 
 def unknown(model: str) -> Refusal:
@@ -33,6 +37,16 @@ def not_allowed(model: str) -> Refusal:
     )
 
 
+def nothing_behind(route: RouteFacts) -> Refusal:
+    """503: a route whose deployments are all gone."""
+    return Refusal(
+        503,
+        "model_not_ready",
+        f"Model '{route.name}': none of its route's deployments is there; try again in {DEFAULT_RETRY_AFTER} s.",
+        (("retry-after", str(DEFAULT_RETRY_AFTER)),),
+    )
+
+
 def wrong_protocol(wanted: Protocol, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
     """400: the model speaks the other protocol. None where it speaks the wanted one, or nobody can tell yet."""
     if not endpoint_set.engine or endpoint_set.protocol == wanted:
@@ -44,21 +58,26 @@ def wrong_protocol(wanted: Protocol, model: str, endpoint_set: EndpointSetFacts)
 
 
 class RouteTable:
-    """Every deployment, by key and by name. One writer (discovery), read by each request."""
+    """Every deployment and route, by key and by name. One writer (discovery), read by each request."""
 
     def __init__(
         self,
         book: LoadBook,
         namespace_of: Callable[[str], str | None],
         leave: Callable[[Address], None] = lambda _address: None,
+        chance: Random | None = None,
     ) -> None:
-        """`leave` hears of each address that gets no more requests."""
+        """`leave` hears of each address that gets no more requests; `chance` picks among a route's deployments."""
         self._book = book
         self._leave = leave
         self._namespace_of = namespace_of
         self._targets: dict[Key, Target] = {}
         self._pending: dict[Key, EndpointSetFacts] = {}
         self._by_name: dict[str, dict[str, Target]] = {}
+        self._routes = Routes()
+        self._own: dict[str, dict[str, Target]] = {}
+        """What the project's own callers mean by a name: `_by_name` without the names that routes have."""
+        self._chance = chance or Random()  # noqa: S311 - shares of traffic
 
     def put_deployment(self, facts: DeploymentFacts) -> None:
         """A deployment is new or has changed."""
@@ -107,6 +126,16 @@ class RouteTable:
             held = target.endpoint_set
             self._update(target, EndpointSetFacts(key, held.protocol, held.engine, held.model_name))
 
+    def put_route(self, facts: RouteFacts) -> None:
+        """A route is new or has changed. It has its name in its project, whatever deployment is called so."""
+        for project in self._routes.put(facts):
+            self._index(project)
+
+    def drop_route(self, key: Key) -> None:
+        """A route is gone, or is not followed any more."""
+        for project in self._routes.drop(key):
+            self._index(project)
+
     def __contains__(self, key: Key) -> bool:
         return key in self._targets
 
@@ -121,24 +150,45 @@ class RouteTable:
             for name in target.facts.names:
                 names.setdefault(name, target)
         self._by_name[tenant] = names
+        routed = self._routes.of(tenant)
+        self._own[tenant] = {name: target for name, target in names.items() if name not in routed} if routed else names
 
     def find(self, caller: Caller, model: str) -> Target | Refusal:
-        """The target behind a served name, an alias, or `project/model` of another project."""
-        target = self._by_name.get(caller.project, {}).get(model)
+        """The target behind a served name, an alias, `project/model` of another project, or a route's public name.
+
+        A route's is picked anew each time.
+        """
+        target = self._own.get(caller.project, {}).get(model)
         if target is not None:
-            if caller.models is not None and model not in caller.models and target.name not in caller.models:
-                return not_allowed(model)
-            return target
+            # Most requests end here, which is why it is not left to `_resolve`.
+            return target if caller.models is None or _may_call(caller, model, target) else not_allowed(model)
+        found = self._resolve(caller, model)
+        if not isinstance(found, RouteFacts):
+            return found
+        return pick(found, self._targets, asyncio.get_running_loop().time(), self._chance) or nothing_behind(found)
+
+    def describe(self, caller: Caller, model: str) -> Facts | Refusal:
+        """What a name stands for: a deployment or a route."""
+        found = self._resolve(caller, model)
+        return found.facts if isinstance(found, Target) else found
+
+    def _resolve(self, caller: Caller, model: str) -> Target | RouteFacts | Refusal:
+        """Own names come first, then `project/model` with the caller's own project, then another's."""
+        own, routed = self._own.get(caller.project, {}), self._routes.of(caller.project)
+        for name in (model, model.removeprefix(f"{caller.project}/")):
+            if (target := own.get(name)) is not None:
+                return target if _may_call(caller, name, target) else not_allowed(name)
+            if (route := routed.get(name)) is not None:
+                return route if caller.models is None or name in caller.models else not_allowed(name)
         return self._find_shared(caller, model)
 
     def _find_shared(self, caller: Caller, model: str) -> Target | Refusal:
+        """Routes are not shared: the name is a deployment's, even where its own project has a route of that name."""
         project, slash, name = model.partition("/")
-        known = bool(slash) and self._namespace_of(project) is not None
+        known = bool(slash) and project != caller.project and self._namespace_of(project) is not None
         target = self._by_name.get(project, {}).get(name) if known else None
         if target is None:
             return unknown(model)
-        if project == caller.project:
-            return self.find(caller, name)
         public = f"{project}/{target.name}"
         if caller.project not in target.facts.shared_with or public not in caller.grants:
             return unknown(model)
@@ -146,12 +196,19 @@ class RouteTable:
             return not_allowed(model)
         return target
 
-    def visible(self, caller: Caller) -> Iterator[tuple[str, Target]]:
-        """Every name that the caller may use, with its target."""
-        for name, target in self._by_name.get(caller.project, {}).items():
-            if caller.models is None or name in caller.models or target.name in caller.models:
-                yield name, target
+    def visible(self, caller: Caller) -> Iterator[tuple[str, Facts]]:
+        """Every name that the caller may use, with what it stands for."""
+        for name, target in self._own.get(caller.project, {}).items():
+            if _may_call(caller, name, target):
+                yield name, target.facts
+        for name, route in self._routes.of(caller.project).items():
+            if caller.models is None or name in caller.models:
+                yield name, route
         for public in sorted(caller.grants):
             found = self._find_shared(caller, public)
             if isinstance(found, Target):
-                yield public, found
+                yield public, found.facts
+
+
+def _may_call(caller: Caller, name: str, target: Target) -> bool:
+    return caller.models is None or name in caller.models or target.name in caller.models

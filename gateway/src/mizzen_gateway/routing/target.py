@@ -67,6 +67,10 @@ class Target:
         """Some endpoint takes requests, ejected or not."""
         return any(state.facts.ready and not state.facts.terminating for state in self._states.values())
 
+    def takes_requests(self, now: float) -> bool:
+        """Some endpoint takes requests now."""
+        return any(state.takes_requests(now) for state in self._states.values())
+
     def choose(self, now: float, tried: frozenset[str] = frozenset()) -> EndpointState | None:
         """The endpoint for a request; pods of `tried` only where there is no other."""
         by_revision: dict[str, list[EndpointState]] = {}

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from mizzen_gateway.discovery import kubernetes_views as views
-from mizzen_gateway.discovery.object_views import deployment_facts, endpoint_set_facts
+from mizzen_gateway.discovery.object_views import NotServedError, deployment_facts, endpoint_set_facts, route_facts
+from mizzen_gateway.routing.route import RouteFacts
 
 LABELS = {"app.kubernetes.io/managed-by": "mizzen", "mizzen.dev/deployment": "chat"}
 
@@ -107,3 +109,68 @@ def test_a_stalled_deployment_says_so() -> None:
     manifest = deployment(("a", 100))
     manifest["status"]["conditions"] = [{"type": "Stalled", "status": "True", "reason": "X"}]
     assert deployment_facts(views.deployment_document(manifest)).stalled
+
+
+def route(accepted: str = "True", resolved: tuple[str, str] = ("True", "ResolvedRefs"), **rule: Any) -> dict[str, Any]:
+    metadata = {"name": "r", "namespace": "team-a", "generation": 2, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    told = [
+        {"type": "Ready", "status": "True", "reason": "BackendsReady", "message": "m"},
+        {"type": "Accepted", "status": accepted, "reason": "Accepted", "message": "m"},
+        {"type": "ResolvedRefs", "status": resolved[0], "reason": resolved[1], "message": "m"},
+    ]
+    backends = [{"deployment": "one", "weight": 3}, {"deployment": "two"}, {"deployment": "three", "weight": 0}]
+    return {
+        "apiVersion": "mizzen.dev/v1alpha1",
+        "kind": "ModelRoute",
+        "metadata": metadata,
+        "spec": {"servedModelName": "chat", "rules": [{"name": "all", "backends": backends, **rule}]},
+        "status": {"observedGeneration": 2, "project": "team", "url": "u", "conditions": told},
+    }
+
+
+def followed(manifest: dict[str, Any]) -> bool | None:
+    return views.is_followed(views.route_document(manifest))
+
+
+def test_a_route_is_followed_once_the_operator_accepted_what_it_says_now() -> None:
+    assert followed(route()) is True
+    assert followed(route("False")) is False
+    assert followed(route("Unknown")) is None
+    stale, new = route("False"), route()
+    stale["metadata"]["generation"] = 3
+    del new["status"]
+    assert (followed(stale), followed(new)) == (None, None)
+    going = route()
+    going["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z"
+    assert followed(going) is False
+
+
+def test_a_missing_backend_refuses_nothing_and_any_other_reference_that_fails_does() -> None:
+    assert followed(route(resolved=("False", "BackendNotFound"))) is True
+    assert followed(route(resolved=("False", "UnsupportedProtocol"))) is False
+    assert followed(route(resolved=("Unknown", "NotObserved"))) is None
+
+
+def test_a_route_without_a_project_serves_no_one() -> None:
+    unclaimed = route()
+    del unclaimed["status"]["project"]
+    assert followed(unclaimed) is None
+
+
+def test_facts_of_a_route_leave_backends_without_a_weight_out() -> None:
+    fallbacks = [{"deployment": "last", "causes": ["NotReady"]}]
+    facts = route_facts(views.route_document(route(fallbacks=fallbacks)))
+    wanted = RouteFacts(
+        key=("team-a", "r"),
+        project="team",
+        name="chat",
+        backends=(("one", 3), ("two", 1)),
+        fallbacks=("last",),
+        created_at="2026-01-01T00:00:00+00:00",
+    )
+    assert facts == wanted
+
+
+def test_a_route_that_asks_for_more_than_this_gateway_does_is_not_read_by_half() -> None:
+    with pytest.raises(NotServedError, match=r"spec\.rules\[0\]\.mirrors"):
+        route_facts(views.route_document(route(mirrors=[{"deployment": "two"}])))

@@ -101,7 +101,7 @@ CANARY_STEP: Final = reason_row(
 AWAITING_PROMOTION: Final = reason_row(
     "AwaitingPromotion",
     (UP_TO_DATE,),
-    "The canary waits at a step with pause: Manual.",
+    "The canary waits for a person: at a step with pause: Manual, or for an evaluation; this release runs none.",
     "Look at the new revision, then `mizzen rollout promote NAME`, or `mizzen rollout rollback NAME`.",
 )
 PAUSED: Final = reason_row(
@@ -352,9 +352,16 @@ PROGRESS_DEADLINE_EXCEEDED: Final = reason_row(
 ANALYSIS_FAILED: Final = reason_row(
     "AnalysisFailed",
     (UP_TO_DATE,),
-    "The canary did worse than spec.rollout.canary.analysis allows; it was rolled back or paused.",
+    "The canary did worse than spec.rollout.canary.analysis allows and was taken back.",
     "Compare the revisions (`mizzen rollout status NAME`), then change the spec.",
     needs_spec_change=True,
+)
+ANALYSIS_PAUSED: Final = reason_row(
+    "AnalysisPaused",
+    (UP_TO_DATE,),
+    "The canary does worse than spec.rollout.canary.analysis allows and waits at its step, as onFailure is Pause.",
+    "Compare the revisions (`mizzen rollout status NAME`); then `mizzen rollout promote NAME`, "
+    "`mizzen rollout rollback NAME`, or wait for better figures.",
 )
 ROLLED_BACK: Final = reason_row(
     "RolledBack", (UP_TO_DATE,), "An earlier version was pinned; it is the newest revision now."

@@ -25,6 +25,8 @@ class Neighbours:
     """Routes of the namespace by name."""
     rivals: tuple[ModelRoute, ...] = ()
     """Routes of all namespaces of the project, this one too or not."""
+    namesakes: tuple[ModelDeployment, ...] = ()
+    """Deployments of the project that serve the route's name."""
     models: Mapping[str, ModelDeployment] = field(default_factory=dict)
     """`project/served-name` -> deployment, of every project (see `shared_models`)."""
     granted: frozenset[str] | None = None

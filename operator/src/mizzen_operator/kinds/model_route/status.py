@@ -1,16 +1,17 @@
 """What became of a route? One function for each condition: Accepted, ResolvedRefs as in the Gateway API, and Ready."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_route import ModelRoute, ModelRouteStatus
+from mizzen_crds.v1alpha1.model_route.served import unserved_fields
 from mizzen_crds.v1alpha1.model_route.status import BackendState, BackendStatus
 
 from mizzen_operator.conditions.dated import dated
 from mizzen_operator.conditions.settled import summed_up
-from mizzen_operator.conditions.verdict import Said, no, yes
+from mizzen_operator.conditions.verdict import Said, needs_spec_change, no, yes
 from mizzen_operator.kinds.model_route.chains import LONGEST_CHAIN, cycle, too_long
 from mizzen_operator.kinds.model_route.neighbours import Neighbours, deployment_of, state_of
 from mizzen_operator.kinds.model_route.references import Reference, references
@@ -30,12 +31,11 @@ def route_status(route: ModelRoute, around: Neighbours, now: datetime, *, url: s
         conditions.ACCEPTED: accepted(route, around),
         conditions.RESOLVED_REFS: resolved_refs(seen, around),
     }
-    # One missing backend of several leaves its rule answering, so Ready is not the sum of the parts.
-    blocked = parts[conditions.ACCEPTED]
-    said = summed_up(parts, ready(route, seen) if blocked.true else blocked)
+    said = summed_up(parts, _unfollowed(parts.values()) or ready(route, seen))
     return ModelRouteStatus(
         observed_generation=route.metadata.generation,
         conditions=dated(said, route.status.conditions, route.metadata.generation, now),
+        project=around.project,
         served_name=route.served_name,
         url=url or route.status.url,
         backends=_backends(seen),
@@ -43,28 +43,52 @@ def route_status(route: ModelRoute, around: Neighbours, now: datetime, *, url: s
 
 
 def accepted(route: ModelRoute, around: Neighbours) -> Said:
-    """Whether the name is the route's own and no chain of routes comes back or is too long."""
+    """Whether the name is the route's own, no chain of routes comes back or is too long, and gateways do all of it."""
     older = [one for one in around.rivals if one.metadata.uid != route.metadata.uid and _age(one) < _age(route)]
     for other in sorted(older, key=_age):
         if other.served_name == route.served_name:
             where = f"{other.metadata.namespace}/{other.metadata.name}"
             text = f"spec.servedModelName: {route.served_name} is the name of the older route {where}."
             return no(conditions.NAME_TAKEN, text)
+    if namesake := _namesake(route, around):
+        text = f"spec.servedModelName: {route.served_name} is a name of the deployment {namesake}, which is no backend."
+        return no(conditions.NAME_TAKEN, text)
     if back := cycle(route, around.routes):
         return no(conditions.ROUTE_CYCLE, f"The chain is {' -> '.join(back)}.")
     if long := too_long(route, around.routes):
         text = f"The chain is {' -> '.join(long)}; at most {LONGEST_CHAIN} routes may follow one another."
         return no(conditions.ROUTE_TOO_DEEP, text)
+    if fields := unserved_fields(route.spec):
+        return no(conditions.NOT_SERVED_YET, f"Gateways do not do this yet: {', '.join(fields)}.")
     return yes(conditions.ROUTE_ACCEPTED)
+
+
+def _namesake(route: ModelRoute, around: Neighbours) -> str:
+    """A deployment that has the name of the route and does not answer for it; empty for none.
+
+    One that is a backend is meant: its callers go on to reach it, among others.
+    """
+    backends = {(route.metadata.namespace, one.deployment) for rule in route.spec.rules for one in rule.backends}
+    for other in around.namesakes:
+        if (other.metadata.namespace, other.metadata.name) not in backends:
+            return f"{other.metadata.namespace}/{other.metadata.name}"
+    return ""
+
+
+def _unfollowed(parts: Iterable[Said]) -> Said | None:
+    """Why no gateway follows the route. One missing backend of several leaves its rule answering, so it is no cause."""
+    return next((one for one in parts if one.false and needs_spec_change(one.reason)), None)
 
 
 def resolved_refs(seen: Seen, around: Neighbours) -> Said:
     """Whether every backend exists, may be called, and speaks what the others of its rule speak."""
+    if mixed := _one_protocol(seen, around):
+        return mixed
     for state, reason in UNUSABLE.items():
         if bad := [one for one, found in seen if found is state]:
             text = ", ".join(f"{one.path}: {one.target}" for one in bad)
             return no(reason, f"{text}.")
-    return _one_protocol(seen, around) or yes(conditions.REFS_RESOLVED)
+    return yes(conditions.REFS_RESOLVED)
 
 
 def ready(route: ModelRoute, seen: Seen) -> Said:

@@ -23,6 +23,7 @@ from mizzen_operator.kinds.project.claims import owners
 from mizzen_operator.observing.room import Share
 from mizzen_operator.reconcile.caches import OURS, Caches, readable
 from mizzen_operator.reconcile.kinds.targets import backend_targets, claimed_namespaces
+from mizzen_operator.reconcile.primaries import served_by
 
 Manifest = dict[str, Any]
 KindKey = tuple[str, str, str]
@@ -238,6 +239,7 @@ class Pictures:
         for names in (said, before):
             for served in names[1:] if names else ():
                 self._wake_by(f"model/{project}/{served}")
+                self._wake_by(f"name/{served}")
 
     # Wake
 
@@ -284,4 +286,4 @@ def heard_of(manifest: Manifest | None) -> tuple[object, ...] | None:
     ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in said)
     access = spec.get("access") or {}
     facts = (ready, access.get("visibility"), tuple(access.get("allowedProjects") or ()))
-    return (facts, spec.get("servedModelName") or manifest["metadata"]["name"], *(spec.get("aliases") or ()))
+    return (facts, *served_by(manifest))

@@ -44,6 +44,7 @@ def neighbours_of(route: ModelRoute, caches: Caches, pictures: Pictures) -> Neig
         deployments=deployments,
         routes=_chained(route, pictures),
         rivals=tuple(one for one in same_name if caches.project_of(one.metadata.namespace) == project),
+        namesakes=_namesakes(route.served_name, project, caches),
         models=models,
         protocols=protocols,
     )
@@ -76,8 +77,7 @@ def _named_models(route: ModelRoute, caches: Caches) -> dict[str, ModelDeploymen
     named = {one.ref.model for one in references(route) if one.ref.model is not None}
     if not named:
         return {}
-    projects = {one.partition("/")[0] for one in named}
-    places = {name: owner for _, name in caches.namespaces.keys() if (owner := caches.project_of(name)) in projects}  # noqa: SIM118 -- a picture, not a dict
+    places = _places({one.partition("/")[0] for one in named}, caches)
     bodies = [
         body
         for model in named
@@ -86,6 +86,16 @@ def _named_models(route: ModelRoute, caches: Caches) -> dict[str, ModelDeploymen
         for body in caches.primaries.serving(place, model.partition("/")[2])
     ]
     return {name: one for name, one in shared_models(_read(bodies), places).items() if name in named}
+
+
+def _namesakes(name: str, project: str, caches: Caches) -> tuple[ModelDeployment, ...]:
+    """Deployments that serve a name, in all namespaces of the project."""
+    return tuple(_read(body for place in _places({project}, caches) for body in caches.primaries.serving(place, name)))
+
+
+def _places(projects: set[str], caches: Caches) -> dict[str, str]:
+    """Namespaces of these projects, each with its project."""
+    return {name: owner for _, name in caches.namespaces.keys() if (owner := caches.project_of(name)) in projects}  # noqa: SIM118 -- a picture, not a dict
 
 
 def _read(bodies: Iterable[dict[str, object]]) -> list[ModelDeployment]:
