@@ -163,7 +163,8 @@ def test_errors_can_pause_a_canary_instead_until_a_person_decides(objects: Objec
     old, new = begin(objects, **canary({"trafficPercent": 25}, minRequests=50, onFailure="Pause"))
     wait(objects, at_step(0))
     gateway.saw(objects, new, 100, errors=50)
-    deployment = wait(objects, waits_at("AnalysisFailed"))
+    deployment = wait(objects, waits_at("AnalysisPaused"))
+    assert not condition(deployment, "Stalled")
     assert shares(deployment) == {old: 75, new: 25}
     assert "promote" in hold(deployment)["reason"]
     annotate(objects, "mizzen.dev/promote", f"{new}/0")

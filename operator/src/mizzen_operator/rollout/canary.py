@@ -32,7 +32,7 @@ def verdict(deployment: ModelDeployment, situation: Situation, step: int, since:
     if _promoted(deployment, situation, step):
         return Verdict(passed=True)
     if worse:
-        return Verdict(wait=Wait(conditions.ANALYSIS_FAILED, f"{worse} Roll back, or promote all the same."))
+        return Verdict(wait=Wait(conditions.ANALYSIS_PAUSED, f"{worse} Roll back, or promote all the same."))
     if current.pause is CanaryPause.MANUAL:
         return Verdict(wait=_for_a_person(deployment, situation, step))
     if current.pause_seconds is not None and now < since + timedelta(seconds=current.pause_seconds):
@@ -99,8 +99,11 @@ def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) 
 
 def _enough_seen(seen: LoadWindow, analysis: CanaryAnalysis, percent: int, step: int) -> Verdict:
     if analysis.evaluation_ref is not None:
-        text = f"Step {step} waits for evaluation {analysis.evaluation_ref}, which has no result; promote or remove it."
-        return Verdict(wait=Wait(conditions.CANARY_STEP, text))
+        text = (
+            f"Step {step} waits for a person: this release runs no evaluations, so {analysis.evaluation_ref} "
+            "(spec.rollout.canary.analysis.evaluationRef) has no result. Promote the step, or remove the field."
+        )
+        return Verdict(wait=Wait(conditions.AWAITING_PROMOTION, text))
     if percent and seen.requests < analysis.min_requests:
         text = (
             f"Step {step} has seen {seen.requests} of {analysis.min_requests} requests "

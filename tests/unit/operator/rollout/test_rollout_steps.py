@@ -314,10 +314,31 @@ def test_a_canary_that_does_worse_can_be_paused_instead_and_promoted_all_the_sam
     simulated.settle("v1")
     simulated.load = {"v2": LoadWindow(100, 50, 0.0)}
     plan = ticked(simulated, "v2")
-    assert plan.hold.gate == conditions.ANALYSIS_FAILED
+    assert (plan.hold.gate, stalled(simulated)) == (conditions.ANALYSIS_PAUSED, "")
     assert plan.traffic == {"v1": 90, "v2": 10}
     annotate(simulated, "v2/0")
     simulated.settle("v2")
+
+
+def test_better_figures_end_the_pause_of_a_canary_that_did_worse():
+    analysis = {"minRequests": 50, "maxErrorPercent": 5, "onFailure": "Pause"}
+    simulated = cluster(replicas=2, rollout=canary({"trafficPercent": 10, "pauseSeconds": 1}, analysis=analysis))
+    simulated.settle("v1")
+    simulated.load = {"v2": LoadWindow(100, 50, 0.0)}
+    assert ticked(simulated, "v2").hold.gate == conditions.ANALYSIS_PAUSED
+    simulated.load = {"v2": LoadWindow(2000, 50, 0.0)}
+    assert simulated.settle("v2").hold is None
+
+
+def test_an_evaluation_that_nobody_runs_waits_for_a_person_and_says_so():
+    rollout = canary({"trafficPercent": 10}, analysis={"evaluationRef": "quality"})
+    simulated = cluster(replicas=2, rollout=rollout)
+    simulated.settle("v1")
+    plan = ticked(simulated, "v2")
+    assert (plan.hold.gate, stalled(simulated)) == (conditions.AWAITING_PROMOTION, "")
+    assert "runs no evaluations, so quality" in plan.hold.reason
+    annotate(simulated, "v2/0")
+    assert simulated.settle("v2").hold is None
 
 
 def test_a_canary_with_too_few_requests_says_how_many_it_has_seen():

@@ -90,7 +90,7 @@ class CanaryAnalysis(Resource):
     )
     """How much longer the time to first token may be than the old revision's."""
     evaluation_ref: Annotated[str, StringConstraints(max_length=63)] | None = None
-    """Evaluation that must pass."""
+    """Evaluation that must pass; none are run yet, so steps wait for a person."""
     on_failure: OnFailure = OnFailure.ROLLBACK
     """What a failure does."""
 
