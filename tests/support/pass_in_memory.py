@@ -191,13 +191,20 @@ class OneDeployment:
 
     def _pod(self, name: str, workload: Object, phase: str) -> None:
         running = "True" if phase == "Running" else "False"
-        marks = workload["spec"]["template"]["metadata"]["labels"]
+        marks = {**workload["spec"]["template"]["metadata"]["labels"], "pod-template-hash": "6d8f"}
+        owner = {"kind": "ReplicaSet", "name": f"{workload['metadata']['name']}-6d8f", "controller": True}
         when = self.now.isoformat()
         told = [{"type": one, "status": running, "lastTransitionTime": when} for one in ("PodScheduled", "Ready")]
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "namespace": NAMESPACE, "labels": marks, "creationTimestamp": when},
+            "metadata": {
+                "name": name,
+                "namespace": NAMESPACE,
+                "labels": marks,
+                "creationTimestamp": when,
+                "ownerReferences": [owner],
+            },
             "spec": {"nodeName": "node-0"},
             "status": {"phase": phase, "conditions": told},
         }

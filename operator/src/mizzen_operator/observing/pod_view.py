@@ -1,6 +1,7 @@
 """What is kept of a Pod? A few facts instead of ten kilobytes, taken once when the watch tells of it."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from mizzen_crds.v1alpha1 import labels
 
 GROUP_INDEX = "leaderworkerset.sigs.k8s.io/group-index"
+GROUPS_NAME = "leaderworkerset.sigs.k8s.io/name"
+TEMPLATE_HASH = "pod-template-hash"
 FINISHED = frozenset({"Succeeded", "Failed"})
 
 
@@ -54,6 +57,8 @@ class PodView:
     group: str
     """Number of the group in a LeaderWorkerSet; empty for a Deployment's pod."""
     created_at: datetime
+    workload: str = ""
+    """Name of the Deployment or LeaderWorkerSet whose controller made it; empty where none did. One string for all."""
     node: str = ""
     ready: bool = False
     ready_at: datetime | None = None
@@ -93,6 +98,7 @@ def pod_view(pod: Mapping[str, Any]) -> PodView:
         component=marks.get(labels.COMPONENT, ""),
         group=marks.get(GROUP_INDEX, ""),
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        workload=sys.intern(_workload(metadata.get("ownerReferences") or (), marks)),
         node=spec.get("nodeName", ""),
         ready=ready.get("status") == "True",
         ready_at=time_of(ready.get("lastTransitionTime")) if ready.get("status") == "True" else None,
@@ -109,6 +115,19 @@ def pod_view(pod: Mapping[str, Any]) -> PodView:
         annotated=bool(metadata.get("annotations")),
         containers=_containers(spec, status),
     )
+
+
+def _workload(owners: Sequence[Mapping[str, Any]], marks: Mapping[str, str]) -> str:
+    """Name what stands above a pod's controller: a ReplicaSet or StatefulSet is named after its maker."""
+    owner = next((one for one in owners if one.get("controller")), None)
+    kind, name = (owner["kind"], str(owner["name"])) if owner is not None else ("", "")
+    if kind == "ReplicaSet":
+        end = f"-{marks.get(TEMPLATE_HASH, '')}"
+        return name.removesuffix(end) if name.endswith(end) and end != "-" else ""
+    groups = marks.get(GROUPS_NAME, "")
+    if kind == "StatefulSet" and groups and name in (groups, f"{groups}-{marks.get(GROUP_INDEX, '')}"):
+        return groups  # leaders belong to a StatefulSet of the whole, the others to one of their group
+    return ""
 
 
 def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[ContainerView, ...]:

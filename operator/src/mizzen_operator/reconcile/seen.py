@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
@@ -12,9 +12,11 @@ from mizzen_operator.observing.fleet_view import KeptRevision, created_at, kept_
 from mizzen_operator.observing.pod_view import PodView
 from mizzen_operator.reconcile.children import WORKLOADS
 from mizzen_operator.reconcile.writes import owned
-from mizzen_operator.revision import Revision, hash_of_inputs, revision_inputs
+from mizzen_operator.revision import Revision, hash_of_inputs, revision_inputs, revision_name
 
 Manifest = dict[str, Any]
+CLOCKS_DIFFER: Final = timedelta(seconds=10)
+"""Between API servers that date what they make: a pod may seem older than what it was made for."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,14 @@ def seen(
         digits = _hash_of(one) if one["kind"] in WORKLOADS else ""
         if digits and digits not in kept:
             kept[digits] = _recovered(one, digits, inputs)
-    return Seen(mine, tuple(pods), kept)
+    return Seen(mine, tuple(pod for pod in pods if _ours(pod, deployment, kept)), kept)
+
+
+def _ours(pod: PodView, deployment: ModelDeployment, kept: Mapping[str, KeptRevision]) -> bool:
+    """Whether the workload of a revision made the pod, for this very object: labels alone anybody may set."""
+    known, made = kept.get(pod.revision), deployment.metadata.creation_timestamp
+    name = known.revision.name if known is not None else revision_name(deployment.metadata.name, pod.revision)
+    return pod.workload == name and (made is None or pod.created_at >= made - CLOCKS_DIFFER)
 
 
 def with_newest(kept: Mapping[str, KeptRevision], newest: Revision | None, now: datetime) -> dict[str, KeptRevision]:
