@@ -61,7 +61,8 @@ e2e: setup ## run the stories on a real node with containers, as root on Debian 
 e2e-down: setup ## remove what a killed run of e2e left, and fail if anything is left then
 	@$(RUN) env PYTHONPATH=tests python -m support.cluster.real_node.removal
 
-test-long: setup ## run the tests that take minutes: 20,000 requests while each process is killed, versions under load
+test-long: setup ## run the tests that take minutes: every kill point, 20,000 requests while each process is killed, a real KEDA
+	$(RUN) python tools/cluster/build.py long
 	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)
 
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml

@@ -7,6 +7,7 @@ Two builds at once do no harm: the second waits for what the first makes. Only t
 
 import argparse
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -37,6 +38,15 @@ def built(*names: str) -> dict[str, Path]:
         paths.update({program.name: folder / program.name for program in wanted})
         _build_missing(module, wanted, folder, go)
     return paths
+
+
+def sources(module: Module) -> Path:
+    """Folder of a module's own files, such as its manifests: its unpacked Go module. RuntimeError where it fails."""
+    command = [str(toolchain(module.go).program), "mod", "download", "-json", module.path]
+    done = subprocess.run(command, cwd=module.folder, env=_environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{module.path} {module.version} was not fetched: {done.stderr or done.stdout}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _build_missing(module: Module, wanted: Sequence[Program], folder: Path, go: Go) -> None:
@@ -92,14 +102,7 @@ def _run(what: str, command: Sequence[str], folder: Path) -> None:
     process = subprocess.Popen(
         ["nice", "-n", "10", *command],
         cwd=folder,
-        env={
-            **os.environ,
-            "CGO_ENABLED": "0",
-            "GOTOOLCHAIN": "local",
-            "GOROOT": "",
-            "GOFLAGS": "-mod=readonly",
-            "GOWORK": "off",
-        },
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -120,6 +123,12 @@ def _run(what: str, command: Sequence[str], folder: Path) -> None:
         teller.join()
     if code != 0:
         raise RuntimeError(f"{what} was not built, `go build` ended with {code}:\n{''.join(lines[-20:])}")
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of a person's own settings of Go reaches a build but where modules come from."""
+    ours = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOROOT": "", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    return {**os.environ, **ours}
 
 
 def _tell_progress(what: str, lines: list[str], done: threading.Event) -> None:

@@ -57,13 +57,16 @@ class Program:
     package: str
 
     def link_flags(self) -> str:
-        """Stripped; the Kubernetes programs say their version, which clients ask for."""
-        if self.module is not KUBERNETES:
-            return "-s -w"
+        """Stripped; programs of Kubernetes say their version, which clients ask for, and KEDA's theirs in the log."""
         version = self.module.version
-        major, minor, _ = version.removeprefix("v").split(".")
-        facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-        stamps = [f"-X {package}.{name}={value}" for package in _VERSION_PACKAGES for name, value in facts.items()]
+        number = version.removeprefix("v")
+        stamps: list[str] = []
+        if self.module is KUBERNETES:
+            major, minor, _ = number.split(".")
+            facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+            stamps = [f"-X {package}.{name}={value}" for package in _VERSION_PACKAGES for name, value in facts.items()]
+        if self.module is KEDA:
+            stamps = [f"-X {self.module.path}/version.Version={number}"]
         return " ".join(["-s -w", *stamps])
 
 
@@ -73,6 +76,7 @@ _KWOK = Module("kwok", "sigs.k8s.io/kwok")
 _HELM = Module("helm", "helm.sh/helm/v4")
 _KUBECONFORM = Module("kubeconform", "github.com/yannh/kubeconform")
 _COREDNS = Module("coredns", "github.com/coredns/coredns")
+KEDA = Module("keda", "github.com/kedacore/keda/v2")
 _AGENT = Module("agent", "github.com/argoproj/gitops-engine")
 
 PROGRAMS = {
@@ -95,6 +99,8 @@ PROGRAMS = {
         Program("kubeconform", _KUBECONFORM, "github.com/yannh/kubeconform/cmd/kubeconform"),
         Program("coredns", _COREDNS, "github.com/coredns/coredns"),
         Program("agent", _AGENT, "github.com/argoproj/gitops-engine/agent"),
+        Program("keda-operator", KEDA, f"{KEDA.path}/cmd/operator"),
+        Program("keda-adapter", KEDA, f"{KEDA.path}/cmd/adapter"),
     )
 }
 
@@ -107,6 +113,7 @@ GROUPS = {
     "playground": _SCHEDULING,
     "test-cluster": _TESTED,
     "e2e": (*_TESTED, "kubelet", "kube-proxy", "coredns", "agent"),
+    "long": (*_SCHEDULING, "keda-operator", "keda-adapter"),
 }
 """What a target needs: `build.py test-cluster` builds all of that group."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from crdgen.definition import Kind, definition, kind_schema
 from crdgen.kinds import KINDS
 from crdgen.schema import Schema
@@ -154,26 +155,45 @@ def test_kubectl_scale_changes_replicas(bare_cluster: Cluster, objects: Objects)
     assert scale["status"] == {"replicas": 1, "selector": READY["selector"]}
 
 
+def test_a_number_that_an_autoscaler_set_outlives_what_people_apply_without_one(
+    bare_cluster: Cluster, objects: Objects
+) -> None:
+    within_kubectl = ("-n", objects.namespace)
+    objects.apply(within(objects, deployment("never-named")), manager="git")
+    objects.apply(within(objects, deployment("named-once", replicas=2)), manager="git")
+    bare_cluster.kubectl("apply", *within_kubectl, "-f", "-", stdin=yaml.safe_dump(deployment("by-kubectl")))
+    names = ("never-named", "named-once", "by-kubectl")
+    for name in names:
+        bare_cluster.kubectl("scale", f"mzd/{name}", "--replicas=5", *within_kubectl)
+    for name in names[:2]:
+        objects.apply(within(objects, deployment(name, placement={"priorityClassName": "high"})), manager="git")
+    changed = yaml.safe_dump(deployment("by-kubectl", placement={"priorityClassName": "high"}))
+    bare_cluster.kubectl("apply", *within_kubectl, "-f", "-", stdin=changed)
+    assert [_replicas(objects, name) for name in names] == [5, 5, 5]
+
+
+def test_a_number_taken_out_of_a_file_goes_back_to_one_by_kubectl_alone(
+    bare_cluster: Cluster, objects: Objects
+) -> None:
+    for wanted in (deployment(replicas=2), deployment()):
+        bare_cluster.kubectl("apply", "-n", objects.namespace, "-f", "-", stdin=yaml.safe_dump(wanted))
+        if "replicas" in wanted["spec"]:
+            bare_cluster.kubectl("scale", "mzd/sentiment", "--replicas=5", "-n", objects.namespace)
+    assert _replicas(objects, "sentiment") == 1
+
+
+def _replicas(objects: Objects, name: str) -> int:
+    found = objects.get("ModelDeployment", name)
+    assert found
+    return int(found["spec"]["replicas"])
+
+
 def test_a_horizontal_pod_autoscaler_reads_and_writes_scale(node_cluster: Cluster) -> None:
     objects = fresh_namespace(node_cluster)
     objects.create(deployment())
-    target = {"apiVersion": "mizzen.dev/v1alpha1", "kind": "ModelDeployment", "name": "sentiment"}
-    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
-    spec = {
-        "scaleTargetRef": target,
-        "minReplicas": 3,
-        "maxReplicas": 5,
-        "metrics": [{"type": "Resource", "resource": cpu}],
-    }
-    objects.create(
-        {
-            "apiVersion": "autoscaling/v2",
-            "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": "sentiment"},
-            "spec": spec,
-        }
-    )
-    objects.wait("ModelDeployment", "sentiment", lambda seen: seen["spec"]["replicas"] == 3)
+    example = yaml.safe_load((CRDS.parent / "examples/scaling/horizontal-pod-autoscaler.yaml").read_text())
+    objects.create({**example, "metadata": {"name": example["metadata"]["name"]}})
+    objects.wait("ModelDeployment", "sentiment", lambda seen: seen["spec"]["replicas"] == 2)
     without = objects.wait("HorizontalPodAutoscaler", "sentiment", lambda seen: condition(seen, "ScalingActive"))
     assert condition(without, "AbleToScale")["status"] == "True"
     objects.wait("HorizontalPodAutoscaler", "sentiment", lambda seen: _blocked_by(seen) == "InvalidSelector")
