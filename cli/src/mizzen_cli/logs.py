@@ -1,4 +1,4 @@
-"""`mizzen logs`: the log files of a deployment's pods on this machine, printed and followed."""
+"""`mizzen logs`: the log files of a deployment's pods on this machine; of those in a cluster, what prints them."""
 
 import sys
 import time
@@ -27,6 +27,13 @@ def print_logs(data_dir: Path, namespace: str, name: str, container: str | None,
         for path in log_files(pods, name, container):
             offsets[path] = _print_from(path, offsets.get(path, 0))
         time.sleep(POLL_SECONDS)
+
+
+def kubectl_command(namespace: str, name: str, container: str | None, tail: int, *, follow: bool) -> str:
+    """Return what prints the same of a deployment whose pods run in a cluster."""
+    which = f"-c {container}" if container else "--all-containers --ignore-errors"
+    extent = "-f --max-log-requests=100" if follow else ""
+    return f"kubectl logs -n {namespace} -l {DEPLOYMENT}={name} {which} --prefix --tail={tail} {extent}".rstrip()
 
 
 def log_files(pods: Path, name: str, container: str | None) -> list[Path]:

@@ -10,10 +10,14 @@ import mizzen_gateway
 import pytest
 from mizzen_cli.main import app
 from mizzen_cli.remedies import GATEWAY_WORDS, OWN_WORDS, PROBLEM_REMEDIES, SAYS_IT_ALL, in_commands, with_remedy
+from mizzen_crds.v1alpha1.conditions import REASONS
+from mizzen_crds.v1alpha1.labels import DEPLOYMENT
 from mizzen_gateway.protocols.open_inference.errors import engine_refused, unknown_version
 from mizzen_gateway.routing.deployment import EndpointSetFacts
 from mizzen_gateway.routing.table import not_allowed, unknown, wrong_protocol
 from mizzen_gateway.stages import Refusal
+from mizzen_kube import resources
+from mizzen_operator.kinds.model_deployment.containers import ENGINE, FETCH
 from typer.main import get_command
 
 TABLES = (PROBLEM_REMEDIES.keys(), OWN_WORDS.keys(), SAYS_IT_ALL, {"unauthorized"})
@@ -71,14 +75,53 @@ def test_no_sentence_that_the_command_line_repeats_speaks_of_rest() -> None:
     assert found == []
 
 
+def remedies() -> list[str]:
+    """What is said to people at the command line, and in the conditions of any object."""
+    problems = [*PROBLEM_REMEDIES.values(), *OWN_WORDS.values(), *(command for _, command in GATEWAY_WORDS)]
+    return problems + [text for row in REASONS.values() for text in (row.meaning, row.remedy)]
+
+
+def commands_of(program: str) -> set[tuple[str, ...]]:
+    """Words of every command of a program that a remedy names."""
+    quoted = [found for text in remedies() for found in re.findall(r"`([^`]+)`", text)]
+    return {tuple(one.split()[1:]) for one in quoted if one.split()[0] == program}
+
+
 def test_every_command_that_a_remedy_names_exists() -> None:
-    groups = get_command(app).commands  # type: ignore[attr-defined]  # the program is a group
-    remedies = [*PROBLEM_REMEDIES.values(), *OWN_WORDS.values(), *(command for _, command in GATEWAY_WORDS)]
-    named = {found for text in remedies for found in re.findall(r"`mizzen ([a-z-]+)(?: ([a-z]+))?", text)}
-    assert named
-    for group, command in named:
-        assert group in groups, group
-        assert not command or command in groups[group].commands, (group, command)
+    named = commands_of("mizzen")
+    assert ("logs", "NAME", "-c", "engine") in named
+    for words in named:
+        command, rest = get_command(app), list(words)
+        while hasattr(command, "commands"):
+            assert rest, f"{words} is a group of commands"
+            assert rest[0] in command.commands, words
+            command = command.commands[rest.pop(0)]
+        # What is left are placeholders and options: a word of its own would be taken for a name.
+        options = {option for each in command.params for option in each.opts}
+        given = [word.partition("=")[0] for word in rest if word.startswith("-")]
+        assert set(given) <= options, words
+        values = {rest[place + 1] for place, word in enumerate(rest[:-1]) if word in ("-c", "-o", "-f")}
+        assert [word for word in rest if word[0] != "-" and not word.isupper() and word not in values] == [], words
+
+
+def test_every_kubectl_command_that_a_remedy_names_is_of_a_kind_and_a_label_that_exist() -> None:
+    known = {str(kind) for kind in vars(resources).values() if isinstance(kind, resources.Resource)} | {"node"}
+    named = commands_of("kubectl")
+    assert ("get", "servingruntimes.mizzen.dev") in named
+    for verb, *rest in named:
+        assert verb in {"get", "describe", "logs", "uncordon"}, (verb, rest)
+        if verb in ("get", "describe"):
+            assert set(rest[0].split(",")) <= known, rest
+        if verb == "logs":
+            assert rest[:4] == ["-n", "NAMESPACE", "-l", f"{DEPLOYMENT}=NAME"]
+            assert rest[5] in {"CONTAINER", ENGINE, FETCH}
+
+
+def test_logs_are_told_for_a_cluster_as_for_one_machine() -> None:
+    named = [row for row in REASONS.values() if " logs " in row.remedy]
+    assert {row.reason for row in named} >= {"CrashLooping", "StartupTimedOut", "ReplicaUnready", "LoadStalled"}
+    programs = {row.reason: set(re.findall(r"`(\w+) logs", row.remedy)) for row in named}
+    assert [reason for reason, found in programs.items() if found != {"kubectl", "mizzen"}] == []
 
 
 def test_a_remedy_follows_the_sentence_and_headers_are_put_into_plain_words() -> None:

@@ -8,7 +8,7 @@ import typer
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
 from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.logs import print_logs
+from mizzen_cli.logs import kubectl_command, print_logs
 from mizzen_cli.manifests import check_manifest, read_manifests
 from mizzen_cli.observation import OBSERVED_SECONDS, fail_when_refused, look_again
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one, write
@@ -119,10 +119,16 @@ def logs(
     tail: Annotated[int, typer.Option(help="Lines of each file to begin with; -1: all.")] = 50,
     project: Project = None,
 ) -> None:
-    """Print the logs of a deployment's pods."""
+    """Print the logs of a deployment's pods on this machine; of one on Kubernetes, say which kubectl command does."""
     context = current_context(project)
     if not context.data_dir:
-        raise CommandError("Logs are read on the machine that `mizzen up` ran on: run it there.", ExitCode.USAGE)
+        with session(project) as api:
+            manifest = api.get(api.path("deployments", name))["manifest"]
+        command = kubectl_command(manifest["metadata"]["namespace"], name, container, tail, follow=follow_on)
+        raise CommandError(
+            f"Logs are read where the pods run. On Kubernetes: `{command}`. Mizzen on one machine: run this there.",
+            ExitCode.USAGE,
+        )
     if not (Path(context.data_dir) / "pods" / context.project / name).is_dir():
         with session(project) as api:
             api.get(api.path("deployments", name))

@@ -127,7 +127,7 @@ def test_a_false_condition_says_what_to_do():
     status = status_of(seen(failing("CrashLooping")))
     message = next(one.message for one in status.conditions if one.type == "Ready")
     assert "its own words" in message
-    assert "mizzen logs NAME" in message
+    assert "kubectl logs -n NAMESPACE -l mizzen.dev/deployment=NAME -c CONTAINER" in message
     assert status.last_failure is not None
     assert status.last_failure.remedy == conditions.REASONS["CrashLooping"].remedy
 

@@ -22,6 +22,7 @@ from mizzen_crds.v1alpha1.conditions.condition_types import (
     WORKLOAD_AVAILABLE,
 )
 from mizzen_crds.v1alpha1.conditions.table import reason_row
+from mizzen_crds.v1alpha1.conditions.where_logs_are import logs_of
 
 # What is as it should be
 AVAILABLE: Final = reason_row(
@@ -267,7 +268,7 @@ RUNTIME_NOT_FOUND: Final = reason_row(
     "RuntimeNotFound",
     (WORKLOAD_AVAILABLE,),
     "There is no ServingRuntime of the name in spec.engine.runtimeRef.",
-    "Apply it, or name one that `mizzen get servingruntimes` lists.",
+    "Apply it, or name one of `kubectl get servingruntimes.mizzen.dev` (on one machine: of `mizzen engines list`).",
 )
 RUNTIME_MISMATCH: Final = reason_row(
     "RuntimeMismatch",
@@ -313,7 +314,7 @@ CRASH_LOOPING: Final = reason_row(
     "CrashLooping",
     (WORKLOAD_AVAILABLE,),
     "A container exits again and again; it is started with growing pauses.",
-    "Read status.lastFailure and `mizzen logs NAME`.",
+    f"Read status.lastFailure, and what its component, a container, printed: {logs_of('CONTAINER')}.",
 )
 OUT_OF_MEMORY: Final = reason_row(
     "OutOfMemory",
@@ -325,13 +326,13 @@ STARTUP_TIMED_OUT: Final = reason_row(
     "StartupTimedOut",
     (WORKLOAD_AVAILABLE,),
     "A replica made no progress for so long that its startup budget ended.",
-    "Read `mizzen logs NAME`; raise spec.lifecycle.startupBudgetSeconds if the model merely loads slowly.",
+    f"Read {logs_of('engine')}; raise spec.lifecycle.startupBudgetSeconds if the model merely loads slowly.",
 )
 REPLICA_UNREADY: Final = reason_row(
     "ReplicaUnready",
     (WORKLOAD_AVAILABLE,),
     "Fewer replicas are ready than must be available; those that were ready are being healed.",
-    "Read `mizzen logs NAME` if it lasts.",
+    f"If it lasts, read {logs_of('engine')}.",
 )
 APPLY_FAILED: Final = reason_row(
     "ApplyFailed",

@@ -12,6 +12,7 @@ from mizzen_crds.v1alpha1.conditions.condition_types import (
     WORKLOAD_AVAILABLE,
 )
 from mizzen_crds.v1alpha1.conditions.table import reason_row
+from mizzen_crds.v1alpha1.conditions.where_logs_are import logs_of
 
 # The namespace and its project
 NAMESPACE_TERMINATING: Final = reason_row(
@@ -64,7 +65,8 @@ LOAD_STALLED: Final = reason_row(
     "LoadStalled",
     (WORKLOAD_AVAILABLE, MODEL_CACHED),
     "A replica's fetch or load made no progress for spec.model.cache.stallSeconds, so its pod was replaced.",
-    "Read `mizzen logs NAME`; look at the way to the source, or raise stallSeconds if the source pauses for so long.",
+    "Look at the way to the source, or raise stallSeconds if the source pauses for so long. The new pod prints how it "
+    f"fares: {logs_of('CONTAINER')}, CONTAINER being the component of status.lastFailure.",
 )
 POD_NOT_CREATED: Final = reason_row(
     "PodNotCreated",
