@@ -8,6 +8,7 @@ from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment.status import RevisionState
 from mizzen_operator.rollout.fleet import LoadWindow
 from mizzen_operator.rollout.plan import wanted_replicas
+from mizzen_operator.rollout.situation import least_available
 from mizzen_operator.rollout.traffic import percents
 from support.deployments import NOON, deployment
 from support.simulated_cluster import SimulatedCluster
@@ -407,3 +408,8 @@ def test_wanted_replicas_follow_state_autoscaler_and_bounds(spec, autoscaled, wa
 
 def test_percents_sum_to_the_whole():
     assert percents({"a": 1, "b": 1, "c": 1}) == {"a": 34, "b": 33, "c": 33}
+
+
+@pytest.mark.parametrize(("share", "wanted", "least"), [("50%", 3, 2), ("50%", 4, 2), ("34%", 3, 2), ("0%", 3, 0)])
+def test_a_percentage_that_must_stay_ready_is_rounded_up_as_in_a_disruption_budget(share, wanted, least):
+    assert least_available(deployment(rollout={"minAvailable": share}), wanted) == least

@@ -34,7 +34,7 @@ IntOrPercent = Annotated[
         }
     ),
 ]
-"""A number of replicas, or a share of the wanted ones, rounded up for surge and down for availability."""
+"""A number of replicas, or a share of the wanted ones, rounded up, as a disruption budget's is."""
 
 
 class Strategy(StrEnum):
