@@ -1,6 +1,7 @@
 """Keeps what later releases are tested against: definitions, chart, database schema, wheels, a data folder.
 
-Run once a release (`make release-fixture`); the result is committed and never changed again.
+Run once a release (`make release-fixture`); the result is committed and never changed again: what is there is rewritten
+with --rewrite alone, since a release compared with what came after it proves nothing.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -82,25 +83,51 @@ def keep_data_folder(release: Path, data_folder: Path) -> None:
 
 
 PARTS = {"definitions": keep_definitions, "chart": keep_chart, "wheels": keep_wheels, "database": keep_database}
+PLACES = {
+    "definitions": "crds",
+    "chart": "charts",
+    "wheels": "wheels",
+    "database": "schema.sql",
+    "data folder": "data-folder.tar.gz",
+}
+"""Where each part lies below the release."""
 
 
-def main() -> int:
-    """Write tests/releases/<version>/."""
+def refusal(release: Path, parts: Iterable[str]) -> str:
+    """Why these parts may not be written; empty where none of them is there."""
+    there = sorted(PLACES[part] for part in parts if (release / PLACES[part]).exists())
+    if not there:
+        return ""
+    return (
+        f"{release.name} has {', '.join(there)} already, and is what later releases are held to: "
+        "give another --name, or --rewrite where it was never released"
+    )
+
+
+def main(arguments: Sequence[str] | None = None, releases: Path = ROOT / "tests/releases") -> int:
+    """Write tests/releases/<version>/; exit code 2 where that would rewrite it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-folder", type=Path, help="a stopped data folder to keep as well")
     parser.add_argument("--only", choices=list(PARTS), help="one part alone")
+    parser.add_argument(
+        "--rewrite", action="store_true", help="write parts anew that are there; never for what is released"
+    )
     parser.add_argument("--name", help="folder, such as that of a release candidate; by default the version")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    release = ROOT / "tests/releases" / (chosen.name or version)
+    release = releases / (chosen.name or version)
+    wanted = [name for name in PARTS if chosen.only in (None, name)] + ["data folder"] * bool(chosen.data_folder)
+    if not chosen.rewrite and (sentence := refusal(release, wanted)):
+        print(sentence, file=sys.stderr)
+        return 2
     release.mkdir(parents=True, exist_ok=True)
     for name, keep in PARTS.items():
         if chosen.only in (None, name):
             keep(release)
-            print(f"{release.relative_to(ROOT)}: {name} kept")
+            print(f"{release}: {name} kept")
     if chosen.data_folder:
         keep_data_folder(release, chosen.data_folder)
-        print(f"{release.relative_to(ROOT)}: data folder kept")
+        print(f"{release}: data folder kept")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""From the chart of 0.2.0-rc to the present one, with another runtime image: engine pods stay until somebody asks."""
+"""From the chart of 0.2.0-rc.1 to the present one, with another runtime image: engine pods stay until somebody asks."""
 
 import pytest
 from support.chart import ROOT
@@ -7,7 +7,8 @@ from support.story import sentiment
 from support.story.caller import Load, ask
 from support.story.mizzen_on_node import PROGRAMS, SECONDS, VALUES, Platform
 
-RELEASE = ROOT / "tests" / "releases" / "0.2.0-rc" / "charts"
+CANDIDATE = "0.2.0-rc.1"
+RELEASE = ROOT / "tests" / "releases" / CANDIDATE / "charts"
 NEXT = "next"
 ENGINE = "localhost/mizzen/triton-cpu"
 
@@ -18,16 +19,23 @@ def older(images_on_the_node: Platform) -> Platform:
     platform = images_on_the_node
     if platform.installed():
         platform.remove()
+    _tagged(platform, CANDIDATE)
     platform.install(RELEASE / "mizzen", RELEASE / "mizzen-crds")
     platform.wait_serving()
     return platform
 
 
+def _tagged(platform: Platform, tag: str) -> None:
+    """Give the images of today another tag besides theirs."""
+    node = platform.node
+    for image in [each for each in node.images() if "localhost/mizzen/" in each and each.endswith(":0.1.0")]:
+        node.tag(image, image.replace(":0.1.0", f":{tag}"))
+
+
 def _upgrade(platform: Platform) -> None:
     """As docs/how-to/upgrade-and-uninstall.md does, to images of another name."""
-    node, helm = platform.node, platform.installation.helm
-    for image in [each for each in node.images() if "localhost/mizzen/" in each and each.endswith(":0.1.0")]:
-        node.tag(image, image.replace(":0.1.0", f":{NEXT}"))
+    helm = platform.installation.helm
+    _tagged(platform, NEXT)
     charts, wait = ROOT / "charts", ("--wait", "--timeout", "180s")
     helm("upgrade", "mizzen-crds", charts / "mizzen-crds", *wait)
     values = ("-f", VALUES, "--set", f"image.tag={NEXT},runtimes.triton.image={ENGINE}:{NEXT}")
@@ -44,6 +52,7 @@ def _image(pod: Object) -> str:
 
 
 def test_an_upgrade_replaces_the_programs_and_no_engine_pod_and_callers_do_not_notice(older: Platform) -> None:
+    assert {_image(pod).rpartition(":")[2] for name in PROGRAMS for pod in older.pods(name)} == {CANDIDATE}
     with older.tenant("upgraded", versions=1) as tenant:
         tenant.objects.create(sentiment.deployment(tenant.namespace))
         tenant.wait_ready()
