@@ -1,22 +1,30 @@
-"""How the database gets its tables, and why a start is refused when it has those of a newer release."""
+"""How the database gets its tables, and when a start is refused because a newer release has changed them.
+
+Every migration says in `lives_with` the oldest revision whose release can work with the tables after it: one that only
+adds what older code may leave out (expand) keeps the floor, one that takes something away (contract) raises it. The
+floor of the newest is kept in the database, for a release that does not know that migration: a pod that restarts in the
+middle of an upgrade, or one that is rolled back to.
+"""
 
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, delete, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 import mizzen_controlplane.domains  # noqa: F401 - every table must be known here
 from mizzen_controlplane.kit.changes import COUNTERS
 from mizzen_controlplane.kit.database import Database, unit_of_work
 from mizzen_controlplane.kit.settings import SettingsError
-from mizzen_controlplane.kit.tables import Counter
+from mizzen_controlplane.kit.tables import Counter, SchemaFloor
 
+log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D697A7A  # any number of our own: replicas that start at once upgrade one after the other
 
@@ -60,17 +68,41 @@ def configuration(connection: Connection) -> Config:
 
 def _upgrade(connection: Connection) -> None:
     config = configuration(connection)
-    _refuse_newer(connection, ScriptDirectory.from_config(config))
+    scripts = ScriptDirectory.from_config(config)
+    if _is_newer(connection, scripts):
+        return  # its tables are a newer release's, and this one can work with them
     command.upgrade(config, "head")
+    _write_floor(connection, scripts)
 
 
-def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
-    if not inspect(connection).has_table("alembic_version"):
-        return
+def _is_newer(connection: Connection, scripts: ScriptDirectory) -> bool:
+    """Whether a newer release has upgraded it; raises SchemaError where this one cannot live with that."""
+    inspector = inspect(connection)
+    if not inspector.has_table("alembic_version"):
+        return False
     known = {script.revision for script in scripts.walk_revisions()}
-    for (found,) in connection.execute(text("SELECT version_num FROM alembic_version")):
-        if found not in known:
-            raise SchemaError(
-                f"The database has schema {found}, and this release knows up to {scripts.get_current_head()}: a newer "
-                "release has upgraded it. Start that release, or restore the backup from before the upgrade."
-            )
+    found = [name for (name,) in connection.execute(text("SELECT version_num FROM alembic_version"))]
+    unknown = [name for name in found if name not in known]
+    if not unknown:
+        return False
+    floor = _floor(connection) if inspector.has_table("schema_floor") else None
+    if floor in known:
+        log.warning("the database has the schema of a newer release", schema=unknown[0], oldest_that_can_use_it=floor)
+        return True
+    raise SchemaError(
+        f"The database has schema {unknown[0]}, and this release knows up to {scripts.get_current_head()}: a newer "
+        f"release has upgraded it, and only releases that know {floor or unknown[0]} can use it since. Start such a "
+        "release, or restore the backup from before the upgrade."
+    )
+
+
+def _floor(connection: Connection) -> str | None:
+    return connection.execute(select(col(SchemaFloor.revision))).scalar_one_or_none()
+
+
+def _write_floor(connection: Connection, scripts: ScriptDirectory) -> None:
+    head = scripts.get_revision("head")
+    wanted = str(head.module.lives_with)
+    if _floor(connection) != wanted:
+        connection.execute(delete(SchemaFloor))
+        connection.execute(insert(SchemaFloor).values(id=1, revision=wanted))

@@ -32,3 +32,13 @@ class Counter(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=64)
     value: int = Field(default=0, sa_type=BigInteger)
+
+
+class SchemaFloor(SQLModel, table=True):
+    """The oldest release that can live with the schema, for those that do not know its newest migrations: one row."""
+
+    __tablename__ = "schema_floor"
+
+    id: int = Field(default=1, primary_key=True)
+    revision: str = Field(max_length=32)
+    """Newest migration that such a release knows."""

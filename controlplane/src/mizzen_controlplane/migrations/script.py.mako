@@ -7,6 +7,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+lives_with = ${repr(down_revision)}  # oldest revision whose release can work with the tables after this one; see schema.py
 
 
 def upgrade() -> None:
