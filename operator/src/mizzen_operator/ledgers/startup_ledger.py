@@ -20,6 +20,10 @@ class PodProgress:
     """When a post last told of more than the one before."""
     heard_at: dict[str, datetime] = field(default_factory=dict)
     """When the last post of a phase came, whatever it told."""
+    starting: bool = False
+    """It was seen before it became ready for the first time, and has not yet."""
+    first_ready_at: datetime | None = None
+    """When it became ready for the first time; None where that was not seen."""
     revision_at: datetime | None = None
     """When the start of any pod of its revision last came further than one did before."""
 
@@ -34,13 +38,16 @@ class StartupLedger:
         self.since = datetime.now(UTC)
         """From when on posts came here: since this program leads, others' posts are none that it heard."""
         self._pods: dict[str, PodProgress] = {}
-        self._counted: set[str] = set()
+        self._starting: set[str] = set()
+        self._first_ready: dict[str, datetime | None] = {}
         self._durations: dict[tuple[str, str], deque[float]] = {}
 
     def begin(self, now: datetime) -> None:
         """This program leads from now on: what it heard in an earlier time says nothing about pods any more."""
         self.since = now
         self._pods.clear()
+        self._starting.clear()
+        self._durations.clear()  # what others counted meanwhile is in the status
 
     def record(self, progress: StartupProgress, pod: str = "") -> None:
         """Take what a container posted; `pod` is the name to keep it under, by default the one that it says."""
@@ -57,23 +64,53 @@ class StartupLedger:
         )
 
     def of(self, pod: str) -> PodProgress:
-        """What a pod said so far."""
-        return self._pods.get(pod, PodProgress())
+        """What a pod said so far, and what was seen of its start."""
+        starting, first = pod in self._starting, self._first_ready.get(pod)
+        return replace(self._pods.get(pod, PodProgress()), starting=starting, first_ready_at=first)
 
-    def started(self, key: tuple[str, str], pod: str, seconds: float) -> None:
-        """A pod became ready for the first time; it is counted once."""
-        if pod not in self._counted:
-            self._counted.add(pod)
-            self._durations.setdefault(key, deque(maxlen=RECENT_STARTS)).append(seconds)
+    def begins(self, pod: str) -> None:
+        """A pod is there that was never ready."""
+        self._starting.add(pod)
+
+    def started(
+        self,
+        key: tuple[str, str],
+        pod: str,
+        seconds: float,
+        *,
+        at: datetime | None = None,
+        recorded: StartupStatus | None = None,
+    ) -> None:
+        """A pod became ready for the first time, after so long; it is counted once.
+
+        `recorded` is what the status says of starts before: the first one of this program's time joins its median.
+        """
+        self._starting.discard(pod)
+        if pod in self._first_ready:
+            return
+        self._first_ready[pod] = at
+        if key not in self._durations:
+            median = recorded.p50_seconds if recorded is not None else None
+            self._durations[key] = deque(() if median is None else (float(median),), maxlen=RECENT_STARTS)
+        self._durations[key].append(seconds)
+
+    def started_unseen(self, pod: str) -> None:
+        """A pod is ready whose start nobody saw: when it last became ready says nothing about its first time."""
+        self._first_ready.setdefault(pod, None)
 
     def knows_start_of(self, pod: str) -> bool:
-        """Whether the pod's start has been counted."""
-        return pod in self._counted
+        """Whether the pod's start is over, counted or not."""
+        return pod in self._first_ready
 
     def forget(self, pod: str) -> None:
         """The pod is gone."""
         self._pods.pop(pod, None)
-        self._counted.discard(pod)
+        self._starting.discard(pod)
+        self._first_ready.pop(pod, None)
+
+    def forget_deployment(self, key: tuple[str, str]) -> None:
+        """The deployment is gone."""
+        self._durations.pop(key, None)
 
     def status(
         self, key: tuple[str, str], phases: tuple[StartupPhase, ...], before: StartupStatus | None

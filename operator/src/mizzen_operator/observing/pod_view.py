@@ -62,7 +62,7 @@ class PodView:
     node: str = ""
     ready: bool = False
     ready_at: datetime | None = None
-    """Since when it is ready."""
+    """Since when it is ready; not since when for the first time."""
     scheduled: bool = True
     """It has a node, or the scheduler has not looked at it yet."""
     scheduled_at: datetime | None = None
@@ -80,6 +80,12 @@ class PodView:
     annotated: bool = False
     """It has annotations at all."""
     containers: tuple[ContainerView, ...] = ()
+
+
+def never_ready(pod: PodView) -> bool:
+    """Whether a pod is in its first start, as far as it can be told from the pod alone."""
+    engines = [one for one in pod.containers if not one.init]
+    return not pod.ready and not any(one.started or one.restarts for one in engines)
 
 
 def pod_view(pod: Mapping[str, Any]) -> PodView:

@@ -14,6 +14,7 @@ from mizzen_operator.rollout.fleet import ObservedPod
 
 PHASE_OF_CONTAINER: Final = {"fetch": "fetch", "layout": "layout"}
 ENGINE: Final = "engine"
+LOAD: Final = "load"
 
 
 def observed_pod(pod: PodView, progress: PodProgress, now: datetime) -> ObservedPod:
@@ -54,21 +55,33 @@ def phases(pod: PodView, progress: PodProgress, now: datetime) -> tuple[StartupP
     """Return fetch and layout from their containers, load from the engine's start to its readiness."""
     found = []
     for one in pod.containers:
-        name = PHASE_OF_CONTAINER.get(one.name) if one.init else ("load" if one.name == ENGINE else None)
+        name = PHASE_OF_CONTAINER.get(one.name) if one.init else (LOAD if one.name == ENGINE else None)
         if name is None or one.started_at is None:
             continue
-        end = _end(one, pod) or now
+        end = _end(one, now) if one.init else _load_end(one, pod, progress, now)
+        if end is None:
+            continue
         done, total = _bytes(one, progress, name)
         seconds = max(0, round((end - one.started_at).total_seconds()))
         found.append(StartupPhase(name=name, seconds=seconds, bytes_done=done, bytes_total=total))
     return tuple(found)
 
 
-def _end(container: ContainerView, pod: PodView) -> datetime | None:
-    if not container.init:
-        return pod.ready_at
+def _end(container: ContainerView, now: datetime) -> datetime:
     finished = container.finished_at
-    return finished if finished and container.started_at and finished >= container.started_at else None
+    return finished if finished and container.started_at and finished >= container.started_at else now
+
+
+def _load_end(engine: ContainerView, pod: PodView, progress: PodProgress, now: datetime) -> datetime | None:
+    """Return when the load ended, `now` while it lasts; None where that was not seen.
+
+    Since when a pod is ready tells it no more: readiness comes and goes long after the load.
+    """
+    first = progress.first_ready_at
+    if first is not None and engine.started_at is not None and first >= engine.started_at:
+        return first
+    loading = not pod.ready and (progress.starting or not engine.started)
+    return now if loading else None
 
 
 def _bytes(container: ContainerView, progress: PodProgress, phase: str) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, StartupPhase
+from mizzen_crds.v1alpha1.model_deployment.status import LastFailure, StartupPhase, StartupStatus
 from mizzen_kube.api import Api
 from mizzen_kube.errors import ApiError
 from mizzen_kube.kept import Key
@@ -26,8 +26,8 @@ from mizzen_operator.names import child_name
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.observing.fleet_view import observed_fleet, refused_pods
 from mizzen_operator.observing.furthest import standings
-from mizzen_operator.observing.pod_view import PodView
-from mizzen_operator.observing.replicas import phases
+from mizzen_operator.observing.pod_view import PodView, never_ready
+from mizzen_operator.observing.replicas import LOAD, phases
 from mizzen_operator.reading import UnreadableError, read_object
 from mizzen_operator.reconcile.apply import Applier, NamespaceEndingError, Outcome
 from mizzen_operator.reconcile.caches import Caches
@@ -76,6 +76,7 @@ async def run_pass(key: Key, hands: Hands) -> float | None:
     if body is None:
         hands.registry.forget(key)
         hands.advances.forget(key)
+        hands.startups.forget_deployment(key)
         return None
     if body["metadata"].get("deletionTimestamp") or hands.caches.namespace_ends(key[0]):
         return None  # the garbage collector and the namespace controller do the rest
@@ -105,7 +106,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     answer = await hands.registry.resolve(deployment, project)
     identity = answer.identity if isinstance(answer, Artifact) else None
     there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), identity)
-    count_starts(key, there, hands)
+    count_starts(key, there, deployment.status.startup, hands)
     hands.advances.note(key, standings(there.pods, progress_of(hands)), now)
     environment = environment_of(hands)
     target = target_of(deployment, answer, there, environment, hands)
@@ -249,19 +250,29 @@ def progress_of(hands: Hands) -> Callable[[PodView], PodProgress]:
 
 
 def youngest_phases(fleet: Fleet, target: Target) -> tuple[StartupPhase, ...]:
-    """Phases of the youngest pod of the newest revision."""
+    """Phases of the youngest pod of the newest revision; none where its load is over and nobody saw when."""
     newest = fleet.find(target.revision.hash) if target.revision else None
     youngest = max(newest.live, key=lambda pod: pod.created_at, default=None) if newest else None
-    return youngest.phases if youngest else ()
+    if youngest is None or (youngest.ready and LOAD not in {one.name for one in youngest.phases}):
+        return ()  # the status keeps what it says of that start
+    return youngest.phases
 
 
-def count_starts(key: Key, there: Seen, hands: Hands) -> None:
-    """Note how long each pod took that has become ready."""
+def count_starts(key: Key, there: Seen, recorded: StartupStatus | None, hands: Hands) -> None:
+    """Note how long each pod took that has become ready for the first time under this program's eyes."""
     for pod in there.pods:
         name = f"{pod.namespace}/{pod.name}"
-        if pod.ready_at is None or hands.startups.knows_start_of(name):
+        if hands.startups.knows_start_of(name):
             continue
-        hands.startups.started(key, name, (pod.ready_at - pod.created_at).total_seconds())
+        if pod.ready_at is None:
+            if never_ready(pod):
+                hands.startups.begins(name)
+            continue
+        if not hands.startups.of(name).starting and pod.created_at < hands.startups.since:
+            hands.startups.started_unseen(name)
+            continue
+        seconds = (pod.ready_at - pod.created_at).total_seconds()
+        hands.startups.started(key, name, seconds, at=pod.ready_at, recorded=recorded)
         for one in phases(pod, progress_of(hands)(pod), pod.ready_at):
             hands.telemetry.startup_phases.labels(one.name).observe(one.seconds)
 
