@@ -39,6 +39,8 @@ class SimulatedCluster:
     lag: float = 0.0
     """How likely a workload is left for the next tick, as by a controller manager that is slow."""
     broken: set[str] = field(default_factory=set)
+    failures: dict[str, PodFailure] = field(default_factory=dict)
+    """What goes wrong in pods of a revision that are not ready."""
     source_away: bool = False
     """Nothing can be fetched; init containers end with the exit code for that."""
     load: dict[str, LoadWindow] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class SimulatedCluster:
                             pod.ready,
                             pod.scheduled,
                             pod.terminating,
-                            failure=AWAY if self.source_away and pod.scheduled and not pod.ready else None,
+                            failure=self._failure(pod),
                         )
                         for pod in self.of(name)
                     ),
@@ -89,6 +91,11 @@ class SimulatedCluster:
                 for name, replicas in self.replicas.items()
             )
         )
+
+    def _failure(self, pod: Pod) -> PodFailure | None:
+        if pod.ready or not pod.scheduled:
+            return None
+        return AWAY if self.source_away else self.failures.get(pod.revision)
 
     def capacity(self) -> Capacity:
         """What is left."""

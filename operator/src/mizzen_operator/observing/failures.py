@@ -101,7 +101,9 @@ def reason_of(container: ContainerView) -> tuple[str, str]:
     if container.ended_reason == "OOMKilled":
         return conditions.OUT_OF_MEMORY, message
     if container.init:
-        return INIT_REASONS.get(container.name.partition("-")[0], conditions.CRASH_LOOPING), message
+        reason = INIT_REASONS.get(container.name.partition("-")[0], conditions.CRASH_LOOPING)
+        ended_from_outside = container.exit_code in KILLED and reason == conditions.LAYOUT_REFUSED
+        return (conditions.CRASH_LOOPING if ended_from_outside else reason), message
     if _startup_ended(container):
         return conditions.STARTUP_TIMED_OUT, message
     looping = container.restarts >= LOOPING_RESTARTS or container.waiting_reason == "CrashLoopBackOff"

@@ -8,11 +8,11 @@ from typing import Any
 
 from mizzen_operator.ledgers.startup_ledger import PodProgress
 from mizzen_operator.observation import Refusal
-from mizzen_operator.observing.failures import QUOTA_WORDS, refusal_reason
+from mizzen_operator.observing.failures import refusal_reason
 from mizzen_operator.observing.pod_view import PodView, time_of
 from mizzen_operator.observing.replicas import observed_group, observed_pod
 from mizzen_operator.revision import Revision, frozen_revision
-from mizzen_operator.rollout.fleet import Fleet, LoadWindow, ObservedPod, ObservedRevision
+from mizzen_operator.rollout.fleet import Fleet, LoadWindow, ObservedPod, ObservedRevision, PodFailure
 
 Manifest = Mapping[str, Any]
 MODEL_VERSION = "mizzen.dev/model-version"
@@ -76,7 +76,7 @@ def observed_fleet(
                 pods=_replicas(by_hash[digits], progress_of, now),
                 model_version=one.model_version,
                 load=load_of(digits),
-                refused_by_quota=refused_by_quota(workloads.get(digits)),
+                refusal=refusal_of(workloads.get(digits)),
             )
             for digits, one in kept.items()
         )
@@ -105,22 +105,15 @@ def _replicas(
 
 def refused_pods(workloads: Mapping[str, Manifest]) -> tuple[Refusal, ...]:
     """Return why the API server refuses a workload's pods: a quota, Pod Security, an admission rule."""
-    found = []
-    for workload in workloads.values():
-        words = _refusal_of(workload)
-        if words is not None:
-            found.append(Refusal(refusal_reason(words), words))
-    return tuple(found)
+    found = (refusal_of(workload) for workload in workloads.values())
+    return tuple(Refusal(one.reason, one.message) for one in found if one is not None)
 
 
-def refused_by_quota(workload: Manifest | None) -> str:
-    """Return the words of the API server where a quota refuses a workload's pods; empty where none does."""
-    words = _refusal_of(workload or {}) or ""
-    return words if QUOTA_WORDS in words else ""
-
-
-def _refusal_of(workload: Manifest) -> str | None:
-    """Return the API server's words about pods that were asked for and refused; None where none was."""
-    told = (workload.get("status") or {}).get("conditions") or ()
+def refusal_of(workload: Manifest | None) -> PodFailure | None:
+    """Return why pods that were asked for are refused; None where none is."""
+    told = ((workload or {}).get("status") or {}).get("conditions") or ()
     failing = next((one for one in told if one["type"] == "ReplicaFailure" and one["status"] == "True"), None)
-    return None if failing is None or not told_replicas(workload) else str(failing.get("message", ""))
+    if failing is None or not told_replicas(workload):
+        return None
+    words = failing.get("message", "")
+    return PodFailure(refusal_reason(words), words)

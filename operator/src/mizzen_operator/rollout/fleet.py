@@ -80,8 +80,8 @@ class ObservedRevision:
     """Number of the version that it serves."""
     load: LoadWindow = LoadWindow()
     """What gateways saw of it since `status.rollout.stepStartedAt`."""
-    refused_by_quota: str = ""
-    """The API server's words, where a ResourceQuota refuses its pods."""
+    refusal: PodFailure | None = None
+    """Why the API server refuses its pods; None where it does not."""
 
     @property
     def live(self) -> tuple[ObservedPod, ...]:

@@ -1,15 +1,18 @@
-"""What does a revision wait for that it cannot help? A place, a quota, the source of its weights."""
+"""What keeps a revision from its start? A place, a quota, its source: it cannot help these. Or it is hopeless."""
 
 from typing import Final
 
 from mizzen_crds.v1alpha1 import conditions
 
-from mizzen_operator.rollout.fleet import ObservedPod
+from mizzen_operator.conditions.verdict import needs_spec_change
+from mizzen_operator.rollout.fleet import ObservedPod, ObservedRevision, PodFailure
 from mizzen_operator.rollout.situation import Situation
 from mizzen_operator.rollout.strategies import DRAIN, Wait
 
 UNREACHABLE: Final = 21
 """Exit code of an init container whose source could not be reached (`mizzen_engines.failure.ExitCode`)."""
+FINAL: Final = range(10, 14)
+"""Exit codes of init containers that found what only another artifact or spec helps: no end by a signal, no bug."""
 SOURCE: Final = frozenset({conditions.FETCH_FAILED, conditions.REGISTRY_UNAVAILABLE})
 
 
@@ -24,6 +27,19 @@ def waits_outside(situation: Situation) -> Wait | None:
     if not away or away[0].failure is None:
         return None
     return Wait(conditions.FETCH_FAILED, f"The source of the weights cannot be reached: {away[0].failure.message}")
+
+
+def hopeless(goal: ObservedRevision) -> PodFailure | None:
+    """Return why the goal never starts as it is; None where one of its pods does, or where something else may help."""
+    if goal.ready:
+        return None
+    failures = [goal.refusal, *(pod.failure for pod in goal.live)]
+    return next((one for one in failures if one is not None and _certain(one)), None)
+
+
+def _certain(failure: PodFailure) -> bool:
+    told = failure.exit_code is None or failure.exit_code in FINAL
+    return told and needs_spec_change(failure.reason)
 
 
 def _source_away(pod: ObservedPod) -> bool:
@@ -42,8 +58,8 @@ def _room(situation: Situation) -> Wait | None:
         text = f"{len(waiting)} replicas wait for a place to run. {words}".rstrip()
         return Wait(conditions.UNSCHEDULABLE, text, need or None, capacity.free_accelerators if need else None)
     missing = situation.wanted - len(goal.live)
-    if missing > 0 and goal.refused_by_quota:
-        return Wait(conditions.RESOURCE_QUOTA_EXCEEDED, goal.refused_by_quota)
+    if missing > 0 and goal.refusal is not None and goal.refusal.reason == conditions.RESOURCE_QUOTA_EXCEEDED:
+        return Wait(goal.refusal.reason, goal.refusal.message)
     if missing > 0 and situation.quota_binds:
         left = capacity.quota_accelerators
         text = f"{missing} replicas need {need} accelerators each; {capacity.quota or 'the quota'} leaves {left}."

@@ -15,7 +15,7 @@ from mizzen_operator.rollout import strategies
 from mizzen_operator.rollout.canary import verdict
 from mizzen_operator.rollout.fleet import Capacity, Fleet, ObservedRevision
 from mizzen_operator.rollout.outcome import Happening, RevisionPlan, RolloutPlan
-from mizzen_operator.rollout.outside import waits_outside
+from mizzen_operator.rollout.outside import hopeless, waits_outside
 from mizzen_operator.rollout.situation import (
     Situation,
     accelerators_per_replica,
@@ -71,7 +71,7 @@ class Pass:
             return self._retreat(self.previous)
         decision = self._advance()
         if decision.given_up is None:
-            decision = self._deadline(self._at_rest(decision))
+            decision = self._deadline(self._at_rest(self._hopeless(decision)))
         if decision.given_up is not None:
             return self._give_up(decision.given_up)
         return self._outcome(decision)
@@ -224,6 +224,15 @@ class Pass:
         slack = timedelta(seconds=self.deployment.spec.rollout.progress_deadline_seconds / PROGRESS_PARTS)
         return newest if newest > last + slack else last
 
+    def _hopeless(self, decision: Decision) -> Decision:
+        """Where another revision can serve, one that no time helps is given up at once."""
+        paused = self.deployment.spec.rollout.mode is RolloutMode.PAUSED
+        failure = None if paused or self._revision_before() is None else hopeless(self.target_revision)
+        if failure is None or self._state(decision) is RevisionState.SERVING:
+            return decision
+        text = f"Revision {self.target} cannot start: {failure.message}"
+        return replace(decision, given_up=Wait(failure.reason, text))
+
     def _at_rest(self, decision: Decision) -> Decision:
         """A step that takes what the revision cannot help for a wait: the deadline rests meanwhile."""
         if decision.step.wait is not None or self._state(decision) is RevisionState.SERVING:
@@ -231,6 +240,8 @@ class Pass:
         return replace(decision, step=replace(decision.step, wait=waits_outside(decision.situation)))
 
     def _deadline(self, decision: Decision) -> Decision:
+        if decision.given_up is not None:
+            return decision
         if decision.step.wait is not None or self._state(decision) is RevisionState.SERVING:
             return decision
         limit = self.deployment.spec.rollout.progress_deadline_seconds

@@ -72,6 +72,8 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedu
         (pod(engine=waiting("InvalidImageName", "couldn't parse image reference")), "PodRefused", "parse"),
         (pod(init=ended(12, "DigestMismatch: a differs")), "DigestMismatch", "a differs"),
         (pod(init=ended(21, "no route to host")), "FetchFailed", "no route"),
+        (pod(init={"name": "layout", **ended(10, "no config.json")}), "LayoutRefused", "config.json"),
+        (pod(init={"name": "layout", **ended(143)}), "CrashLooping", "143"),
         (pod(engine=ended(137, reason="OOMKilled")), "OutOfMemory", "137"),
         (pod(engine=restarted(1, message="ValueError: shapes")), "CrashLooping", "ValueError: shapes"),
         (pod(engine=restarted(1, message="frame\n" * 300 + "ValueError: at the end")), "CrashLooping", "at the end"),

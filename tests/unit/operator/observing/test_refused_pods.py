@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_operator.observing.failures import refusal_reason
-from mizzen_operator.observing.fleet_view import refused_by_quota, refused_pods
+from mizzen_operator.observing.fleet_view import refusal_of, refused_pods
+from mizzen_operator.rollout.fleet import PodFailure
 
 FORBIDDEN = 'pods "chat-1-" is forbidden: '
 PASSING = [
@@ -45,9 +46,9 @@ def test_a_template_that_is_refused_again_and_again_does(words: str) -> None:
     assert conditions.REASONS[found.reason].needs_spec_change
 
 
-def test_a_quota_is_told_as_one_and_holds_the_rollout_up() -> None:
+def test_a_quota_is_told_as_one() -> None:
     (found,) = refused_pods({"v1": workload(QUOTA)})
     assert found.reason == conditions.RESOURCE_QUOTA_EXCEEDED
-    assert refused_by_quota(workload(QUOTA)) == QUOTA
-    assert refused_by_quota(workload("context deadline exceeded")) == refused_by_quota(None) == ""
+    assert refusal_of(workload(QUOTA)) == PodFailure(conditions.RESOURCE_QUOTA_EXCEEDED, QUOTA)
+    assert refusal_of(None) is None
     assert refused_pods({"v1": workload(QUOTA, replicas=0)}) == ()

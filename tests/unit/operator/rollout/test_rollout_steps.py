@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from mizzen_crds.v1alpha1 import conditions, labels
 from mizzen_crds.v1alpha1.model_deployment.status import RevisionState
-from mizzen_operator.rollout.fleet import LoadWindow
+from mizzen_operator.rollout.fleet import LoadWindow, PodFailure
 from mizzen_operator.rollout.plan import wanted_replicas
 from mizzen_operator.rollout.situation import least_available
 from mizzen_operator.rollout.traffic import percents
@@ -255,6 +255,53 @@ def test_replicas_that_find_no_place_after_the_first_ones_serve_take_none_of_the
     simulated = cluster(3, replicas=4, resources={"acceleratorsPerPod": 1}, rollout={"progressDeadlineSeconds": 60})
     plan = ticked(simulated, "v1", 720)
     assert (plan.hold.gate, simulated.ready("v1")) == (conditions.UNSCHEDULABLE, 3)
+
+
+@pytest.mark.parametrize(("reason", "code"), [("DigestMismatch", 12), ("LayoutRefused", 11), ("PodRefused", None)])
+def test_a_revision_that_no_time_helps_is_given_up_at_once(reason, code):
+    simulated = cluster(4, replicas=4, resources={"acceleratorsPerPod": 1})
+    simulated.settle("v1")
+    simulated.broken.add("v2")
+    simulated.failures = {"v2": PodFailure(reason, "its own words", "", code)}
+    plan = ticked(simulated, "v2", 30)
+    assert (plan.rollout.failed_hash, plan.hold.gate, stalled(simulated)) == ("v2", reason, reason)
+    assert "its own words" in plan.hold.reason
+    assert (simulated.ready("v1"), simulated.replicas["v2"]) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("FetchFailed", 14),
+        ("ImagePullFailed", None),
+        ("CrashLooping", 1),
+        ("PodNotCreated", None),
+        ("LayoutRefused", 1),
+    ],
+)
+def test_a_revision_that_time_may_help_has_until_its_deadline(reason, code):
+    simulated = cluster(replicas=2)
+    simulated.settle("v1")
+    simulated.broken.add("v2")
+    simulated.failures = {"v2": PodFailure(reason, "its own words", exit_code=code)}
+    assert ticked(simulated, "v2", 60).of("v2").state is RevisionState.PROGRESSING
+
+
+def test_one_node_that_spoils_the_weights_takes_no_revision_back_of_which_a_replica_serves():
+    simulated = cluster(replicas=3)
+    simulated.settle("v1")
+    while not simulated.ready("v2"):
+        simulated.tick("v2")
+    simulated.failures = {"v2": PodFailure("DigestMismatch", "its own words")}
+    assert simulated.settle("v2").rollout.failed_hash == ""
+
+
+def test_a_first_revision_that_no_time_helps_keeps_its_pods_as_there_is_nothing_to_go_back_to():
+    simulated = cluster()
+    simulated.broken.add("v1")
+    simulated.failures = {"v1": PodFailure("DigestMismatch", "its own words", "fetch", 12)}
+    plan = ticked(simulated, "v1", 30)
+    assert (plan.of("v1").replicas, plan.rollout.failed_hash) == (1, "")
 
 
 def test_a_revision_that_served_is_not_given_up_when_it_breaks_later():

@@ -198,14 +198,14 @@ FETCH_FAILED: Final = reason_row(
 )
 DIGEST_MISMATCH: Final = reason_row(
     "DigestMismatch",
-    (MODEL_CACHED,),
+    (MODEL_CACHED, UP_TO_DATE),
     "What was fetched has another digest than was expected, so it is not served.",
     "Correct spec.model.digest if the artifact changed on purpose; otherwise somebody tampered with the source.",
     needs_spec_change=True,
 )
 LAYOUT_REFUSED: Final = reason_row(
     "LayoutRefused",
-    (MODEL_CACHED,),
+    (MODEL_CACHED, UP_TO_DATE),
     "The artifact is not what its format says, or it carries code that the project does not allow.",
     "Push a correct artifact as a new version, or ask the project's owner to allow code; "
     "status.lastFailure names the file.",
@@ -257,7 +257,7 @@ ACCELERATOR_CLASS_NOT_FOUND: Final = reason_row(
 )
 POD_REFUSED: Final = reason_row(
     "PodRefused",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "The cluster refuses the pod for what its template says; the message has its words.",
     "Correct the field that the message names.",
     needs_spec_change=True,
