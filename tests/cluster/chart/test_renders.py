@@ -169,6 +169,14 @@ def test_the_spool_closes_at_four_fifths_of_its_volume(tmp_path: Path, size: str
     assert environment["MIZZEN_SPOOL_MAX_BYTES"] == bytes_
 
 
+def test_the_ingress_of_the_control_plane_publishes_what_people_use_and_no_more(tmp_path: Path) -> None:
+    settings = "controlplane.ingress.enabled=true,controlplane.ingress.host=mizzen.example"
+    ingress = next(one for one in documents(rendered(tmp_path, "--set", settings)) if one["kind"] == "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    published = {(one["path"], one["pathType"]) for one in rule["http"]["paths"]}
+    assert published == {("/api", "Prefix"), ("/healthz", "Exact")}
+
+
 def test_a_release_and_a_namespace_may_be_named_like_numbers(tmp_path: Path) -> None:
     every = documents(helm("template", "1e3", CHART, "--namespace", "1000", home=tmp_path))
     assert {each["metadata"].get("namespace", "1000") for each in every} == {"1000"}
