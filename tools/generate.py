@@ -63,7 +63,11 @@ def definition_text(kind: Kind) -> str:
 def chart_text(kind: Kind) -> str:
     """The same as a template of the chart; deleting the release keeps the definition, and with it all objects."""
     kept = definition(kind)
-    kept["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    kept["metadata"]["annotations"] = {
+        "helm.sh/resource-policy": "keep",
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    }
     return _YAML_HEAD + _yaml(kept)
 
 

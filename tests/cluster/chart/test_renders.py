@@ -256,3 +256,13 @@ def paths_of(node: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         for key, value in node.items():
             yield (*above, key)
             yield from paths_of(value, (*above, key))
+
+
+def test_what_helm_keeps_is_kept_by_argo_cd_and_flux_too(tmp_path: Path) -> None:
+    every = documents(rendered(tmp_path)) + documents(helm("template", "mizzen-crds", DEFINITIONS, home=tmp_path))
+    kept = [each for each in every if "helm.sh/resource-policy" in each["metadata"].get("annotations", {})]
+    assert {each["kind"] for each in kept} == {"Secret", "PersistentVolumeClaim", "CustomResourceDefinition"}
+    for each in kept:
+        annotations = each["metadata"]["annotations"]
+        assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
+        assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
