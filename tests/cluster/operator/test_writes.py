@@ -94,7 +94,7 @@ def test_a_scaled_deployment_is_one_update_and_one_status(audited: Cluster, work
 
 def test_what_is_wanted_no_longer_is_taken_out_of_a_child(audited: Cluster, working: RunningOperator) -> None:
     objects = audited.objects
-    objects.create(model("shrunk", rollout={"minAvailable": 1}))
+    objects.create(model("shrunk", replicas=2, rollout={"minAvailable": 1}))
     objects.wait("PodDisruptionBudget", "shrunk", lambda one: one["spec"].get("minAvailable") == 1)
     objects.merge("ModelDeployment", "shrunk", {"spec": {"rollout": {"minAvailable": None}}})
     found = objects.wait("PodDisruptionBudget", "shrunk", lambda one: one["spec"].get("maxUnavailable") == 1)
