@@ -32,7 +32,7 @@ def children(primary: Manifest) -> list[Manifest]:
     assert runtime is not None
     newest = desired(model, runtime, artifact_of_uri(model.spec.model), ENVIRONMENT)
     kept = {newest.revision.hash: KeptRevision(newest.revision, datetime.now(UTC))}
-    wanted = wanted_children(model, newest, kept, {newest.revision.hash: model.spec.replicas})
+    wanted = wanted_children(model, newest, kept, {newest.revision.hash: model.spec.replicas}, ENVIRONMENT)
     return [json.loads(json.dumps(one)) for one in wanted]
 
 

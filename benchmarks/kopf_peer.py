@@ -75,7 +75,7 @@ def reconcile(body: kopf.Body, patch: kopf.Patch, memo: kopf.Memo, **_: Any) -> 
     kept = {target.revision.hash: KeptRevision(target.revision, now)}
     fleet = observed_fleet(kept, {}, [], lambda _: PodProgress(), lambda _: LoadWindow(), now)
     decision = decide(deployment, target, fleet, Capacity(), now)
-    for child in wanted_children(deployment, target.desired, kept, decision.replicas):
+    for child in wanted_children(deployment, target.desired, kept, decision.replicas, ENVIRONMENT):
         write(memo.verbs[child["kind"]], child)
     observation = Observation(
         runtime=target.runtime,
