@@ -161,8 +161,12 @@ class OneDeployment:
         raise AssertionError(f"not after {MOST_PASSES} passes: {self.status}")
 
     def saw(self, revision: str, requests: int) -> None:
-        """A gateway reports so many more requests of a revision."""
+        """A gateway reports so many more requests of a revision, a second after its last report."""
+        self._report(revision, self._counters.get(revision, 0))
         total = self._counters[revision] = self._counters.get(revision, 0) + requests
+        self._report(revision, total)
+
+    def _report(self, revision: str, total: int) -> None:
         told = RevisionLoad(
             namespace=NAMESPACE,
             deployment=self.name,

@@ -174,10 +174,14 @@ class LoadSource:
         self._counters: dict[tuple[str, str], list[float]] = {}
 
     def saw(self, objects: Objects, revision: str, requests: int, errors: int = 0, ttft_ms: float = 10.0) -> None:
-        """Send one report: so many more requests of a revision have ended."""
+        """Report, and a second later that so many more requests of a revision have ended."""
         counters = self._counters.setdefault((objects.namespace, revision), [0, 0, 0.0])
+        self._send()
         for number, more in enumerate((requests, errors, requests * ttft_ms)):
             counters[number] += more
+        self._send()
+
+    def _send(self) -> None:
         load = GatewayLoad(
             gateway=self._name,
             boot_id="first",

@@ -132,6 +132,7 @@ class Operator:
             await self._lease.wait_held()
             self._startups.begin(datetime.now(UTC))
             self._hands.advances.begin()
+            self._loads.begin()
             await self._lease.wait_lost()
 
     # What kopf tells
@@ -152,7 +153,7 @@ class Operator:
     # What pods and gateways tell
 
     def _load(self, load: GatewayLoad) -> None:
-        for key in self._loads.record(load):
+        for key in self._loads.record(load, exists=self._caches.primaries.__contains__):
             self._queue.add(key)
 
     def _progress(self, namespace: str, progress: StartupProgress) -> None:

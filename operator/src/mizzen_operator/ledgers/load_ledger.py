@@ -1,14 +1,19 @@
 """What all gateways saw of each revision: counters added up over gateways and their restarts."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from mizzen_crds.serving import GatewayLoad, RevisionLoad
 
 from mizzen_operator.rollout.fleet import LoadWindow
 
+Deployment = tuple[str, str]
+"""Namespace and name."""
 RevisionKey = tuple[str, str, str]
 """Namespace, deployment, revision."""
+SILENT_AFTER = timedelta(minutes=1)
+"""A gateway that reports nothing for so long is gone, or its next report is a first one."""
 
 
 @dataclass(frozen=True)
@@ -28,40 +33,90 @@ class Totals:
         )
 
 
+@dataclass
+class Counted:
+    """One revision, all gateways together."""
+
+    totals: Totals = Totals()
+    begun: datetime | None = None
+    """Begin of the step that is under way."""
+    base: Totals = Totals()
+    """Totals at that time."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What one gateway last reported. It reports everything that it counted, each second."""
+
+    boot_id: str
+    heard_at: datetime
+    last: Mapping[RevisionKey, RevisionLoad]
+
+
 class LoadLedger:
-    """Counters by revision, and windows over them."""
+    """Counters by revision, and windows over them.
+
+    Counters of a gateway that was not heard before tell of its whole life: its first report is where counting begins.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str, RevisionKey], RevisionLoad] = {}
-        self._totals: dict[RevisionKey, Totals] = {}
-        self._begin: dict[RevisionKey, tuple[datetime, Totals]] = {}
-        self._parked: dict[tuple[str, RevisionKey], int] = {}
+        self._gateways: dict[str, Gateway] = {}
+        self._counted: dict[Deployment, dict[str, Counted]] = {}
 
-    def record(self, load: GatewayLoad) -> set[tuple[str, str]]:
-        """Take one report; returns the deployments (namespace, name) in which requests are newly parked."""
-        woken = set()
+    def begin(self) -> None:
+        """This program leads from now on: what was counted meanwhile belongs to no step that it saw begin."""
+        self._gateways.clear()
+        self._counted.clear()
+
+    def record(
+        self, load: GatewayLoad, now: datetime | None = None, exists: Callable[[Deployment], bool] = lambda _: True
+    ) -> set[Deployment]:
+        """Take one report; returns the deployments (namespace, name) in which requests are newly parked.
+
+        Of deployments that do not exist nothing is counted: gateways tell of them as long as they live.
+        """
+        now = now or datetime.now(UTC)
+        before, woken = self._gateways.get(load.gateway), set()
         for each in load.revisions:
-            key = (each.namespace, each.deployment, each.revision)
-            slot = (load.gateway, load.boot_id, key)
-            self._totals[key] = self._totals.get(key, Totals()).plus(each, self._last.get(slot))
-            self._last[slot] = each
-            if each.parked and not self._parked.get((load.gateway, key)):
-                woken.add((each.namespace, each.deployment))
-            self._parked[load.gateway, key] = each.parked
-        # Counters of a gateway's earlier life do not come back.
-        self._last = {
-            slot: one for slot, one in self._last.items() if slot[0] != load.gateway or slot[1] == load.boot_id
-        }
+            deployment = (each.namespace, each.deployment)
+            if not exists(deployment):
+                continue
+            last = before.last.get((*deployment, each.revision)) if before is not None else None
+            if before is not None:
+                counted = self._of(deployment, each.revision)
+                counted.totals = counted.totals.plus(each, last if before.boot_id == load.boot_id else None)
+            if each.parked and not (last is not None and last.parked):
+                woken.add(deployment)
+        reported = {(one.namespace, one.deployment, one.revision): one for one in load.revisions}
+        self._gateways[load.gateway] = Gateway(load.boot_id, now, reported)
+        self._drop_silent(now)
         return woken
 
     def window(self, key: RevisionKey, since: datetime | None) -> LoadWindow:
         """What was seen since a step began. The first question after its begin sets the mark."""
-        now = self._totals.get(key, Totals())
+        counted = self._of(key[:2], key[2])
         if since is None:
-            self._begin.pop(key, None)  # the next step may begin within the second in which this one did
+            counted.begun = None  # the next step may begin within the second in which this one did
             return LoadWindow()
-        begun, base = self._begin.get(key, (None, now))
-        if begun != since:
-            base = now
-            self._begin[key] = (since, base)
+        if counted.begun != since:
+            counted.begun, counted.base = since, counted.totals
+        now, base = counted.totals, counted.base
         return LoadWindow(now.requests - base.requests, now.errors - base.errors, now.ttft_ms_sum - base.ttft_ms_sum)
+
+    def keep(self, deployment: Deployment, revisions: Collection[str]) -> None:
+        """Forget what was counted of other revisions of a deployment; of all of them where it is gone."""
+        kept = {digits: one for digits, one in self._counted.pop(deployment, {}).items() if digits in revisions}
+        if kept:
+            self._counted[deployment] = kept
+
+    def __len__(self) -> int:
+        """Revisions that are remembered, and last reports of them."""
+        return sum(map(len, self._counted.values())) + sum(len(one.last) for one in self._gateways.values())
+
+    def _of(self, deployment: Deployment, revision: str) -> Counted:
+        return self._counted.setdefault(deployment, {}).setdefault(revision, Counted())
+
+    def _drop_silent(self, now: datetime) -> None:
+        silent = [name for name, one in self._gateways.items() if now - one.heard_at > SILENT_AFTER]
+        for name in silent:
+            del self._gateways[name]

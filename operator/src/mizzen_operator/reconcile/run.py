@@ -77,6 +77,7 @@ async def run_pass(key: Key, hands: Hands) -> float | None:
         hands.registry.forget(key)
         hands.advances.forget(key)
         hands.startups.forget_deployment(key)
+        hands.loads.keep(key, ())
         return None
     if body["metadata"].get("deletionTimestamp") or hands.caches.namespace_ends(key[0]):
         return None  # the garbage collector and the namespace controller do the rest
@@ -186,6 +187,7 @@ def fleet_of(deployment: ModelDeployment, there: Seen, hands: Hands, now: dateti
     """Every kept revision with its pods, and what gateways saw of it."""
     metadata, rollout = deployment.metadata, deployment.status.rollout
     since = rollout.step_started_at if rollout else None
+    hands.loads.keep((metadata.namespace, metadata.name), there.kept)
     return observed_fleet(
         there.kept,
         there.workloads,
