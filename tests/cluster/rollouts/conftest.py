@@ -7,6 +7,9 @@ from support.cluster.cluster import Cluster, start
 from support.cluster.nodes import Behaviour, Failure, Nodes
 from support.cluster.objects import Objects
 from support.cluster.shared import fresh_namespace
+from support.controlplane import ControlPlane
+from support.gateway_of_cluster import NAMESPACE as MIZZEN
+from support.gateway_of_cluster import make_account
 from support.rollouts import BEHAVES, FIRST_WORDS, LAST_WORDS, LoadSource, add_pool
 from support.running_operator import RunningOperator, operator
 
@@ -24,9 +27,26 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def running(cluster: Cluster) -> Iterator[RunningOperator]:
+def absent_controlplane(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
+    """Where a control plane will be and with what rights, not running: most tests need none, and it takes seconds."""
+    folder = tmp_path_factory.mktemp("plane")
+    kubeconfig = cluster.service_account_kubeconfig(MIZZEN, make_account(cluster, "controlplane"))
+    kubernetes = {"MIZZEN_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig)}
+    return ControlPlane(folder, f"sqlite+aiosqlite:///{folder / 'controlplane.db'}", environment=kubernetes)
+
+
+@pytest.fixture(scope="session")
+def controlplane(absent_controlplane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane that the operator asks, whose deployments are custom resources."""
+    with absent_controlplane as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def running(cluster: Cluster, absent_controlplane: ControlPlane) -> Iterator[RunningOperator]:
     """The operator."""
-    with operator(cluster) as running:
+    token = absent_controlplane.secrets_dir / "runner"
+    with operator(cluster, controlplane_url=absent_controlplane.url, token_file=token) as running:
         yield running
 
 
