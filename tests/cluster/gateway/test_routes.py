@@ -175,6 +175,21 @@ async def test_a_deployment_keeps_its_name_unless_the_route_leads_to_it(
     await _until_only(gateway, "mine", "mine")
 
 
+async def test_a_route_gives_way_to_a_deployment_that_takes_its_name_and_comes_back_when_that_goes(
+    gateway: ClusterGateway, objects: Objects, engines: Engines
+) -> None:
+    await serve(objects, "behind", engines)
+    objects.create(route("later", objects.namespace, "behind"))
+    await gateway.served("later")
+    await _until_only(gateway, "later", "behind")
+    await serve(objects, "later", engines)
+    objects.wait("ModelRoute", "later", says("Accepted", "False", "NameTaken"), SECONDS)
+    await _until_only(gateway, "later", "later")
+    objects.delete("ModelDeployment", "later")
+    objects.wait("ModelRoute", "later", says("Accepted"), SECONDS)
+    await _until_only(gateway, "later", "behind")
+
+
 async def test_a_gateway_that_starts_without_an_api_server_follows_the_routes_that_it_knew(
     gateway: ClusterGateway, objects: Objects, engines: Engines, cluster: Cluster
 ) -> None:
