@@ -152,7 +152,6 @@ class _Engine:
         self._sessions.append(session)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
-
     async def _pause_after(self, status: int) -> None:
         """kopf signs in again at a refused token and asks at once: what it gets from here is the same session."""
         self._refusals = self._refusals + 1 if status == 401 else 0
