@@ -12,7 +12,7 @@ from support.command_line import CommandLine, command_line
 from support.controlplane import ControlPlane
 from support.model_objects import model
 from support.pushing import onnx_model
-from support.rollouts import KIND, NAME, hash_of, rolled_out, wait, waits_at
+from support.rollouts import NAME, hash_of, rolled_out, wait, waits_at
 from support.running_operator import RunningOperator
 
 WAIT = ("--timeout", "60")
@@ -97,5 +97,4 @@ def test_a_canary_is_held_let_go_and_promoted_by_command(mizzen: CommandLine, ob
     wait(objects, waits_at("AwaitingPromotion"))
     mizzen("rollout", "promote", NAME)
     mizzen("rollout", "status", NAME, *WAIT)
-    serves(objects, 2)
-    assert objects.get(KIND, NAME)["spec"]["rollout"]["mode"] == "Active"  # type: ignore[index]
+    assert serves(objects, 2)["spec"]["rollout"]["mode"] == "Active"
