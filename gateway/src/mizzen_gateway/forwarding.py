@@ -117,7 +117,8 @@ class Forwarder:
 
     async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
         facts, endpoint_set = run.target.facts, run.target.endpoint_set
-        model = endpoint_set.model_name
+        called = run.call.model.rpartition("/")[2]
+        model = called if called in facts.adapters else endpoint_set.model_name
         admission = Admission(
             endpoint_set.engine, model, run.cache_salt, run.output_cap, run.intent.request_id, run.forwarded
         )

@@ -79,6 +79,26 @@ async def test_an_alias_is_replaced_by_the_engines_name_and_back(tmp_path: Path)
             assert running.rows()[0]["model"] == "chat"
 
 
+@pytest.mark.parametrize("name", ["polite", "default/polite"])
+async def test_an_adapter_is_called_by_the_name_that_the_engine_knows(tmp_path: Path, name: str) -> None:
+    async with scripted_engine(well) as engine:
+        adapters = [{"name": "polite", "uri": "hf://org/polite@main"}]
+        objects = [
+            model_deployment("chat", adapters=adapters),
+            endpoint_set("chat", engine.address, model_name="inner"),
+        ]
+        async with (
+            running_gateway(tmp_path, SNAPSHOT, *objects) as running,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+        ):
+            async with session.get(running.url + "/v1/models") as listed:
+                assert {one["id"] for one in (await listed.json())["data"]} == {"chat", "polite"}
+            async with session.post(running.url + CHAT, json=ask(name)) as response:
+                assert (await response.json())["model"] == name
+            assert engine.exchanges[0].document["model"] == "polite"
+            assert running.rows()[0]["model"] == "chat", "limits and prices are the deployment's"
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_the_usage_chunk_reaches_only_those_who_asked_for_it(tmp_path: Path, wanted: bool) -> None:
     async with scripted_engine(streams_well) as engine:

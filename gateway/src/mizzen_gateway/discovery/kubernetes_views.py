@@ -52,7 +52,9 @@ def deployment_document(manifest: Manifest) -> Document:
         "apiVersion": manifest["apiVersion"],
         "kind": manifest["kind"],
         "metadata": _picked(metadata, ("name", "namespace", "creationTimestamp", "deletionTimestamp")),
-        "spec": _picked(spec, SPEC_READ) | {"engine": _picked(engine, ("type", "runtimeRef", "maxModelLen"))},
+        "spec": _picked(spec, SPEC_READ)
+        | {"engine": _picked(engine, ("type", "runtimeRef", "maxModelLen"))}
+        | {"adapters": [_picked(one, ("name",)) for one in spec.get("adapters") or ()]},
         "status": _picked(status, STATUS_READ)
         | {"revisions": revisions, "conditions": [_picked(one, ("type", "status")) for one in stalled]},
     }

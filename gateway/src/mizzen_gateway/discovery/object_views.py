@@ -52,11 +52,18 @@ class EngineView(Observed):
     max_model_len: int | None = None
 
 
+class AdapterView(Observed):
+    """Part of an entry of spec.adapters."""
+
+    name: str
+
+
 class SpecView(Observed):
     """Part of a ModelDeployment's spec."""
 
     served_model_name: str | None = None
     aliases: tuple[str, ...] = ()
+    adapters: tuple[AdapterView, ...] = ()
     engine: EngineView = EngineView()
     replicas: int = 1
     autoscaling: AutoscalingView | None = None
@@ -126,13 +133,15 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
     """Facts of a ModelDeployment. Raises ValidationError where it is none."""
     view = DeploymentView.model_validate(document)
     spec, status, metadata = view.spec, view.status, view.metadata
+    adapters = tuple(one.name for one in spec.adapters)
     scaling = spec.autoscaling
     cold_start = scaling.cold_start if scaling is not None else ColdStartView()
     startup = status.startup or StartupView()
     return DeploymentFacts(
         key=(metadata.namespace, metadata.name),
         created_at=metadata.creation_timestamp.isoformat() if metadata.creation_timestamp else "",
-        names=(spec.served_model_name or metadata.name, *spec.aliases),
+        names=(spec.served_model_name or metadata.name, *spec.aliases, *adapters),
+        adapters=frozenset(adapters),
         shared_with=frozenset(spec.access.allowed_projects if spec.access.visibility == "Shared" else ()),
         running=spec.lifecycle.state == "Running" and metadata.deletion_timestamp is None,
         replicas_wanted=spec.replicas if scaling is None else max(status.desired_replicas, scaling.min_replicas),

@@ -15,7 +15,7 @@ class DeploymentFacts:
     created_at: str = ""
     """RFC 3339; of two deployments with one served name the older wins."""
     names: tuple[str, ...] = ()
-    """Served name, then aliases."""
+    """Served name, then aliases, then adapters."""
     shared_with: frozenset[str] = frozenset()
     """Projects that may be granted access."""
     running: bool = True
@@ -38,6 +38,8 @@ class DeploymentFacts:
     """A request that takes longer is ended; 0 for no limit."""
     max_model_len: int | None = None
     """Longest context in tokens, where the spec says it."""
+    adapters: frozenset[str] = frozenset()
+    """Names that the engine itself knows beside its model's."""
     project: str = ""
     """Project that it belongs to; empty for the one of its namespace's name."""
 
