@@ -5,9 +5,10 @@ from collections.abc import Callable
 from support.cluster.changes import recorded
 from support.cluster.cluster import Cluster, condition
 from support.cluster.nodes import ACCELERATOR
-from support.cluster.objects import Objects
+from support.cluster.objects import Object, Objects
 from support.rollouts import (
     NAME,
+    POOL,
     change,
     chat,
     hold,
@@ -18,6 +19,7 @@ from support.rollouts import (
     waits_at,
     widen,
 )
+from support.troubles import pass_time
 
 Pool = Callable[[int], str]
 
@@ -131,3 +133,43 @@ def test_a_surge_that_finds_no_place_holds_and_replace_brings_it_to_its_end(obje
     assert len(uids(objects, "1")) == 4
     objects.merge("ModelDeployment", NAME, {"spec": {"rollout": {"strategy": "Replace"}}})
     assert wait_rolled_out(objects, "2")["status"]["rollout"]["strategyInUse"] == "Replace"
+
+
+def test_auto_replaces_where_the_scheduler_gives_no_pod_the_accelerator_that_counts_as_free(
+    objects: Objects, pool: Pool, cluster: Cluster
+) -> None:
+    name = pool(4)
+    widen(cluster, name, 1)
+    (spare,) = (one for one in nodes_of(cluster, name) if one["status"]["allocatable"][ACCELERATOR] == "1")
+    taint = {"key": "test.mizzen.dev/kept", "value": "yes", "effect": "NoSchedule"}
+    cluster.objects.merge("Node", spare["metadata"]["name"], {"spec": {"taints": [taint]}})
+    objects.create(chat(name))
+    wait_rolled_out(objects)
+    with recorded(objects, "Pod") as changes:
+        change(objects, "2")
+        wait(objects, waits_at("NoSpareAccelerator"))
+        deployment = wait_rolled_out(objects, "2", seconds=180)
+    seen = moments(changes)
+    assert min(one.ready for one in seen) == 3, seen
+    assert max(one.bound for one in seen) == 4, seen
+    assert deployment["status"]["rollout"]["strategyInUse"] == "Replace"
+
+
+def test_a_first_revision_waits_for_its_accelerator_beyond_the_deadline_and_what_is_ready_serves(
+    objects: Objects, pool: Pool, cluster: Cluster
+) -> None:
+    name = pool(1)
+    objects.create(chat(name, replicas=2, rollout={"progressDeadlineSeconds": 10}))
+    wait(objects, waits_at("Unschedulable"))
+    objects.wait("ModelDeployment", NAME, lambda one: one["status"]["readyReplicas"] == 1)
+    pass_time(15)
+    deployment = wait(objects, waits_at("Unschedulable"))
+    assert not condition(deployment, "Stalled")
+    assert deployment["status"]["readyReplicas"] == 1
+    widen(cluster, name, 1)
+    wait_rolled_out(objects)
+
+
+def nodes_of(cluster: Cluster, pool: str) -> list[Object]:
+    """Nodes of a pool."""
+    return cluster.objects.list("Node", labels=f"{POOL}={pool}")
