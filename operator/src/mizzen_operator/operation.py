@@ -35,6 +35,7 @@ from mizzen_operator.reconcile.registry import Registry
 from mizzen_operator.reconcile.resync import Resync
 from mizzen_operator.reconcile.run import Hands, run_pass
 from mizzen_operator.reconcile.status_write import StatusWriter
+from mizzen_operator.reconcile.stuck import stuck
 from mizzen_operator.reconcile.telemetry import Telemetry
 from mizzen_operator.serve.administration import add_administration
 from mizzen_operator.serve.endpoint import Reports, report_app
@@ -42,6 +43,8 @@ from mizzen_operator.serve.identities import Identities
 from mizzen_operator.settings import Settings
 
 ABSENT_RETRY_SECONDS = 2.0
+ANSWERS_WITHIN = 3
+"""Comparisons: one that failed, and the time that two take, are no sign of a server that is away."""
 Manifest = dict[str, Any]
 log = structlog.get_logger()
 
@@ -68,6 +71,7 @@ class Operator:
         self._watching = Watching(connection, self)
         self._resync = Resync(settings, self._api, self._caches, self._queue, self._watching.begin_again)
         self._loaded = False
+        self._led_since = float("inf")
         statuses = StatusWriter(self._api, self._caches.primaries, settings.plan.url, settings.identity)
         applier = Applier(self._api, self._caches)
         hands = ProjectHands(
@@ -104,7 +108,7 @@ class Operator:
             settings.gateway_subject,
         )
         app = report_app(reports)
-        add_administration(app, self._telemetry.registry, self._resync.ill, self._unready)
+        add_administration(app, self._telemetry.registry, self._ill, self._unready)
         try:
             async with (
                 serving(app, settings.host, settings.port),
@@ -130,6 +134,7 @@ class Operator:
         """Each time that this replica takes the lease: pods and gateways begin to report to it only then."""
         while True:
             await self._lease.wait_held()
+            self._led_since = asyncio.get_running_loop().time()
             self._startups.begin(datetime.now(UTC))
             self._hands.advances.begin()
             self._loads.begin()
@@ -225,6 +230,11 @@ class Operator:
         return {**self._caches.reflectors, **self._pictures.reflectors}
 
     # What probes and metrics ask
+
+    def _ill(self) -> str:
+        answers = self._resync.answered_within(ANSWERS_WITHIN * self._settings.compare_seconds)
+        led = asyncio.get_running_loop().time() - self._led_since if self._lease.held() else 0.0
+        return self._resync.ill() or (stuck(self._queue, led) if answers else "")
 
     def _unready(self) -> str:
         if not self._loaded:

@@ -17,7 +17,8 @@ class KeyedQueue(Generic[Key]):
 
     def __init__(self) -> None:
         self._waiting: dict[Key, float] = {}
-        self._working: set[Key] = set()
+        self._working: dict[Key, float] = {}
+        self._released_at = float("-inf")
         self._again: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -32,6 +33,15 @@ class KeyedQueue(Generic[Key]):
         """How long the key that has waited longest has waited, in seconds; 0 where none waits."""
         first = min((*self._waiting.values(), *self._again.values()), default=None)
         return 0.0 if first is None else max(0.0, asyncio.get_running_loop().time() - first)
+
+    def stuck_seconds(self) -> float:
+        """For how long keys have waited without any pass coming to an end, in seconds; 0 where none waits."""
+        return min(self.oldest_seconds(), asyncio.get_running_loop().time() - self._released_at)
+
+    def longest_pass_seconds(self) -> float:
+        """How long the pass that is under way for longest has taken so far, in seconds; 0 where none is."""
+        first = min(self._working.values(), default=None)
+        return 0.0 if first is None else asyncio.get_running_loop().time() - first
 
     def add(self, key: Key) -> None:
         """Look at it soon."""
@@ -65,7 +75,7 @@ class KeyedQueue(Generic[Key]):
             await self._wake.wait()
         key = next(iter(self._waiting))
         del self._waiting[key]
-        self._working.add(key)
+        self._working[key] = asyncio.get_running_loop().time()
         return key
 
     def done(self, key: Key) -> None:
@@ -97,7 +107,8 @@ class KeyedQueue(Generic[Key]):
             timer.cancel()
 
     def _release(self, key: Key) -> None:
-        self._working.discard(key)
+        self._working.pop(key, None)
+        self._released_at = asyncio.get_running_loop().time()
         if (since := self._again.pop(key, None)) is not None:
             self._waiting.setdefault(key, since)
             self._wake.set()

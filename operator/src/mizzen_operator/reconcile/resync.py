@@ -41,6 +41,11 @@ class Resync:
         self._queue = queue
         self._begin_again = begin_again
         self._silences = 0
+        self._answered_at = float("-inf")
+
+    def answered_within(self, seconds: float) -> bool:
+        """Whether the API server has answered a list of what people wrote within so many seconds."""
+        return asyncio.get_running_loop().time() - self._answered_at <= seconds
 
     def ill(self) -> str:
         """Why a restart of this process would help; empty when it would not."""
@@ -84,6 +89,7 @@ class Resync:
     async def _missed(self) -> dict[Key, str]:
         """Keys with a resource version that the pictures do not have yet."""
         items, version = await self._api.list(resources.MODEL_DEPLOYMENTS, Selection(metadata_only=True))
+        self._answered_at = asyncio.get_running_loop().time()
         listed = {}
         for one in items:
             metadata = one["metadata"]
