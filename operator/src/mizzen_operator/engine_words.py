@@ -10,7 +10,7 @@ ERROR_LINE: Final = re.compile(
     r"|\b(?:ERROR|CRITICAL|FATAL)\b"
     r"|^\s*(?:[\w.]+(?:Error|Exception|Exit|Interrupt)|error|fatal|panic|Killed|terminate called)\b"
 )
-INFORMATION_LINE: Final = re.compile(r"^I\d{4} ")
+GLOG_LINE: Final = re.compile(r"^[IWEF]\d{4} ")
 TABLE_LINE: Final = re.compile(r"^[+|].*[+|]$")
 USUAL_LINE: Final = re.compile(
     r"^[EWI]\d{4} .*\b(?:CudaDriverHelper has not been|(?:pinned|CUDA) memory pool (?:will|disabled))"
@@ -25,7 +25,7 @@ def last_words(text: str, most: int = MOST_CHARACTERS) -> str:
     """
     lines = _words(text)
     if any(map(ERROR_LINE.search, lines)):
-        lines = [line for line in lines if not INFORMATION_LINE.match(line)]
+        lines = _without_information(lines)
     words = "\n".join(lines)
     return words if len(words) <= most else telling_lines(text, most)
 
@@ -38,6 +38,17 @@ def telling_lines(text: str, most: int = MOST_CHARACTERS) -> str:
     words = _words(text)
     errors = [line for line in words if ERROR_LINE.search(line)]
     return _last_lines(errors or words, most)
+
+
+def _without_information(lines: list[str]) -> list[str]:
+    """A line without a head of its own belongs to the one above it."""
+    kept, informs = [], False
+    for line in lines:
+        if GLOG_LINE.match(line):
+            informs = line.startswith("I")
+        if not informs or ERROR_LINE.search(line):
+            kept.append(line)
+    return kept
 
 
 def _words(text: str) -> list[str]:

@@ -22,6 +22,11 @@ E1123 03:00:28.945713 2285 server.cc:241] "CudaDriverHelper has not been initial
 """
 BROKEN = """\
 I1123 03:00:28.950090 2285 model_lifecycle.cc:472] "loading: broken:1"
+I1123 03:00:29.053011 2295 pb_stub.cc:298]  Failed to initialize Python stub for auto-complete: ModuleNotFoundError
+
+At:
+  /models/broken/1/model.py(1): <module>
+
 E1123 03:00:29.070768 2285 model_lifecycle.cc:642] "failed to load 'broken' version 1: Internal: ModuleNotFoundError: \
 No module named 'nothing_of_that_name'"
 I1123 03:00:29.070828 2285 model_lifecycle.cc:777] "failed to load 'broken'"
