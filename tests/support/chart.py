@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,21 @@ class Installation:
     def upgrade(self, *arguments: str | Path) -> str:
         """Upgrade."""
         return self.helm("upgrade", RELEASE, CHART, *arguments)
+
+    def first_start(self, folder: Path) -> None:
+        """What the control plane's pod runs before each start, with no more rights than its account has."""
+        kubeconfig = self.cluster.service_account_kubeconfig(NAMESPACE, "mizzen-controlplane")
+        environment = {
+            "KUBECONFIG": str(kubeconfig),
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "MIZZEN_NAMESPACE": NAMESPACE,
+            "MIZZEN_SECRET_NAME": "mizzen-secrets",
+            "MIZZEN_SECRETS_DIR": str(folder / "secrets"),
+        }
+        command = [sys.executable, "-m", "mizzen_controlplane", "secrets"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
 
     def uninstall(self) -> str:
         """Uninstall the programs."""

@@ -1,8 +1,5 @@
 """From an empty cluster to a running release, over an upgrade, to an uninstall that leaves what is the user's."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +33,6 @@ def restrict(installation: Installation) -> None:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": NAMESPACE, "labels": labels}
     installation.cluster.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-
-
-def first_start(installation: Installation, folder: Path) -> None:
-    """What the control plane's pod runs before each start, with no more rights than its account has."""
-    kubeconfig = installation.cluster.service_account_kubeconfig(NAMESPACE, "mizzen-controlplane")
-    environment = {
-        "KUBECONFIG": str(kubeconfig),
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "MIZZEN_NAMESPACE": NAMESPACE,
-        "MIZZEN_SECRET_NAME": SECRET,
-        "MIZZEN_SECRETS_DIR": str(folder / "secrets"),
-    }
-    command = [sys.executable, "-m", "mizzen_controlplane", "secrets"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def secret_of(installation: Installation) -> Object:
@@ -93,7 +74,7 @@ def test_secrets_are_made_once_and_outlive_upgrades_gitops_renders_and_the_relea
 ) -> None:
     installation.install()
     assert "data" not in secret_of(installation)
-    first_start(installation, tmp_path)
+    installation.first_start(tmp_path)
     made = secret_of(installation)["data"]
     assert set(made) == {"pepper", "page-key", "admin"}
 
@@ -103,7 +84,7 @@ def test_secrets_are_made_once_and_outlive_upgrades_gitops_renders_and_the_relea
     installation.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=render)
     installation.cluster.kubectl("apply", "-f", "-", stdin=render)
     assert secret_of(installation)["data"] == made
-    first_start(installation, tmp_path)
+    installation.first_start(tmp_path)
     assert secret_of(installation)["data"] == made
 
     installation.uninstall()

@@ -1,20 +1,20 @@
 """Do the programs need what they are granted? They run with the rights of the chart; the audit log tells."""
 
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-import yaml
-from support.chart import CHART, NAMESPACE, Installation
-from support.cluster.objects import Object
+from support.chart import NAMESPACE, Installation
+from support.cluster.cluster import start
+from support.cluster.objects import wait_until
+from support.controlplane import ControlPlane
+from support.gateway_of_cluster import cluster_gateway
 from support.kind_objects import accelerator_class, project, quota, route
 from support.model_objects import children, model, says, wait_ready
+from support.permissions import Used, asked_by, used_as_granted
 from support.running_operator import operator
 
 _RBAC = "rbac.authorization.k8s.io"
-Used = tuple[str, str, str]
-"""API group, resource with its subresource, verb."""
 NEEDED_BY_A_TEAM: tuple[Used, ...] = (
     *(("mizzen.dev", f"{kind}/status", "patch") for kind in ("projects", "modelroutes", "acceleratorclasses")),
     *(("", "namespaces", verb) for verb in ("get", "list", "watch", "create", "patch")),
@@ -22,29 +22,6 @@ NEEDED_BY_A_TEAM: tuple[Used, ...] = (
     *((_RBAC, "rolebindings", verb) for verb in ("list", "watch", "create", "patch", "delete")),
     *(("networking.k8s.io", "networkpolicies", verb) for verb in ("create", "patch", "delete")),
 )
-
-
-def asked_by(events: list[Object], account: str) -> Iterator[tuple[Used, int, str]]:
-    """What an account asked of the API, with the answer's status."""
-    for event in events:
-        reference = event.get("objectRef")
-        if event["user"]["username"] != f"system:serviceaccount:{NAMESPACE}:{account}" or not reference:
-            continue
-        parts = filter(None, (reference["resource"], reference.get("subresource")))
-        used = (reference.get("apiGroup", ""), "/".join(parts), event["verb"])
-        yield used, event.get("responseStatus", {}).get("code", 0), event["requestURI"]
-
-
-def granted_to(program: str) -> set[Used]:
-    """Every verb of the published list."""
-    published = yaml.safe_load((CHART / "files" / "rbac" / f"{program}.yaml").read_text())
-    return {
-        (group, resource, verb)
-        for rule in (*published["cluster"], *published["namespace"])
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 @pytest.mark.timeout(300)
@@ -56,17 +33,79 @@ def test_the_operator_needs_no_verb_beyond_its_role_and_none_is_refused(installa
         live_a_life(installation)
         live_as_a_team(installation)
         running.wait_idle()
-    asked = list(asked_by(cluster.audit_events(), "mizzen-operator"))
-    counted = Counter(used for used, _, _ in asked)
-    refused = [(used, uri) for used, status, uri in asked if status in (401, 403)]
-    assert refused == []
-    granted = granted_to("operator")
-    assert set(counted) <= granted, set(counted) - granted
+    counted = used_as_granted("operator", cluster.audit_events(), "mizzen-operator")
     assert counted["mizzen.dev", "modeldeployments/status", "patch"] > 0
     assert counted["apps", "deployments", "create"] > 0
     assert set(NEEDED_BY_A_TEAM) <= set(counted), set(NEEDED_BY_A_TEAM) - set(counted)
-    unused = sorted(granted - set(counted))
-    print(f"{len(asked)} requests, {len(counted)} of {len(granted)} granted verbs used; not in this run: {unused}")
+
+
+@pytest.mark.timeout(300)
+def test_the_control_plane_needs_every_verb_of_its_role_and_no_other(
+    installation: Installation, tmp_path: Path
+) -> None:
+    installation.install()
+    installation.first_start(tmp_path)
+    cluster = installation.cluster
+    environment = {
+        "KUBECONFIG": str(cluster.service_account_kubeconfig(NAMESPACE, "mizzen-controlplane")),
+        "MIZZEN_STORE": "kubernetes",
+        "MIZZEN_NAMESPACE": NAMESPACE,
+        "MIZZEN_GATEWAY_SUBJECT": f"system:serviceaccount:{NAMESPACE}:mizzen-gateway",
+    }
+    url = f"sqlite+aiosqlite:///{tmp_path / 'plane' / 'controlplane.db'}"
+    with ControlPlane(tmp_path / "plane", url, environment=environment) as plane, plane.client() as admin:
+        live_as_people(installation, admin)
+        read_as_a_program(installation, plane)
+    used_as_granted("controlplane", cluster.audit_events(), "mizzen-controlplane")
+
+
+def live_as_people(installation: Installation, admin: httpx.Client) -> None:
+    """A project made and changed over the REST API, and a deployment in it from its first day to its last."""
+    objects = installation.cluster.objects
+    assert admin.post("/api/v1/projects", json={"name": "people"}).status_code == 201
+    objects.wait("Project", "people", lambda _: True)
+    assert admin.patch("/api/v1/projects/people", json={"allow_code": True}).status_code == 200
+    objects.wait("Project", "people", lambda one: one["spec"]["modelCode"] == "Allowed")
+    objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "people"}})
+    path = "/api/v1/projects/people/deployments"
+    body = {"apiVersion": "mizzen.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "m"}}
+    body["spec"] = {"model": {"uri": "hf://org/repo@main"}, "engine": {"type": "Simulated"}}
+    assert admin.put(f"{path}/m", json=body).status_code == 201
+    said = [
+        admin.get(path),
+        admin.post(f"{path}/m:scale", json={"replicas": 2}),
+        admin.get(f"{path}/m/events"),
+        admin.delete(f"{path}/m"),
+    ]
+    assert [answer.status_code for answer in said] == [200, 200, 200, 204], [answer.text for answer in said]
+
+
+def read_as_a_program(installation: Installation, plane: ControlPlane) -> None:
+    """Objects listed, read and watched over the internal routes, by a gateway that shows its token of the cluster."""
+    token = installation.cluster.service_account_token(NAMESPACE, "mizzen-gateway", audience="mizzen-controlplane")
+    headers = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=plane.url, headers=headers, trust_env=False, timeout=30) as program:
+        for kind in ("ModelDeployment", "ServingRuntime"):
+            listed = program.get(f"/internal/v1/objects/{kind}")
+            assert listed.status_code == 200, listed.text
+            query = {"kinds": kind, "after": listed.json()["resource_version"]}
+            with program.stream("GET", "/internal/v1/objects:watch", params=query) as answer:
+                assert answer.status_code == 200
+                next(answer.iter_lines())
+        assert program.get("/internal/v1/objects/ServingRuntime/_/triton").status_code == 200
+
+
+@pytest.mark.timeout(300)
+def test_the_gateway_needs_every_verb_of_its_role_and_no_other(tmp_path: Path) -> None:
+    with start(audit=True) as cluster, cluster_gateway(cluster, tmp_path / "gateway") as gateway:
+        gateway.process.start()
+        gateway.wait_ready()
+        wait_until(
+            lambda: sum(verb == "watch" for (_, _, verb), _, _ in asked_by(cluster.audit_events(), "gateway")) >= 4,
+            30,
+            gateway.process.last_lines,
+        )
+        used_as_granted("gateway", cluster.audit_events(), "gateway")
 
 
 def live_a_life(installation: Installation) -> None:
