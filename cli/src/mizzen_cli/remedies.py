@@ -56,10 +56,10 @@ SAYS_IT_ALL: Final = frozenset(
         "idempotency_answer_lost", "idempotency_in_progress", "idempotency_key_reused", "immutable_field",
         "insufficient_storage", "internal_error", "invalid", "invalid_json", "invalid_object", "invalid_page_token",
         "managed_by_project_object", "method_not_allowed", "name_missing", "name_taken", "namespace_missing",
-        "namespace_of_another_project", "namespace_taken", "nothing_to_promote", "object_not_found", "owned_by_git", "refused_by_the_cluster",
-        "repeat", "request_timeout", "reserved_namespace", "resource_version_too_old", "stale_resource_version",
-        "token_not_reviewed", "too_large", "uid_mismatch", "unavailable", "unknown_kind", "upload_in_progress",
-        "version_not_ready",
+        "namespace_of_another_project", "namespace_taken", "nothing_to_promote", "object_not_found", "owned_by_git",
+        "refused_by_the_cluster", "repeat", "request_timeout", "reserved_namespace", "resource_version_too_old",
+        "stale_resource_version", "token_not_reviewed", "too_large", "uid_mismatch", "unavailable", "unknown_kind",
+        "upload_in_progress", "version_not_ready",
     }
 )  # fmt: skip
 """Codes whose sentence is the whole story at the command line too, or that no command ever meets."""
