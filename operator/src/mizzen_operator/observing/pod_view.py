@@ -23,6 +23,8 @@ class ContainerView:
     image: str = ""
     ready: bool = False
     started: bool = False
+    sidecar: bool = False
+    """An init container that runs as long as the pod; a mesh's proxy, put in by a webhook."""
     running: bool = False
     """It runs now, whatever became of runs before this one."""
     restarts: int = 0
@@ -140,20 +142,25 @@ def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[Con
     budgets = {one["name"]: _budget(one.get("startupProbe") or {}) for one in spec.get("containers") or ()}
     init = [(one, True) for one in status.get("initContainerStatuses") or ()]
     rest = [(one, False) for one in status.get("containerStatuses") or ()]
-    return tuple(_container(one, first, budgets.get(one["name"], 0)) for one, first in (*init, *rest))
+    sidecars = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
+    return tuple(
+        _container(one, first, budgets.get(one["name"], 0), sidecar=one["name"] in sidecars)
+        for one, first in (*init, *rest)
+    )
 
 
 def _budget(probe: Mapping[str, Any]) -> int:
     return int(probe.get("periodSeconds", 10)) * int(probe.get("failureThreshold", 3)) if probe else 0
 
 
-def _container(told: Mapping[str, Any], init: bool, budget: int) -> ContainerView:
+def _container(told: Mapping[str, Any], init: bool, budget: int, *, sidecar: bool) -> ContainerView:
     state, before = told.get("state") or {}, (told.get("lastState") or {}).get("terminated") or {}
     waiting, running = state.get("waiting") or {}, state.get("running") or {}
     ended = state.get("terminated") or before
     return ContainerView(
         name=told["name"],
         init=init,
+        sidecar=sidecar,
         image=told.get("image", ""),
         ready=bool(told.get("ready")),
         started=bool(told.get("started")),

@@ -74,8 +74,8 @@ def stalled_pods(
 
 
 def _running_first(pod: PodView) -> ContainerView | None:
-    """The init container that runs; one of Mizzen's before one that others put in, which may run for ever."""
-    running = [one for one in pod.containers if one.init and one.running]
+    """The init container that runs, which others wait for; one of Mizzen's before one that somebody put in."""
+    running = [one for one in pod.containers if one.init and one.running and not one.sidecar]
     return max(running, key=lambda one: one.name in PHASE_OF_CONTAINER, default=None)
 
 

@@ -26,11 +26,17 @@ def running(name: str, since: float, **before: Any) -> dict[str, Any]:
     return {"name": name, "state": {"running": {"startedAt": told(since)}}, **before}
 
 
-def starting(*init: dict[str, Any]) -> PodView:
+def starting(*init: dict[str, Any], sidecar: str = "") -> PodView:
     """A pod whose init containers are so."""
     marks = {"mizzen.dev/deployment": "d", "mizzen.dev/revision": "r", "mizzen.dev/phase": "fetch"}
     metadata = {"name": "p", "namespace": "n", "uid": "u", "creationTimestamp": told(0), "labels": marks}
-    return pod_view({"metadata": metadata, "spec": {"nodeName": "a"}, "status": {"initContainerStatuses": list(init)}})
+    return pod_view(
+        {
+            "metadata": metadata,
+            "spec": {"nodeName": "a", "initContainers": [{"name": sidecar, "restartPolicy": "Always"}]},
+            "status": {"initContainerStatuses": list(init)},
+        }
+    )
 
 
 def heard(phase: str, at: float, advanced: float) -> PodProgress:
@@ -118,3 +124,10 @@ def test_a_slow_load_is_never_ended_for_standing_still() -> None:
         {"name": "fetch", "state": {"terminated": {"exitCode": 0, "startedAt": told(2), "finishedAt": told(5)}}}
     )
     assert ended(loading, 2 * LONGEST_SILENCE_SECONDS, heard("fetch", 5, advanced=4)) == []
+
+
+def test_a_sidecar_that_runs_as_long_as_the_pod_is_no_start() -> None:
+    failed = {"exitCode": 21, "startedAt": told(2), "finishedAt": told(20)}
+    waits = {"name": "fetch", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": failed}}
+    assert ended(starting(running("proxy", 1), waits, sidecar="proxy"), 2 * LONGEST_SILENCE_SECONDS) == []
+    assert len(ended(starting(running("injected", 1)), 2 * LONGEST_SILENCE_SECONDS)) == 1
