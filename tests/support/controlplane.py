@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import string
 import subprocess
 import sys
@@ -53,6 +54,8 @@ class ControlPlane:
     environment: Mapping[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    authority: Path | None = None
+    """Of its certificate, where it speaks TLS (MIZZEN_TLS_DIR)."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +65,12 @@ class ControlPlane:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.authority else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """What its clients trust."""
+        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
 
     @property
     def data_dir(self) -> Path:
@@ -98,7 +106,7 @@ class ControlPlane:
                 [sys.executable, "-m", "mizzen_controlplane"], env=self.variables(), stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=self.trusted) as client:
             while time.monotonic() < deadline:
                 assert self.process.poll() is None, self.log
                 if _answers(client, self.url + "/readyz"):
@@ -133,7 +141,9 @@ class ControlPlane:
 
     def client(self, program: str = "admin") -> httpx.Client:
         """A client that sends the token of `program`; close it."""
-        return httpx.Client(base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30)
+        return httpx.Client(
+            base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30, verify=self.trusted
+        )
 
     def async_client(self, program: str = "admin") -> httpx.AsyncClient:
         """The same, async."""

@@ -11,8 +11,9 @@ _OPENING = """# The command `mizzen`
 
 `mizzen --help` and `mizzen COMMAND --help` show the same text. Which installation the commands talk to stands in the
 context file that `mizzen up` writes: `MIZZEN_CONFIG`, or `mizzen/config.yaml` in the XDG configuration folder.
-`MIZZEN_CONTROLPLANE_URL`, `MIZZEN_GATEWAY_URL`, `MIZZEN_TOKEN` and `MIZZEN_PROJECT` override it; `MIZZEN_API_KEY` is
-the key that `chat` and `infer` send.
+`MIZZEN_CONTROLPLANE_URL`, `MIZZEN_CONTROLPLANE_CA` (PEM file with the authority of its certificate),
+`MIZZEN_GATEWAY_URL`, `MIZZEN_TOKEN` and `MIZZEN_PROJECT` override it; `MIZZEN_API_KEY` is the key that `chat` and
+`infer` send.
 
 Results go to standard output, progress and errors to standard error. Tables are for people and may change; for scripts
 there are `-o json`, `-o yaml` (everything the server tells) and `-o name`. [Exit codes](README.md#exit-codes-of-mizzen)

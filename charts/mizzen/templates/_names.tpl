@@ -46,7 +46,7 @@ labels:
 {{- end }}
 
 {{- define "mizzen.controlplaneUrl" -}}
-http://{{ include "mizzen.name" . }}-controlplane.{{ .Release.Namespace }}.svc:{{ .Values.controlplane.service.port }}
+http{{ if .Values.controlplane.tls.secretName }}s{{ end }}://{{ include "mizzen.name" . }}-controlplane.{{ .Release.Namespace }}.svc:{{ .Values.controlplane.service.port }}
 {{- end }}
 
 {{- define "mizzen.operatorUrl" -}}

@@ -79,3 +79,12 @@ projected:
   sources:
     - serviceAccountToken: {audience: {{ index . 1 }}, expirationSeconds: 3600, path: token}
 {{- end }}
+
+{{/* What callers of the control plane need where it speaks TLS: whom they trust for it, and never its key. */}}
+{{- define "mizzen.controlplaneAuthority" -}}
+name: controlplane-ca
+secret:
+  secretName: {{ .Values.controlplane.tls.caSecretName | default .Values.controlplane.tls.secretName | quote }}
+  defaultMode: 0440
+  items: [{key: ca.crt, path: ca.crt}]
+{{- end }}

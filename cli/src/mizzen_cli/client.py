@@ -1,6 +1,7 @@
 """How the commands talk to the control plane: one small client that turns problems into sentences."""
 
 import re
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,19 @@ WORDS = {
 """Field of a request -> what a person wrote it as."""
 
 
+def _trusted(ca: str) -> ssl.SSLContext | bool:
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise CommandError(
+            f"MIZZEN_CONTROLPLANE_CA, or controlplane_ca of the context file: {ca} holds no certificate ({error}); "
+            "name the PEM file of the authority of the control plane's certificate",
+            ExitCode.USAGE,
+        ) from error
+
+
 class ApiClient:
     """A session with one control plane. Every method raises CommandError with the server's own words."""
 
@@ -32,6 +46,7 @@ class ApiClient:
             headers={"authorization": f"Bearer {context.token}"},
             timeout=timeout_seconds,
             trust_env=False,
+            verify=_trusted(context.controlplane_ca),
         )
 
     def __enter__(self) -> "ApiClient":
@@ -96,7 +111,14 @@ class ApiClient:
 
 
 def unreachable(url: str, error: Exception) -> CommandError:
-    """The sentence for a server that does not answer."""
+    """The sentence for a server that does not answer, or that shows a certificate which is not trusted."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return CommandError(
+            f"The control plane at {url.rstrip('/')} shows a certificate that is not trusted here ({error}). "
+            "Name the PEM file of its authority in MIZZEN_CONTROLPLANE_CA, and call it by a name that is in the "
+            "certificate.",
+            ExitCode.UNREACHABLE,
+        )
     return CommandError(
         f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). "
         "Is it running? See `mizzen status`; start it with `mizzen up`.",

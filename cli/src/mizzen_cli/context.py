@@ -1,7 +1,7 @@
 """Which installation the commands talk to: the context file, written by `mizzen up` or by hand, readable by its owner.
 
 It is `MIZZEN_CONFIG`, or `mizzen/config.yaml` in the XDG configuration folder. MIZZEN_CONTROLPLANE_URL,
-MIZZEN_GATEWAY_URL, MIZZEN_TOKEN and MIZZEN_PROJECT override its values.
+MIZZEN_CONTROLPLANE_CA, MIZZEN_GATEWAY_URL, MIZZEN_TOKEN and MIZZEN_PROJECT override its values.
 """
 
 import os
@@ -17,6 +17,7 @@ from mizzen_cli.local.json_file import write_private
 DEFAULT_PROJECT = "default"
 OVERRIDES = {
     "MIZZEN_CONTROLPLANE_URL": "controlplane_url",
+    "MIZZEN_CONTROLPLANE_CA": "controlplane_ca",
     "MIZZEN_GATEWAY_URL": "gateway_url",
     "MIZZEN_TOKEN": "token",
     "MIZZEN_PROJECT": "project",
@@ -39,6 +40,8 @@ class Context:
     """Data folder, where the installation runs on this machine."""
     api_key: str = field(default="", repr=False)
     """Key that `mizzen chat`, `infer` and `env` call models with."""
+    controlplane_ca: str = ""
+    """PEM file with the authority of the control plane's certificate; empty for those that this machine trusts."""
 
     def with_project(self, project: str) -> Self:
         """The same connection, another project."""

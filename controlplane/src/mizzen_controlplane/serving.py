@@ -7,24 +7,42 @@ import uvicorn
 from fastapi import FastAPI
 
 from mizzen_controlplane.app import create_app
+from mizzen_controlplane.kit.certificate import Certificate
 from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.schema import upgrade
 
 
 def serve(settings: Settings, listener: socket.socket) -> int:
-    """Serve until SIGTERM; raises SchemaError before anything is answered."""
+    """Serve until SIGTERM; raises SettingsError, or SchemaError, before anything is answered."""
+    certificate = Certificate(settings.tls_dir) if settings.tls_dir is not None else None
     asyncio.run(_upgrade(settings))
     config = uvicorn.Config(
         create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75, lifespan="on",
     )  # fmt: skip
-    _Server(config).run(sockets=[listener])
+    config.load()
+    # After `load`, which would make a context of its own that no renewed certificate reaches.
+    config.ssl = certificate.context if certificate is not None else None
+    _Server(config, certificate).run(sockets=[listener])
     return 0
 
 
 class _Server(uvicorn.Server):
-    """Ends the feeds first, which would else be open until the grace period is over."""
+    """Keeps its certificate renewed; ends the feeds first, which would else be open until the grace period is over."""
+
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None) -> None:
+        super().__init__(config)
+        self._certificate = certificate
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._certificate is None:
+            return await super().serve(sockets)
+        renewing = asyncio.create_task(self._certificate.keep_renewed(), name="certificate")
+        try:
+            return await super().serve(sockets)
+        finally:
+            renewing.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app = self.config.app

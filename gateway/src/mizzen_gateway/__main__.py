@@ -12,7 +12,7 @@ import uvloop
 from mizzen_gateway.program_token import ProgramTokens
 from mizzen_gateway.settings import Settings, SettingsError, read_settings
 from mizzen_gateway.telemetry.logs import set_up_logs
-from mizzen_gateway.wiring import CannotStartError, Gateway
+from mizzen_gateway.wiring import CannotStartError, Gateway, authority_in, keep_renewed
 
 GARBAGE_OBJECTS = 50_000
 """Containers more than at the last collection before there is another one."""
@@ -41,12 +41,18 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with aiohttp.ClientSession(middlewares=(tokens_of(settings),), auto_decompress=True) as session:
+    authority = authority_in(settings.controlplane_ca)
+    renewing = asyncio.create_task(keep_renewed(authority), name="authority") if authority is not None else None
+    connector = aiohttp.TCPConnector(ssl=authority.context if authority is not None else True)
+    tokens = (tokens_of(settings),)
+    async with aiohttp.ClientSession(middlewares=tokens, auto_decompress=True, connector=connector) as session:
         gateway = Gateway(settings, session)
         await gateway.start()
         calm_the_collector()
         await stopped.wait()
         await gateway.stop()
+    if renewing is not None:
+        renewing.cancel()
 
 
 def main() -> int:

@@ -21,6 +21,8 @@ class Settings:
 
     controlplane_url: str
     """MIZZEN_CONTROLPLANE_URL, without a slash at its end."""
+    controlplane_ca: Path | None
+    """MIZZEN_CONTROLPLANE_CA: PEM file with the authority of its certificate; None for those that the system trusts."""
     token_file: Path
     """MIZZEN_TOKEN_FILE: token for the control plane; read again when it changes."""
     operator_token_file: Path
@@ -63,6 +65,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError."""
     return Settings(
         controlplane_url=_text(environment, "MIZZEN_CONTROLPLANE_URL").rstrip("/"),
+        controlplane_ca=_path(environment, "MIZZEN_CONTROLPLANE_CA"),
         token_file=_secret_file(environment, "MIZZEN_TOKEN_FILE"),
         operator_token_file=_operator_token_file(environment),
         pepper=_secret(environment, "MIZZEN_PEPPER_FILE").encode(),
@@ -78,7 +81,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
-        tls_dir=Path(environment["MIZZEN_TLS_DIR"]) if environment.get("MIZZEN_TLS_DIR") else None,
+        tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
     )
@@ -89,6 +92,11 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}: is not set; see docs/reference/between-programs.md for what it holds.")
     return value
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name)
+    return Path(value) if value else None
 
 
 def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

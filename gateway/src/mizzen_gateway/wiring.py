@@ -20,6 +20,7 @@ from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import KUBERNETES, Settings
+from mizzen_gateway.wire.authority import Authority
 from mizzen_gateway.wire.certificate import Certificate
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.server import Server
@@ -160,11 +161,24 @@ def certificate_in(folder: Path | None) -> Certificate | None:
         ) from error
 
 
-async def keep_renewed(certificate: Certificate) -> None:
-    """Take up the certificate's successor, until cancelled."""
+def authority_in(file: Path | None) -> Authority | None:
+    """The authority of MIZZEN_CONTROLPLANE_CA; None for those that the system trusts. Raises CannotStartError."""
+    if file is None:
+        return None
+    try:
+        return Authority(file)
+    except (OSError, ssl.SSLError) as error:
+        raise CannotStartError(
+            f"MIZZEN_CONTROLPLANE_CA: {file} holds no certificate ({error}); put the authority of the control plane's"
+            " certificate there as PEM, or unset it where the system trusts that authority."
+        ) from error
+
+
+async def keep_renewed(files: Certificate | Authority) -> None:
+    """Take up the successor of a certificate, until cancelled."""
     while True:
         await asyncio.sleep(CERTIFICATE_SECONDS)
-        certificate.renew()
+        files.renew()
 
 
 async def listen(server: Server, host: str, port: int, variable: str, tls: ssl.SSLContext | None = None) -> int:

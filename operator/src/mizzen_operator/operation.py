@@ -66,7 +66,9 @@ class Operator:
         self._caches = Caches(api, self._queue.add, self._pod_gone)
         self._caches.primaries.news = self._deployment_news
         self._pictures = Pictures(api, self._caches, self._queue.add)
-        self._plane = ControlPlane(settings.controlplane_url, settings.controlplane_token_file)
+        self._plane = ControlPlane(
+            settings.controlplane_url, settings.controlplane_token_file, settings.controlplane_ca
+        )
         self._registry = Registry(self._plane)
         self._watching = Watching(connection, self)
         self._resync = Resync(settings, self._api, self._caches, self._queue, self._watching.begin_again)

@@ -1,5 +1,6 @@
 """What does the environment say? Every setting, with its default; docs/reference/operator-settings.md lists them."""
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mizzen_operator.runtimes.builtin import PLATFORM_IMAGE
 
 DEFAULT_NAMESPACE: Final = "mizzen-system"
 MEBIBYTE: Final = 1024 * 1024
+_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 PEER_LABEL: Final = "app.kubernetes.io/name"
 
 
@@ -32,6 +34,8 @@ class Settings:
     """For pods, gateways, probes and metrics."""
     controlplane_url: str
     controlplane_token_file: Path | None
+    controlplane_ca: Path | None
+    """PEM file with the authority of its certificate; None for those that the system trusts."""
     gateway_subject: str
     """Who may report load: system:serviceaccount:<namespace>:<name>."""
     workers: int
@@ -61,6 +65,7 @@ def settings_from(environment: Mapping[str, str], own_namespace: str = "") -> Se
         port=port,
         controlplane_url=controlplane,
         controlplane_token_file=read.file("MIZZEN_TOKEN_FILE"),
+        controlplane_ca=read.file("MIZZEN_CONTROLPLANE_CA"),
         gateway_subject=read.text("MIZZEN_GATEWAY_SUBJECT", f"system:serviceaccount:{namespace}:mizzen-gateway"),
         workers=read.number("MIZZEN_WORKERS", 32),
         resync_seconds=read.seconds("MIZZEN_RESYNC_SECONDS", 600.0),
@@ -80,6 +85,7 @@ def _plan(read: "_Reader", namespace: str, controlplane: str, port: int) -> Plan
     return PlanEnvironment(
         platform_image=read.text("MIZZEN_PLATFORM_IMAGE", PLATFORM_IMAGE),
         registry_url=read.text("MIZZEN_REGISTRY_URL", controlplane),
+        registry_ca=read.certificates("MIZZEN_CONTROLPLANE_CA"),
         operator_url=read.text("MIZZEN_OPERATOR_URL", own),
         gateway=Peer(namespace, {PEER_LABEL: "mizzen-gateway"}),
         monitoring=Peer(
@@ -106,6 +112,19 @@ class _Reader:
 
     def file(self, name: str) -> Path | None:
         return Path(text) if (text := self.text(name, "")) else None
+
+    def certificates(self, name: str) -> str:
+        """PEM of the certificates in a file, without what else may stand there; empty where none is named."""
+        path = self.file(name)
+        if path is None:
+            return ""
+        try:
+            found = _CERTIFICATE.findall(path.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{name}: {path} cannot be read ({error}); it must be a PEM file") from error
+        if not found:
+            raise SettingError(f"{name}: {path} holds no certificate; put the authority there as PEM")
+        return "\n".join(found) + "\n"
 
     def number(self, name: str, default: int) -> int:
         text = self.text(name, str(default))

@@ -116,6 +116,7 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("fetch.privateStores[0].cidr=10.0.0.0/8", "ports"),
         ("fetch.privateStores[0].ports={9000}", "privateStores/0"),
         ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
+        ("controlplane.tls.caSecretName=ca", "controlplane.tls.secretName is empty"),
         ("gateway.autoscaling.minReplicas=11", "minReplicas is 11 and maxReplicas is 10: set minReplicas"),
         ("gateway.resources.requests.cpu=null", "gateway.resources.requests.cpu is missing"),
         ("gateway.resources.requests.cpu=100x", "/gateway/resources/requests/cpu"),

@@ -23,6 +23,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8470
     gateway_url: str = "http://127.0.0.1:8480"
+    tls_dir: Path | None = None
+    """Folder with tls.crt and tls.key; None for plain HTTP."""
     max_body_bytes: int = 8 * 1024 * 1024
     """Largest body of a route that does not stream."""
     upload_stall_seconds: int = 60
@@ -49,6 +51,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         host=given.get("MIZZEN_HOST", "127.0.0.1"),
         port=_whole_number(given, "MIZZEN_PORT", 8470, 65535),
         gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
+        tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),

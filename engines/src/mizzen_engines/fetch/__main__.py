@@ -5,6 +5,7 @@ import contextlib
 import errno
 import itertools
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 
@@ -38,7 +39,8 @@ async def open_source(request: FetchRequest) -> AsyncIterator[Source]:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=request.stall_seconds)
     if request.scheme == "mizzen":
         registry = URL(required({"MIZZEN_REGISTRY_URL": request.registry_url}, "MIZZEN_REGISTRY_URL"))
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        trusted = aiohttp.TCPConnector(ssl=_trust(request.registry_ca))
+        async with aiohttp.ClientSession(timeout=timeout, connector=trusted) as session:
             reader = HttpReader(session, lambda url: _only(registry, url), lambda _: _bearer(request.registry_token))
             yield RegistrySource(reader, str(registry), request.reference)
         return
@@ -96,6 +98,17 @@ async def _tell_progress(work: ArtifactFetch, report: ProgressReport, folder: Mo
 def _only(registry: URL, url: URL) -> None:
     if url.origin() != registry.origin():
         raise refused(f"the registry at {registry.host} sent the fetch to {url.host}: its token stays here.")
+
+
+def _trust(authority: str) -> ssl.SSLContext | bool:
+    if not authority:
+        return True
+    try:
+        return ssl.create_default_context(cadata=authority)
+    except ssl.SSLError as error:
+        raise EngineStartError(
+            ExitCode.ENVIRONMENT, f"MIZZEN_REGISTRY_CA holds no certificate as PEM: {error}"
+        ) from error
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -48,6 +48,8 @@ class FetchRequest:
     stall_seconds: float
     registry_url: str
     registry_token: str
+    registry_ca: str
+    """PEM of the authority of the registry's certificate; empty for those that the image trusts."""
     credential: Credential
     addresses: AddressPolicy
 
@@ -73,6 +75,7 @@ def from_environment(environment: Mapping[str, str]) -> FetchRequest:
         digest=environment.get("MIZZEN_MODEL_DIGEST", ""),
         stall_seconds=float(stall),
         registry_url=environment.get("MIZZEN_REGISTRY_URL", ""),
+        registry_ca=environment.get("MIZZEN_REGISTRY_CA", ""),
         registry_token=_content(environment.get("MIZZEN_REGISTRY_TOKEN_FILE", "")),
         credential=_credential(environment.get("MIZZEN_CREDENTIALS_DIR", "")),
         addresses=AddressPolicy.parse(environment.get("MIZZEN_FETCH_ALLOWED_HOSTS", "")),

@@ -1,6 +1,7 @@
 """How does the operator ask the control plane? One client for all questions, which remembers that nobody answers."""
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,12 @@ class ControlPlaneAwayError(Exception):
 class ControlPlane:
     """The control plane, as the operator's service account reaches it."""
 
-    def __init__(self, url: str, token_file: Path | None) -> None:
+    def __init__(self, url: str, token_file: Path | None, ca: Path | None = None) -> None:
+        """`ca`: PEM file with the authority of its certificate; None for those that the system trusts."""
         self._url = url.rstrip("/")
         self._token_file = token_file
+        self._ca = ca
+        self._ca_seen = 0
         self._session: aiohttp.ClientSession | None = None
         self._away_until = 0.0
         self._away_words = ""
@@ -50,12 +54,24 @@ class ControlPlane:
 
     async def _get(self, path: str, params: dict[str, str]) -> tuple[int, Body]:
         headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"} if self._token_file else {}
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5, connect=2))
-        async with self._session.get(f"{self._url}/{path}", params=params, headers=headers) as answer:
+        session = await self._connections()
+        async with session.get(f"{self._url}/{path}", params=params, headers=headers) as answer:
             content = await answer.read()
         body = orjson.loads(content) if content else {}
         return answer.status, body if isinstance(body, dict) else {}
+
+    async def _connections(self) -> aiohttp.ClientSession:
+        """Begun anew when the file of the authority has changed; raises OSError for one that is no such file."""
+        seen = self._ca.stat().st_mtime_ns if self._ca is not None else 0
+        if self._session is not None and seen == self._ca_seen:
+            return self._session
+        trusted = ssl.create_default_context(cafile=str(self._ca)) if self._ca is not None else True
+        limits, before = aiohttp.ClientTimeout(total=5, connect=2), self._session
+        session = aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(ssl=trusted))
+        self._session, self._ca_seen = session, seen
+        if before is not None:
+            await before.close()
+        return session
 
 
 def words_of(status: int, body: Body) -> str:

@@ -86,6 +86,8 @@ class PlanEnvironment:
     """Accelerator classes by name; an unknown class is taken for an `nvidia.com/gpu`."""
     url: str = ""
     """Where people reach the gateway."""
+    registry_ca: str = ""
+    """PEM of the authority of the registry's certificate; empty: init containers trust what their image trusts."""
 
     def accelerator_bytes(self, resources: Resources) -> int | None:
         """Return the memory of one accelerator that a pod gets; None where no class of the name says it."""

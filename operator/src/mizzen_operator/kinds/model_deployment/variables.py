@@ -69,6 +69,8 @@ def fetch_variables(deployment: ModelDeployment, mounts: Mounts, environment: Pl
         *report_variables(environment),
         value("MIZZEN_FETCH_STALL_SECONDS", deployment.spec.model.cache.stall_seconds),
     ]
+    if environment.registry_ca:
+        named.append(value("MIZZEN_REGISTRY_CA", environment.registry_ca))
     if mounts.credentials is not None:
         named.append(value("MIZZEN_CREDENTIALS_DIR", CREDENTIALS_PATH))
     if networks := [store.cidr for store in environment.private_stores if store.cidr]:

@@ -99,6 +99,19 @@ def test_the_fetch_itself_is_told_of_listed_networks(stores: str, told: list[str
     assert [one["value"] for one in env if one["name"] == "MIZZEN_FETCH_ALLOWED_HOSTS"] == told
 
 
+@pytest.mark.parametrize(("authority", "told"), [("", []), ("PEM", ["PEM"])])
+def test_the_fetch_alone_is_told_whom_to_trust_for_the_registry(authority: str, told: list[str]) -> None:
+    environment = replace(ENVIRONMENT, registry_ca=authority)
+    made = desired(deployment(engine="vLLM"), builtin_runtimes()["vllm"], ELSEWHERE, environment)
+    spec = made.revision.template["spec"]
+    variables = {
+        container["name"]: [one["value"] for one in container["env"] if one["name"] == "MIZZEN_REGISTRY_CA"]
+        for container in (*spec["initContainers"], *spec["containers"])
+    }
+    assert variables.pop("fetch") == told
+    assert not any(variables.values())
+
+
 def test_a_registered_version_comes_from_the_control_plane_and_nowhere_else() -> None:
     rules = way_out(Artifact("mizzen://mv_1"), replace(ENVIRONMENT, private_stores=private_stores(STORES)))
     assert peers(rules) == ["mizzen-operator", "mizzen-controlplane"]
