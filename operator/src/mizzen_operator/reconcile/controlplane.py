@@ -36,17 +36,23 @@ class ControlPlane:
             await self._session.close()
 
     async def get(self, path: str, params: dict[str, str]) -> tuple[int, Body]:
-        """Return status and body of an answer; raises ControlPlaneAwayError."""
+        """Return status and body of an answer; raises ControlPlaneAwayError.
+
+        Only silence and a server in trouble are remembered: what one question's answer lacks says nothing of others.
+        """
         if not self._url:
             raise ControlPlaneAwayError("no control plane is configured (MIZZEN_CONTROLPLANE_URL)")
         if asyncio.get_running_loop().time() < self._away_until:
             raise ControlPlaneAwayError(self._away_words)
         try:
-            return await self._get(path, params)
+            status, body = await self._get(path, params)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise self.gone(f"the control plane does not answer ({error or type(error).__name__})") from error
+            raise self._gone(f"the control plane does not answer ({error or type(error).__name__})") from error
+        if status >= 500:
+            raise self._gone(words_of(status, body))
+        return status, body
 
-    def gone(self, words: str) -> ControlPlaneAwayError:
+    def _gone(self, words: str) -> ControlPlaneAwayError:
         """Remember, and return as an error, that it does not answer as it should."""
         self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
         self._away_words = words

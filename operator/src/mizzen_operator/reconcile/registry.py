@@ -122,12 +122,12 @@ class Registry:
             try:
                 answer = ResolvedVersion.model_validate(body)
             except ValidationError as error:
-                raise self._plane.gone(f"the control plane does not answer ({error})") from error
+                raise ControlPlaneAwayError(f"the control plane gave no answer that is understood ({error})") from error
             self._known[key] = (_clock(), answer)
             return answer
         code, detail = str(body.get("code")), str(body.get("detail") or body.get("title") or status)
         if status not in (404, 409) or code not in RESOLUTION_REASONS:
-            raise self._plane.gone(words_of(status, body))
+            raise ControlPlaneAwayError(words_of(status, body))
         self._known.pop(key, None)
         return Refusal(RESOLUTION_REASONS[code], f"spec.model.versionRef: {detail}")
 

@@ -56,11 +56,11 @@ class LimitsAnswer:
         asked = {"uid": uid, "generation": str(generation)}
         status, body = await self._plane.get(f"internal/v1/projects/{name}/limits", asked)
         if status != 200:
-            raise self._plane.gone(words_of(status, body))
+            raise ControlPlaneAwayError(words_of(status, body))
         try:
             answer = ProjectLimitsAnswer.model_validate(body)
         except ValidationError as error:
-            raise self._plane.gone(f"the control plane gave no answer that this release knows ({error})") from error
+            raise ControlPlaneAwayError(f"the control plane gave no answer that this release knows ({error})") from error
         if answer.state is LimitsState.IN_FORCE:
             self._in_force[name] = (uid, generation, now)
         else:
