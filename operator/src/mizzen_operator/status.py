@@ -102,7 +102,9 @@ def _revisions(
 ) -> list[RevisionStatus]:
     created = {one.hash: one.created_at for one in deployment.status.revisions}
     versions = {one.hash: one.model_version for one in deployment.status.revisions}
+    adapters = {one.hash: one.adapters for one in deployment.status.revisions}
     if observation.artifact is not None and observation.revision is not None:
+        adapters[observation.revision.hash] = [one.name for one in observation.artifact.adapters]
         # Several versions may have one content, hence one revision: it goes by the one that the spec means now.
         versions[observation.revision.hash] = observation.artifact.version
     described = []
@@ -120,6 +122,7 @@ def _revisions(
                 state=one.state,
                 created_at=created.get(one.hash) or (seen.created_at if seen else now),
                 model_version=versions.get(one.hash) or (seen.model_version if seen else None),
+                adapters=adapters.get(one.hash, []),
             )
         )
     return _most_recent(described)

@@ -82,9 +82,11 @@ async def test_an_alias_is_replaced_by_the_engines_name_and_back(tmp_path: Path)
 @pytest.mark.parametrize("name", ["polite", "default/polite"])
 async def test_an_adapter_is_called_by_the_name_that_the_engine_knows(tmp_path: Path, name: str) -> None:
     async with scripted_engine(well) as engine:
-        adapters = [{"name": "polite", "uri": "hf://org/polite@main"}]
+        adapters = [{"name": one, "uri": f"hf://org/{one}@main"} for one in ("polite", "coming")]
+        serving = model_deployment("chat", adapters=adapters)
+        serving["status"] = {"revisions": [{"name": "chat-1", "trafficPercent": 100, "adapters": ["polite"]}]}
         objects = [
-            model_deployment("chat", adapters=adapters),
+            serving,
             endpoint_set("chat", engine.address, model_name="inner"),
         ]
         async with (
@@ -93,6 +95,8 @@ async def test_an_adapter_is_called_by_the_name_that_the_engine_knows(tmp_path: 
         ):
             async with session.get(running.url + "/v1/models") as listed:
                 assert {one["id"] for one in (await listed.json())["data"]} == {"chat", "polite"}
+            async with session.post(running.url + CHAT, json=ask("coming")) as response:
+                assert response.status == 404, "the revision that serves does not have it yet"
             async with session.post(running.url + CHAT, json=ask(name)) as response:
                 assert (await response.json())["model"] == name
             assert engine.exchanges[0].document["model"] == "polite"

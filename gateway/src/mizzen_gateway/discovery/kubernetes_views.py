@@ -12,7 +12,7 @@ Document = dict[str, Any]
 
 SPEC_READ: Final = ("servedModelName", "aliases", "replicas", "autoscaling", "lifecycle", "routing", "access")
 STATUS_READ: Final = ("desiredReplicas", "startup", "project")
-REVISION_READ: Final = ("name", "hash", "trafficPercent")
+REVISION_READ: Final = ("name", "hash", "trafficPercent", "adapters")
 PROTOCOLS: Final = {"vLLM": "OpenAI", "Simulated": "OpenAI", "Triton": "OpenInference"}
 """Of engines whose ServingRuntime is not there (any more)."""
 ROUTE_CONDITIONS: Final = (conditions.ACCEPTED, conditions.RESOLVED_REFS)

@@ -86,9 +86,17 @@ class StartupView(Observed):
     last_seconds: float | None = None
 
 
+class RevisionView(Observed):
+    """Part of an entry of status.revisions."""
+
+    traffic_percent: int | None = None
+    adapters: tuple[str, ...] | None = None
+
+
 class StatusView(Observed):
     """Part of a ModelDeployment's status."""
 
+    revisions: tuple[RevisionView, ...] = ()
     project: str = ""
     desired_replicas: int = 0
     conditions: tuple[ConditionView, ...] = ()
@@ -133,7 +141,7 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
     """Facts of a ModelDeployment. Raises ValidationError where it is none."""
     view = DeploymentView.model_validate(document)
     spec, status, metadata = view.spec, view.status, view.metadata
-    adapters = tuple(one.name for one in spec.adapters)
+    adapters = tuple(one.name for one in spec.adapters if _served_by_all(one.name, status.revisions))
     scaling = spec.autoscaling
     cold_start = scaling.cold_start if scaling is not None else ColdStartView()
     startup = status.startup or StartupView()
@@ -155,6 +163,11 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
         max_model_len=spec.engine.max_model_len,
         project=status.project,
     )
+
+
+def _served_by_all(adapter: str, revisions: tuple[RevisionView, ...]) -> bool:
+    """Whether whoever calls it meets a revision that has it, in mid-rollout too."""
+    return all(adapter in (one.adapters or ()) for one in revisions if one.traffic_percent)
 
 
 def endpoint_set_facts(document: dict[str, Any]) -> EndpointSetFacts:

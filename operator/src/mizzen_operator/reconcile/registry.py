@@ -56,7 +56,8 @@ class Registry:
         """Return the artifact of the spec's source with its adapters, or why there is none."""
         user, spec, status = deployment.metadata, deployment.spec, deployment.status
         key, adapters = (user.namespace, user.name), []
-        model = await self._artifact(key, project, spec.model, status.resolved_model, "spec.model")
+        last = told_of(status.resolved_model, same=status.observed_generation == user.generation)
+        model = await self._artifact(key, project, spec.model, last, "spec.model")
         if isinstance(model, Refusal):
             return model
         before = {one.name: one for one in status.adapters}
@@ -137,6 +138,14 @@ def reference_key(project: str, reference: VersionRef) -> Reference:
     return project, reference.model, reference.version if reference.version is not None else (reference.alias or "")
 
 
+def told_of(known: ResolvedModel | None, *, same: bool) -> ResolvedModel | None:
+    """Return what the status tells of, where it can be trusted.
+
+    An older release did not write which alias it had asked for; what it wrote holds for the generation that it saw.
+    """
+    return None if known is not None and known.alias is None and not same else known
+
+
 def last_resolved(known: Resolved | None, reference: VersionRef) -> Artifact | None:
     """Return the artifact that the status tells of, where the reference still means it; None where it does not."""
     if known is None or not known.uri:
@@ -144,10 +153,13 @@ def last_resolved(known: Resolved | None, reference: VersionRef) -> Artifact | N
     # Not by observedGeneration: a pass that could not resolve a changed reference has told of that generation too.
     if known.source != f"{reference.model}@{known.version}":
         return None
-    if known.version != reference.version if reference.version is not None else known.alias != reference.alias:
+    asked = (
+        known.version == reference.version if reference.version is not None else known.alias in (reference.alias, None)
+    )
+    if not asked:
         return None
     artifact = Artifact(
-        uri=known.uri, digest=known.digest, version=known.version, alias=known.alias, source=known.source
+        uri=known.uri, digest=known.digest, version=known.version, alias=known.alias or "", source=known.source
     )
     if isinstance(known, ResolvedAdapter):
         return artifact

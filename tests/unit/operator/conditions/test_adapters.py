@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_operator.conditions.model import adapters_loaded
+from mizzen_operator.kinds.model_deployment.admission import refusals
 from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.desired import desired
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
@@ -86,6 +87,13 @@ def test_they_are_loaded_with_the_engine(pod: ObservedPod, status: str, reason: 
     told = adapters_loaded(WANTED, observed(pod))
     assert (told.status, told.reason) == (status, reason)
     assert words in told.message
+
+
+def test_an_adapter_is_not_called_like_the_model_itself() -> None:
+    wanted = deployment("chat", "vLLM", adapters=[{"name": "chat", "uri": TERSE.uri}])
+    refused = refusals(wanted, builtin_runtimes()["vllm"], CHAT, [])
+    assert conditions.NAME_TAKEN in {one.reason for one in refused}
+    assert any("rename the adapter" in one.message for one in refused)
 
 
 def test_an_adapter_that_the_registry_does_not_know_is_named() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
-from mizzen_operator.reconcile.registry import last_resolved
+from mizzen_operator.reconcile.registry import last_resolved, told_of
 from mizzen_operator.serve.identities import caller_of
 from mizzen_operator.settings import SettingError, settings_from
 
@@ -55,7 +55,7 @@ def test_without_settings_the_defaults_hold() -> None:
     assert settings.gateway_subject == "system:serviceaccount:models:mizzen-gateway"
 
 
-def resolved(reference: dict[str, object], alias: str) -> ModelDeployment:
+def resolved(reference: dict[str, object], alias: str | None) -> ModelDeployment:
     known = {"source": "m@3", "uri": "mizzen://mv_3", "digest": "sha256:" + "3" * 64, "version": 3, "alias": alias}
     body = {
         "metadata": {"name": "a", "namespace": "n", "generation": 2},
@@ -86,3 +86,13 @@ def test_what_was_resolved_stands_while_the_spec_still_means_it(
     found = last_resolved(one.status.resolved_model, one.spec.model.version_ref)
     assert (found is not None) is stands
     assert found is None or found.uri == "mizzen://mv_3"
+
+
+@pytest.mark.parametrize(("alias", "same", "stands"), [(None, True, True), (None, False, False), ("a", False, True)])
+def test_what_an_older_release_resolved_stands_for_the_generation_that_it_saw(
+    alias: str | None, same: bool, stands: bool
+) -> None:
+    one = resolved({"alias": "a"}, alias)
+    assert one.spec.model.version_ref is not None
+    trusted = told_of(one.status.resolved_model, same=same)
+    assert (last_resolved(trusted, one.spec.model.version_ref) is not None) is stands

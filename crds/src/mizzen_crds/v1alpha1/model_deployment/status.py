@@ -29,8 +29,8 @@ class ResolvedModel(Observed):
     """Where the fetch container gets it: mizzen://<version id>, or the spec's uri."""
     version: int | None = None
     """Number of the version, for a versionRef."""
-    alias: str = ""
-    """The versionRef's alias that meant this version."""
+    alias: str | None = None
+    """The versionRef's alias that meant this version; absent where an older release wrote it."""
     format: str = ""
     """Format of the weights."""
     size_bytes: int = 0
@@ -73,6 +73,8 @@ class RevisionStatus(Observed):
     """When it was first asked for, UTC."""
     model_version: int | None = None
     """Number of the version that it serves."""
+    adapters: list[str] = []
+    """Names of its adapters."""
 
 
 class Hold(Observed):

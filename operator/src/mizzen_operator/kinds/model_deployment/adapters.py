@@ -27,7 +27,9 @@ def adapter_variables(artifact: Artifact, mount: AdapterMount) -> list[variables
         variables.value("MIZZEN_MODEL_NAME", mount.adapter),
         variables.value("MIZZEN_MODEL_URI", adapter.uri),
         variables.value("MIZZEN_MODEL_DIGEST", adapter.digest),
+        variables.value("MIZZEN_MODEL_FORMAT", adapter.format),
         variables.value("MIZZEN_MODEL_BYTES", adapter.size_bytes),
+        variables.value("MIZZEN_ALLOW_CODE", "1" if adapter.allow_code else "0"),
         variables.value("MIZZEN_MODEL_DIR", mount.folder),
         variables.value("MIZZEN_OPERATOR_URL", ""),  # its bytes would be taken for the weights'
     ]

@@ -165,8 +165,13 @@ def model_fits(case: Case) -> Refusal | None:
 
 
 def name_free(case: Case) -> Refusal | None:
-    """No older deployment of the project serves one of the names."""
+    """No older deployment of the project serves one of the names, and none of its own names stands for two things."""
     namespace, mine = case.deployment.metadata.namespace, set(case.deployment.served_names)
+    if twice := {one.name for one in case.deployment.spec.adapters} & {case.deployment.served_names[0]}:
+        text = (
+            f"spec.adapters: {min(twice)} is the name of the model itself; rename the adapter, or set servedModelName."
+        )
+        return Refusal(conditions.NAME_TAKEN, text)
     for other in sorted(case.others, key=_age):
         taken = mine & set(other.served_names)
         if taken and other.metadata.uid != case.deployment.metadata.uid and _age(other) < _age(case.deployment):

@@ -60,7 +60,7 @@ class LimitsAnswer:
         try:
             answer = ProjectLimitsAnswer.model_validate(body)
         except ValidationError as error:
-            raise ControlPlaneAwayError(f"the control plane gave no answer that this release knows ({error})") from error
+            raise ControlPlaneAwayError(f"the control plane gave no answer that is understood ({error})") from error
         if answer.state is LimitsState.IN_FORCE:
             self._in_force[name] = (uid, generation, now)
         else:
