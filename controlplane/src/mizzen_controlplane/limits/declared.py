@@ -12,7 +12,12 @@ from mizzen_controlplane.identity.repository import find_project
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.subject import Subject
-from mizzen_controlplane.limits.declared_entries import Declaration, EntryRefusedError, bring_in_line
+from mizzen_controlplane.limits.declared_entries import (
+    Declaration,
+    EntryRefusedError,
+    bring_in_line,
+    hand_to_api,
+)
 from mizzen_controlplane.limits.models import ProjectDeclaration
 from mizzen_controlplane.limits.repository import find_declaration
 
@@ -39,7 +44,10 @@ async def follow_declaration(plane: Plane, subject: Subject, project: str, decla
 
 
 async def release(plane: Plane, project_id: str) -> None:
-    """The object is gone: what it declared stays in force, and the API may change it."""
+    """The object is gone: what it declared stays in force, and the API may change it.
+
+    What the API leaves as it is an object that is made again takes up again, as where its file is applied anew.
+    """
     async with unit_of_work(plane.database) as session:
         found = await find_declaration(session, project_id, lock=True)
         if found is not None:
@@ -59,9 +67,10 @@ async def answer_about(plane: Plane, name: str, uid: str, generation: int) -> Pr
 async def _state_after(session: AsyncSession, subject: Subject, parent: Parent, declared: Declaration) -> LimitsState:
     if not declared.made_here:
         await bring_in_line(session, subject, parent, declared)
-    elif declared.limits or declared.budgets:
-        return LimitsState.MANAGED_THROUGH_API
-    return LimitsState.IN_FORCE
+        return LimitsState.IN_FORCE
+    # An object of people, there before, may have declared some: of this one nobody could change them.
+    await hand_to_api(session, parent)
+    return LimitsState.MANAGED_THROUGH_API if declared.limits or declared.budgets else LimitsState.IN_FORCE
 
 
 async def _held(session: AsyncSession, plane: Plane, name: str, declared: Declaration) -> Parent | None:

@@ -59,6 +59,12 @@ async def bring_in_line(session: AsyncSession, subject: Subject, parent: Parent,
                 await add_budget(session, subject, parent, budget, DECLARED)
 
 
+async def hand_to_api(session: AsyncSession, parent: Parent) -> None:
+    """The declared rows are the API's from now on, and stay in force as they are."""
+    for row in (*await declared_limits(session, parent.id), *await declared_budgets(session, parent.id)):
+        row.owner = ""
+
+
 async def _keep_limits(
     session: AsyncSession, subject: Subject, parent: Parent, wanted: Sequence[LimitCreate]
 ) -> set[str]:
