@@ -12,7 +12,7 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.kinds.model_deployment.desired import Desired, workload_of
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
-from mizzen_operator.kinds.model_deployment.standing import standing
+from mizzen_operator.kinds.model_deployment.standing import standing, with_every_way_out
 from mizzen_operator.kinds.model_deployment.workload import controller_revision
 from mizzen_operator.observing.fleet_view import KeptRevision
 
@@ -42,11 +42,14 @@ def wanted_children(
 
     Without a newest revision (the spec is refused, the registry does not answer) only what revisions keep is said.
     """
-    manifests: list[Manifest] = []
+    around: tuple[Manifest, ...] = ()
+    running = [one.revision for digits, one in kept.items() if replicas.get(digits)]
     if newest is not None:
-        manifests += [one for one in newest.manifests if one["kind"] not in WORKLOADS | {"ControllerRevision"}]
+        around = tuple(one for one in newest.manifests if one["kind"] not in WORKLOADS | {"ControllerRevision"})
+        running.append(newest.revision)
     elif (serving := serving_revision(deployment, kept, replicas)) is not None:
-        manifests += standing(deployment, serving.revision, environment)
+        around = standing(deployment, serving.revision, environment)
+    manifests = list(with_every_way_out(deployment, around, running, environment))
     for digits, one in kept.items():
         if digits in replicas:
             manifests.append(controller_revision(deployment, one.revision))

@@ -1,12 +1,13 @@
 """Who reaches engine pods, and whom do they reach? Services, NetworkPolicies and the disruption budget."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
 
-from mizzen_operator.kinds.model_deployment.artifact import Artifact
+from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
 from mizzen_operator.kinds.model_deployment.pod import selector_labels
 from mizzen_operator.kinds.model_deployment.way_out import DNS, peer, way_out
@@ -58,14 +59,23 @@ def network_policies(
     }
     if not runtime.formats:
         return (closed,)
-    return closed, {
+    sources = [artifact.uri, *(one.artifact.uri for one in artifact.adapters)]
+    return closed, fetch_policy(deployment, sources, environment)
+
+
+def fetch_policy(deployment: ModelDeployment, sources: Iterable[str], environment: PlanEnvironment) -> Manifest:
+    """Return the policy that opens the way out to each of these URIs, in whatever order they come, while pods fetch."""
+    name = deployment.metadata.name
+    first, *others = sorted(set(sources))
+    every = with_adapters(Artifact(first), [(uri, Artifact(uri)) for uri in others])
+    return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": child_metadata(deployment, child_name(name, "fetch")),
         "spec": {
             "podSelector": {"matchLabels": {labels.DEPLOYMENT: name, labels.PHASE: "fetch"}},
             "policyTypes": ["Egress"],
-            "egress": way_out(artifact, environment),
+            "egress": way_out(every, environment),
         },
     }
 

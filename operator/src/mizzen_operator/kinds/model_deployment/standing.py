@@ -1,9 +1,10 @@
 """What has to stand around a revision that serves, when the spec tells nothing to run? Its frozen template says it.
 
 So a Service, a policy or the budget that somebody deletes comes back while the newest spec is refused, or its model
-cannot be resolved.
+cannot be resolved; and old pods of a rollout go on reaching what they fetch.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
@@ -14,7 +15,13 @@ from mizzen_operator.kinds.model_deployment.adapters import ADAPTER_FETCH
 from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
 from mizzen_operator.kinds.model_deployment.containers import FETCH
 from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
-from mizzen_operator.kinds.model_deployment.network import disruption_budget, network_policies, services
+from mizzen_operator.kinds.model_deployment.network import (
+    disruption_budget,
+    fetch_policy,
+    network_policies,
+    services,
+)
+from mizzen_operator.names import child_name
 from mizzen_operator.revision import Revision
 
 Manifest = dict[str, Any]
@@ -32,6 +39,28 @@ def standing(deployment: ModelDeployment, serving: Revision, environment: PlanEn
         *network_policies(deployment, runtime, artifact, environment),
         disruption_budget(deployment),
     )
+
+
+def with_every_way_out(
+    deployment: ModelDeployment,
+    around: Iterable[Manifest],
+    revisions: Iterable[Revision],
+    environment: PlanEnvironment,
+) -> tuple[Manifest, ...]:
+    """Return what stands around revisions with the way out of fetching pods led to the sources of all of these.
+
+    One policy selects the pods of every revision, so one that followed the newest alone would shut the others in.
+    """
+    policy = ("NetworkPolicy", child_name(deployment.metadata.name, "fetch"))
+    others = tuple(one for one in around if (one["kind"], one["metadata"]["name"]) != policy)
+    sources = {uri for one in revisions for uri in _sources(one)}
+    return (*others, fetch_policy(deployment, sources, environment)) if sources else others
+
+
+def _sources(revision: Revision) -> list[str]:
+    """What the pods of a revision fetch: the model and its adapters; nothing where the engine needs no weights."""
+    containers = revision.template["spec"].get("initContainers", ())
+    return [_uri(one) for one in containers if one["name"] == FETCH or one["name"].startswith(ADAPTER_FETCH)]
 
 
 def _uri(fetch: Manifest | None) -> str:
