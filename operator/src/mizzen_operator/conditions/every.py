@@ -19,7 +19,7 @@ def every_condition(
     said = {
         conditions.MODEL_RESOLVED: model.model_resolved(deployment, observation),
         conditions.MODEL_FITS: model.model_fits(deployment, observation),
-        conditions.MODEL_CACHED: model.model_cached(observation, plan),
+        conditions.MODEL_CACHED: model.model_cached(deployment, observation, plan),
         conditions.QUOTA_RESERVED: room.quota_reserved(deployment, observation, plan),
         conditions.CAPACITY_AVAILABLE: room.capacity_available(deployment, observation, plan),
         conditions.WORKLOAD_AVAILABLE: serving.workload_available(deployment, observation, plan),

@@ -9,7 +9,7 @@ from mizzen_operator.kinds.model_deployment.adapters import ADAPTER_FETCH
 from mizzen_operator.kinds.model_deployment.fit.check import fit_of
 from mizzen_operator.kinds.model_deployment.fit.refusal import has_served
 from mizzen_operator.kinds.model_deployment.fit.verdict import Verdict
-from mizzen_operator.kinds.model_deployment.startup import LONGEST_LOAD_SECONDS
+from mizzen_operator.kinds.model_deployment.startup import longest_silence_seconds
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.rollout.fleet import ObservedPod, PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -81,7 +81,7 @@ def model_fits(deployment: ModelDeployment, observation: Observation) -> Said:
     return no(conditions.FITS_BARELY, fit.message)
 
 
-def model_cached(observation: Observation, plan: RolloutPlan | None) -> Said:
+def model_cached(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
     """Whether the newest revision's weights are fetched and checked."""
     if observation.runtime is not None and not observation.runtime.spec.formats:
         return yes(conditions.NO_WEIGHTS)
@@ -95,7 +95,8 @@ def model_cached(observation: Observation, plan: RolloutPlan | None) -> Said:
     if any(pod.ready or pod.fetched for pod in pods):
         return yes(conditions.CACHED)
     if pods:
-        return no(conditions.FETCHING, _unheard(pods))
+        silence = longest_silence_seconds(deployment.spec.model.cache.stall_seconds)
+        return no(conditions.FETCHING, _unheard(pods, silence))
     return unknown("No pod of the newest revision exists, so nothing is fetched.")
 
 
@@ -103,14 +104,14 @@ def _failed(failure: PodFailure) -> Said:
     return no(failure.reason, failure.message)
 
 
-def _unheard(pods: tuple[ObservedPod, ...]) -> str:
+def _unheard(pods: tuple[ObservedPod, ...], silence_seconds: int) -> str:
     """Say that nobody knows how far a start is; empty where all tell, or began only now."""
     for pod in pods:
         under_way = next((one for one in reversed(pod.phases) if one.seconds >= HEARD_WITHIN_SECONDS), None)
         if under_way is not None and under_way.bytes_done is None:
             return (
                 f"{pod.name} reports no progress of its {under_way.name}, so nobody can tell whether it stands still; "
-                f"it is replaced after {LONGEST_LOAD_SECONDS} s of silence."
+                f"it is replaced after {silence_seconds} s of silence."
             )
     return ""
 

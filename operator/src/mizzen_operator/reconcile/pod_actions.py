@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from mizzen_crds.v1alpha1 import conditions, labels
 
-from mizzen_operator.kinds.model_deployment.startup import LONGEST_LOAD_SECONDS
+from mizzen_operator.kinds.model_deployment.startup import longest_silence_seconds
 from mizzen_operator.ledgers.startup_ledger import PodProgress
 from mizzen_operator.observing.pod_view import ContainerView, PodView
 from mizzen_operator.observing.replicas import PHASE_OF_CONTAINER
@@ -19,8 +19,6 @@ from mizzen_operator.rollout.fleet import PodFailure
 FETCHING: Final = "fetch"
 SERVING: Final = "serve"
 FIRST_TO_GO: Final = "-1"
-LONGEST_SILENCE_SECONDS: Final = LONGEST_LOAD_SECONDS
-"""A container that reports nothing is left alone for as long as the longest part of a start may take: 4 h."""
 Verb = Literal["patch", "delete"]
 
 
@@ -84,7 +82,7 @@ def _standstill(name: str, heard: datetime | None, since: datetime, stall_second
     if heard is not None and heard - since > timedelta(seconds=stall_seconds):
         return f"{name} made no progress since {since:%H:%M:%S} UTC ({stall_seconds} s are allowed)"
     silent_since = max(since, heard or since)
-    silence = max(LONGEST_SILENCE_SECONDS, stall_seconds)
+    silence = longest_silence_seconds(stall_seconds)
     if now - silent_since > timedelta(seconds=silence):
         return f"{name} reported no progress at all since {silent_since:%H:%M:%S} UTC ({silence} s are allowed)"
     return ""

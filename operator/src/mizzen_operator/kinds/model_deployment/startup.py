@@ -45,6 +45,11 @@ def load_budget_seconds(deployment: ModelDeployment, artifact: Artifact, environ
     return min(LONGEST_LOAD_SECONDS, ENGINE_START_SECONDS + reading + warming)
 
 
+def longest_silence_seconds(stall_seconds: int) -> int:
+    """Return how long a container of a start may report nothing: as the longest part of a start, or a standstill."""
+    return max(LONGEST_LOAD_SECONDS, stall_seconds)
+
+
 def fetch_estimate_seconds(artifact: Artifact, environment: PlanEnvironment) -> int:
     """Return how long the weights take to arrive at the measured speed, in seconds; 0 where the size is not known."""
     return math.ceil(artifact.size_bytes / environment.fetch_bytes_per_second)
