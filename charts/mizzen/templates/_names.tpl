@@ -9,7 +9,7 @@
 
 {{- define "mizzen.image" -}}
 {{- $root := index . 0 -}}
-{{ get $root.Values.image.overrides (index . 1) | default (printf "%s/%s:%s" ($root.Values.image.registry | trimSuffix "/") (index . 1) ($root.Values.image.tag | default $root.Chart.AppVersion)) }}
+{{ dig "overrides" (index . 1) "" $root.Values.image | default (printf "%s/%s:%s" ($root.Values.image.registry | trimSuffix "/") (index . 1) ($root.Values.image.tag | default $root.Chart.AppVersion)) }}
 {{- end }}
 
 {{/* Labels of every object: (list $ "operator"); an empty component for what belongs to none. */}}
@@ -46,7 +46,7 @@ labels:
 {{- end }}
 
 {{- define "mizzen.controlplaneUrl" -}}
-http{{ if .Values.controlplane.tls.secretName }}s{{ end }}://{{ include "mizzen.name" . }}-controlplane.{{ .Release.Namespace }}.svc:{{ .Values.controlplane.service.port }}
+http{{ if (.Values.controlplane.tls).secretName }}s{{ end }}://{{ include "mizzen.name" . }}-controlplane.{{ .Release.Namespace }}.svc:{{ .Values.controlplane.service.port }}
 {{- end }}
 
 {{- define "mizzen.operatorUrl" -}}

@@ -84,7 +84,7 @@ projected:
 {{- define "mizzen.controlplaneAuthority" -}}
 name: controlplane-ca
 secret:
-  secretName: {{ .Values.controlplane.tls.caSecretName | default .Values.controlplane.tls.secretName | quote }}
+  secretName: {{ (.Values.controlplane.tls).caSecretName | default (.Values.controlplane.tls).secretName | quote }}
   defaultMode: 0440
   items: [{key: ca.crt, path: ca.crt}]
 {{- end }}

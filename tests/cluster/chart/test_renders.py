@@ -5,17 +5,32 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from cluster.build import built
-from support.chart import CHART, DEFINITIONS, HelmRefusedError, documents, helm, pod_templates, rendered
+from support.chart import (
+    CHART,
+    DEFINITIONS,
+    NAMESPACE,
+    RELEASE,
+    HelmRefusedError,
+    documents,
+    helm,
+    pod_templates,
+    rendered,
+)
 from support.served_schemas import LOCATION
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "chart"
+BEFORE = Path(__file__).resolve().parents[2] / "releases" / "0.2.0-rc.1" / "charts" / "mizzen"
+NEEDED = {("controlplane", "tls", "secretName")}
+"""Newer than the release before, and yet never taken away alone: without it the control plane would speak HTTP."""
 SETS = sorted(path.stem for path in (GOLDEN / "values").glob("*.yaml"))
 every_set = pytest.mark.parametrize("values", SETS)
 PLUGGED_IN = ("ServiceMonitor", "PrometheusRule")
@@ -231,15 +246,50 @@ def test_a_right_value_is_taken(tmp_path: Path, setting: str) -> None:
     assert documents(rendered(tmp_path, "--set", setting))
 
 
-def test_every_value_is_needed_so_that_none_is_taken_away_with_null(tmp_path: Path) -> None:
-    whole = yaml.safe_load((CHART / "values.yaml").read_text())
-    above = {path[:-1] for path in paths_of(whole) if len(path) > 1 and "resources" not in path[:-1]}
+def test_every_value_that_the_release_before_has_is_needed_so_that_none_is_taken_away_with_null(tmp_path: Path) -> None:
+    whole = [path for path in paths_of(values_in(CHART)) if path in set(paths_of(values_in(BEFORE)))]
+    above = {path[:-1] for path in whole if len(path) > 1 and "resources" not in path[:-1]}
+    assert ("networkPolicy",) in above
     for mapping in sorted(above):
-        keys = {path[-1] for path in paths_of(whole) if path[:-1] == mapping}
+        keys = {path[-1] for path in whole if path[:-1] == mapping}
         said = refusal_of(tmp_path, ",".join(f"{'.'.join((*mapping, key))}=null" for key in sorted(keys)))
         missing = re.search(rf"'/{'/'.join(mapping)}': missing propert(?:y|ies) (.*)", said)
         assert missing, (mapping, said)
         assert keys == set(re.findall(r"'(\w+)'", missing[1])), mapping
+
+
+def test_a_value_that_is_newer_and_taken_away_with_null_means_its_default(tmp_path: Path) -> None:
+    known = set(paths_of(values_in(BEFORE)))
+    newer = [path for path in paths_of(values_in(CHART)) if path not in known and path not in NEEDED]
+    assert len(newer) > 10
+    default = rendered(tmp_path)
+    for path in newer:
+        assert rendered(tmp_path, "--set", f"{'.'.join(path)}=null") == default, path
+
+
+def test_the_values_of_the_release_before_are_taken_as_helm_reuses_them(tmp_path: Path) -> None:
+    chart = tmp_path / "mizzen"
+    shutil.copytree(CHART, chart)
+    # With --reuse-values the defaults are those of the chart that is installed, and today's are nowhere.
+    shutil.copy(BEFORE / "values.yaml", chart)
+    changed = {"gateway.spool.maxBytes": values_in(BEFORE)["gateway"]["spool"]["maxBytes"]}
+    for wanted in (
+        "",
+        "image.overrides.gateway=a:1",
+        "controlplane.tls.secretName=tls",
+        "controlplane.ingress.enabled=true,controlplane.ingress.host=a.example",
+        "monitoring.serviceMonitor.enabled=true",
+        "operator.podLabels.team=a,gateway.extraEnv[0].name=A,gateway.extraEnv[0].value=b",
+        "fetch.privateStores[0].namespace=storage,fetch.privateStores[0].ports={9000}",
+    ):
+        reused = helm("template", RELEASE, chart, "--namespace", NAMESPACE, "--set", wanted, home=tmp_path)
+        settings = ",".join(filter(None, (wanted, *(f"{name}={value}" for name, value in changed.items()))))
+        assert reused == rendered(tmp_path, "--set", settings), wanted
+
+
+def values_in(chart: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text())
+    return values
 
 
 def refusal_of(home: Path, setting: str) -> str:

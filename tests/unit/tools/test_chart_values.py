@@ -44,6 +44,12 @@ def test_the_schema_takes_the_defaults() -> None:
     assert SCHEMA["additionalProperties"] is False
 
 
+def test_the_schema_takes_the_defaults_of_the_release_before_which_helm_may_reuse() -> None:
+    before = ROOT / "tests" / "releases" / "0.2.0-rc.1" / "charts" / "mizzen" / "values.yaml"
+    refused = jsonschema.Draft7Validator(SCHEMA).iter_errors(yaml.safe_load(before.read_text()))
+    assert [f"{'/'.join(map(str, one.path))}: {one.message}" for one in refused] == []
+
+
 def test_every_value_is_described_and_in_the_schema_and_the_other_way_round() -> None:
     described = {value.path for value in values_of(TEXT)}
     assert [path for path in described if in_schema(SCHEMA, path) is None] == []
