@@ -1,14 +1,14 @@
 """Who reaches engine pods, and whom do they reach? Services, NetworkPolicies and the disruption budget."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntimeSpec
 
 from mizzen_operator.kinds.model_deployment.artifact import Artifact, with_adapters
-from mizzen_operator.kinds.model_deployment.environment import PlanEnvironment
+from mizzen_operator.kinds.model_deployment.environment import Peer, PlanEnvironment
 from mizzen_operator.kinds.model_deployment.pod import selector_labels
 from mizzen_operator.kinds.model_deployment.way_out import DNS, peer, way_out
 from mizzen_operator.kinds.model_deployment.workload import child_metadata
@@ -17,6 +17,13 @@ from mizzen_operator.rollout.plan import wanted_replicas
 from mizzen_operator.rollout.situation import least_available, resolved
 
 Manifest = dict[str, Any]
+CLUSTER_DNS: Final = DNS | {
+    "to": [
+        peer(Peer("kube-system", {"k8s-app": "kube-dns"})),
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+    ]
+}
+"""Kubernetes' own DNS, by the labels that CoreDNS too has kept, and the cache of names on each node."""
 
 
 def services(deployment: ModelDeployment, runtime: ServingRuntimeSpec) -> tuple[Manifest, Manifest]:
@@ -53,8 +60,8 @@ def network_policies(
             "podSelector": {"matchLabels": {labels.DEPLOYMENT: name}},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": _ingress(deployment, runtime, environment),
-            # The pods of a replica find their leader by its name.
-            "egress": [DNS, _group(deployment, "to")] if deployment.spec.multi_node else [],
+            # The pods of a replica find their leader by its name; asked for elsewhere, names would carry data out.
+            "egress": [CLUSTER_DNS, _group(deployment, "to")] if deployment.spec.multi_node else [],
         },
     }
     if not runtime.formats:

@@ -156,7 +156,21 @@ def test_pods_that_serve_reach_nothing_and_those_of_a_group_each_other_by_name()
     assert serving_egress(deployment()) == []
     names, group = serving_egress(deployment(**GROUP))
     assert {(one["protocol"], one["port"]) for one in names["ports"]} == {("UDP", 53), ("TCP", 53)}
+    assert names["to"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        },
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+    ]
     assert group == {"to": [{"podSelector": {"matchLabels": {"mizzen.dev/deployment": "sentiment"}}}]}
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "10.0.0.53", "169.254.169.254", "2606:4700::1111"])
+def test_the_port_of_names_leads_pods_that_serve_to_no_other_address(address: str) -> None:
+    rules = serving_egress(deployment(**GROUP))
+    assert all("to" in rule for rule in rules), "a rule without a destination leads everywhere"
+    assert not reached(rules, address, 53)
 
 
 def test_the_policy_of_a_deployment_follows_the_settings_and_its_pods_stay() -> None:
