@@ -7,8 +7,23 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from mizzen_operator.kinds.model_deployment.environment import PrivateStore
 
-NEVER: Final = tuple(map(ipaddress.ip_network, ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")))
-"""The machine itself, and where clouds keep their credentials."""
+_IPV4: Final = ("127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")
+_IPV6: Final = ("::1/128", "fe80::/10", "fd00:ec2::254/128")
+_SHOW_IPV4: Final = ("::ffff:0.0.0.0", "64:ff9b::")
+"""Beginnings under which IPv6 shows addresses of IPv4: of a socket's own, and of a translator's."""
+
+
+def _shown_under(beginning: str, network: str) -> ipaddress.IPv6Network:
+    inner = ipaddress.IPv4Network(network)
+    base = int(ipaddress.IPv6Address(beginning)) | int(inner.network_address)
+    return ipaddress.IPv6Network((base, 96 + inner.prefixlen))
+
+
+NEVER: Final = (
+    *map(ipaddress.ip_network, (*_IPV4, *_IPV6)),
+    *(_shown_under(beginning, network) for beginning in _SHOW_IPV4 for network in _IPV4),
+)
+"""The machine itself, and where clouds keep their credentials (besides link-local, Azure, Alibaba and Amazon)."""
 
 
 class _Store(BaseModel):
@@ -24,8 +39,12 @@ class _Store(BaseModel):
         if not text:
             return text
         network = ipaddress.ip_network(text)
-        if any(network.version == each.version and network.overlaps(each) for each in NEVER):
-            raise ValueError(f"{text} holds link-local or loopback addresses, which nothing is fetched from")
+        for each in NEVER:
+            if network.version == each.version and network.overlaps(each):
+                raise ValueError(
+                    f"{text} holds addresses of {each}, which nothing is fetched from: loopback, link-local, or where "
+                    "a cloud keeps credentials. List smaller networks beside it"
+                )
         return str(network)
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ from yarl import URL
 from mizzen_engines.failure import EngineStartError, ExitCode
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
+"""Where Azure and Oracle answer their machines; the ranges are public by their name."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -41,7 +43,7 @@ class AddressPolicy:
         if host.lower() in self.hosts:
             return True
         known = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
-        return (known.is_global and not known.is_multicast) or any(known in network for network in self.networks)
+        return _is_public(known) or any(known in network for network in self.networks)
 
     def check_url(self, url: URL) -> None:
         """Refuse a URL that is not https or names a refused address. A host name is checked when it is resolved."""
@@ -88,6 +90,10 @@ def _why(host: str, address: str) -> str:
         "An administrator may list its network in the chart's fetch.privateStores, which the fetch is told as "
         "MIZZEN_FETCH_ALLOWED_HOSTS."
     )
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in CLOUDS)
 
 
 def _unwrapped(address: Address) -> Address:

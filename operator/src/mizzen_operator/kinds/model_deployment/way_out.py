@@ -19,8 +19,12 @@ PRIVATE_IPV4: Final = (
     "169.254.0.0/16",
     "192.0.0.0/24",
     "168.63.129.16/32",
+    "198.18.0.0/15",
+    "240.0.0.0/4",
 )
-"""Where pods, Services, nodes and clouds' credentials are; the last is Azure's, and would pass for a public one."""
+"""Where pods, Services, nodes and clouds' credentials are. 168.63.129.16 is Azure's, and would pass for a public one;
+the last two are nobody's in public, so that some clusters number their pods from them.
+"""
 PRIVATE_IPV6: Final = ("fc00::/7", "fe80::/10", "::1/128")
 NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
