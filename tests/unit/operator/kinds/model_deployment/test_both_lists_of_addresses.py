@@ -41,7 +41,7 @@ def edges(network: Network) -> Iterator[Address]:
 
 def blocks() -> Iterator[tuple[Network, list[Network]]]:
     for to in OUTSIDE["to"]:
-        yield ipaddress.ip_network(to["ipBlock"]["cidr"]), [*map(ipaddress.ip_network, to["ipBlock"]["except"])]
+        yield ipaddress.ip_network(str(to["ipBlock"]["cidr"])), [*map(ipaddress.ip_network, to["ipBlock"]["except"])]
 
 
 def let_out(address: Address) -> bool:
