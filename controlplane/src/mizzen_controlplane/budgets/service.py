@@ -1,30 +1,31 @@
 """Rules of budgets: each write is one transaction with its audit event and a new version of access."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from mizzen_crds.access import LeaseGrant, LeaseRequest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.access.counted_over import Parent, parent_of, target_of
-from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.budgets import credit, repository
 from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.periods import month_of
 from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch, BudgetView
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.auth import Subject
-from mizzen_controlplane.kit.changes import next_access_version
 from mizzen_controlplane.kit.clock import utc_now
-from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
+from mizzen_controlplane.kit.problem import invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
+from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
 from mizzen_controlplane.limits.ownership import take_up
 from mizzen_controlplane.pricing.money import MoneyError, amount_text, parse_amount
+
+BUDGETS = Kind("budget", frozenset({"scope", "scope_id", "model", "amount_pico", "enforcement", "labels"}))
 
 
 async def list_budgets(plane: Plane, project: str | None, page: PageQuery) -> tuple[list[BudgetView], str]:
@@ -68,7 +69,7 @@ async def patch_budget(
         row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
         require_match(if_match, row)
         await take_up(session, row, "budgets")
-        await alter_budget(session, subject, parent, row, changes)
+        await alter_row(session, subject, BUDGETS, parent, row, changes)
         return (await _views(session, plane, [row], utc_now()))[0]
 
 
@@ -79,7 +80,7 @@ async def delete_budget(plane: Plane, subject: Subject, project: str | None, bud
         row = _found(await repository.find_budget(session, parent.id, budget, lock=True), budget)
         require_match(if_match, row)
         await take_up(session, row, "budgets")
-        await drop_budget(session, subject, parent, row)
+        await drop_row(session, subject, BUDGETS, parent, row)
 
 
 async def add_budget(
@@ -100,42 +101,8 @@ async def add_budget(
         enforcement=body.enforcement.value,
         owner=owner,
     )
-    session.add(row)
-    await flush_or(session, _name_taken(body.name))
-    record(
-        session, subject, "budgets.create", row.id, name=row.name, project_id=parent.project_id,
-        after=_audited(row),
-    )  # fmt: skip
-    await next_access_version(session)
+    await add_row(session, subject, BUDGETS, parent, row)
     return row
-
-
-async def alter_budget(
-    session: AsyncSession, subject: Subject, parent: Parent, row: Budget, changes: Mapping[str, object]
-) -> None:
-    """Change columns of a budget in this transaction; what the month has spent stays."""
-    before = _audited(row)
-    for name, value in changes.items():
-        setattr(row, name, value)
-    if _audited(row) == before:
-        return
-    row.touch()
-    record(
-        session, subject, "budgets.update", row.id, name=row.name, project_id=parent.project_id,
-        before=before, after=_audited(row),
-    )  # fmt: skip
-    await next_access_version(session)
-
-
-async def drop_budget(session: AsyncSession, subject: Subject, parent: Parent, row: Budget) -> None:
-    """Remove a budget and what it counted in this transaction; its name is free at once."""
-    await session.delete(row)
-    await session.flush()
-    record(
-        session, subject, "budgets.delete", row.id, name=row.name, project_id=parent.project_id,
-        before=_audited(row),
-    )  # fmt: skip
-    await next_access_version(session)
 
 
 async def lease(plane: Plane, request: LeaseRequest) -> LeaseGrant:
@@ -180,14 +147,5 @@ def pico_of(text: str) -> int:
 
 def _found(row: Budget | None, asked: str) -> Budget:
     if row is None:
-        raise NotFound(f"There is no budget {asked[:64]!r} here.", code="budget_not_found")
+        raise BUDGETS.not_found(asked)
     return row
-
-
-def _name_taken(name: str) -> Conflict:
-    return Conflict(f"A budget named {name!r} exists here already: choose another name, or change or delete that one.",
-                    code="name_taken")  # fmt: skip
-
-
-def _audited(row: Budget) -> dict[str, object]:
-    return row.model_dump(mode="json", include={"scope", "scope_id", "model", "amount_pico", "enforcement", "labels"})

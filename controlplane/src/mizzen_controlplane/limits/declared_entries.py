@@ -10,16 +10,18 @@ from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.access.counted_over import Parent, target_of
+from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.repository import declared_budgets
 from mizzen_controlplane.budgets.schemas import BudgetCreate
-from mizzen_controlplane.budgets.service import add_budget, alter_budget, drop_budget, pico_of
+from mizzen_controlplane.budgets.service import BUDGETS, add_budget, pico_of
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.subject import Subject
-from mizzen_controlplane.limits.models import DECLARED
+from mizzen_controlplane.limits.entries import Kind, alter_row, drop_row
+from mizzen_controlplane.limits.models import DECLARED, Limit
 from mizzen_controlplane.limits.repository import declared_limits
 from mizzen_controlplane.limits.schemas import LimitCreate
-from mizzen_controlplane.limits.service import add_limit, alter_limit, drop_limit
+from mizzen_controlplane.limits.service import LIMITS, add_limit
 
 Entry = Mapping[str, Any]
 
@@ -38,6 +40,15 @@ class Declaration:
     """The object follows a project of the API, which therefore owns its limits."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What an entry means, as columns of its row."""
+
+    counts: Mapping[str, object]
+    """What is counted: another value makes another row."""
+    allows: Mapping[str, object]
+
+
 class EntryRefusedError(Exception):
     """An entry that cannot be kept; the text names it and says why."""
 
@@ -47,12 +58,14 @@ async def bring_in_line(session: AsyncSession, subject: Subject, parent: Parent,
     limits = [_limit(entry) for entry in declared.limits]
     budgets = [_budget(entry) for entry in declared.budgets]
     # What leaves goes first, so that an entry that counts something else now may have its name.
-    kept = await _keep_limits(session, subject, parent, limits)
+    means = {one.name: await _meant_limit(session, parent, one) for one in limits}
+    kept = await _keep(session, subject, LIMITS, parent, await declared_limits(session, parent.id), means)
     for limit in limits:
         if limit.name not in kept:
             with _refused_as("limits", limit.name):
                 await add_limit(session, subject, parent, limit, DECLARED)
-    kept = await _keep_budgets(session, subject, parent, budgets)
+    means = {one.name: await _meant_budget(session, parent, one) for one in budgets}
+    kept = await _keep(session, subject, BUDGETS, parent, await declared_budgets(session, parent.id), means)
     for budget in budgets:
         if budget.name not in kept:
             with _refused_as("budgets", budget.name):
@@ -65,47 +78,43 @@ async def hand_to_api(session: AsyncSession, parent: Parent) -> None:
         row.owner = ""
 
 
-async def _keep_limits(
-    session: AsyncSession, subject: Subject, parent: Parent, wanted: Sequence[LimitCreate]
+async def _keep(
+    session: AsyncSession,
+    subject: Subject,
+    kind: Kind,
+    parent: Parent,
+    rows: Sequence[Limit] | Sequence[Budget],
+    meant: Mapping[str, _Meant],
 ) -> set[str]:
-    """Change the limits that still count the same, remove the others; returns the names of those that stay."""
-    by_name, kept = {one.name: one for one in wanted}, set()
-    for row in await declared_limits(session, parent.id):
-        one = by_name.get(row.name)
-        with _refused_as("limits", row.name):
-            scope_id = await _scope_id(session, parent, one)
-        if one is None or (row.scope_id, row.model, row.metric) != (scope_id, one.model, one.metric.value):
-            await drop_limit(session, subject, parent, row)
-            continue
-        changes = one.model_dump(mode="json", include={"amount", "window_seconds", "enforcement"})
-        await alter_limit(session, subject, parent, row, changes)
-        kept.add(row.name)
+    """Change the rows that still count the same, remove the others; returns the names of those that stay."""
+    kept = set()
+    for row in rows:
+        one = meant.get(row.name)
+        if one is None or any(getattr(row, column) != value for column, value in one.counts.items()):
+            await drop_row(session, subject, kind, parent, row)
+        else:
+            await alter_row(session, subject, kind, parent, row, one.allows)
+            kept.add(row.name)
     return kept
 
 
-async def _keep_budgets(
-    session: AsyncSession, subject: Subject, parent: Parent, wanted: Sequence[BudgetCreate]
-) -> set[str]:
-    """The same of budgets; one that stays keeps what its month has spent."""
-    by_name, kept = {one.name: one for one in wanted}, set()
-    for row in await declared_budgets(session, parent.id):
-        one = by_name.get(row.name)
-        with _refused_as("budgets", row.name):
-            scope_id = await _scope_id(session, parent, one)
-            amount = pico_of(one.amount) if one is not None else 0
-        if one is None or (row.scope_id, row.model) != (scope_id, one.model):
-            await drop_budget(session, subject, parent, row)
-            continue
-        changes = {"amount_pico": amount, "enforcement": one.enforcement.value}
-        await alter_budget(session, subject, parent, row, changes)
-        kept.add(row.name)
-    return kept
+async def _meant_limit(session: AsyncSession, parent: Parent, one: LimitCreate) -> _Meant:
+    with _refused_as("limits", one.name):
+        target = await target_of(session, parent, None, one.key, one.model, utc_now())
+    return _Meant(
+        {"scope_id": target.scope_id, "model": one.model, "metric": one.metric.value},
+        one.model_dump(mode="json", include={"amount", "window_seconds", "enforcement"}),
+    )
 
 
-async def _scope_id(session: AsyncSession, parent: Parent, one: LimitCreate | BudgetCreate | None) -> str:
-    if one is None:
-        return ""
-    return (await target_of(session, parent, None, one.key, one.model, utc_now())).scope_id
+async def _meant_budget(session: AsyncSession, parent: Parent, one: BudgetCreate) -> _Meant:
+    with _refused_as("budgets", one.name):
+        target = await target_of(session, parent, None, one.key, one.model, utc_now())
+        amount = pico_of(one.amount)
+    return _Meant(
+        {"scope_id": target.scope_id, "model": one.model},
+        {"amount_pico": amount, "enforcement": one.enforcement.value},
+    )
 
 
 def _limit(entry: Entry) -> LimitCreate:

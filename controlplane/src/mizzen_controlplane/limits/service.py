@@ -1,24 +1,25 @@
 """Rules of rate limits: each write is one transaction with its audit event and a new version of access."""
 
-from collections.abc import Mapping
-
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.access.counted_over import Parent, parent_of, target_of
-from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.kit.auth import Subject
-from mizzen_controlplane.kit.changes import next_access_version
 from mizzen_controlplane.kit.clock import utc_now
-from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import Conflict, NotFound
 from mizzen_controlplane.limits import repository
+from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.ownership import take_up
 from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch
+
+LIMITS = Kind(
+    "limit",
+    frozenset({"scope", "scope_id", "model", "metric", "amount", "window_seconds", "enforcement", "labels"}),
+)
 
 
 async def list_limits(plane: Plane, project: str | None, page: PageQuery) -> tuple[list[Limit], str]:
@@ -53,7 +54,7 @@ async def patch_limit(
         row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
         require_match(if_match, row)
         await take_up(session, row, "limits")
-        await alter_limit(session, subject, parent, row, body.model_dump(mode="json", exclude_unset=True))
+        await alter_row(session, subject, LIMITS, parent, row, body.model_dump(mode="json", exclude_unset=True))
         return row
 
 
@@ -64,7 +65,7 @@ async def delete_limit(plane: Plane, subject: Subject, project: str | None, limi
         row = _found(await repository.find_limit(session, parent.id, limit, lock=True), limit)
         require_match(if_match, row)
         await take_up(session, row, "limits")
-        await drop_limit(session, subject, parent, row)
+        await drop_row(session, subject, LIMITS, parent, row)
 
 
 async def add_limit(
@@ -80,56 +81,11 @@ async def add_limit(
         scope=target.scope.value,
         owner=owner,
     )
-    session.add(limit)
-    await flush_or(session, _name_taken(body.name))
-    record(
-        session, subject, "limits.create", limit.id, name=limit.name, project_id=parent.project_id,
-        after=_audited(limit),
-    )  # fmt: skip
-    await next_access_version(session)
+    await add_row(session, subject, LIMITS, parent, limit)
     return limit
-
-
-async def alter_limit(
-    session: AsyncSession, subject: Subject, parent: Parent, row: Limit, changes: Mapping[str, object]
-) -> None:
-    """Change fields of a limit in this transaction; what changes nothing is no new version of access."""
-    before = _audited(row)
-    for name, value in changes.items():
-        setattr(row, name, value)
-    if _audited(row) == before:
-        return
-    row.touch()
-    record(
-        session, subject, "limits.update", row.id, name=row.name, project_id=parent.project_id,
-        before=before, after=_audited(row),
-    )  # fmt: skip
-    await next_access_version(session)
-
-
-async def drop_limit(session: AsyncSession, subject: Subject, parent: Parent, row: Limit) -> None:
-    """Remove a limit in this transaction; its name is free at once."""
-    await session.delete(row)
-    await session.flush()
-    record(
-        session, subject, "limits.delete", row.id, name=row.name, project_id=parent.project_id,
-        before=_audited(row),
-    )  # fmt: skip
-    await next_access_version(session)
 
 
 def _found(row: Limit | None, asked: str) -> Limit:
     if row is None:
-        raise NotFound(f"There is no limit {asked[:64]!r} here.", code="limit_not_found")
+        raise LIMITS.not_found(asked)
     return row
-
-
-def _name_taken(name: str) -> Conflict:
-    return Conflict(f"A limit named {name!r} exists here already: choose another name, or change or delete that one.",
-                    code="name_taken")  # fmt: skip
-
-
-def _audited(row: Limit) -> dict[str, object]:
-    return row.model_dump(mode="json", include={
-        "scope", "scope_id", "model", "metric", "amount", "window_seconds", "enforcement", "labels",
-    })  # fmt: skip
