@@ -60,7 +60,7 @@ class Archive:
     """An image as one file."""
 
     reference: str
-    """As pods name it: localhost/mizzen/operator:0.1.0."""
+    """As pods name it: localhost/mizzen/operator:0.2.0."""
     path: Path
 
     @property

@@ -1,5 +1,7 @@
 """From the chart of 0.2.0-rc.1 to the present one, with another runtime image: engine pods stay until somebody asks."""
 
+import tomllib
+
 import pytest
 from support.chart import ROOT
 from support.cluster.objects import Object, wait_until
@@ -10,6 +12,7 @@ from support.story.mizzen_on_node import PROGRAMS, SECONDS, VALUES, Platform
 CANDIDATE = "0.2.0-rc.1"
 RELEASE = ROOT / "tests" / "releases" / CANDIDATE / "charts"
 NEXT = "next"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 ENGINE = "localhost/mizzen/triton-cpu"
 
 
@@ -28,8 +31,8 @@ def older(images_on_the_node: Platform) -> Platform:
 def _tagged(platform: Platform, tag: str) -> None:
     """Give the images of today another tag besides theirs."""
     node = platform.node
-    for image in [each for each in node.images() if "localhost/mizzen/" in each and each.endswith(":0.1.0")]:
-        node.tag(image, image.replace(":0.1.0", f":{tag}"))
+    for image in [each for each in node.images() if "localhost/mizzen/" in each and each.endswith(f":{VERSION}")]:
+        node.tag(image, image.replace(f":{VERSION}", f":{tag}"))
 
 
 def _upgrade(platform: Platform) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -37,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
                     await stack.enter_async_context(domain.background(plane))
             yield
 
-    app = FastAPI(title="Mizzen control plane", version="0.1.0", openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Mizzen control plane", version=version("mizzen-controlplane"), openapi_url=None, lifespan=lifespan
+    )
     app.include_router(health.router)
     for domain in DOMAINS:
         app.include_router(domain.router)

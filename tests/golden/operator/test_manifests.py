@@ -21,7 +21,7 @@ from mizzen_operator.runtimes.local import localized
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.name.removesuffix(".in.yaml") for path in CASES.glob("*.in.yaml"))
 ENVIRONMENT = PlanEnvironment(
-    platform_image="registry.example/mizzen:0.1.0",
+    platform_image="registry.example/mizzen:0.2.0",
     registry_url="http://mizzen-controlplane.mizzen-system:8470",
     operator_url="http://mizzen-operator.mizzen-system:8482",
     accelerators={
