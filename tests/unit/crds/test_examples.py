@@ -37,4 +37,5 @@ def objects() -> Iterator[Any]:
 
 @pytest.mark.parametrize("example", list(objects()))
 def test_an_example_is_a_valid_object(example: dict[str, Any]) -> None:
-    KINDS[example["kind"]].model_validate(example)
+    taken = KINDS[example["kind"]].model_validate(example)
+    assert taken.metadata.name == example["metadata"]["name"]
