@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.cluster.cluster import Cluster, condition, start
 from support.kind_objects import GPU, accelerator_class, project, quota
-from support.model_objects import says
+from support.model_objects import looked_at, model, says, workload
 from support.running_operator import operator
 
 SECONDS = 60.0
@@ -56,6 +56,18 @@ def test_a_project_with_a_queue_gets_a_local_queue_and_no_bound_of_accelerators(
     bounded = objects.get("ResourceQuota", "mizzen-project", "queued")
     assert bounded is not None
     assert bounded["spec"]["hard"] == {"pods": "9"}, f"with Kueue its ClusterQueue bounds {GPU}"
+
+
+def test_pods_wait_in_the_queue_of_their_project_unless_the_spec_names_another(queues: Cluster) -> None:
+    queues.objects.create(project("waiting", queue={"clusterQueue": "all", "localQueue": "line"}))
+    queues.objects.wait("Project", "waiting", says("Ready"), SECONDS)
+    objects = queues.objects.within("waiting")
+    objects.create(model("silent"))
+    objects.create(model("outspoken", placement={"queueName": "mine"}))
+    for name, queue in (("silent", "line"), ("outspoken", "mine")):
+        objects.wait("ModelDeployment", name, looked_at, SECONDS)
+        marks = workload(objects, name)["spec"]["template"]["metadata"]["labels"]
+        assert marks["kueue.x-k8s.io/queue-name"] == queue
 
 
 def test_what_kueue_says_of_a_stopped_queue_is_passed_on(queues: Cluster) -> None:

@@ -1,5 +1,7 @@
 """Is there room? QuotaReserved and CapacityAvailable."""
 
+from typing import Final
+
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
@@ -10,12 +12,19 @@ from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
 from mizzen_operator.rollout.situation import accelerators_per_replica
 
+GATED: Final = "scheduling gates"
+"""Words of the API server about a pod that no scheduler looks at yet."""
+
 
 def quota_reserved(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
     """Whether the project's quota covers the wanted replicas."""
     refusal = refused_by(observation, conditions.QUOTA_RESERVED)
     if refusal is not None:
         return no(refusal.reason, refusal.message)
+    if queued := _queued(observation):
+        return no(
+            conditions.QUEUED, f"{queued} replicas are held back by a scheduling gate, as an admission queue sets."
+        )
     if observation.capacity is None or plan is None:
         return unknown("The quota was not looked at in this pass.")
     left, need = observation.capacity.quota_accelerators, accelerators_per_replica(deployment)
@@ -29,6 +38,12 @@ def quota_reserved(deployment: ModelDeployment, observation: Observation, plan: 
             f"{observation.capacity.quota or 'the quota'} leaves {left}.",
         )
     return yes(conditions.WITHIN_QUOTA)
+
+
+def _queued(observation: Observation) -> int:
+    """Pods that wait for somebody to let the scheduler look at them."""
+    waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.scheduled]
+    return sum(pod.failure is not None and GATED in pod.failure.message for pod in waiting)
 
 
 def capacity_available(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:

@@ -56,6 +56,8 @@ class Caches:
         """Told of classes, nodes, namespaces, pods that hold devices, and children, after the picture has them."""
         self.share_of: Callable[[Key], Share | None] = lambda _: None
         """The project of a deployment, with what its pods hold; None where no Project has the namespace."""
+        self.queue_of: Callable[[str], str] = lambda _: ""
+        """Kueue's LocalQueue of the project that has a namespace; empty where it has none."""
         self.granted: dict[Key, tuple[str, int]] = {}
         """By deployment: its class, and accelerators that it was granted and no pod holds yet."""
         self.primaries = Primaries(self.project_of)

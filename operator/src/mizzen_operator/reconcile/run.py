@@ -109,7 +109,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), identity)
     count_starts(key, there, deployment.status.startup, hands)
     hands.advances.note(key, standings(there.pods, progress_of(hands)), now)
-    environment = environment_of(hands)
+    environment = environment_of(hands, key[0])
     target = target_of(deployment, answer, there, environment, hands)
     there = replace(there, kept=with_newest(there.kept, target.revision, now))
     fleet = fleet_of(deployment, there, hands, now)
@@ -158,10 +158,10 @@ def mark_step(key: Key, decision: Decision, hands: Hands) -> None:
         hands.loads.window((*key, one.hash), since)
 
 
-def environment_of(hands: Hands) -> PlanEnvironment:
-    """The installation, with the accelerator classes of the cluster."""
+def environment_of(hands: Hands, namespace: str) -> PlanEnvironment:
+    """The installation, with the accelerator classes of the cluster and the queue of the namespace's project."""
     accelerators = {name: accelerator_kind(one) for name, one in hands.caches.classes().items()}
-    return replace(hands.environment, accelerators=accelerators)
+    return replace(hands.environment, accelerators=accelerators, queue=hands.caches.queue_of(namespace))
 
 
 def target_of(

@@ -52,6 +52,7 @@ def said(status) -> dict[str, tuple[str, str]]:
     return {one.type: (one.status, one.reason) for one in status.conditions}
 
 
+GATED = "Scheduling is blocked due to non-empty scheduling gates"
 STOPPED = deployment(lifecycle={"state": "Stopped"})
 AUTOSCALED = deployment(replicas=0, autoscaling={"minReplicas": 0, "maxReplicas": 2})
 SITUATIONS = {
@@ -65,6 +66,11 @@ SITUATIONS = {
         seen(replace(FETCHING, installing="installing packages")),
         None,
         {"WorkloadAvailable": ("False", "InstallingEnvironment"), "Ready": ("False", "InstallingEnvironment")},
+    ),
+    "held back by a queue": (
+        seen(ObservedPod("p1", NOON, scheduled=False, failure=PodFailure("Unschedulable", GATED, "scheduler"))),
+        None,
+        {"QuotaReserved": ("False", "Queued"), "Ready": ("False", "Queued")},
     ),
     "fetching": (
         seen(FETCHING),

@@ -84,6 +84,8 @@ class PlanEnvironment:
     """How fast an engine loads weights that are on disk."""
     accelerators: Mapping[str, AcceleratorKind] = field(default_factory=dict)
     """Accelerator classes by name; an unknown class is taken for an `nvidia.com/gpu`."""
+    queue: str = ""
+    """Kueue's LocalQueue of the deployment's project, for pods whose spec names none; empty where it has none."""
     url: str = ""
     """Where people reach the gateway."""
     registry_ca: str = ""

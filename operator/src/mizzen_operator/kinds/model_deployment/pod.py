@@ -42,7 +42,7 @@ def pod_template(
     overrides = deployment.spec.pod_overrides
     phase = "fetch" if mounts.model is not None else "serve"
     own = child_labels(deployment) | selector_labels(deployment) | {labels.REVISION: revision, labels.PHASE: phase}
-    queue = deployment.spec.placement.queue_name
+    queue = deployment.spec.placement.queue_name or environment.queue
     metadata: dict[str, Any] = {"labels": overrides.labels | ({QUEUE_LABEL: queue} if queue else {}) | own}
     if overrides.annotations:
         metadata["annotations"] = dict(overrides.annotations)

@@ -5,7 +5,7 @@ from typing import Any
 from mizzen_crds.v1alpha1 import API_VERSION, labels
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
-from mizzen_operator.kinds.model_deployment.pod import child_labels, selector_labels
+from mizzen_operator.kinds.model_deployment.pod import QUEUE_LABEL, child_labels, selector_labels
 from mizzen_operator.revision import Revision
 
 Manifest = dict[str, Any]
@@ -71,12 +71,18 @@ def _revision_metadata(deployment: ModelDeployment, revision: Revision) -> dict[
     return metadata | {"labels": metadata["labels"] | {labels.REVISION: revision.hash}}
 
 
+def _in_queue(metadata: Manifest, revision: Revision) -> Manifest:
+    """Kueue admits a group as one only where the LeaderWorkerSet itself names the queue, not its pods alone."""
+    queue = revision.template["metadata"]["labels"].get(QUEUE_LABEL)
+    return metadata | {"labels": metadata["labels"] | ({QUEUE_LABEL: queue} if queue else {})}
+
+
 def _leader_worker_set(deployment: ModelDeployment, revision: Revision, replicas: int) -> Manifest:
     assert deployment.spec.multi_node is not None
     return {
         "apiVersion": "leaderworkerset.x-k8s.io/v1",
         "kind": "LeaderWorkerSet",
-        "metadata": _revision_metadata(deployment, revision),
+        "metadata": _in_queue(_revision_metadata(deployment, revision), revision),
         "spec": {
             "replicas": replicas,
             "startupPolicy": "LeaderCreated",

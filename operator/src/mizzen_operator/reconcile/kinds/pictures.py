@@ -68,6 +68,7 @@ class Pictures:
         caches.also.append(self._hear)
         caches.primaries.heard = self._deployment_changed
         caches.share_of = self.share_of
+        caches.queue_of = self.queue_of
 
     @property
     def reflectors(self) -> Mapping[str, Reflector[Any]]:
@@ -119,6 +120,14 @@ class Pictures:
             if other != key and other[0] in places:
                 used[klass] = used.get(klass, 0) + accelerators
         return Share(project, used)
+
+    def queue_of(self, namespace: str) -> str:
+        """Return the LocalQueue of the project that has the namespace; empty where it has none."""
+        claiming = self.projects.by_owner(namespace)
+        if not any(one is not None and one.spec.queue is not None for one in claiming):
+            return ""
+        project = owners(self.every_project()).get(namespace)
+        return project.spec.queue.local_queue if project is not None and project.spec.queue is not None else ""
 
     def keys(self) -> list[KindKey]:
         """Return the keys of all three kinds."""
