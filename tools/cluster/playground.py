@@ -6,6 +6,7 @@ nothing runs in them. Everything listens on 127.0.0.1 and has its state in a tem
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 
-STATE = ROOT / ".mizzen" / "cluster"
+STATE = Path(os.environ.get("MIZZEN_CLUSTER_STATE") or ROOT / ".mizzen" / "cluster")
 NODES, ACCELERATORS = 3, 8
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
