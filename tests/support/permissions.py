@@ -13,7 +13,7 @@ Used = tuple[str, str, str]
 _MET = "read where a create meets a taken name, and before the first update of what another release rendered"
 _ENDS = "what a deployment wants no longer: after spec.rollout.revisionHistoryLimit revisions, or with another shape"
 _DRIFT = "set back where somebody edited it, or where the spec changes it"
-_ABSENT = "this API is not on the cluster of the test: tests/cluster/kinds and tests/cluster/operator have it"
+_ABSENT = "this API is not on the cluster of the test: test_queues.py and test_groups.py have it"
 _SELDOM_EDITED = (("", "services"), ("apps", "controllerrevisions"), ("policy", "poddisruptionbudgets"))
 _SELDOM_ENDED = (*_SELDOM_EDITED, ("apps", "deployments"))
 _CHILDREN = (*_SELDOM_ENDED, ("networking.k8s.io", "networkpolicies"))
@@ -25,8 +25,12 @@ SELDOM: Final[Mapping[str, Mapping[Used, str]]] = {
         **{(*one, "delete"): _ENDS for one in _SELDOM_ENDED},
         **{(*one, "patch"): _DRIFT for one in _SELDOM_EDITED},
         **{(*one, verb): _ABSENT for one in _PLUGGED_IN for verb in ("get", "watch", "create", "patch", "delete")},
-        ("", "pods", "delete"): "a start that makes no progress is begun anew: tests/cluster/rollouts",
-        ("mizzen.dev", "modeldeployments", "get"): "read again where the watch fell silent: tests/cluster/faults",
+        ("", "pods", "delete"): "a start that makes no progress is begun anew: tests/cluster/operator/test_starts.py",
+        (
+            "mizzen.dev",
+            "modeldeployments",
+            "get",
+        ): "read again where the watch fell silent: tests/cluster/operator/test_watching.py",
         ("authentication.k8s.io", "tokenreviews", "create"): "reports of gateways and pods: test_reports.py",
         ("rbac.authorization.k8s.io", "clusterroles", "bind"): "asked by the API server itself, of no request",
     },
