@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from mizzen_crds.serving import StartupProgress
-from mizzen_operator.kinds.model_deployment.startup import LONGEST_LOAD_SECONDS
+from mizzen_operator.kinds.model_deployment.startup import LONGEST_SILENCE_SECONDS
 from mizzen_operator.ledgers.startup_ledger import PodProgress, StartupLedger
 from mizzen_operator.observing.pod_view import PodView, pod_view
 from mizzen_operator.reconcile.pod_actions import PodAction, stalled_pods
@@ -67,7 +67,7 @@ def test_a_fetch_that_comes_forward_is_not_ended() -> None:
 
 def test_an_operator_that_begins_to_lead_ends_no_start_for_what_it_could_not_hear() -> None:
     long_fetch = starting(running("fetch", 2))
-    begun = 2.0 * LONGEST_LOAD_SECONDS
+    begun = 2.0 * LONGEST_SILENCE_SECONDS
     assert ended(long_fetch, begun, listening=begun) == []
     assert ended(long_fetch, begun + 2 * ALLOWED, listening=begun) == []
     assert ended(long_fetch, begun + 2, heard("fetch", begun + 1, advanced=begun + 1), listening=begun) == []
@@ -89,14 +89,14 @@ def test_a_second_attempt_of_a_fetch_is_found_as_the_first_one_is() -> None:
 def test_a_fetch_that_waits_for_its_next_attempt_is_not_taken_for_stuck() -> None:
     failed = {"exitCode": 1, "startedAt": told(2), "finishedAt": told(20)}
     waits = {"name": "fetch", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": failed}}
-    assert ended(starting(waits), 2 * LONGEST_LOAD_SECONDS, heard("fetch", 900, advanced=15)) == []
+    assert ended(starting(waits), 2 * LONGEST_SILENCE_SECONDS, heard("fetch", 900, advanced=15)) == []
 
 
 @pytest.mark.parametrize("name", sorted(CALLED))
 def test_a_container_that_tells_nothing_is_ended_only_after_the_longest_time_that_a_start_may_take(name: str) -> None:
     silent = starting(running(name, 2))
-    assert ended(silent, LONGEST_LOAD_SECONDS) == []
-    (action,) = ended(silent, LONGEST_LOAD_SECONDS + 10)
+    assert ended(silent, LONGEST_SILENCE_SECONDS) == []
+    (action,) = ended(silent, LONGEST_SILENCE_SECONDS + 10)
     assert action.failure is not None
     assert "reported no progress at all" in action.failure.message
 
@@ -104,11 +104,11 @@ def test_a_container_that_tells_nothing_is_ended_only_after_the_longest_time_tha
 def test_posts_that_are_lost_from_some_time_on_are_no_standstill() -> None:
     lost = heard("fetch", 100, advanced=99)
     assert ended(starting(running("fetch", 2)), 100 + 10 * ALLOWED, lost) == []
-    assert len(ended(starting(running("fetch", 2)), 110 + LONGEST_LOAD_SECONDS, lost)) == 1
+    assert len(ended(starting(running("fetch", 2)), 110 + LONGEST_SILENCE_SECONDS, lost)) == 1
 
 
 def test_silence_is_borne_at_least_as_long_as_a_standstill() -> None:
-    patient = 2 * LONGEST_LOAD_SECONDS
+    patient = 2 * LONGEST_SILENCE_SECONDS
     assert ended(starting(running("fetch", 2)), patient, allowed=patient) == []
 
 
@@ -124,11 +124,11 @@ def test_a_slow_load_is_never_ended_for_standing_still() -> None:
     loading = starting(
         {"name": "fetch", "state": {"terminated": {"exitCode": 0, "startedAt": told(2), "finishedAt": told(5)}}}
     )
-    assert ended(loading, 2 * LONGEST_LOAD_SECONDS, heard("fetch", 5, advanced=4)) == []
+    assert ended(loading, 2 * LONGEST_SILENCE_SECONDS, heard("fetch", 5, advanced=4)) == []
 
 
 def test_a_sidecar_that_runs_as_long_as_the_pod_is_no_start() -> None:
     failed = {"exitCode": 21, "startedAt": told(2), "finishedAt": told(20)}
     waits = {"name": "fetch", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": failed}}
-    assert ended(starting(running("proxy", 1), waits, sidecar="proxy"), 2 * LONGEST_LOAD_SECONDS) == []
-    assert len(ended(starting(running("injected", 1)), 2 * LONGEST_LOAD_SECONDS)) == 1
+    assert ended(starting(running("proxy", 1), waits, sidecar="proxy"), 2 * LONGEST_SILENCE_SECONDS) == []
+    assert len(ended(starting(running("injected", 1)), 2 * LONGEST_SILENCE_SECONDS)) == 1

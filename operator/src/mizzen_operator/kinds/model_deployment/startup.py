@@ -15,7 +15,10 @@ SECONDS_A_WARMUP_REQUEST: Final = 10
 SAFETY_FACTOR: Final = 3
 """A disk or network may be three times as slow as measured before a start counts as stuck."""
 UNKNOWN_SIZE_SECONDS: Final = 1800
-LONGEST_LOAD_SECONDS: Final = 14_400
+LONGEST_LOAD_SECONDS: Final = 86_400
+"""Ceiling of every start-up probe, as of `spec.lifecycle.startupBudgetSeconds`."""
+LONGEST_SILENCE_SECONDS: Final = 14_400
+"""So long a container of a start that tells nothing of itself is left alone."""
 OFTEN_UNTIL_SECONDS: Final = 1200
 """Up to this budget the probe asks each second, beyond it every five: the API server records failures as events."""
 
@@ -31,7 +34,7 @@ class ProbeSchedule:
 def load_budget_seconds(deployment: ModelDeployment, artifact: Artifact, environment: PlanEnvironment) -> int:
     """Return how long an engine may take from its start to its first readiness, in seconds.
 
-    min(4 h, 300 s + 3 x bytes / load speed + 10 s x warm-up requests); 1,800 s in place of the middle term
+    min(24 h, 300 s + 3 x bytes / load speed + 10 s x warm-up requests); 1,800 s in place of the middle term
     where the size is not known. `spec.lifecycle.startupBudgetSeconds` replaces all of it. Fetch and layout are over
     by then.
     """
@@ -46,8 +49,8 @@ def load_budget_seconds(deployment: ModelDeployment, artifact: Artifact, environ
 
 
 def longest_silence_seconds(stall_seconds: int) -> int:
-    """Return how long a container of a start may report nothing: as the longest part of a start, or a standstill."""
-    return max(LONGEST_LOAD_SECONDS, stall_seconds)
+    """Return how long a container of a start may report nothing; never less than it may stand still."""
+    return max(LONGEST_SILENCE_SECONDS, stall_seconds)
 
 
 def fetch_estimate_seconds(artifact: Artifact, environment: PlanEnvironment) -> int:
