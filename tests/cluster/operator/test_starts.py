@@ -1,6 +1,7 @@
 """How far is a start? A pod posts it with its own token, `kubectl describe` shows it; one that stands still goes."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -70,9 +71,15 @@ class Fetch:
         assert answer.status_code == 204, answer.text
 
 
-def phases(deployment: Object) -> dict[str, tuple[int | None, int | None]]:
-    told = deployment.get("status", {}).get("startup", {}).get("phases", ())
-    return {one["name"]: (one.get("bytesDone"), one.get("bytesTotal")) for one in told}
+def fetched(done: int) -> Callable[[Object], bool]:
+    """The status says so of the fetch."""
+
+    def holds(deployment: Object) -> bool:
+        told = deployment.get("status", {}).get("startup", {}).get("phases", ())
+        wanted = ("fetch", done, 100)
+        return any((one["name"], one.get("bytesDone"), one.get("bytesTotal")) == wanted for one in told)
+
+    return holds
 
 
 def test_bytes_that_a_pod_posts_are_in_the_status(
@@ -81,7 +88,7 @@ def test_bytes_that_a_pod_posts_are_in_the_status(
     fetch = Fetch(cluster, objects, running, fetching)
     for done in (40, 70):
         fetch.says(done)
-        objects.wait("ModelDeployment", "slow", lambda one, done=done: phases(one)["fetch"] == (done, 100), SECONDS)
+        objects.wait("ModelDeployment", "slow", fetched(done), SECONDS)
     described = cluster.kubectl("describe", "modeldeployments.mizzen.dev", "slow", "-n", objects.namespace)
     assert re.search(r"Bytes Done:\s+70\n\s+Bytes Total:\s+100\n\s+Name:\s+fetch", described), described
 
