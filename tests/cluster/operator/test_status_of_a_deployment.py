@@ -41,6 +41,15 @@ def test_a_pod_without_a_place_is_told_with_the_schedulers_words(objects: Object
     assert deployment["status"]["unschedulableReplicas"] == 1
 
 
+def test_a_claim_that_is_not_there_is_told_by_its_own_reason_with_a_remedy(objects: Objects) -> None:
+    spec = {"model": {"uri": "pvc://weights/path", "format": "ONNX"}, "engine": {"type": "Triton"}}
+    objects.create({**model("claimless"), "spec": spec})
+    deployment = objects.wait("ModelDeployment", "claimless", says("ModelCached", "False", "ClaimNotFound"))
+    assert '"weights" not found' in condition(deployment, "ModelCached")["message"]
+    assert condition(deployment, "Ready")["reason"] == "ClaimNotFound"
+    assert "Make it" in deployment["status"]["lastFailure"]["remedy"]
+
+
 def test_a_quota_that_refuses_pods_is_told_by_name(objects: Objects) -> None:
     quota = {
         "apiVersion": "v1",

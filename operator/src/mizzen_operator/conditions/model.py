@@ -20,6 +20,7 @@ FETCH_REASONS = frozenset(
         conditions.DIGEST_MISMATCH,
         conditions.LAYOUT_REFUSED,
         conditions.SECRET_NOT_FOUND,
+        conditions.CLAIM_NOT_FOUND,
         conditions.DISK_FULL,
     }
 )

@@ -1,5 +1,6 @@
 """What went wrong in a pod? One reason of the table, from what the kubelet and the scheduler tell."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +21,8 @@ WEBHOOK: Final = "webhook"
 QUOTA_WORDS: Final = "exceeded quota"
 CERTAIN: Final = ("violates PodSecurity", " is invalid: ", "runAsNonRoot", "executable file not found")
 """Words of the API server or the kubelet about the pod's own template: the same pod is refused again and again."""
+NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "[^"]*" not found')
+"""Words of the scheduler."""
 KILLED: Final = frozenset({137, 143})
 """Exit codes of a container that was ended by a signal: SIGKILL and SIGTERM."""
 LOOPING_RESTARTS: Final = 2
@@ -43,10 +46,11 @@ def evicted(pod: PodView) -> PodFailure | None:
 
 
 def unschedulable(pod: PodView) -> PodFailure | None:
-    """The scheduler finds no place for it."""
+    """The scheduler finds no place for it, or does not look for one without its claim."""
     if pod.scheduled or not pod.unscheduled_message:
         return None
-    return PodFailure(conditions.UNSCHEDULABLE, pod.unscheduled_message, component="scheduler")
+    reason = conditions.CLAIM_NOT_FOUND if NO_CLAIM.search(pod.unscheduled_message) else conditions.UNSCHEDULABLE
+    return PodFailure(reason, pod.unscheduled_message, component="scheduler")
 
 
 def image_missing(pod: PodView) -> PodFailure | None:

@@ -59,12 +59,14 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
 
 
 UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes"}]
+WITHOUT_CLAIM = [UNSCHEDULABLE[0] | {"message": '0/2 nodes are available: persistentvolumeclaim "w" not found.'}]
 
 
 @pytest.mark.parametrize(
     ("seen", "reason", "words"),
     [
         (pod(conditions=UNSCHEDULABLE, node=""), "Unschedulable", "0/2 nodes"),
+        (pod(conditions=WITHOUT_CLAIM, node=""), "ClaimNotFound", '"w" not found'),
         (pod(engine=waiting("ImagePullBackOff", "Back-off pulling x")), "ImagePullFailed", "Back-off pulling x"),
         (pod(engine=waiting("CreateContainerConfigError", 'secret "s" not found')), "SecretNotFound", "secret"),
         (pod(engine=waiting("CreateContainerError", "context deadline exceeded")), "PodNotCreated", "deadline"),
