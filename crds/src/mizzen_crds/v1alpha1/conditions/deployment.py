@@ -235,7 +235,8 @@ QUEUED: Final = reason_row(
     "Queued",
     (QUOTA_RESERVED,),
     "The admission queue has not admitted the replicas yet.",
-    "Wait, or choose another spec.placement.queueName.",
+    "Wait. `kubectl get localqueues.kueue.x-k8s.io` tells whether the queue is there and how much waits in it; "
+    "spec.placement.queueName chooses another.",
 )
 NO_SPARE_ACCELERATOR: Final = reason_row(
     "NoSpareAccelerator",
@@ -363,9 +364,6 @@ ANALYSIS_PAUSED: Final = reason_row(
     "The canary does worse than spec.rollout.canary.analysis allows and waits at its step, as onFailure is Pause.",
     "Compare the revisions (`mizzen rollout status NAME`); then `mizzen rollout promote NAME`, "
     "`mizzen rollout rollback NAME`, or wait for better figures.",
-)
-ROLLED_BACK: Final = reason_row(
-    "RolledBack", (UP_TO_DATE,), "An earlier version was pinned; it is the newest revision now."
 )
 
 # The route

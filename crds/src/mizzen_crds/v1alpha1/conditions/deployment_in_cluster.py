@@ -20,12 +20,6 @@ NAMESPACE_TERMINATING: Final = reason_row(
     (WORKLOAD_AVAILABLE, NAMESPACES_BOUND),
     "The namespace is being deleted, so nothing new is made in it.",
 )
-PROJECT_NOT_FOUND: Final = reason_row(
-    "ProjectNotFound",
-    (ROUTE_READY, QUOTA_RESERVED),
-    "No Project claims the namespace, so nobody's key opens the model.",
-    "Name the namespace in spec.namespaces of a Project (`kubectl get projects.mizzen.dev`).",
-)
 
 # Children
 CHILD_OWNED_BY_SOMEONE_ELSE: Final = reason_row(
@@ -96,12 +90,6 @@ RESOURCE_QUOTA_EXCEEDED: Final = reason_row(
     (QUOTA_RESERVED, UP_TO_DATE),
     "A ResourceQuota of the namespace refuses a pod; the message has its name, what is used and what is allowed.",
     "Stop another deployment of the namespace, ask for fewer replicas or accelerators, or have the quota raised.",
-)
-QUEUE_NOT_FOUND: Final = reason_row(
-    "QueueNotFound",
-    (QUOTA_RESERVED,),
-    "There is no LocalQueue of the name in spec.placement.queueName in the namespace.",
-    "Correct it (`kubectl get localqueues.kueue.x-k8s.io`), or leave it out for the project's own queue.",
 )
 INSUFFICIENT_ACCELERATORS: Final = reason_row(
     "InsufficientAccelerators",

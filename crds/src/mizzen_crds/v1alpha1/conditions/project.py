@@ -63,12 +63,6 @@ QUEUE_STOPPED: Final = reason_row(
 ACCESS_IN_PLACE: Final = reason_row(
     "AccessInPlace", (ACCESS_READY,), "Network policies and the members' role bindings are in place."
 )
-ROLE_NOT_FOUND: Final = reason_row(
-    "RoleNotFound",
-    (ACCESS_READY,),
-    "The cluster lacks the ClusterRole that a member's role is bound to.",
-    "Install or upgrade the chart, which brings it; the message names it.",
-)
 
 # Limits
 LIMITS_IN_FORCE: Final = reason_row(

@@ -89,14 +89,14 @@ def test_a_queue_needs_kueue() -> None:
 
 def test_what_the_cluster_refuses_is_said_where_it_belongs() -> None:
     refused = {
-        "RoleBinding": Refusal(conditions.ROLE_NOT_FOUND, "ClusterRole mizzen-edit does not exist."),
+        "RoleBinding": Refusal(conditions.CHILD_OWNED_BY_SOMEONE_ELSE, "RoleBinding mizzen-edit belongs to nobody."),
         "ResourceQuota": Refusal(conditions.APPLY_FAILED, "resourcequotas is forbidden."),
         "Namespace": Refusal(conditions.APPLY_FAILED, "namespaces is forbidden."),
     }
     status = project_status(project(quota=EIGHT), seen(refused=refused), NOON)
     assert said(status)["NamespacesBound"] == ("False", "ApplyFailed")
     assert said(status)["QuotaReady"] == ("False", "ApplyFailed")
-    assert said(status)["AccessReady"] == ("False", "RoleNotFound")
+    assert said(status)["AccessReady"] == ("False", "ChildOwnedBySomeoneElse")
 
 
 def test_limits_are_what_the_control_plane_says_of_them() -> None:
