@@ -19,7 +19,7 @@ from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import invalid_field
+from mizzen_controlplane.kit.problem import NotFound, invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
 from mizzen_controlplane.limits.ownership import take_up
@@ -147,5 +147,5 @@ def pico_of(text: str) -> int:
 
 def _found(row: Budget | None, asked: str) -> Budget:
     if row is None:
-        raise BUDGETS.not_found(asked)
+        raise NotFound(f"There is no budget {asked[:64]!r} here.", code="budget_not_found")
     return row

@@ -9,7 +9,7 @@ from mizzen_controlplane.access.counted_over import Parent
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.kit.changes import next_access_version
 from mizzen_controlplane.kit.database import flush_or
-from mizzen_controlplane.kit.problem import Conflict, NotFound
+from mizzen_controlplane.kit.problem import Conflict
 from mizzen_controlplane.kit.subject import Subject
 from mizzen_controlplane.kit.tables import ResourceRow
 
@@ -26,10 +26,6 @@ class Kind:
     def shown(self, row: ResourceRow) -> dict[str, object]:
         """What an audit event shows of a row."""
         return row.model_dump(mode="json", include=set(self.audited))
-
-    def not_found(self, asked: str) -> NotFound:
-        """What a caller is told who named one that is not there."""
-        return NotFound(f"There is no {self.name} {asked[:64]!r} here.", code=f"{self.name}_not_found")
 
 
 async def add_row(session: AsyncSession, subject: Subject, kind: Kind, parent: Parent, row: ResourceRow) -> None:

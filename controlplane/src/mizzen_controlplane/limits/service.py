@@ -10,6 +10,7 @@ from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import NotFound
 from mizzen_controlplane.limits import repository
 from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
 from mizzen_controlplane.limits.models import Limit
@@ -87,5 +88,5 @@ async def add_limit(
 
 def _found(row: Limit | None, asked: str) -> Limit:
     if row is None:
-        raise LIMITS.not_found(asked)
+        raise NotFound(f"There is no limit {asked[:64]!r} here.", code="limit_not_found")
     return row
