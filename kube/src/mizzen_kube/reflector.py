@@ -141,6 +141,7 @@ class Reflector(Generic[T]):
                 for manifest in page.items:
                     listed.add(self._put(manifest))
                 version = page.resource_version
+                page.items.clear()  # or two pages were in memory while the next one comes
         for change in self._kept.prune(listed, version):
             self._own.hear(change)
         self._version, self.absent, self.heard_at = version, False, time.monotonic()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -173,10 +173,8 @@ class Operator:
 
     async def _load_what_people_wrote(self) -> None:
         """Before the first pass all is known: a name that an older deployment has is not given to a younger one."""
-        for manifest in await self._list(resources.SERVING_RUNTIMES):
-            self._caches.runtime_changed(manifest, gone=False)
-        for manifest in await self._list(resources.MODEL_DEPLOYMENTS):
-            self._caches.primaries.put(manifest)
+        await self._list(resources.SERVING_RUNTIMES, lambda one: self._caches.runtime_changed(one, gone=False))
+        await self._list(resources.MODEL_DEPLOYMENTS, self._caches.primaries.put)
         for reflector in self._reflectors.values():
             await reflector.synced.wait()
         self._loaded = True
@@ -184,17 +182,26 @@ class Operator:
         self._pictures.wake_all()
         log.info("everything is known", deployments=len(self._caches.primaries))
 
-    async def _list(self, resource: Resource) -> Iterable[Manifest]:
-        """All objects of a kind, however long the server takes. A kind that it does not know has none."""
+    async def _list(self, resource: Resource, take: Callable[[Manifest], object]) -> None:
+        """Hand over all objects of a kind, however long the server takes. A kind that it does not know has none.
+
+        Page by page: 5,000 deployments as dicts are 150 MB, most of which would stay with the process.
+        """
         while True:
             try:
-                return (await self._api.list(resource))[0]
+                async with contextlib.aclosing(self._api.pages(resource)) as pages:
+                    async for page in pages:
+                        for manifest in page.items:
+                            take(manifest)
+                        page.items.clear()  # or two pages were in memory while the next one comes
             except NotFoundError:
                 log.warning("kind not installed", kind=str(resource))
                 if resource is not resources.MODEL_DEPLOYMENTS:
-                    return ()
+                    return
             except ApiError as error:
                 log.warning("not listed yet", kind=str(resource), error=error.message)
+            else:
+                return
             await asyncio.sleep(ABSENT_RETRY_SECONDS)
 
     async def _work(self) -> None:
