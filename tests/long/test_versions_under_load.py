@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import aiohttp
+import httpx
 from support import doubling_model
 from support.installation import Installation
 
@@ -47,6 +48,10 @@ async def test_two_rollouts_fail_no_request(tmp_path: Path) -> None:
         doubling_model.deploy(installation, "champion")
         installation.wait(lambda: installation.ready(doubling_model.MODEL), "ready", 240.0)
         key = installation.api("POST", "keys", json={"name": "caller"}).json()["secret"]
+        # A key is known to the gateway a moment after it was made.
+        models = installation.context.gateway_url + "/v1/models"
+        header = {"authorization": f"Bearer {key}"}
+        installation.wait(lambda: httpx.get(models, headers=header, trust_env=False).is_success, "key known", 30.0)
         over = asyncio.Event()
         began = time.monotonic()
         load = asyncio.create_task(constant_load(installation.context.gateway_url, key, over))
