@@ -4,6 +4,7 @@ import argparse
 import errno
 import socket
 import sys
+from importlib.metadata import version
 
 from mizzen_controlplane.kit.logs import configure_logs
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
@@ -15,9 +16,7 @@ CANNOT_START = 2
 
 def main() -> int:
     """Run; returns the exit code: 0, or 2 where the process cannot start, with one sentence that says why."""
-    parser = argparse.ArgumentParser(prog="python -m mizzen_controlplane", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["serve", "openapi", "secrets"], default="serve")
-    command = parser.parse_args().command
+    command = _command()
     if command == "openapi":
         return _print_openapi()
     configure_logs()
@@ -31,6 +30,18 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"mizzen_controlplane: {error}\n")
         return CANNOT_START
+
+
+def _command() -> str:
+    parser = argparse.ArgumentParser(
+        prog="python -m mizzen_controlplane",
+        description="The control plane of Mizzen: who may use which model, and how much.",
+        epilog="It is set by environment variables: docs/reference/between-programs.md lists them.",
+    )
+    commands = "serve: run (the default); openapi: print the OpenAPI document; secrets: make those of a cluster"
+    parser.add_argument("command", nargs="?", choices=["serve", "openapi", "secrets"], default="serve", help=commands)
+    parser.add_argument("--version", action="version", version=f"mizzen-controlplane {version('mizzen-controlplane')}")
+    return str(parser.parse_args().command)
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:

@@ -1,10 +1,13 @@
 """Starts a gateway: `python -m mizzen_gateway`, settings from the environment. SIGTERM drains and ends it."""
 
+import argparse
 import asyncio
 import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 
 import aiohttp
 import uvloop
@@ -18,6 +21,17 @@ GARBAGE_OBJECTS = 50_000
 """Containers more than at the last collection before there is another one."""
 CANNOT_START = 2
 """Exit code where a setting, the port or the data folder does not let it start."""
+
+
+def take_arguments(arguments: Sequence[str]) -> None:
+    """Answer --help and --version, and end; refuse everything else with exit code 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mizzen_gateway",
+        description="The gateway of Mizzen: authenticates, routes and meters each call of a model.",
+        epilog="It is set by environment variables: docs/reference/gateway.md lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"mizzen-gateway {version('mizzen-gateway')}")
+    parser.parse_args(arguments)
 
 
 def calm_the_collector() -> None:
@@ -68,4 +82,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    take_arguments(sys.argv[1:])
     sys.exit(main())

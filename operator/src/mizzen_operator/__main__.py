@@ -1,5 +1,6 @@
 """`python -m mizzen_operator`: ModelDeployments become pods. Settings come from the environment."""
 
+import argparse
 import asyncio
 import contextlib
 import gc
@@ -7,6 +8,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 
 import orjson
 import structlog
@@ -18,6 +21,17 @@ from mizzen_operator.settings import SettingError, Settings, settings_from
 
 OBJECTS_PER_COLLECTION = 20_000
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def take_arguments(arguments: Sequence[str]) -> None:
+    """Answer --help and --version, and end; refuse everything else with exit code 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mizzen_operator",
+        description="The operator of Mizzen: ModelDeployments become pods.",
+        epilog="It is set by environment variables: docs/reference/operator-settings.md lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"mizzen-operator {version('mizzen-operator')}")
+    parser.parse_args(arguments)
 
 
 def configure_logs(level: str) -> None:
@@ -77,4 +91,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    take_arguments(sys.argv[1:])
     sys.exit(main())
