@@ -20,6 +20,10 @@ AS_SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
 """Schema of a list whose entries differ."""
 
 
+AS_ONE: dict[str, JsonValue] = {"x-kubernetes-map-type": "atomic"}
+"""Schema of a map that has one writer: who applies it replaces all of it, so that no part of another's stays."""
+
+
 class Resource(BaseModel):
     """A part of a custom resource: camelCase on the wire, unknown fields refused, docstrings are descriptions."""
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from support.cluster.cluster import Cluster
 from support.cluster.objects import Objects, RefusedError
 from support.controlplane import ControlPlane, sqlite_controlplane
@@ -73,6 +75,53 @@ def test_a_verb_can_take_a_field_away_that_another_set(admin: httpx.Client, path
     back = admin.post(path + "/m:rollback", json={"version": 3})
     assert back.status_code == 200, back.text
     assert back.json()["manifest"]["spec"]["model"]["versionRef"] == {"model": "sentiment", "version": 3}
+
+
+@pytest.fixture
+def followed(tmp_path: Path, objects: Objects) -> Path:
+    """A person's manifest, which follows an alias."""
+    made = model("m", "Triton")
+    made["spec"]["model"] = {"versionRef": {"model": "sentiment", "alias": "champion"}}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(in_namespace(made, objects)))
+    return tmp_path / "m.yaml"
+
+
+def reference_of(objects: Objects) -> dict[str, Any]:
+    found = objects.get("ModelDeployment", "m")
+    assert found is not None
+    return dict(found["spec"]["model"]["versionRef"])
+
+
+@pytest.mark.parametrize("how", [(), ("--server-side", "--force-conflicts")], ids=["client-side", "server-side"])
+def test_after_a_rollback_kubectl_applies_the_manifest_as_before(
+    admin: httpx.Client, path: str, objects: Objects, bare_cluster: Cluster, followed: Path, how: tuple[str, ...]
+) -> None:
+    bare_cluster.kubectl("apply", *how, "-f", str(followed))
+    assert admin.post(path + "/m:rollback", json={"version": 3}).status_code == 200
+    assert reference_of(objects) == {"model": "sentiment", "version": 3}
+    bare_cluster.kubectl("apply", *how, "-f", str(followed))
+    assert reference_of(objects) == {"model": "sentiment", "alias": "champion"}
+
+
+def test_after_a_rollback_a_server_side_apply_is_told_whose_the_version_is(
+    admin: httpx.Client, path: str, objects: Objects, followed: Path
+) -> None:
+    document = yaml.safe_load(followed.read_text())
+    objects.apply(document, manager="kubectl")
+    admin.post(path + "/m:rollback", json={"version": 3})
+    with pytest.raises(RefusedError, match=r'"mizzen-api".*spec\.model\.versionRef'):
+        objects.apply(document, manager="kubectl")
+
+
+def test_after_a_rollback_a_manifest_applies_through_the_rest_api_as_before(
+    admin: httpx.Client, path: str, objects: Objects, followed: Path
+) -> None:
+    document, how = yaml.safe_load(followed.read_text()), {"field_manager": "mizzen-cli"}
+    admin.put(path + "/m", json=document, params=how)
+    assert admin.post(path + "/m:rollback", json={"version": 3}).status_code == 200
+    applied = admin.put(path + "/m", json=document, params=how)
+    assert applied.status_code == 200, applied.text
+    assert reference_of(objects) == {"model": "sentiment", "alias": "champion"}
 
 
 def test_what_git_owns_is_refused_with_its_owner_and_the_patch_to_commit(

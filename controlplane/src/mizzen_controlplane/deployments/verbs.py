@@ -1,7 +1,8 @@
 """What do the verbs write? Each is a merge patch of the manifest, computed from the object as it is."""
 
+import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mizzen_crds.v1alpha1.labels import PROMOTE, RESTARTED_AT
 
@@ -9,6 +10,8 @@ from mizzen_controlplane.cluster.objects import Document, timestamp
 from mizzen_controlplane.kit.problem import Conflict
 
 Patch = dict[str, Any]
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""What `kubectl apply` noted of the manifest: its next call takes away what stands there and not in the manifest."""
 
 
 def scale(document: Document, replicas: int) -> Patch:
@@ -57,8 +60,21 @@ def rollback(document: Document, version: int | None) -> Patch:
             "Apply the earlier manifest.",
             code="no_version_reference",
         )
-    wanted = version or _previous_version(document, reference)
-    return {"spec": {"model": {"versionRef": {"model": reference["model"], "version": wanted, "alias": None}}}}
+    pinned = {"model": reference["model"], "version": version or _previous_version(document, reference)}
+    patch: Patch = {"spec": {"model": {"versionRef": pinned | {"alias": None}}}}
+    noted = _noted(document, pinned)
+    return patch if noted is None else patch | _annotation(LAST_APPLIED, noted)
+
+
+def _noted(document: Document, pinned: dict[str, Any]) -> str | None:
+    """Return kubectl's note with this reference: with a manifest that names an alias, kubectl removes the version."""
+    text = ((document.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        noted = json.loads(text or "")
+        noted["spec"]["model"]["versionRef"] = pinned
+    except (ValueError, KeyError, TypeError):  # nobody uses kubectl so, or the note is another's
+        return None
+    return json.dumps(noted, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def _previous_version(document: Document, reference: dict[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """What do the verbs write?"""
 
+import json
 from typing import Any
 
 import pytest
@@ -39,6 +40,22 @@ def test_rollback_never_goes_back_to_a_version_that_failed() -> None:
 
 def test_rollback_to_a_version_that_a_person_names() -> None:
     assert verbs.rollback(_document(ALIAS, 3), 7)["spec"]["model"]["versionRef"]["version"] == 7
+
+
+def test_rollback_tells_kubectls_note_too_so_that_the_next_apply_takes_the_version_away() -> None:
+    document = _document(ALIAS, 2, _revision(2, "Serving"), _revision(1, "Retired"))
+    noted = {"spec": {"model": {"versionRef": ALIAS}, "replicas": 2}}
+    document["metadata"] = {"annotations": {verbs.LAST_APPLIED: json.dumps(noted)}}
+    patch = verbs.rollback(document, None)
+    after = json.loads(patch["metadata"]["annotations"][verbs.LAST_APPLIED])
+    assert after == {"spec": {"model": {"versionRef": {"model": "m", "version": 1}}, "replicas": 2}}
+
+
+@pytest.mark.parametrize("note", ["", "no JSON", "[]", '{"spec": {}}', "null"])
+def test_rollback_leaves_a_note_that_it_cannot_read_as_it_is(note: str) -> None:
+    document = _document(ALIAS, 2, _revision(2, "Serving"), _revision(1, "Retired"))
+    document["metadata"] = {"annotations": {verbs.LAST_APPLIED: note}}
+    assert "metadata" not in verbs.rollback(document, None)
 
 
 def test_rollback_with_nothing_before_asks_for_a_version() -> None:

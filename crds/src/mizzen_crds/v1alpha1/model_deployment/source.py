@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from mizzen_crds.names import LONGEST_NAME, MODEL_NAME_PATTERN
 from mizzen_crds.v1alpha1.metadata import DnsLabel, Quantity
-from mizzen_crds.wire import Resource, WholeNumber
+from mizzen_crds.wire import AS_ONE, Resource, WholeNumber
 
 URI_PATTERN = r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$"
 CLAIM_URI_PATTERN = r"^pvc://[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))*$"
@@ -38,6 +38,8 @@ class CacheMode(StrEnum):
 
 class VersionRef(Resource):
     """A version in the registry, by number or by alias."""
+
+    model_config = ConfigDict(json_schema_extra=AS_ONE)
 
     model: ModelName
     """Name of the model in this project."""
