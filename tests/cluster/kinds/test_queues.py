@@ -1,45 +1,22 @@
 """What a Project makes where the cluster has Kueue; its definition stands in for it, and nothing admits."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from support.cluster.cluster import Cluster, condition, start
 from support.kind_objects import GPU, accelerator_class, project, quota
+from support.kueue import install_queues
 from support.model_objects import looked_at, model, says, workload
 from support.running_operator import operator
 
 SECONDS = 60.0
-QUEUE = {"type": "object", "properties": {"clusterQueue": {"type": "string"}}}
-STATUS = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-
-
-def definition() -> dict[str, Any]:
-    """LocalQueue, as far as it counts here."""
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": QUEUE, "status": STATUS}}}
-    version = {"name": "v1beta1", "served": True, "storage": True, "schema": schema, "subresources": {"status": {}}}
-    names = {"kind": "LocalQueue", "plural": "localqueues", "singular": "localqueue", "listKind": "LocalQueueList"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": "localqueues.kueue.x-k8s.io",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, test-only"},
-        },
-        "spec": {"group": "kueue.x-k8s.io", "scope": "Namespaced", "names": names, "versions": [version]},
-    }
 
 
 @pytest.fixture(scope="module")
 def queues() -> Iterator[Cluster]:
     """A bare API server that knows LocalQueues, and the operator."""
     with start() as cluster:
-        made = cluster.objects.create(definition())
-        cluster.objects.wait(
-            "CustomResourceDefinition",
-            made["metadata"]["name"],
-            lambda one: condition(one, "Established").get("status") == "True",
-        )
+        install_queues(cluster.objects)
         with operator(cluster):
             yield cluster
 

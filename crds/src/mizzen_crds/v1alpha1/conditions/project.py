@@ -49,8 +49,8 @@ USED_BEYOND_QUOTA: Final = reason_row(
 KUEUE_NOT_INSTALLED: Final = reason_row(
     "KueueNotInstalled",
     (QUOTA_READY,),
-    "spec.queue is set, but the cluster has no Kueue.",
-    "Install Kueue, or remove spec.queue, so that a ResourceQuota holds the quota.",
+    "spec.queue is set, but the cluster has no Kueue; a ResourceQuota and the operator hold spec.quota meanwhile.",
+    "Install Kueue, which takes over within a minute, or remove spec.queue.",
 )
 QUEUE_STOPPED: Final = reason_row(
     "QueueStopped",

@@ -52,7 +52,7 @@ class ProjectQuota(Resource):
 
 
 class ProjectQueue(Resource):
-    """Admission by Kueue, whose ClusterQueue then holds the quota of accelerators."""
+    """Admission by Kueue, whose ClusterQueue holds the quota of accelerators; without Kueue, spec.quota does."""
 
     cluster_queue: Annotated[str, StringConstraints(min_length=1, max_length=253)]
     """ClusterQueue that the namespaces' LocalQueues lead to; it is made by the platform's owner, not by Mizzen."""

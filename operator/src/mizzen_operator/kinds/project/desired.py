@@ -10,7 +10,7 @@ from mizzen_crds.v1alpha1.project.project import NetworkIsolation, PodSecurity
 
 from mizzen_operator.kinds.project.access import ISOLATION_NAME, default_deny, role_binding, subjects
 from mizzen_operator.kinds.project.environment import ProjectEnvironment
-from mizzen_operator.kinds.project.quota import QUOTA_NAME, hard, local_queue, resource_quota
+from mizzen_operator.kinds.project.quota import QUOTA_NAME, hard, is_queued, local_queue, resource_quota
 
 Manifest = dict[str, Any]
 POD_SECURITY = "pod-security.kubernetes.io"
@@ -46,9 +46,9 @@ def _inside(
     project: Project, namespace: str, classes: Mapping[str, AcceleratorClass], environment: ProjectEnvironment
 ) -> Iterator[Manifest]:
     spec = project.spec
-    if bounds := hard(project, classes):
+    if bounds := hard(project, classes, environment.kueue):
         yield resource_quota(_metadata(project, namespace, QUOTA_NAME), bounds)
-    if spec.queue is not None and environment.kueue:
+    if spec.queue is not None and is_queued(project, environment.kueue):
         metadata = _metadata(project, namespace, spec.queue.local_queue)
         yield local_queue(metadata, spec.queue.cluster_queue, environment.kueue)
     if spec.network_isolation is NetworkIsolation.DEFAULT_DENY:

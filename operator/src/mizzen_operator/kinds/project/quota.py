@@ -12,15 +12,20 @@ Manifest = dict[str, Any]
 QUOTA_NAME: Final = "mizzen-project"
 
 
-def hard(project: Project, classes: Mapping[str, AcceleratorClass]) -> dict[str, str]:
+def is_queued(project: Project, kueue: str) -> bool:
+    """Whether Kueue admits the project's pods; `kueue` is empty in a cluster without it, which has no queues."""
+    return project.spec.queue is not None and bool(kueue)
+
+
+def hard(project: Project, classes: Mapping[str, AcceleratorClass], kueue: str) -> dict[str, str]:
     """Return spec.hard of the ResourceQuota of each namespace; empty where nothing is bound.
 
     Kubernetes counts a resource, not a class: classes of one resource share the sum of their counts there. What is left
     to tell apart (classes of one resource, the total over several namespaces) the operator holds before it starts pods.
-    With Kueue, its ClusterQueue bounds accelerators, and pods that wait in it must not fill a ResourceQuota.
+    Where Kueue admits, its ClusterQueue bounds accelerators, and pods that wait in it must not fill a ResourceQuota.
     """
     bounds = {name: str(amount) for name, amount in project.spec.quota.resources.items()}
-    if project.spec.queue is None and project.spec.quota.accelerators:
+    if project.spec.quota.accelerators and not is_queued(project, kueue):
         devices = _devices(project, classes)
         bounds |= {f"requests.{resource}": str(count) for resource, count in sorted(devices.items())}
     return bounds
@@ -65,9 +70,9 @@ def unknown_classes(project: Project, classes: Mapping[str, AcceleratorClass]) -
 def left(project: Project, accelerator_class: str, used: Mapping[str, int]) -> int | None:
     """Return how many more accelerators of a class the project may hold, by the operator's own count.
 
-    None where nothing bounds it: no quota of accelerators at all, or Kueue, which then decides. Never below 0.
+    None without a quota of accelerators. Never below 0. Not to be asked where Kueue decides (see `is_queued`).
     """
     counts = {entry.accelerator_class: entry.count for entry in project.spec.quota.accelerators}
-    if not counts or project.spec.queue is not None:
+    if not counts:
         return None
     return max(0, counts.get(accelerator_class, 0) - used.get(accelerator_class, 0))

@@ -15,7 +15,7 @@ from mizzen_operator.conditions.settled import summed_up
 from mizzen_operator.conditions.verdict import Said, no, unknown, yes
 from mizzen_operator.kinds.project.claims import states
 from mizzen_operator.kinds.project.environment import ProjectEnvironment
-from mizzen_operator.kinds.project.quota import unknown_classes
+from mizzen_operator.kinds.project.quota import QUOTA_NAME, hard, unknown_classes
 from mizzen_operator.observation import Refusal
 
 
@@ -91,10 +91,10 @@ def quota_ready(project: Project, uses: Sequence[AcceleratorUse], seen: ProjectO
     if missing := unknown_classes(project, seen.classes):
         text = f"spec.quota.accelerators: there is no AcceleratorClass {', '.join(missing)}."
         return no(conditions.ACCELERATOR_CLASS_NOT_FOUND, text)
-    if project.spec.queue is not None and not seen.environment.kueue:
-        return no(conditions.KUEUE_NOT_INSTALLED)
     if refused := _first(seen, QUOTA_KINDS):
         return _refusal(refused)
+    if project.spec.queue is not None and not seen.environment.kueue:
+        return no(conditions.KUEUE_NOT_INSTALLED, _without_kueue(project, uses, seen))
     if seen.queue_words:
         return no(conditions.QUEUE_STOPPED, f"LocalQueue {_queue(project)}: {seen.queue_words}")
     if over := [one for one in uses if one.used > one.hard]:
@@ -103,6 +103,18 @@ def quota_ready(project: Project, uses: Sequence[AcceleratorUse], seen: ProjectO
     if not (project.spec.quota.accelerators or project.spec.quota.resources or project.spec.queue):
         return yes(conditions.NO_QUOTA)
     return _as_applied(seen, conditions.QUOTA_IN_FORCE)
+
+
+def _without_kueue(project: Project, uses: Sequence[AcceleratorUse], seen: ProjectObservation) -> str:
+    """What holds instead of the queue."""
+    bounds = hard(project, seen.classes, seen.environment.kueue)
+    lack = f"The cluster has no Kueue, so that no LocalQueue {_queue(project)} exists."
+    if not bounds:
+        return f"{lack} Nothing is in force instead: spec.quota names nothing."
+    listed = ", ".join(f"{name}={amount}" for name, amount in bounds.items())
+    text = f"{lack} In force instead: ResourceQuota {QUOTA_NAME} in each namespace ({listed})"
+    used = ", ".join(f"{one.used} of {one.hard} {one.accelerator_class}" for one in uses)
+    return f"{text}; used of spec.quota: {used}." if used else f"{text}."
 
 
 def access_ready(seen: ProjectObservation) -> Said:

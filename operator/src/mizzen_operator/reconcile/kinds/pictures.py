@@ -20,6 +20,7 @@ from mizzen_kube.resources import Resource
 
 from mizzen_operator.kinds.accelerator_class.capacity import used_in_namespaces
 from mizzen_operator.kinds.project.claims import owners
+from mizzen_operator.kinds.project.quota import is_queued
 from mizzen_operator.observing.room import Share
 from mizzen_operator.reconcile.caches import OURS, Caches, readable
 from mizzen_operator.reconcile.kinds.targets import backend_targets, claimed_namespaces
@@ -78,6 +79,11 @@ class Pictures:
 
     # Read
 
+    @property
+    def kueue(self) -> str:
+        """apiVersion of Kueue's LocalQueue; empty while the cluster does not know that kind."""
+        return "" if self.owned["LocalQueue"].absent else resources.LOCAL_QUEUES.api_version
+
     def find(self, key: KindKey) -> Project | ModelRoute | AcceleratorClass | None:
         """Return the object of a key; None where there is none, or it cannot be read."""
         namespace, name, kind = key
@@ -103,7 +109,7 @@ class Pictures:
         return {name: sum(self._used.get((place, name), 0) for place in listed) for name in classes}
 
     def share_of(self, key: Key) -> Share | None:
-        """Return the project of a deployment, with what pods hold over all of its namespaces.
+        """Return the project of a deployment, with what pods hold over all of its namespaces; None with Kueue.
 
         What other deployments were granted, and whose pods are not there yet, counts as held.
         """
@@ -112,7 +118,7 @@ class Pictures:
             return None
         held = owners(self.every_project())
         project = held.get(namespace)
-        if project is None or not project.spec.quota.accelerators:
+        if project is None or not project.spec.quota.accelerators or is_queued(project, self.kueue):
             return None
         places = [name for name, one in held.items() if one is project]
         used = self.used(places)

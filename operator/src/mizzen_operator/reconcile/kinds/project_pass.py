@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import structlog
 from mizzen_crds.v1alpha1 import conditions
-from mizzen_crds.v1alpha1.project import Project
+from mizzen_crds.v1alpha1.project import Project, ProjectStatus
 from mizzen_crds.v1alpha1.project.status import NamespaceState
-from mizzen_kube import resources
 from mizzen_kube.api import Api
 from mizzen_kube.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
@@ -63,10 +62,7 @@ class ProjectHands:
     @property
     def environment(self) -> ProjectEnvironment:
         """The installation, and whether the cluster has Kueue."""
-        queues = self.pictures.owned["LocalQueue"]
-        return ProjectEnvironment(
-            reserved=self.reserved, kueue="" if queues.absent else resources.LOCAL_QUEUES.api_version
-        )
+        return ProjectEnvironment(reserved=self.reserved, kueue=self.pictures.kueue)
 
 
 async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float | None:
@@ -84,10 +80,15 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
     said = await hands.limits.said(project)
     status = project_status(project, observed(project, hands, result, said), now)
     await hands.statuses.write(project, status, now, tuple(result.repairs))
-    if status.accelerators != project.status.accelerators:
+    if bounds_told(status) != bounds_told(project.status):
         for place in project.namespaces:
             hands.caches.wake_namespace(place)  # what its quota leaves is otherwise now
     return seconds_until_next_look(project, hands, result, said)
+
+
+def bounds_told(status: ProjectStatus) -> tuple[object, ...]:
+    """Return what the project's deployments ask of its status: use of the quota, and what holds it."""
+    return (status.accelerators, *(one.reason for one in status.conditions if one.type == conditions.QUOTA_READY))
 
 
 def seconds_until_next_look(project: Project, hands: ProjectHands, result: Result, limits: Said | None) -> float | None:

@@ -87,6 +87,16 @@ def test_a_queue_needs_kueue() -> None:
     assert said(project_status(queued, stopped, NOON))["QuotaReady"] == ("False", "QueueStopped")
 
 
+def test_without_kueue_it_is_said_what_holds_the_quota_instead() -> None:
+    queued = project(queue={"clusterQueue": "research"}, quota=EIGHT | {"resources": {"pods": 9}})
+    words = message(project_status(queued, seen(used={"h100": 3}), NOON), "QuotaReady")
+    assert "no LocalQueue mizzen exists" in words
+    assert "ResourceQuota mizzen-project in each namespace (pods=9, requests.nvidia.com/gpu=8)" in words
+    assert "used of spec.quota: 3 of 8 h100." in words
+    unbound = project(queue={"clusterQueue": "research"})
+    assert "Nothing is in force instead" in message(project_status(unbound, seen(), NOON), "QuotaReady")
+
+
 def test_what_the_cluster_refuses_is_said_where_it_belongs() -> None:
     refused = {
         "RoleBinding": Refusal(conditions.CHILD_OWNED_BY_SOMEONE_ELSE, "RoleBinding mizzen-edit belongs to nobody."),

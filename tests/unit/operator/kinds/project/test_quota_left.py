@@ -1,7 +1,7 @@
 """How many more accelerators a project may hold."""
 
-from mizzen_operator.kinds.project.quota import left
-from support.projects import project
+from mizzen_operator.kinds.project.quota import hard, left
+from support.projects import h100, project
 
 EIGHT = {"accelerators": [{"acceleratorClass": "h100", "count": 8}]}
 
@@ -15,6 +15,12 @@ def test_a_class_outside_the_quota_may_not_be_used() -> None:
     assert left(project(quota=EIGHT), "l4", {}) == 0
 
 
-def test_without_a_quota_or_with_a_queue_nothing_is_bound_here() -> None:
+def test_without_a_quota_nothing_is_bound_here() -> None:
     assert left(project(), "h100", {"h100": 100}) is None
-    assert left(project(quota=EIGHT, queue={"clusterQueue": "research"}), "h100", {}) is None
+
+
+def test_a_queue_takes_accelerators_out_of_the_bounds_only_where_kueue_is() -> None:
+    queued = project(quota=EIGHT, queue={"clusterQueue": "research"})
+    classes = {"h100": h100()}
+    assert hard(queued, classes, "kueue.x-k8s.io/v1beta1") == {}
+    assert hard(queued, classes, "") == hard(project(quota=EIGHT), classes, "") == {"requests.nvidia.com/gpu": "8"}
