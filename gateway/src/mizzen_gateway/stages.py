@@ -3,7 +3,7 @@
 `pipeline.py` calls them in order; auth/, limits/ and metering/ implement them; `wiring.py` puts them together.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -79,6 +79,9 @@ class Estimate:
     """Outputs generated: n (or best_of) x prompts; 0 where nothing is generated."""
     output_tokens: int
     """Upper bound on the tokens of one output: the caller's cap, else the most that the model may write."""
+    why_unbounded: "Callable[[], Refusal | None] | None" = None
+    """Asked where a hard budget matches: a refusal where these numbers bound nothing (images, audio, a key that comes
+    twice). None where they always do."""
 
 
 @dataclass(frozen=True, slots=True)

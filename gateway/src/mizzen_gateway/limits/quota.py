@@ -67,6 +67,10 @@ class SnapshotQuota:
             return access_unavailable(self._state)
         now_ns = self._clock_ns()
         grant = self._grants.grant(index, caller, model, now_ns)
+        if grant.budgets and estimate.why_unbounded is not None:
+            refusal = estimate.why_unbounded()
+            if refusal is not None:
+                return refusal
         tokens = most_tokens(estimate)
         refusal = self._refused_rate(grant, tokens, now_ns)
         if refusal is not None:
