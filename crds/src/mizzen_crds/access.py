@@ -249,7 +249,8 @@ class LeaseRequest(Message):
     """A gateway asks for budget credit, or renews and returns it."""
 
     holder: str
-    """Stable name of the gateway; a budget has at most one lease for each holder."""
+    """Stable name of the gateway, or `store@epoch` of a store that gateways share; a budget has at most one lease for
+    each holder."""
     budget_id: str
     """bud_..."""
     want_pico: int
@@ -272,3 +273,10 @@ class LeaseGrant(Message):
     """End of that period, UTC, exclusive; year 9999 where it has none."""
     expires_at: datetime
     """The lease returns to the budget then, UTC, unless renewed."""
+    charged_pico: int = 0
+    """All that was ever charged to the holder in this period. `credit_pico` falls by what this rises by."""
+    sequence: int = 0
+    """Orders the answers that a holder gets about a budget: a higher one is newer. 0 from an older control plane."""
+    closed_until: datetime | None = None
+    """Set where the holder `store@epoch` gets nothing because an earlier epoch of its store still holds credit: that
+    store lost its memory, and requests that it had admitted may still be spending."""
