@@ -47,6 +47,14 @@ class Settings:
     """MIZZEN_MAX_BODY_BYTES."""
     first_byte_seconds: float
     """MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS: how long an engine may think before its first byte."""
+    header_seconds: float
+    """MIZZEN_HEADER_TIMEOUT_SECONDS: from the first byte of a request to the end of its header."""
+    body_seconds: float
+    """MIZZEN_BODY_TIMEOUT_SECONDS: for a body, beside a second for each 64 KiB."""
+    idle_seconds: float
+    """MIZZEN_KEEP_ALIVE_SECONDS: how long a connection may stand between two requests."""
+    write_stall_seconds: float
+    """MIZZEN_WRITE_TIMEOUT_SECONDS: how long a caller may take no byte of its answer."""
     drain_seconds: float
     """MIZZEN_DRAIN_SECONDS: how long requests under way may take after SIGTERM."""
     spool_fsync_seconds: float
@@ -78,6 +86,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
         body_bytes=_whole(environment, "MIZZEN_MAX_BODY_BYTES", 64 * MIB),
         first_byte_seconds=_seconds(environment, "MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS", 600),
+        header_seconds=_seconds(environment, "MIZZEN_HEADER_TIMEOUT_SECONDS", 10),
+        body_seconds=_seconds(environment, "MIZZEN_BODY_TIMEOUT_SECONDS", 30),
+        idle_seconds=_seconds(environment, "MIZZEN_KEEP_ALIVE_SECONDS", 75),
+        write_stall_seconds=_seconds(environment, "MIZZEN_WRITE_TIMEOUT_SECONDS", 60),
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),

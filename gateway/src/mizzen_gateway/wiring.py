@@ -49,7 +49,7 @@ class Gateway:
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
         self.objects.load_cache()
         self._object_feed = object_feed(settings, session, self.objects)
-        self.server = Server(self._pipeline(), WireLimits(body_bytes=settings.body_bytes))
+        self.server = Server(self._pipeline(), wire_limits(settings))
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
         self.port = self.admin_port = 0
@@ -120,6 +120,17 @@ def object_feed(settings: Settings, session: aiohttp.ClientSession, known: Known
     from mizzen_gateway.discovery.kubernetes import KubernetesFeed  # here: one machine has no API server
 
     return KubernetesFeed(known)
+
+
+def wire_limits(settings: Settings) -> WireLimits:
+    """The part of the settings that the callers' port reads."""
+    return WireLimits(
+        body_bytes=settings.body_bytes,
+        header_seconds=settings.header_seconds,
+        body_seconds=settings.body_seconds,
+        idle_seconds=settings.idle_seconds,
+        write_stall_seconds=settings.write_stall_seconds,
+    )
 
 
 def accounting_settings(settings: Settings) -> AccountingSettings:

@@ -11,6 +11,9 @@ from mizzen_gateway.wire.request import SINGLE, BadRequestError, Request, check_
 
 FRAMING_FACTOR = 8
 """Bytes on the wire for one byte of body, at most: a chunk of one byte takes six."""
+EMPTY_LINE_BYTES = 64
+"""Of empty lines before a request, at most."""
+LINE_ENDS = b"\r\n"
 
 
 class Receiver(Protocol):
@@ -50,6 +53,7 @@ class RequestParser:
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._body_wire_bytes = 0
+        self._empty_bytes = 0
 
     @property
     def target(self) -> bytes:
@@ -63,6 +67,8 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes; calls the receiver for what they complete."""
+        if self.between and data[0] in LINE_ENDS:
+            self._check_empty_lines(data)
         if self._request is None:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
@@ -79,6 +85,12 @@ class RequestParser:
             self._check_size()
         elif began_in_body:
             self._check_framing(len(data))
+
+    def _check_empty_lines(self, data: bytes) -> None:
+        """llhttp skips them without end."""
+        self._empty_bytes += len(data) - len(data.lstrip(LINE_ENDS))
+        if self._empty_bytes > EMPTY_LINE_BYTES:
+            raise self._stop(malformed("Request: empty lines come before it; leave them out."))
 
     def _check_framing(self, fed: int) -> None:
         """Chunk extensions and trailers reach no callback of ours while they are incomplete: bound them, too."""
