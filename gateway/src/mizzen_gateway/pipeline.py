@@ -18,6 +18,7 @@ from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import call as openai
+from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
@@ -38,7 +39,6 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
-GENERATES = frozenset({"chat.completions", "completions", "embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Pipeline:
         caller = request.caller
         if caller is None:
             return self._health(route, responder)
-        if route.action in GENERATES:
+        if route.action in OPERATIONS:
             call: Call | Refusal = openai.parse(route.action, request)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
