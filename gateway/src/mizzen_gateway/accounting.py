@@ -16,6 +16,7 @@ from mizzen_gateway.auth.authenticator import KeyAuthenticator
 from mizzen_gateway.discovery.access import AccessFeed
 from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.quota import SnapshotQuota
 from mizzen_gateway.load.report import Load, LoadReporter
 from mizzen_gateway.metering.ledger import LedgerClient
@@ -68,7 +69,8 @@ class Accounting:
             self.leases.account(budget_id).on_the_way += pico
         self.shipper = Shipper(self.spool, ledger, self.leases.acknowledge)
         self.authenticator = KeyAuthenticator(self.state, settings.pepper)
-        self.quota = SnapshotQuota(self.state, self.leases, self.spool)
+        self.store = ProcessStore(self.leases)
+        self.quota = SnapshotQuota(self.state, self.store, self.spool)
         self.meter = SpoolMeter(self.spool, settings.gateway)
         self.observer = RequestCounts()
         self.metrics = exposition(

@@ -112,6 +112,10 @@ class Charge:
     """Budgets that it is charged to."""
     floor_pico: int = 0
     """What is charged where nothing else is ever known of the request: the price of a request without its tokens."""
+    token_budget_ids: tuple[str, ...] = ()
+    """Of `budget_ids`, those that are charged tokens, not money."""
+    holder: str = ""
+    """Whose leases it comes out of; empty for the gateway's own."""
 
 
 class Reservation(Protocol):
@@ -132,6 +136,10 @@ class Reservation(Protocol):
         """The most that the request can cost: what the budgets hold back for it."""
         ...
 
+    def watch(self, so_far: "Callable[[], Usage]") -> None:
+        """Where to read, now and then, what was used until now: should this gateway be killed, that is charged."""
+        ...
+
     def settle(self, usage: Usage) -> Charge:
         """Return what was not used and charge what was. Called exactly once, from a `finally`."""
         ...
@@ -141,12 +149,13 @@ class Quota(Protocol):
     """Stage 4: every limit and budget that matches, in one atomic step."""
 
     def reserve(
-        self, caller: Caller, model: str, estimate: Estimate, now: float
+        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: str = ""
     ) -> "Reservation | Refusal | Awaitable[Reservation | Refusal]":
         """Take from all or from none.
 
         `model` is the served name (the main one, never an alias; `project/name` where it is another project's), `now`
-        seconds since the epoch. Awaitable only where a budget lease must be refilled first.
+        seconds since the epoch, `end_user` whom the caller says that it asks for. Awaitable only where a shared store
+        decides, or a budget lease must be refilled first.
         """
         ...
 

@@ -46,7 +46,7 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
 
 
 def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
-    return {
+    row = {
         "project_id": intent.caller.project_id,
         "request_id": intent.request_id,
         "key_id": intent.caller.key_id,
@@ -57,5 +57,8 @@ def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
         "currency": charge.currency,
         "rate_card_id": charge.rate_card_id,
         "budget_ids": charge.budget_ids,
-        "gateway": gateway,
+        "gateway": charge.holder or gateway,
     }
+    if charge.token_budget_ids:
+        row["token_budget_ids"] = charge.token_budget_ids  # read by this gateway alone; the ledger knows its budgets
+    return row
