@@ -85,7 +85,7 @@ class ScriptedEngine:
         self._keep(serving)
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.rstrip().split("\r\n")
                 method, path, _ = first.split(" ")
                 headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}

@@ -26,6 +26,7 @@ async def verdicts(folder: Path) -> Outcome:
         with gateway_process(folder, make_snapshot([KEY]), *documents, **DEADLINES) as url:
             port = int(url.rpartition(":")[2])
             found = await asyncio.gather(*(play(case, port, KEY.text) for case in CASES))
+        assert not [one.path for one in engine.exchanges if "x-injected" in one.headers]
         return {case.name: verdict for case, verdict in zip(CASES, found, strict=True)}, asked(engine)
 
 

@@ -1,5 +1,6 @@
 """Bytes to requests: llhttp's grammar (strict) with the bounds and rules that it leaves to us."""
 
+import re
 from typing import Protocol
 
 import httptools
@@ -14,6 +15,8 @@ FRAMING_FACTOR = 8
 EMPTY_LINE_BYTES = 64
 """Of empty lines before a request, at most."""
 LINE_ENDS = b"\r\n"
+TAB_BEFORE_VALUE = re.compile(rb"(?:\A|\n)(?i:host|content-length|transfer-encoding):[ \t]*\t")
+"""A blank to some programs, a part of the value to others."""
 
 
 class Receiver(Protocol):
@@ -52,8 +55,10 @@ class RequestParser:
         self._request: Request | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._body_left = 0
         self._body_wire_bytes = 0
         self._empty_bytes = 0
+        self._line_begun = b""
 
     @property
     def target(self) -> bytes:
@@ -73,6 +78,8 @@ class RequestParser:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
         began_in_body = self.in_body
+        if (not began_in_body or len(data) > self._body_left) and b"\t" in data:
+            self._check_tabs(data)
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -83,6 +90,7 @@ class RequestParser:
             return
         if self._request is None:
             self._check_size()
+            self._line_begun = (self._line_begun + data).rpartition(b"\n")[2]
         elif began_in_body:
             self._check_framing(len(data))
 
@@ -91,6 +99,13 @@ class RequestParser:
         self._empty_bytes += len(data) - len(data.lstrip(LINE_ENDS))
         if self._empty_bytes > EMPTY_LINE_BYTES:
             raise self._stop(malformed("Request: empty lines come before it; leave them out."))
+
+    def _check_tabs(self, data: bytes) -> None:
+        """llhttp skips them; so this looks at the lines themselves, also at one that began in an earlier piece."""
+        if TAB_BEFORE_VALUE.search(self._line_begun + data):
+            raise self._stop(
+                malformed("Headers Host, Content-Length, Transfer-Encoding: a tab before the value; send a space.")
+            )
 
     def _check_framing(self, fed: int) -> None:
         """Chunk extensions and trailers reach no callback of ours while they are incomplete: bound them, too."""
@@ -159,6 +174,7 @@ class RequestParser:
         length = int(headers.get(b"content-length", b"0"))
         if length > limits.body_bytes:
             raise self._too_large()
+        self._body_left = length
         request = Request(
             method,
             self._target,
@@ -175,6 +191,7 @@ class RequestParser:
         request = self._request
         assert request is not None
         self._body_bytes += len(data)
+        self._body_left -= len(data)
         if self._body_bytes > self._limits.body_bytes:
             raise self._stop(self._too_large())
         if request.refusal is None:
