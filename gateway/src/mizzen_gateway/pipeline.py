@@ -17,8 +17,8 @@ from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
-from mizzen_gateway.protocols.openai import call as openai
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
+from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
@@ -113,7 +113,7 @@ class Pipeline:
         if caller is None:
             return self._health(route, responder)
         if route.action in OPERATIONS:
-            call: Call | Refusal = openai.parse(route.action, request)
+            call: Call | Refusal = parsed(route.action, request)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
             target = self._table.find(caller, route.model)

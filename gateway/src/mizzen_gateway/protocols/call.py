@@ -28,6 +28,16 @@ class Admission:
     """Headers of the caller that the settings allow through."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine reads before it answers. Equal beginnings are equal bytes."""
+
+    text: bytes
+    """All of it."""
+    opening: bytes
+    """Its part that stays the same from turn to turn of a conversation."""
+
+
 class Answer(EngineSink, Protocol):
     """Takes the engine's response and writes the caller's."""
 
@@ -58,13 +68,26 @@ class Call(Protocol):
         ...
 
     @property
-    def protocol(self) -> Literal["OpenAI", "OpenInference"]:
-        """What the engine must speak."""
+    def protocol(self) -> Literal["OpenAI", "OpenInference"] | None:
+        """What the engine must speak; None where the call makes do with either."""
         ...
 
     @property
     def model(self) -> str:
         """Name as the caller wrote it."""
+        ...
+
+    @property
+    def prompt_bytes(self) -> int:
+        """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
+        ...
+
+    def prompt(self) -> Prompt | None:
+        """What the engine reads, and might have read before; None where engines keep nothing of it."""
+        ...
+
+    def session(self) -> str:
+        """What the body says about who or what it belongs to; empty for nothing."""
         ...
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:

@@ -47,9 +47,9 @@ def nothing_behind(route: RouteFacts) -> Refusal:
     )
 
 
-def wrong_protocol(wanted: Protocol, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
+def wrong_protocol(wanted: Protocol | None, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
     """400: the model speaks the other protocol. None where it speaks the wanted one, or nobody can tell yet."""
-    if not endpoint_set.engine or endpoint_set.protocol == wanted:
+    if wanted is None or not endpoint_set.engine or endpoint_set.protocol == wanted:
         return None
     names: dict[Protocol, str] = {"OpenAI": "OpenAI API (/v1)", "OpenInference": "Open Inference Protocol (/v2)"}
     path = "/v1/chat/completions" if endpoint_set.protocol == "OpenAI" else f"/v2/models/{model}/infer"

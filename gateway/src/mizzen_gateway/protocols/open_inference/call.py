@@ -99,6 +99,7 @@ class InferCall:
 
     operation = "infer"
     protocol: Literal["OpenInference"] = "OpenInference"
+    prompt_bytes = 0
 
     def __init__(
         self, model: str, version: str | None, document: dict[str, Any], body: bytes, end: int, accept: str
@@ -127,6 +128,13 @@ class InferCall:
         return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
             self._document.get("outputs", []), metadata
         )
+
+    def prompt(self) -> None:
+        """Engines keep nothing of tensors."""
+
+    def session(self) -> str:
+        """The protocol has no field for it."""
+        return ""
 
     def estimate(self, _target: Target) -> Estimate:
         """Nothing is counted in tokens."""

@@ -6,13 +6,14 @@ import orjson
 
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.protocols.call import Admission, Answer
+from mizzen_gateway.protocols.call import Admission, Answer, Prompt
 from mizzen_gateway.protocols.openai.abilities import lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation, prompts_in, repeated
 from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
+from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
 from mizzen_gateway.protocols.openai.rules import OUTPUT_CAPS, STRIPPED
 from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS
 from mizzen_gateway.routing.target import Target
@@ -51,11 +52,24 @@ class OpenAICall:
         self.operation = kind.name
         self.model: str = body["model"]
         self._kind = kind
-        self._body = body
+        self.body = body
         self._raw = raw
         self._stream = body.get("stream") is True
         options = body.get("stream_options") or {}
         self._usage_wanted = options.get("include_usage") is True
+
+    @property
+    def prompt_bytes(self) -> int:
+        """Of the whole body."""
+        return len(self._raw)
+
+    def prompt(self) -> Prompt | None:
+        """For routing."""
+        return prompt_of(self.operation, self.body)
+
+    def session(self) -> str:
+        """For routing."""
+        return session_of(self.body)
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """An endpoint that the engine lacks; a cap beyond the context, where the deployment names it."""
@@ -64,19 +78,19 @@ class OpenAICall:
             return refusal
         longest, cap = target.facts.max_model_len, self._cap()
         if longest is not None and cap is not None and cap > longest:
-            field = next(name for name in OUTPUT_CAPS if self._body.get(name) == cap)
+            field = next(name for name in OUTPUT_CAPS if self.body.get(name) == cap)
             return invalid(
                 field, f"{field}: {cap} is more than the {longest} tokens of context of this model; ask for fewer."
             )
         return None
 
     def _cap(self) -> int | None:
-        caps = [self._body[field] for field in self._kind.caps if self._body.get(field) is not None]
+        caps = [self.body[field] for field in self._kind.caps if self.body.get(field) is not None]
         return max(caps) if caps else None
 
     def estimate(self, target: Target) -> Estimate:
         """A token is a byte at least, and JSON never shortens a text: the body's size bounds the prompt."""
-        longest, kind, body = target.facts.max_model_len, self._kind, self._body
+        longest, kind, body = target.facts.max_model_len, self._kind, self.body
         prompts = prompts_in(kind.name, body)
         prompt = self._prompt_bound(prompts)
         if longest is not None:
@@ -88,7 +102,7 @@ class OpenAICall:
         return Estimate(prompt, choices, most, self._why_unbounded)
 
     def _prompt_bound(self, prompts: int) -> int:
-        body = self._body
+        body = self.body
         turns = body.get("messages") or body.get("input") or ()
         extra = TEMPLATE_TOKENS * prompts + MESSAGE_TOKENS * (len(turns) if isinstance(turns, list) else 1)
         if body.get("tools"):
@@ -103,7 +117,7 @@ class OpenAICall:
         if twice is not None:
             message = f"{twice[:100]}: named twice in one object; under a hard budget each key is taken once only."
             return invalid(twice[:100], message, "duplicate_key")
-        media = media_in(self._body)
+        media = media_in(self.body)
         if media is None:
             return None
         message = (
@@ -114,7 +128,7 @@ class OpenAICall:
 
     def engine_request(self, admission: Admission) -> EngineRequest:
         """The caller's body, with what a caller may not set replaced."""
-        body, kind = dict(self._body), self._kind
+        body, kind = dict(self.body), self._kind
         for field in STRIPPED:
             body.pop(field, None)
         body["model"] = admission.engine_model
