@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
+from mizzen_controlplane.budgets.periods import Period
 from mizzen_controlplane.kit.upsert import insert_into
 from mizzen_controlplane.limits.models import DECLARED
 
@@ -50,12 +51,26 @@ async def locked_budgets(session: AsyncSession, budget_ids: Iterable[str]) -> Se
     return (await session.exec(statement.with_for_update())).all()
 
 
-async def spent_of(session: AsyncSession, budget_ids: Iterable[str], period_start: datetime) -> Mapping[str, int]:
-    """What the month that begins then has spent, by budget."""
-    statement = select(BudgetSpending).where(
-        col(BudgetSpending.budget_id).in_(list(budget_ids)), BudgetSpending.period_start == period_start
+async def all_budgets(session: AsyncSession) -> Sequence[Budget]:
+    """Every budget."""
+    return (await session.exec(select(Budget))).all()
+
+
+async def windows_in_force(session: AsyncSession) -> set[str]:
+    """The windows of budgets that are not off."""
+    statement = select(Budget.window).where(Budget.enforcement != "off").distinct()
+    return set((await session.exec(statement)).all())
+
+
+async def spent_of(session: AsyncSession, budget_ids: Iterable[str], period: Period) -> Mapping[str, int]:
+    """What the period has spent, by budget."""
+    statement = (
+        select(BudgetSpending.budget_id, func.sum(BudgetSpending.spent_pico))
+        .where(col(BudgetSpending.budget_id).in_(list(budget_ids)))
+        .where(BudgetSpending.period_start >= period.start, BudgetSpending.period_start < period.end)
+        .group_by(col(BudgetSpending.budget_id))
     )
-    return {row.budget_id: row.spent_pico for row in (await session.exec(statement)).all()}
+    return {budget_id: int(spent) for budget_id, spent in (await session.exec(statement)).all()}
 
 
 async def leased_of(
@@ -72,7 +87,7 @@ async def leased_of(
 
 
 async def drop_void_leases(session: AsyncSession, budget_id: str, period_start: datetime, now: datetime) -> None:
-    """Return to the budget what expired or belongs to another month."""
+    """Return to the budget what expired or belongs to another period."""
     void = or_(col(BudgetLease.expires_at) <= now, col(BudgetLease.period_start) != period_start)
     await session.exec(delete(BudgetLease).where(col(BudgetLease.budget_id) == budget_id, void))
 
@@ -86,7 +101,7 @@ async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
 
 
 async def add_spent(session: AsyncSession, budget_id: str, period_start: datetime, pico: int) -> None:
-    """Add to what the month has spent."""
+    """Add to what the period, or the quarter-hour of a rolling window, has spent."""
     statement = insert_into(session, BudgetSpending).values(
         budget_id=budget_id, period_start=period_start, spent_pico=pico
     )
