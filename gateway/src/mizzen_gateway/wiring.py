@@ -1,6 +1,7 @@
 """Puts the parts of a gateway together, starts them and stops them: the only file that knows them all."""
 
 import asyncio
+import resource
 import ssl
 import time
 from contextlib import suppress
@@ -27,6 +28,9 @@ from mizzen_gateway.wire.server import Server
 
 ADMIN_BODY_BYTES = 4096
 ADMIN_DRAIN_SECONDS = 0.5
+OPEN_FILES = 1 << 20
+CALLERS_SHARE = 0.6
+"""Of the open files: a request under way has one to its caller and one to its engine."""
 CERTIFICATE_SECONDS = 10.0
 """Between two looks whether the certificate was renewed."""
 log = structlog.get_logger(__name__)
@@ -130,7 +134,21 @@ def wire_limits(settings: Settings) -> WireLimits:
         body_seconds=settings.body_seconds,
         idle_seconds=settings.idle_seconds,
         write_stall_seconds=settings.write_stall_seconds,
+        connections=callers_at_once(),
     )
+
+
+def callers_at_once() -> int:
+    """Connections of callers that leave enough of the open files that the system allows for engines and the spool."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return int(allowed * CALLERS_SHARE)
+
+
+def allow_open_files() -> None:
+    """As many as the system lets this process have: a connection is one of them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def accounting_settings(settings: Settings) -> AccountingSettings:
