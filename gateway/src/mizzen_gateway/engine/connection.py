@@ -10,9 +10,13 @@ from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, En
 NEVER = float("inf")
 JOIN_BELOW = 64 * 1024
 RESPONSE_HEADER_LIMIT = 200
+READ_BYTES = 128 * 1024
+"""At once: what an engine sent before it was paused is held for a caller that does not read."""
+_READ = memoryview(bytearray(READ_BYTES))
+"""Shared by all connections: what is read is parsed before anything else is."""
 
 
-class EngineConnection(asyncio.Protocol):
+class EngineConnection(asyncio.BufferedProtocol):
     """Made and kept by the pool. Also a `Source` for backpressure: pause and resume reading."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
@@ -121,8 +125,16 @@ class EngineConnection(asyncio.Protocol):
         framed = b"content-length" in self._headers or b"transfer-encoding" in self._headers
         return self._head_seen and self._problem is None and not framed
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Where bytes are read to."""
+        return _READ
+
+    def buffer_updated(self, count: int) -> None:
+        """They came."""
+        self.data_received(_READ[:count])
+
+    def data_received(self, data: memoryview | bytes) -> None:
+        """Bytes came, of use until this returns."""
         if self._done is None or self._done.done() or self._parser is None:
             self._fail(EngineFailureError("malformed", True, "bytes that nobody asked for"))
             return
