@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from mizzen_gateway.record import record
+
 Headers = Mapping[bytes, bytes]
 """Request headers by lower-case name; repeated ones joined by a comma."""
 
@@ -69,7 +71,7 @@ class AccessView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Estimate:
     """The most that a request can use."""
 
@@ -84,7 +86,7 @@ class Estimate:
     twice). None where they always do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """What a request used."""
 
@@ -98,7 +100,7 @@ class Usage:
     """False where the request failed before its first byte: all that was reserved is returned, the cost is 0."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Charge:
     """Money for a request."""
 
@@ -160,7 +162,7 @@ class Quota(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tried:
     """One try at an engine."""
 
@@ -172,7 +174,7 @@ class Tried:
     """Time it took."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Intent:
     """An admitted request on its way to an engine."""
 
@@ -192,7 +194,7 @@ class Intent:
     """When the request was parsed, UTC."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a request ended."""
 

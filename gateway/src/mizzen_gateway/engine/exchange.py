@@ -1,12 +1,13 @@
 """What the gateway asks an engine, what it gets, and the ways that it fails."""
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from mizzen_gateway.record import record
 
 FailureKind = Literal["connect", "broken", "timeout", "malformed"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EngineRequest:
     """A request to an engine. Nothing of the caller's header gets here but what is named."""
 

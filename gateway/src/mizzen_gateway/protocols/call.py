@@ -5,12 +5,13 @@ from typing import Literal, Protocol
 
 from mizzen_gateway.engine.exchange import EngineRequest, EngineSink
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.record import record
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Admission:
     """What the stages before have decided about the request that goes to the engine."""
 

@@ -113,7 +113,7 @@ class OpenAICall:
         return len(self._raw) + extra
 
     def _why_unbounded(self) -> Refusal | None:
-        twice = named_twice(self._raw)
+        twice = named_twice(self._raw, self.body)
         if twice is not None:
             message = f"{twice[:100]}: named twice in one object; under a hard budget each key is taken once only."
             return invalid(twice[:100], message, "duplicate_key")

@@ -40,8 +40,23 @@ def refused_depth(value: Any, where: str) -> Refusal | None:
     return _too_deep(where) if any(field is None for _, field, _ in _fields(value, where)) else None
 
 
+def plain(value: Any) -> bool:
+    """A list of objects that hold texts and numbers alone, none of them named as media are: most conversations."""
+    if type(value) is not list:
+        return False
+    for entry in value:
+        if type(entry) is not dict or not MEDIA_FIELDS.isdisjoint(entry):
+            return False
+        for inner in entry.values():
+            if type(inner) in CONTAINERS:
+                return False
+    return True
+
+
 def first_media(value: Any, where: str) -> str | None:
     """Where the first image, sound or file is."""
+    if plain(value):
+        return None
     for place, field, held in _fields(value, where):
         if field in MEDIA_FIELDS and held is not None and not isinstance(held, bool):
             return f"{place}.{field}" if place else field
