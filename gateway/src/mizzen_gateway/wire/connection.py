@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.body import BodyStream
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
 from mizzen_gateway.wire.response import Responder
@@ -38,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._responder: Responder | None = None
+        self._answering: Request | None = None
+        self._incoming: Request | None = None
         self._reading_paused = False
         self._deaf = False
         self._stalled = False
@@ -75,7 +78,7 @@ class Connection(asyncio.Protocol):
         except BadRequestError as problem:
             self._deaf = True
             self.deadline = NEVER
-            self._refuse_unparsed(problem.refusal)
+            self._refuse_rest(problem.refusal)
             return
         if self._parser.in_body and not self._stalled:
             self.deadline += len(data) / self._limits.body_rate
@@ -115,6 +118,9 @@ class Connection(asyncio.Protocol):
             return
         if not self._stalled and not self._reading_paused:
             self.deadline = self._loop.time() + self._limits.body_seconds
+        if request.streamed and request.refusal is None:
+            self._open_body(request)
+            return
         if b"expect" not in request.headers:
             return
         if request.refusal is not None:
@@ -128,7 +134,49 @@ class Connection(asyncio.Protocol):
         if not self._stalled:
             self.deadline = NEVER
         request.received_at = self._loop.time()
+        if request.stream is None:
+            self._enqueue(request)
+            return
+        self._incoming = None
+        request.stream.finish()
+        if self._task is None:
+            self._rest()
+
+    # A body that is handed on as it comes.
+
+    def _open_body(self, request: Request) -> None:
+        if b"expect" in request.headers and self._task is None:
+            self._transport.write(CONTINUE)
+        request.stream = BodyStream(self)
+        self._incoming = request
         self._enqueue(request)
+
+    def pause_body(self) -> None:
+        """Whoever reads the body is slower than the caller."""
+        if not self._stalled:
+            self.deadline = NEVER
+        self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """It has caught up."""
+        if self._transport.is_closing() or self._reading_paused:
+            return
+        self._transport.resume_reading()
+        if self._incoming is not None and not self._stalled:
+            self.deadline = self._loop.time() + self._limits.body_seconds
+
+    def _refuse_rest(self, refusal: Refusal) -> None:
+        """What follows cannot be read: whoever reads the body under way says so, else a refusal of its own."""
+        request, self._incoming = self._incoming, None
+        if request is None or request.stream is None:
+            self._refuse_unparsed(refusal)
+        elif request is self._answering or request in self._waiting:
+            request.close_after = True
+            request.stream.fail(refusal)
+            if request is self._answering and self._responder is not None:
+                self._responder.close_after()
+        else:
+            self._transport.abort()  # it was answered before
 
     # Answering.
 
@@ -168,7 +216,7 @@ class Connection(asyncio.Protocol):
             responder = Responder(
                 self._transport, self._server.date, request.method == b"HEAD", request.chunks_allowed, close
             )
-            self._responder = responder
+            self._responder, self._answering = responder, request
             try:
                 await self._server.handler.handle(request, responder)
             except Exception:  # outermost guard of one request: whatever went wrong, its caller is told
@@ -176,7 +224,9 @@ class Connection(asyncio.Protocol):
                 responder.close_after()
                 if not responder.done:
                     self._server.handler.refuse(request, responder, INTERNAL_ERROR)
-            self._responder = None
+            self._responder = self._answering = None
+            if request.stream is not None:
+                request.stream.close()
             if not responder.done or responder.closes:
                 self._end(responder.done)
                 return
@@ -232,12 +282,22 @@ class Connection(asyncio.Protocol):
         part = "Body" if self._parser.in_body else "Header"
         refusal = Refusal(408, "request_timeout", f"{part}: took too long to arrive; send the whole request at once.")
         self._deaf = True
-        self._refuse_unparsed(refusal)
+        self._refuse_rest(refusal)
 
     @property
     def idle(self) -> bool:
         """Nothing is being answered."""
         return self._task is None
+
+    @property
+    def stuck(self) -> bool:
+        """The caller reads more slowly than its answer comes: whoever writes it is paused."""
+        return self._stalled
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of answers that are held for the caller."""
+        return self._transport.get_write_buffer_size()
 
     def drain(self) -> None:
         """The server stops: close now if nothing is under way and nothing may follow, else after the answer."""

@@ -194,7 +194,9 @@ class RequestParser:
         self._body_left -= len(data)
         if self._body_bytes > self._limits.body_bytes:
             raise self._stop(self._too_large())
-        if request.refusal is None:
+        if request.stream is not None:
+            request.stream.feed(data)
+        elif request.refusal is None:
             self._body.append(data)
 
     def on_message_complete(self) -> None:

@@ -2,8 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mizzen_gateway.stages import Caller, Refusal
+
+if TYPE_CHECKING:
+    from mizzen_gateway.wire.body import BodyStream
 
 SINGLE = frozenset(
     {
@@ -42,6 +46,9 @@ class Request:
     chunks_allowed: bool
     """False for HTTP/1.0, which knows no chunked answers."""
     body: bytes = b""
+    streamed: bool = False
+    """Set by stage 2: the body is handed on as it comes, in `stream`, and `body` stays empty."""
+    stream: "BodyStream | None" = None
     caller: Caller | None = None
     """Set by stage 2, as soon as the header is there."""
     refusal: Refusal | None = None

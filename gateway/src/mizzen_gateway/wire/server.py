@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
 
@@ -81,6 +82,11 @@ class Server:
                 connection.abort()
                 return
             self._connections[connection] = None
+
+    @property
+    def connections(self) -> Iterable[Connection]:
+        """Those that are open now, the one idle longest about first."""
+        return self._connections.keys()
 
     @property
     def connection_count(self) -> int:
