@@ -9,6 +9,7 @@ from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 MOST_TRIES = 3
@@ -88,6 +89,8 @@ class Forwarder:
             return timed_out(run.call.model)
         if failure.kind == "connect":
             return None
+        if not run.call.repeatable:
+            return broken(run.call.model)
         run.reached += 1
         if run.reached >= MOST_TRIES or not run.target.may_retry():
             return broken(run.call.model)
@@ -123,7 +126,8 @@ class Forwarder:
             endpoint_set.engine, model, run.cache_salt, run.output_cap, run.intent.request_id, run.forwarded
         )
         request = run.call.engine_request(admission)
-        fresh = False
+        # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
+        fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.responder, run.headers, model)
             connection = None
@@ -134,6 +138,8 @@ class Forwarder:
                 stale = connection.used
                 run.responder.source = connection
                 await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+            except BadRequestError as problem:
+                return problem.refusal  # the caller's body turned out to be none
             except EngineFailureError as failure:
                 if stale and failure.kind == "broken" and not failure.began:
                     fresh = True  # the engine had closed a connection that we kept: no fault of it

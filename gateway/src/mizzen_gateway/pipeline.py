@@ -17,6 +17,7 @@ from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
+from mizzen_gateway.protocols.openai import transcription
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
@@ -87,6 +88,7 @@ class Pipeline:
             request.refusal = verdict
         else:
             request.caller = verdict
+            request.streamed = request.path in surface.STREAMED and request.method == b"POST"
 
     async def handle(self, request: Request, responder: Responder) -> None:
         """Answer one request."""
@@ -114,6 +116,8 @@ class Pipeline:
             return self._health(route, responder)
         if route.action in OPERATIONS:
             call: Call | Refusal = parsed(route.action, request)
+        elif route.action == "audio.transcriptions":
+            call = await transcription.parse(request)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
             target = self._table.find(caller, route.model)

@@ -1,6 +1,7 @@
 """One connection to an engine: one exchange at a time, no task of its own, body bytes handed on as they come."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import cast
 
 import httptools
@@ -9,6 +10,7 @@ from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, En
 
 NEVER = float("inf")
 JOIN_BELOW = 64 * 1024
+LAST_CHUNK = b"0\r\n\r\n"
 RESPONSE_HEADER_LIMIT = 200
 READ_BYTES = 128 * 1024
 """At once: what an engine sent before it was paused is held for a caller that does not read."""
@@ -28,7 +30,8 @@ class EngineConnection(asyncio.BufferedProtocol):
         self._done: asyncio.Future[None] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._keep = False
-        self._idle_limit = NEVER
+        self._idle_limit = self._first_byte_limit = NEVER
+        self._full: asyncio.Future[None] | None = None
         self._paused = False
         self._head_seen = False
         self._problem: Exception | None = None
@@ -56,6 +59,7 @@ class EngineConnection(asyncio.BufferedProtocol):
         self.first_byte_at = self._problem = None
         self._done = self._loop.create_future()
         self._idle_limit = idle_seconds
+        self._first_byte_limit = first_byte_seconds
         self.deadline = self._loop.time() + first_byte_seconds
         head, body = request.encode(self._host)
         if len(body) < JOIN_BELOW:
@@ -63,6 +67,8 @@ class EngineConnection(asyncio.BufferedProtocol):
         else:
             self._transport.writelines([head, body])
         try:
+            if request.stream is not None:
+                await self._send(request.stream)
             await self._done
         except BaseException:
             self._transport.abort()
@@ -71,6 +77,24 @@ class EngineConnection(asyncio.BufferedProtocol):
             self.deadline = NEVER
             self._sink = None
             self.used = True
+
+    async def _send(self, pieces: AsyncIterator[bytes]) -> None:
+        """A body in chunks, no faster than the engine takes it; stops where the engine has answered already."""
+        assert self._done is not None
+        self.deadline = NEVER  # the caller has deadlines of its own
+        async for piece in pieces:
+            if self._done.done():
+                # What was not sent cannot follow an answer: another exchange needs another connection.
+                self._keep = False
+                return
+            if piece:
+                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            if self._full is not None:
+                self.deadline = self._loop.time() + self._idle_limit
+                await self._full
+                self.deadline = NEVER
+        self._transport.write(LAST_CHUNK)
+        self.deadline = self._loop.time() + self._first_byte_limit
 
     @property
     def reusable(self) -> bool:
@@ -111,9 +135,20 @@ class EngineConnection(asyncio.BufferedProtocol):
         """Connected."""
         self._transport = cast("asyncio.Transport", transport)
 
+    def pause_writing(self) -> None:
+        """The engine takes no more for now."""
+        self._full = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        if self._full is not None and not self._full.done():
+            self._full.set_result(None)
+        self._full = None
+
     def connection_lost(self, _exc: Exception | None) -> None:
         """The engine closed, or we did."""
         self._keep = False
+        self.resume_writing()
         if self._done is not None and not self._done.done():
             if self._ends_with_connection():
                 self._done.set_result(None)

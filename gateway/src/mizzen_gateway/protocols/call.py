@@ -91,6 +91,11 @@ class Call(Protocol):
         """What the body says about who or what it belongs to; empty for nothing."""
         ...
 
+    @property
+    def repeatable(self) -> bool:
+        """It can still be sent to an engine, from its beginning."""
+        ...
+
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """What only the model can tell to be wrong."""
         ...

@@ -15,7 +15,7 @@ OPEN_INFERENCE = OpenInferenceDialect()
 
 Action = Literal[
     "chat.completions", "completions", "responses", "embeddings", "rerank", "score", "classify",
-    "models.list", "models.get",
+    "audio.transcriptions", "images.generations", "models.list", "models.get",
     "infer", "server.live", "server.ready", "server.metadata", "model.metadata", "model.ready",
 ]  # fmt: skip
 
@@ -43,7 +43,11 @@ POSTS: dict[bytes, Route] = {
     b"/v1/rerank": Route("rerank", "/v1/rerank"),
     b"/v1/score": Route("score", "/v1/score"),
     b"/v1/classify": Route("classify", "/v1/classify"),
+    b"/v1/audio/transcriptions": Route("audio.transcriptions", "/v1/audio/transcriptions"),
+    b"/v1/images/generations": Route("images.generations", "/v1/images/generations"),
 }
+STREAMED = frozenset({b"/v1/audio/transcriptions"})
+"""Paths whose bodies are handed on as they come."""
 GETS: dict[bytes, Route] = {
     b"/v1/models": Route("models.list", "/v1/models"),
     b"/v2": Route("server.metadata", "/v2"),

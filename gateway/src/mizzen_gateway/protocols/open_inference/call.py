@@ -99,6 +99,7 @@ class InferCall:
 
     operation = "infer"
     protocol: Literal["OpenInference"] = "OpenInference"
+    repeatable = True
     prompt_bytes = 0
 
     def __init__(

@@ -13,6 +13,7 @@ from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation, prompts_in, repeated
 from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
+from mizzen_gateway.protocols.openai.passing import PassedAnswer
 from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
 from mizzen_gateway.protocols.openai.rules import OUTPUT_CAPS, STRIPPED
 from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS
@@ -47,6 +48,7 @@ class OpenAICall:
     """Parsed; its parameters hold."""
 
     protocol: Literal["OpenAI"] = "OpenAI"
+    repeatable = True
 
     def __init__(self, kind: Operation, body: dict[str, Any], raw: bytes) -> None:
         self.operation = kind.name
@@ -113,6 +115,12 @@ class OpenAICall:
         return len(self._raw) + extra
 
     def _why_unbounded(self) -> Refusal | None:
+        if self._kind.passed:
+            message = (
+                "model: how many tokens a picture takes is not known before it is made, and a hard budget applies to"
+                " this request; use a key or model without one."
+            )
+            return invalid("model", message, "unbounded_input")
         twice = named_twice(self._raw, self.body)
         if twice is not None:
             message = f"{twice[:100]}: named twice in one object; under a hard budget each key is taken once only."
@@ -134,8 +142,7 @@ class OpenAICall:
         body["model"] = admission.engine_model
         if admission.engine == "vLLM":
             body["cache_salt"] = admission.cache_salt
-        if kind.name == "responses":
-            body["store"] = False
+        body |= kind.sent
         if self._stream and kind.asks_for_usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
         if admission.output_cap is not None and kind.caps:
@@ -158,6 +165,8 @@ class OpenAICall:
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""
         prompt_bytes = len(self._raw)
+        if self._kind.passed:
+            return PassedAnswer(responder, headers, self.model, counts_text=False)
         if not self._stream:
             return WholeAnswer(responder, headers, self.model, engine_model, prompt_bytes)
         shape = CHUNKS if self._kind.asks_for_usage else EVENTS

@@ -1,6 +1,7 @@
 """Every operation of the OpenAI API that takes JSON: what it is called at the engine, and what its body must keep."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mizzen_gateway.protocols.openai.parameters import (
@@ -9,6 +10,7 @@ from mizzen_gateway.protocols.openai.parameters import (
     chat,
     completion,
     entries_of,
+    picture,
     ranking,
     scoring,
     texts,
@@ -30,6 +32,10 @@ class Operation:
     """Fields that cap the output, the one that every engine reads first; none where nothing is generated."""
     asks_for_usage: bool = False
     """Streams tell their usage only where stream_options ask for it."""
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that engines always get so."""
+    passed: bool = False
+    """Answers are long: they go through as they come."""
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -37,11 +43,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     for one in (
         Operation("chat.completions", "/v1/chat/completions", chat, ("max_tokens", "max_completion_tokens"), True),
         Operation("completions", "/v1/completions", completion, ("max_tokens",), True),
-        Operation("responses", "/v1/responses", stateless, ("max_output_tokens",)),
+        Operation("responses", "/v1/responses", stateless, ("max_output_tokens",), sent={"store": False}),
         Operation("embeddings", "/v1/embeddings", texts),
         Operation("rerank", "/v1/rerank", ranking),
         Operation("score", "/v1/score", scoring),
         Operation("classify", "/classify", texts),
+        Operation(
+            "images.generations", "/v1/images/generations", picture, sent={"response_format": "b64_json"}, passed=True
+        ),
     )
 }
 

@@ -136,6 +136,17 @@ def scoring(body: Body) -> Refusal | None:
     return invalid("text_1", "text_1, text_2: both are needed, each a text or a list of texts.")
 
 
+def picture(body: Body) -> Refusal | None:
+    """images/generations."""
+    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
+        return invalid("prompt", "prompt: must be a text, and not empty.")
+    if body.get("response_format") not in (None, "b64_json"):
+        return invalid(
+            "response_format", "response_format: only b64_json is offered, since pictures are not kept here."
+        )
+    return None
+
+
 def _texts(body: Body, field: str) -> Refusal | None:
     value = body.get(field)
     if value and isinstance(value, str | list | dict):
