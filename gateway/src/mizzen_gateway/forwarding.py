@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mizzen_gateway.engine.exchange import EngineFailureError
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Call
+from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
@@ -46,6 +47,27 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    prompt_bytes: int = 0
+    """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
+    ask: Ask | None = None
+    """What the deployment's policy wants to know of it."""
+    read_by: EndpointState | None = None
+    """Endpoint that has its prompt to read before it answers."""
+    unread: int = 0
+    """Bytes of that prompt that it has not read before."""
+
+    def prompt_goes_to(self, endpoint: EndpointState) -> None:
+        """Weigh the prompt on the endpoint until its answer begins."""
+        known = self.ask.known_bytes if self.ask is not None else 0
+        self.unread = max(0, self.prompt_bytes - known)
+        self.read_by = endpoint
+        endpoint.prompt_bytes += self.unread
+
+    def engine_began(self) -> None:
+        """The prompt is read; a second call does nothing."""
+        if self.read_by is not None:
+            self.read_by.prompt_bytes -= self.unread
+            self.read_by = None
 
 
 class Forwarder:
@@ -63,7 +85,7 @@ class Forwarder:
         hold_until: float | None = None
         while True:
             now = self._loop.time()
-            endpoint = target.choose(now, run.pods)
+            endpoint = target.choose(now, run.pods, run.ask)
             if endpoint is None:
                 hold_until = hold_until or now + target.facts.park_seconds
                 refusal = await target.park(hold_until)
@@ -102,6 +124,7 @@ class Forwarder:
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
         run.revision = endpoint.facts.revision
         endpoint.in_flight += 1
+        run.prompt_goes_to(endpoint)
         counter.in_flight += 1
         outcome = "caller_left"
         try:
@@ -114,6 +137,7 @@ class Forwarder:
                 outcome = verdict.kind
         finally:
             endpoint.in_flight -= 1
+            run.engine_began()
             counter.in_flight -= 1
             run.tries.append(Tried(endpoint.facts.pod, outcome, (self._loop.time() - began) * 1000))
         return verdict
@@ -137,6 +161,7 @@ class Forwarder:
                 connection = await connect(endpoint.address)
                 stale = connection.used
                 run.responder.source = connection
+                connection.listener = run
                 await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
             except BadRequestError as problem:
                 return problem.refusal  # the caller's body turned out to be none

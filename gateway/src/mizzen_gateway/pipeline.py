@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
 from mizzen_gateway.protocols import surface
+from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
@@ -160,6 +161,9 @@ class Pipeline:
         if isinstance(reservation, Refusal):
             return reservation
         run = self._run(call, caller, target, model, started_at, reservation, request, responder)
+        run.prompt_bytes = call.prompt_bytes
+        if target.affinity is not None:
+            run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
         intended = False
         try:
             # 6: a durable intent, before the engine works

@@ -35,6 +35,7 @@ class LifecycleView(Observed):
 class RoutingView(Observed):
     """Part of spec.routing."""
 
+    policy: str = "LeastLoad"
     idle_timeout_seconds: float = 60
     request_timeout_seconds: float = 0
 
@@ -161,6 +162,7 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
         idle_seconds=spec.routing.idle_timeout_seconds,
         request_seconds=spec.routing.request_timeout_seconds,
         max_model_len=spec.engine.max_model_len,
+        policy=spec.routing.policy,
         project=status.project,
     )
 

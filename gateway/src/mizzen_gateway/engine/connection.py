@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
@@ -16,6 +16,14 @@ READ_BYTES = 128 * 1024
 """At once: what an engine sent before it was paused is held for a caller that does not read."""
 _READ = memoryview(bytearray(READ_BYTES))
 """Shared by all connections: what is read is parsed before anything else is."""
+
+
+class Listener(Protocol):
+    """Who wants to know when an engine begins to answer."""
+
+    def engine_began(self) -> None:
+        """The first byte of a response has come."""
+        ...
 
 
 class EngineConnection(asyncio.BufferedProtocol):
@@ -39,6 +47,8 @@ class EngineConnection(asyncio.BufferedProtocol):
         """A byte of the response under way has come."""
         self.first_byte_at: float | None = None
         """Loop time of the response's first byte."""
+        self.listener: Listener | None = None
+        """Hears of the first byte of the next exchange, once."""
         self.deadline = NEVER
         """Loop time at which the pool gives the exchange up."""
         self.idle_since = 0.0
@@ -75,7 +85,7 @@ class EngineConnection(asyncio.BufferedProtocol):
             raise
         finally:
             self.deadline = NEVER
-            self._sink = None
+            self._sink = self.listener = None
             self.used = True
 
     async def _send(self, pieces: AsyncIterator[bytes]) -> None:
@@ -177,6 +187,8 @@ class EngineConnection(asyncio.BufferedProtocol):
         if not self.began:
             self.began = True
             self.first_byte_at = now
+            if self.listener is not None:
+                self.listener.engine_began()
         self.deadline = now + self._idle_limit
         try:
             self._parser.feed_data(data)

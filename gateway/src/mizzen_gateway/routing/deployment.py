@@ -40,6 +40,8 @@ class DeploymentFacts:
     """Longest context in tokens, where the spec says it."""
     adapters: frozenset[str] = frozenset()
     """Names that the engine itself knows beside its model's."""
+    policy: str = "LeastLoad"
+    """spec.routing.policy."""
     project: str = ""
     """Project that it belongs to; empty for the one of its namespace's name."""
 

@@ -89,8 +89,7 @@ class RouteTable:
                 target.update_endpoints(held)
         else:
             before = target.facts
-            target.facts = facts
-            target.wake()
+            target.take(facts)
             if (before.names, before.tenant) == (facts.names, facts.tenant):
                 return
             self._index(before.tenant)
@@ -113,8 +112,7 @@ class RouteTable:
         target = self._targets.pop(key, None)
         if target is not None:
             tenant = target.facts.tenant
-            target.facts = DeploymentFacts(key, names=target.facts.names, running=False)
-            target.wake()
+            target.take(DeploymentFacts(key, names=target.facts.names, running=False))
             self._book.forget(key)
             self._index(tenant)
 
