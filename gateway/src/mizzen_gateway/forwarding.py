@@ -47,6 +47,8 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    accelerator_seconds: float = 0.0
+    """Its share of the time of accelerators, over all tries."""
     prompt_bytes: int = 0
     """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
     ask: Ask | None = None
@@ -124,6 +126,7 @@ class Forwarder:
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
         run.revision = endpoint.facts.revision
         endpoint.in_flight += 1
+        share = endpoint.time.begin(began) if target.facts.accelerators else None
         run.prompt_goes_to(endpoint)
         counter.in_flight += 1
         outcome = "caller_left"
@@ -137,6 +140,8 @@ class Forwarder:
                 outcome = verdict.kind
         finally:
             endpoint.in_flight -= 1
+            if share is not None:
+                run.accelerator_seconds += target.facts.accelerators * endpoint.time.end(share, self._loop.time())
             run.engine_began()
             counter.in_flight -= 1
             run.tries.append(Tried(endpoint.facts.pod, outcome, (self._loop.time() - began) * 1000))

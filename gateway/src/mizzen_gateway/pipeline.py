@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
@@ -231,18 +231,20 @@ class Pipeline:
             return None
 
     def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
-        now = self._loop.time()
+        now, usage = self._loop.time(), run.usage
+        if run.accelerator_seconds:
+            usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
             answered=run.responder.started,
             revision=run.revision,
             duration_ms=(now - run.began_at) * 1000,
             ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
-            usage=run.usage,
+            usage=usage,
             attempts=tuple(run.tries),
             code=run.code,
         )
-        charge = reservation.settle(run.usage)
+        charge = reservation.settle(usage)
         self._count(run, outcome)
         if intended:
             self._stages.meter.settle(run.intent, outcome, charge)

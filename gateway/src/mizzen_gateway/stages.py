@@ -91,13 +91,21 @@ class Usage:
     """What a request used."""
 
     input_tokens: int = 0
-    """Prompt tokens."""
+    """Prompt tokens, cached ones included."""
     output_tokens: int = 0
-    """Generated tokens."""
+    """Generated tokens, reasoning included."""
     estimated: bool = False
     """Counted here rather than told by the engine."""
     billable: bool = True
     """False where the request failed before its first byte: all that was reserved is returned, the cost is 0."""
+    cached_tokens: int = 0
+    """Of the prompt's: those that the engine had in its prefix cache."""
+    reasoning_tokens: int = 0
+    """Of the generated ones: those that are reasoning."""
+    accelerator_ms: int = 0
+    """Milliseconds of accelerators; of a request that cost nothing too."""
+    response_cache_hit: bool = False
+    """The response cache answered: no engine was asked, no tokens are counted."""
 
 
 @record
@@ -112,8 +120,6 @@ class Charge:
     """Price that was applied; empty for none."""
     budget_ids: tuple[str, ...]
     """Budgets that it is charged to."""
-    floor_pico: int = 0
-    """What is charged where nothing else is ever known of the request: the price of a request without its tokens."""
     token_budget_ids: tuple[str, ...] = ()
     """Of `budget_ids`, those that are charged tokens, not money."""
     holder: str = ""

@@ -10,7 +10,7 @@ from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Price, Scop
 from mizzen_gateway.discovery.access_index import AccessIndex
 from mizzen_gateway.limits.answers import Answer
 from mizzen_gateway.limits.rules import Amounts, BudgetRule, LimitRule, bound_amounts, budget_rule, limit_rule
-from mizzen_gateway.stages import Caller, Charge, Estimate
+from mizzen_gateway.stages import Caller, Charge, Estimate, Usage
 
 GRANTS_LIMIT = 65_536
 """Pairs of key and model (and end user, where limits count these) remembered at most."""
@@ -50,24 +50,45 @@ class Grant:
     price: Price | None
     currency: str
 
-    def cost(self, input_tokens: int, output_tokens: int) -> int:
-        """Price of a request, in pico."""
+    def cost(self, usage: Usage) -> int:
+        """Price of what was used, in pico."""
         price = self.price
         if price is None:
             return 0
-        tokens = input_tokens * price.pico_per_input_token + output_tokens * price.pico_per_output_token
-        return price.pico_per_request + tokens
+        if usage.response_cache_hit:
+            return price.pico_per_response_cache_hit
+        cost = price.pico_per_request
+        cost += usage.input_tokens * price.pico_per_input_token + usage.output_tokens * price.pico_per_output_token
+        if usage.cached_tokens and price.pico_per_cached_token is not None:
+            cost += usage.cached_tokens * (price.pico_per_cached_token - price.pico_per_input_token)
+        if usage.reasoning_tokens and price.pico_per_reasoning_token is not None:
+            cost += usage.reasoning_tokens * (price.pico_per_reasoning_token - price.pico_per_output_token)
+        return cost + usage.accelerator_ms * price.pico_per_accelerator_ms
+
+    def most_cost(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that so many tokens can cost, however many of them turn out to be cached or reasoning."""
+        price = self.price
+        if price is None:
+            return 0
+        dearest_in = max(price.pico_per_input_token, price.pico_per_cached_token or 0)
+        dearest_out = max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
+        tokens = input_tokens * dearest_in + output_tokens * dearest_out
+        return max(price.pico_per_request + tokens, price.pico_per_response_cache_hit)
+
+    @property
+    def costs_time(self) -> bool:
+        """Part of the price is for time, which nothing bounds beforehand."""
+        return self.price is not None and self.price.pico_per_accelerator_ms > 0
 
     def bound(self, estimate: Estimate) -> Amounts:
         """The most that a request can use."""
         output_tokens = estimate.choices * estimate.output_tokens
-        return bound_amounts(estimate.input_tokens, output_tokens, self.cost(estimate.input_tokens, output_tokens))
+        return bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
 
     def charge(self, cost_pico: int, holder: str) -> Charge:
         """The charge of that much money."""
         rate_card_id = "" if self.price is None else self.price.rate_card_id
-        floor = self.cost(0, 0)
-        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, floor, self.token_budget_ids, holder)
+        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, self.token_budget_ids, holder)
 
 
 class GrantTable:

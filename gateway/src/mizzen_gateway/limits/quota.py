@@ -28,6 +28,7 @@ from mizzen_gateway.limits.refusals import (
     rate_headers,
     store_forgot,
     store_lost,
+    time_unbounded,
 )
 from mizzen_gateway.limits.rules import COST, NOTHING, Amounts, BudgetRule, LimitRule, used_amounts
 from mizzen_gateway.stages import Caller, Charge, Estimate, Refusal, Reservation, Usage
@@ -68,6 +69,10 @@ class SnapshotQuota:
         grant = self._grants.grant(index, caller, model, end_user)
         if grant.budgets and estimate.why_unbounded is not None:
             refusal = estimate.why_unbounded()
+            if refusal is not None:
+                return refusal
+        if grant.budgets and grant.costs_time:
+            refusal = time_unbounded(grant.budgets)
             if refusal is not None:
                 return refusal
         amounts = grant.bound(estimate)
@@ -168,5 +173,4 @@ class Reserved:
     def _used(self, usage: Usage) -> Amounts:
         if not usage.billable:
             return NOTHING
-        cost = self._grant.cost(usage.input_tokens, usage.output_tokens)
-        return used_amounts(usage.input_tokens, usage.output_tokens, cost)
+        return used_amounts(usage.input_tokens, usage.output_tokens, self._grant.cost(usage))

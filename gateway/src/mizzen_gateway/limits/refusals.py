@@ -1,8 +1,10 @@
 """What does a caller read who is over a limit or a budget? The limit, its scope and value, and when to try again."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+
+from mizzen_crds.access import BudgetUnit, Hardness
 
 from mizzen_gateway.limits.gcra import remaining, seconds_until, seconds_until_full
 from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, BudgetRule, LimitRule
@@ -80,6 +82,19 @@ def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str)
         f"{lasts} the budget's owner to raise it, or lower max_tokens."
     )
     return Refusal(429, "budget_exceeded", message, (("x-should-retry", "false"),))
+
+
+def time_unbounded(budgets: Iterable[BudgetRule]) -> Refusal | None:
+    """403: a hard budget of money reserves the most that a request can cost, and nothing bounds its time."""
+    hard = (one.budget for one in budgets if one.budget.unit is BudgetUnit.MONEY)
+    budget = next((one for one in hard if one.hardness is Hardness.HARD), None)
+    if budget is None:
+        return None
+    message = (
+        f"Budget {budget.name} of the {budget.scope.value} is hard and this model has a price per accelerator-second, "
+        "which nothing bounds beforehand: ask for a soft budget, or for a price by token or request."
+    )
+    return Refusal(403, "unbounded_price", message, (("x-should-retry", "false"),))
 
 
 def budget_unknown(rule: BudgetRule) -> Refusal:

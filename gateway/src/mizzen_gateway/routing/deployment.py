@@ -42,6 +42,8 @@ class DeploymentFacts:
     """Names that the engine itself knows beside its model's."""
     policy: str = "LeastLoad"
     """spec.routing.policy."""
+    accelerators: int = 0
+    """Accelerators of one replica, over all its nodes; slices of shared ones."""
     project: str = ""
     """Project that it belongs to; empty for the one of its namespace's name."""
 

@@ -2,6 +2,7 @@
 
 from mizzen_gateway.routing.deployment import EndpointFacts
 from mizzen_gateway.routing.prefix_index import PrefixIndex
+from mizzen_gateway.routing.shared_time import SharedTime
 
 FIRST_EJECTION_SECONDS = 0.5
 LONGEST_EJECTION_SECONDS = 30.0
@@ -29,6 +30,7 @@ class EndpointState:
         "others",
         "prefixes",
         "prompt_bytes",
+        "time",
     )
 
     def __init__(self, facts: EndpointFacts, *, new: bool = False) -> None:
@@ -43,6 +45,8 @@ class EndpointState:
         """Bytes of the prompts among them whose answer has not begun: they have to be read before anything else."""
         self.prefixes: PrefixIndex | None = None
         """Which prompts it has read, where the policy asks."""
+        self.time = SharedTime()
+        """Shared out among the requests that are under way."""
         self.ejected_until = 0.0
         self._slow_until = -1.0 if new else 0.0
         self._ejections = 0

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mizzen_gateway.protocols.openai.tail import CHUNKS, EngineSaidError, StreamTail
+from mizzen_gateway.protocols.openai.tail import CHUNKS, EngineSaidError, StreamTail, usage_of
 from mizzen_gateway.stages import Usage
 from support.scripted_engine import chunk
 
@@ -81,3 +81,17 @@ def test_usage_that_makes_no_sense_is_not_believed(usage: object) -> None:
     tail = StreamTail(False, None, CHUNKS)
     tail.feed(event({"choices": [], "usage": usage}))
     assert tail.usage is None
+
+
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("input", "output")])
+def test_cached_and_reasoning_tokens_are_told_apart(names: tuple[str, str]) -> None:
+    into, out = names
+    usage: dict[str, object] = {f"{into}_tokens": 100, f"{out}_tokens": 20}
+    usage |= {f"{into}_tokens_details": {"cached_tokens": 64}, f"{out}_tokens_details": {"reasoning_tokens": 12}}
+    assert usage_of({"usage": usage}) == Usage(100, 20, cached_tokens=64, reasoning_tokens=12)
+
+
+@pytest.mark.parametrize(("told", "believed"), [(None, 0), (-1, 0), (True, 0), ("5", 0), (7, 7), (500, 100)])
+def test_cached_tokens_are_never_more_than_the_prompt(told: object, believed: int) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": told}}
+    assert usage_of({"usage": usage}) == Usage(100, 1, cached_tokens=believed)

@@ -113,8 +113,17 @@ def usage_of(document: dict[str, Any]) -> Usage | None:
     prompt = usage.get("prompt_tokens", usage.get("input_tokens", 0))
     completion = usage.get("completion_tokens", usage.get("output_tokens", 0)) or 0
     if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
-        return Usage(prompt, completion)
+        cached = _part(usage, "prompt_tokens_details", "input_tokens_details", "cached_tokens", prompt)
+        reasoning = _part(usage, "completion_tokens_details", "output_tokens_details", "reasoning_tokens", completion)
+        return Usage(prompt, completion, cached_tokens=cached, reasoning_tokens=reasoning)
     return None
+
+
+def _part(usage: dict[str, Any], details: str, other_details: str, name: str, whole: int) -> int:
+    """Tokens of a kind of their own, as chat completions or responses tell them; never more than there are in all."""
+    told = usage.get(details) or usage.get(other_details)
+    part = told.get(name) if isinstance(told, dict) else None
+    return min(part, whole) if type(part) is int and part > 0 else 0
 
 
 def _event_of(refusal: Refusal) -> bytes:
