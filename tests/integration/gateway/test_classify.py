@@ -97,3 +97,15 @@ async def test_an_engines_words_stay_with_it(tmp_path: Path) -> None:
     status, answer, _ = await classify(tmp_path, [TEXT], [PROBABILITIES], "SECRET")
     assert (status, answer["error"]["code"]) == (502, "upstream_error")
     assert "SECRET" not in str(answer)
+
+
+async def test_the_list_of_models_says_that_it_is_a_classifier(tmp_path: Path) -> None:
+    async with scripted_engine(classifier([TEXT], [LABEL, PROBABILITIES])) as engine:
+        found = endpoint_set("m", engine.address, protocol="OpenInference", engine="Triton", model_name="inner")
+        async with (
+            running_gateway(tmp_path, make_snapshot([KEY]), model_deployment("m"), found) as running,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+            session.get(running.url + "/v1/models") as answer,
+        ):
+            (one,) = (await answer.json())["data"]
+    assert one["endpoints"] == ["/v1/classify", "/v2/models/{model}/infer"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mizzen_engines.simulated.settings import Settings
+from support.gateway import model_deployment
 from support.simulated_behind import caller
 
 BODIES = {
@@ -52,3 +53,16 @@ async def test_what_the_engine_lacks_is_a_404_that_names_what_it_has_and_reserve
         assert path in answer["error"]["message"]
         assert "/v1/chat/completions" in answer["error"]["message"]
         assert asks.running.rows() == []
+
+
+async def test_the_list_of_models_says_what_each_can_do(tmp_path: Path) -> None:
+    async with caller(tmp_path, Settings(lacks="/v1/score,/classify")) as asks:
+        asks.running.put(model_deployment("sleeping"))
+        async with asks.session.get(asks.running.url + "/v1/models", headers=asks.key.headers) as answer:
+            listed = {one["id"]: one for one in (await answer.json())["data"]}
+        async with asks.session.get(asks.running.url + "/v1/models/m", headers=asks.key.headers) as answer:
+            assert await answer.json() == listed["m"]
+    assert listed["m"]["ready"] is True
+    assert "/v1/rerank" in listed["m"]["endpoints"]
+    assert not {"/v1/score", "/v1/classify"} & set(listed["m"]["endpoints"])
+    assert (listed["sleeping"]["ready"], listed["sleeping"]["endpoints"]) == (False, None)
