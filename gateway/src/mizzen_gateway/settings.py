@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
+from mizzen_gateway.limits.shared_store import HOLD_SECONDS
 from mizzen_gateway.wire.limits import MIB
 
 KUBERNETES = "kubernetes"
@@ -61,6 +63,8 @@ class Settings:
     """MIZZEN_SPOOL_FSYNC_SECONDS: how much a power cut may lose; 0 for never."""
     spool_max_bytes: int
     """MIZZEN_SPOOL_MAX_BYTES: from which on nothing new is admitted."""
+    limits: StoreSettings
+    """MIZZEN_LIMITS_STORE, with the password of MIZZEN_LIMITS_STORE_PASSWORD_FILE."""
     tls_dir: Path | None
     """MIZZEN_TLS_DIR: folder with tls.crt and tls.key; None for plain HTTP."""
     discovery: str
@@ -93,6 +97,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
+        limits=_limits(environment),
         tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
@@ -129,6 +134,19 @@ def _secret(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}: {path} is empty; it must hold the secret.")
     return value
+
+
+def _limits(environment: Mapping[str, str]) -> StoreSettings:
+    named = environment.get("MIZZEN_LIMITS_STORE_PASSWORD_FILE")
+    settings = StoreSettings(
+        address=environment.get("MIZZEN_LIMITS_STORE") or PROCESS,
+        password=_secret(environment, "MIZZEN_LIMITS_STORE_PASSWORD_FILE") if named else "",
+        hold_seconds=_seconds(environment, "MIZZEN_LIMITS_HOLD_SECONDS", HOLD_SECONDS),
+    )
+    fault = why_unusable(settings)
+    if fault is not None:
+        raise SettingsError(f"MIZZEN_LIMITS_STORE: {fault}.")
+    return settings
 
 
 def _secret_file(environment: Mapping[str, str], name: str) -> Path:

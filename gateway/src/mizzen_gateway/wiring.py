@@ -161,6 +161,7 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
         pepper=settings.pepper,
         snapshot_max_age_seconds=settings.snapshot_max_age_seconds,
         spool=SpoolSettings(fsync_seconds=settings.spool_fsync_seconds, max_bytes=settings.spool_max_bytes),
+        limits=settings.limits,
     )
 
 

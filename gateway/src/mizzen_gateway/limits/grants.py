@@ -27,8 +27,8 @@ class Counts(Protocol):
 class Store(Protocol):
     """Where limits are counted and credit is held."""
 
-    def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule]) -> Counts:
-        """The counts of these."""
+    def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule], organization: str) -> Counts:
+        """The counts of these; the organization is that of all of them."""
         ...
 
     def keep(self, limit_ids: Collection[str]) -> None:
@@ -127,7 +127,7 @@ class GrantTable:
         return Grant(
             limits=limits,
             budgets=budgets,
-            counts=self._store.counts(limits, budgets),
+            counts=self._store.counts(limits, budgets, caller.organization_id),
             budget_ids=tuple(one.id for one in charged),
             token_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.TOKENS),
             price=index.price_of(caller, model),

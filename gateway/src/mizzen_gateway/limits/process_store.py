@@ -37,7 +37,7 @@ class ProcessStore:
         self.clock = clock
         self._buckets: dict[str, Bucket] = {}
 
-    def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule]) -> "ProcessCounts":
+    def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule], _organization: str) -> "ProcessCounts":
         """The counts of all that applies to one key and model."""
         if len(self._buckets) > MOST_COUNTS:
             self._forget_idle()

@@ -53,8 +53,8 @@ class SnapshotQuota:
         self._grants = GrantTable(store)
         self.refused_by: Counter[tuple[str, str, str]] = Counter()
         """Refusals by (limit or budget, name, enforcement), for metrics; those of shadow limits were let through."""
-        self.uncounted = 0
-        """Requests let through uncounted while the store was away."""
+        self.store_lost: Counter[tuple[str, str, str]] = Counter()
+        """Requests that met a limit or budget whose store was away, by (limit or budget, name, refused or allowed)."""
 
     def reserve(
         self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: str = ""
@@ -110,12 +110,18 @@ class SnapshotQuota:
         rules: tuple[LimitRule | BudgetRule, ...] = (*grant.limits, *grant.budgets)
         strict = next((one for one in rules if not one.allows_on_loss), None)
         if strict is not None:
+            self.store_lost[(*_named(strict), "refused")] += 1
             return store_lost(strict)
-        self.uncounted += 1
+        for lenient in rules:
+            self.store_lost[(*_named(lenient), "allowed")] += 1
         return self._said(UNCOUNTED, grant, estimate, amounts)
 
     def _count_refusal(self, kind: str, name: str, enforcement: str) -> None:
         self.refused_by[kind, name, enforcement] += 1
+
+
+def _named(rule: LimitRule | BudgetRule) -> tuple[str, str]:
+    return ("limit", rule.limit.name) if isinstance(rule, LimitRule) else ("budget", rule.budget.name)
 
 
 class Uncounted:
