@@ -19,8 +19,8 @@ ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
 CALLER_LEFT = 499
 NOTHING_USED = Usage(billable=False)
-LEFT_BEFORE_AN_ANSWER = Usage(estimated=True, billable=False)
-"""Nobody will ever tell what the engine did for it."""
+LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
+"""No engine was asked."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Run:
     """Loop time."""
     revision: str = ""
     first_byte_at: float | None = None
-    usage: Usage = LEFT_BEFORE_AN_ANSWER
+    usage: Usage = LEFT_BEFORE_AN_ENGINE
     status: int = CALLER_LEFT
     code: str = "caller_left"
     tries: list[Tried] = field(default_factory=list)
@@ -57,6 +57,11 @@ class Run:
     """Endpoint that has its prompt to read before it answers."""
     unread: int = 0
     """Bytes of that prompt that it has not read before."""
+
+    @property
+    def answered(self) -> bool:
+        """The caller has a byte of an answer: heartbeats, sent while it waits for a replica, are none."""
+        return self.responder.started and (self.first_byte_at is not None or self.usage.response_cache_hit)
 
     def prompt_goes_to(self, endpoint: EndpointState) -> None:
         """Weigh the prompt on the endpoint until its answer begins."""
@@ -109,6 +114,7 @@ class Forwarder:
         run.pods |= {endpoint.facts.pod}
         if isinstance(failure, Refusal):
             return failure
+        run.first_byte_at = None
         if failure.kind == "timeout":
             return timed_out(run.call.model)
         if failure.kind == "connect":
@@ -168,6 +174,10 @@ class Forwarder:
                 run.responder.source = connection
                 connection.listener = run
                 await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+            except asyncio.CancelledError:
+                if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
+                    run.usage = answer.so_far()
+                raise
             except BadRequestError as problem:
                 return problem.refusal  # the caller's body turned out to be none
             except EngineFailureError as failure:

@@ -236,7 +236,7 @@ class Pipeline:
             usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
-            answered=run.responder.started,
+            answered=run.answered,
             revision=run.revision,
             duration_ms=(now - run.began_at) * 1000,
             ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,

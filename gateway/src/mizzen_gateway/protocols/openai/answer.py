@@ -60,8 +60,8 @@ class WholeAnswer:
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, body_bytes // BYTES_A_TOKEN, estimated=True)
 
     def so_far(self) -> Usage:
-        """Nothing was delivered."""
-        return Usage(estimated=True, billable=False)
+        """Nothing was delivered, but the engine had the prompt to read."""
+        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, estimated=True)
 
     def break_off(self, refusal: Refusal) -> None:
         """Nothing was written yet."""
@@ -126,8 +126,6 @@ class StreamAnswer:
         """From the engine if it has told, else the events counted."""
         if self._tail.usage is not None:
             return self._tail.usage
-        if not self._responder.started:
-            return Usage(estimated=True, billable=False)
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, self._tail.events, estimated=True)
 
     def break_off(self, refusal: Refusal) -> None:

@@ -60,7 +60,7 @@ class PassedAnswer:
     def so_far(self) -> Usage:
         """From the engine if it has told."""
         if not self._responder.started:
-            return Usage(estimated=True, billable=False)
+            return Usage(estimated=True)
         return told_in(self._tail) or self._estimate()
 
     def _estimate(self) -> Usage:
