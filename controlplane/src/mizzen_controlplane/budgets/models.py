@@ -66,3 +66,7 @@ class BudgetLease(SQLModel, table=True):
     period_start: datetime = Field(sa_type=UtcDateTime)
     credit_pico: int = Field(sa_type=BigInteger)
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    charged_pico: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    """All that the holder was ever charged in this period; it outlives the credit."""
+    sequence: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    """Of the newest answer to the holder."""
