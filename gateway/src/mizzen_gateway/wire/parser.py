@@ -8,6 +8,7 @@ import httptools
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.framing import sentence
 from mizzen_gateway.wire.limits import MIB, WireLimits
+from mizzen_gateway.wire.repeated_head import RepeatedHead
 from mizzen_gateway.wire.request import SINGLE, BadRequestError, Request, check_header, malformed
 
 FRAMING_FACTOR = 8
@@ -43,6 +44,8 @@ class RequestParser:
         self._receiver = receiver
         self._llhttp = httptools.HttpRequestParser(self)
         self._problem: BadRequestError | None = None
+        self._known = RepeatedHead()
+        self._last: Request | None = None
         self._reset()
         self.between = True
         """No request has begun that is not complete."""
@@ -72,8 +75,12 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes; calls the receiver for what they complete."""
-        if self.between and data[0] in LINE_ENDS:
-            self._check_empty_lines(data)
+        if self.between:
+            if self._known.worth_a_look and self._take_known(data):
+                return
+            if data[0] in LINE_ENDS:
+                self._check_empty_lines(data)
+        began_between = self.between
         if self._request is None:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
@@ -87,12 +94,29 @@ class RequestParser:
         except httptools.HttpParserError as error:
             raise self._problem or malformed(sentence(str(error))) from None
         if self.between:
+            self._remember(data if began_between else b"")
             return
         if self._request is None:
             self._check_size()
             self._line_begun = (self._line_begun + data).rpartition(b"\n")[2]
         elif began_in_body:
             self._check_framing(len(data))
+
+    def _remember(self, data: bytes) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            self._known.remember(data, last)
+
+    def _take_known(self, data: bytes) -> bool:
+        """A whole request whose header has come before is not parsed again."""
+        request = self._known.request_in(data, self._limits.body_bytes)
+        if request is None:
+            return False
+        self._receiver.header_complete(request, has_body=False)
+        if request.refusal is not None:
+            request.body = b""
+        self._receiver.request_complete(request)
+        return True
 
     def _check_empty_lines(self, data: bytes) -> None:
         """llhttp skips them without end."""
@@ -206,6 +230,7 @@ class RequestParser:
         request.body = body[0] if len(body) == 1 else b"".join(body)
         self._reset()
         self.between = True
+        self._last = request
         self._receiver.request_complete(request)
 
     def _too_large(self) -> BadRequestError:
