@@ -28,6 +28,7 @@ from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
     Caller,
+    Headers,
     Intent,
     Meter,
     Observer,
@@ -140,6 +141,35 @@ class Pipeline:
             )
         responder.send(200, (JSON,), b"{}")
         return None
+
+    # Calls that do not come over HTTP: see `protocols/open_inference/grpc/service.py`.
+
+    @property
+    def ready(self) -> bool:
+        """Keys can be told apart."""
+        return self._stages.access.ready
+
+    def caller_of(self, headers: Headers) -> Caller | Refusal:
+        """Whose key it is."""
+        return self._stages.authenticator.authenticate(headers)
+
+    async def describe(self, route: Route, caller: Caller) -> bytes | Refusal:
+        """What is answered without an engine's work."""
+        return await look_up(route, caller, self._table, self._pool)
+
+    async def serve(
+        self, call: Call, caller: Caller, headers: Headers, responder: Responder, template: str
+    ) -> Refusal | None:
+        """Key to settlement."""
+        request = Request(b"POST", b"/v2", b"/v2", dict(headers), True, True, caller=caller)
+        refusal = await self._infer(call, caller, request, responder)
+        if refusal is not None:
+            self.refused(template, refusal)
+        return refusal
+
+    def refused(self, template: str, refusal: Refusal) -> None:
+        """Count one."""
+        self._stages.observer.refused(template, refusal)
 
     # The rest, in order
 

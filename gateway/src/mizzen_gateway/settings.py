@@ -39,6 +39,8 @@ class Settings:
     """MIZZEN_PORT."""
     admin_port: int
     """MIZZEN_ADMIN_PORT: /healthz, /readyz, /metrics."""
+    grpc_port: int | None
+    """MIZZEN_GRPC_PORT: where /v2 is spoken over gRPC; None for nowhere."""
     operator_url: str
     """MIZZEN_OPERATOR_URL; empty where nobody wants the load."""
     name: str
@@ -85,6 +87,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("MIZZEN_HOST", "127.0.0.1"),
         port=_whole(environment, "MIZZEN_PORT", 8480),
         admin_port=_whole(environment, "MIZZEN_ADMIN_PORT", 8481),
+        grpc_port=_whole(environment, "MIZZEN_GRPC_PORT", 0) if environment.get("MIZZEN_GRPC_PORT") else None,
         operator_url=environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/"),
         name=environment.get("MIZZEN_GATEWAY_NAME", "gateway"),
         snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
