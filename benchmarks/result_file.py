@@ -39,9 +39,18 @@ def median_of(name: str, samples: list[float], unit: str, **fields: object) -> R
     return Result(name, round(statistics.median(samples), 4), unit, samples=rounded, **fields)  # type: ignore[arg-type]  # goal and peer
 
 
-def write_results(name: str, results: list[Result], *, seed: int, started_at: datetime, packages: list[str]) -> Path:
-    """Write `results/<name>.json`; its path."""
-    versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
+def write_results(
+    name: str,
+    results: list[Result],
+    *,
+    seed: int,
+    started_at: datetime,
+    packages: list[str],
+    peers: dict[str, str] | None = None,
+) -> Path:
+    """Write `results/<name>.json`; its path. `peers` are versions, with flags, of what is no package of ours."""
+    ours = {package: version(package) for package in packages}
+    versions = {"python": platform.python_version(), **ours, **(peers or {})}
     document = {
         "name": name,
         "commit": _commit(),

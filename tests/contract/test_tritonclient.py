@@ -1,58 +1,23 @@
 """The package `tritonclient.http`, unmodified, against the gateway and a real Triton server."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
-from support.triton import PORTS, running_triton
+from support.doubling_triton import Served, doubling_triton
 from tritonclient.utils import InferenceServerException
-
-KEY = make_key()
-MODEL = """
-import numpy as np
-import triton_python_backend_utils as pb
-
-class TritonPythonModel:
-    def execute(self, requests):
-        answers = []
-        for request in requests:
-            x = pb.get_input_tensor_by_name(request, "x").as_numpy()
-            text = pb.get_input_tensor_by_name(request, "text").as_numpy()
-            if (x == 13).any():
-                raise RuntimeError("SECRET of the engine")
-            upper = np.array([[one.decode().upper().encode()] for one in text[:, 0]], dtype=object)
-            answers.append(pb.InferenceResponse([pb.Tensor("y", x * 2), pb.Tensor("upper", upper)]))
-        return answers
-"""
-CONFIG = """
-backend: "python"
-max_batch_size: 4
-input [{ name: "x" data_type: TYPE_FP32 dims: [2] }, { name: "text" data_type: TYPE_STRING dims: [1] }]
-output [{ name: "y" data_type: TYPE_FP32 dims: [2] }, { name: "upper" data_type: TYPE_STRING dims: [1] }]
-"""
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("triton")
-    version = folder / "repository" / "inner" / "1"
-    version.mkdir(parents=True)
-    (version / "model.py").write_text(MODEL)
-    (version.parent / "config.pbtxt").write_text(CONFIG)
-    with running_triton(folder / "repository", folder / "triton.log") as engine:
-        address = (engine.address, PORTS["http"])
-        endpoints = endpoint_set("double", address, protocol="OpenInference", engine="Triton", model_name="inner")
-        objects = [model_deployment("double", aliases=["inner"]), endpoints]
-        with gateway_process(Path(folder) / "gateway", make_snapshot([KEY]), *objects) as found:
-            yield found.removeprefix("http://")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with doubling_triton(tmp_path_factory.mktemp("triton")) as found:
+        yield found
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[triton.InferenceServerClient]:
-    found = triton.InferenceServerClient(url)
+def client(served: Served) -> Iterator[triton.InferenceServerClient]:
+    found = triton.InferenceServerClient(served.http)
     yield found
     found.close()
 
@@ -65,13 +30,13 @@ def tensors(x: list[list[float]], texts: list[str], binary: bool = True) -> list
     return [numbers, text]
 
 
-def test_the_server_and_the_model_say_what_they_are(client: triton.InferenceServerClient) -> None:
+def test_the_server_and_the_model_say_what_they_are(client: triton.InferenceServerClient, served: Served) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready("double", headers=KEY.headers)
-    assert not client.is_model_ready("nobody", headers=KEY.headers)
-    assert client.get_server_metadata(headers=KEY.headers)["name"] == "mizzen"
-    metadata = client.get_model_metadata("double", headers=KEY.headers)
+    assert client.is_model_ready("double", headers=served.key.headers)
+    assert not client.is_model_ready("nobody", headers=served.key.headers)
+    assert client.get_server_metadata(headers=served.key.headers)["name"] == "mizzen"
+    metadata = client.get_model_metadata("double", headers=served.key.headers)
     assert metadata["name"] == "double"
     assert {one["name"]: one["datatype"] for one in metadata["inputs"]} == {"x": "FP32", "text": "BYTES"}
 
@@ -80,14 +45,14 @@ def test_the_server_and_the_model_say_what_they_are(client: triton.InferenceServ
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
 def test_tensors_come_back_right(
-    client: triton.InferenceServerClient, model: str, binary: bool, coding: str | None
+    client: triton.InferenceServerClient, served: Served, model: str, binary: bool, coding: str | None
 ) -> None:
     outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("y", "upper")]
     result = client.infer(
         model,
         tensors([[1.5, -2], [0, 3]], ["gut", "écht"], binary),
         outputs=outputs,
-        headers=KEY.headers,
+        headers=served.key.headers,
         request_compression_algorithm=coding,
         response_compression_algorithm=coding,
     )
@@ -97,23 +62,26 @@ def test_tensors_come_back_right(
     assert result.get_response()["model_name"] == model
 
 
-def test_many_requests_at_once_each_get_their_own_answer(url: str) -> None:
-    client = triton.InferenceServerClient(url, concurrency=8)
+def test_many_requests_at_once_each_get_their_own_answer(served: Served) -> None:
+    client = triton.InferenceServerClient(served.http, concurrency=8)
     asked = [
-        client.async_infer("double", tensors([[number, 1]], ["a"]), headers=KEY.headers) for number in range(14, 54)
+        client.async_infer("double", tensors([[number, 1]], ["a"]), headers=served.key.headers)
+        for number in range(14, 54)
     ]
     assert [one.get_result().as_numpy("y")[0, 0] for one in asked] == [2 * number for number in range(14, 54)]
     client.close()
 
 
-def test_a_wrong_batch_is_refused_with_its_limit(client: triton.InferenceServerClient) -> None:
+def test_a_wrong_batch_is_refused_with_its_limit(client: triton.InferenceServerClient, served: Served) -> None:
     with pytest.raises(InferenceServerException, match="batch of 5 is larger than the limit of 4"):
-        client.infer("double", tensors([[0, 0]] * 5, ["a"] * 5), headers=KEY.headers)
+        client.infer("double", tensors([[0, 0]] * 5, ["a"] * 5), headers=served.key.headers)
 
 
-def test_a_failure_inside_of_the_model_keeps_its_text_to_itself(client: triton.InferenceServerClient) -> None:
+def test_a_failure_inside_of_the_model_keeps_its_text_to_itself(
+    client: triton.InferenceServerClient, served: Served
+) -> None:
     with pytest.raises(InferenceServerException) as failed:
-        client.infer("double", tensors([[13, 0]], ["a"]), headers=KEY.headers)
+        client.infer("double", tensors([[13, 0]], ["a"]), headers=served.key.headers)
     assert "SECRET" not in str(failed.value)
     assert "'double' failed" in str(failed.value)
 
@@ -123,7 +91,9 @@ def test_without_a_key_nothing_is_told(client: triton.InferenceServerClient) -> 
         client.get_model_metadata("double")
 
 
-def test_calls_that_change_or_watch_the_server_are_refused(client: triton.InferenceServerClient) -> None:
+def test_calls_that_change_or_watch_the_server_are_refused(
+    client: triton.InferenceServerClient, served: Served
+) -> None:
     for call in (
         client.get_model_repository_index,
         client.get_system_shared_memory_status,
@@ -133,6 +103,6 @@ def test_calls_that_change_or_watch_the_server_are_refused(client: triton.Infere
         client.get_inference_statistics,
     ):
         with pytest.raises(InferenceServerException, match="not offered here"):
-            call(headers=KEY.headers)
+            call(headers=served.key.headers)
     with pytest.raises(InferenceServerException, match="not offered here"):
-        client.load_model("double", headers=KEY.headers)
+        client.load_model("double", headers=served.key.headers)

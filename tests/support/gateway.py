@@ -179,9 +179,9 @@ async def _no_ledger(_seconds: float) -> bool:
 
 @contextmanager
 def gateway_process(
-    folder: Path, snapshot: AccessSnapshot, *documents: dict[str, Any], **environment: str
+    folder: Path, snapshot: AccessSnapshot, *documents: dict[str, Any], open_files: int = 0, **environment: str
 ) -> Iterator[str]:
-    """A gateway as a process of its own, for clients that block; yields its URL."""
+    """A gateway as a process of its own, for clients that block; yields its URL. `open_files`: the most it may open."""
     write_feeds(folder, snapshot, *documents)
     port = free_port()
     variables = {
@@ -189,13 +189,20 @@ def gateway_process(
         **gateway_environment(folder, MIZZEN_PORT=str(port), **environment),
     }
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "mizzen_gateway"], env=variables, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*limited(open_files), sys.executable, "-m", "mizzen_gateway"], env=variables, stdout=log, stderr=log
+        )
     try:
         wait_for_http(f"http://127.0.0.1:{port}/v2/health/ready", process)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()
+
+
+def limited(open_files: int) -> list[str]:
+    """Words before a command that bound what it may open; none for 0."""
+    return ["prlimit", f"--nofile={open_files}"] if open_files else []
 
 
 def wait_for_http(url: str, process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:

@@ -35,6 +35,8 @@ class LedgerDouble:
     """Request ids that are refused by name."""
     lose_answers: int = 0
     """So many batches are taken and their answer lost."""
+    lose_grants: int = 0
+    """So many lease requests are carried out and their answer lost."""
 
     async def lease(self, budget_id: str, want_pico: int) -> LeaseGrant:
         await asyncio.sleep(0)
@@ -43,6 +45,9 @@ class LedgerDouble:
             raise LedgerUnreachableError(budget_id)
         left = self.amount - self.spent - self.others
         self.credit = min(want_pico, left)
+        if self.lose_grants:
+            self.lose_grants -= 1
+            raise LedgerUnreachableError(budget_id)
         now = datetime.now(UTC) + timedelta(seconds=self.skew)
         return LeaseGrant(
             budget_id=budget_id,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from mizzen_crds.access import AccessSnapshot
 from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
 from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.quota import SnapshotQuota
 from mizzen_gateway.stages import Caller, Estimate, Refusal, Reservation, Usage
 from support.access_snapshots import KEY_ID
@@ -33,7 +34,8 @@ class QuotaBench:
         self.skew = 0.0
         self.gate = OpenGate()
         self.leases = CreditLeases(self.ledger, self.clock)
-        self.quota = SnapshotQuota(self.state, self.leases, self.gate, lambda: self.now_ns, self.clock)
+        self.store = ProcessStore(self.leases, lambda: self.now_ns, self.clock)
+        self.quota = SnapshotQuota(self.state, self.store, self.gate, self.clock)
         self.swap(snapshot)
 
     def clock(self) -> float:
@@ -47,8 +49,10 @@ class QuotaBench:
         self.skew += seconds
         self.ledger.skew = self.skew
 
-    async def reserve(self, estimate: Estimate, model: str = "m", caller: Caller = CALLER) -> Reservation | Refusal:
-        answer = self.quota.reserve(caller, model, estimate, self.clock())
+    async def reserve(
+        self, estimate: Estimate, model: str = "m", caller: Caller = CALLER, end_user: str = ""
+    ) -> Reservation | Refusal:
+        answer = self.quota.reserve(caller, model, estimate, self.clock(), end_user)
         return await answer if isinstance(answer, Awaitable) else answer
 
     async def admitted(self, estimate: Estimate) -> Reservation:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from mizzen_gateway.stages import Charge, Intent, Outcome, Tried, Usage
 from support.quota_bench import CALLER
 
-CHARGE = Charge(120, "EUR", "rcv_a", ("bud_a",), floor_pico=20)
+CHARGE = Charge(120, "EUR", "rcv_a", ("bud_a",))
 
 
 def an_intent(request_id: str, model: str = "m") -> Intent:

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+DESCRIPTION = "/openapi.json"
+"""Asked by gateways before anything else; a scripted engine says nothing of what it has."""
 Behaviour = Callable[["Exchange"], Awaitable[None]]
 
 
@@ -83,12 +85,15 @@ class ScriptedEngine:
         self._keep(serving)
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.rstrip().split("\r\n")
                 method, path, _ = first.split(" ")
                 headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 exchange = Exchange(method, path, headers, body, writer)
+                if path == DESCRIPTION:
+                    await exchange.send(404, b"")
+                    continue
                 self.exchanges.append(exchange)
                 answering = self._keep(asyncio.create_task(self.behaviour(exchange)))  # type: ignore[arg-type]  # a coroutine
                 await self._watch(reader, answering)

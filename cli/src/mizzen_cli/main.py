@@ -13,6 +13,7 @@ from mizzen_cli.commands import (
     grants,
     installation,
     keys,
+    limits,
     models,
     money,
     projects,
@@ -36,6 +37,7 @@ app = typer.Typer(
 installation.register(app)
 deployments.register(app)
 calls.register(app)
+limits.register(app)
 money.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")

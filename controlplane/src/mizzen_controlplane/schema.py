@@ -3,7 +3,8 @@
 Every migration says in `lives_with` the oldest revision whose release can work with the tables after it: one that only
 adds what older code may leave out (expand) keeps the floor, one that takes something away (contract) raises it. The
 floor of the newest is kept in the database, for a release that does not know that migration: a pod that restarts in the
-middle of an upgrade, or one that is rolled back to.
+middle of an upgrade, or one that is rolled back to. What is kept later may raise it (`kit/schema_floor.py`): it never
+falls.
 """
 
 from pathlib import Path
@@ -102,7 +103,7 @@ def _floor(connection: Connection) -> str | None:
 
 def _write_floor(connection: Connection, scripts: ScriptDirectory) -> None:
     head = scripts.get_revision("head")
-    wanted = str(head.module.lives_with)
-    if _floor(connection) != wanted:
+    wanted, found = str(head.module.lives_with), _floor(connection)
+    if found is None or found < wanted:
         connection.execute(delete(SchemaFloor))
         connection.execute(insert(SchemaFloor).values(id=1, revision=wanted))

@@ -13,6 +13,10 @@ class Scope(StrEnum):
     ORGANIZATION = "organization"
     PROJECT = "project"
     KEY = "key"
+    USER = "user"
+    """Each end user on its own, as callers name them; requests that name none count together as one."""
+    MODEL = "model"
+    """One model, whoever calls it and under whichever of its names."""
 
 
 class LimitMetric(StrEnum):
@@ -20,6 +24,50 @@ class LimitMetric(StrEnum):
 
     REQUESTS = "requests"
     TOKENS = "tokens"
+    """Of prompt and answer together."""
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    CONCURRENCY = "concurrency"
+    """Requests under way; the only metric without a window."""
+    COST = "cost"
+    """Money."""
+
+
+class OnStoreLoss(StrEnum):
+    """What a limit does while the store that it is counted in cannot be reached."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
+class BudgetUnit(StrEnum):
+    """What a budget is of."""
+
+    MONEY = "money"
+    TOKENS = "tokens"
+    ACCELERATOR_SECONDS = "accelerator_seconds"
+
+
+class BudgetWindow(StrEnum):
+    """When a budget begins anew."""
+
+    DAY = "day"
+    WEEK = "week"
+    """Monday to Sunday."""
+    MONTH = "month"
+    ROLLING = "rolling"
+    """Never: what was spent longer ago than `window_seconds` counts no more, quarter-hour by quarter-hour."""
+    LIFETIME = "lifetime"
+    """Never: what was spent stays spent."""
+
+
+class Hardness(StrEnum):
+    """How a budget is held."""
+
+    HARD = "hard"
+    """A request reserves the most that it can use: never overshot."""
+    SOFT = "soft"
+    """A request reserves what it will probably use, and more as it goes: overshoot is bounded."""
 
 
 class Enforcement(StrEnum):
@@ -70,21 +118,28 @@ class LimitAccess(Message):
     scope: Scope
     """What it is counted over; each key or project of the scope has its own count."""
     scope_id: str
-    """Id of the organization, project or key."""
+    """Id of the organization, project or key; of scope user: whose end users; of scope model: `project/served-name`."""
     model: str | None = None
-    """Served name that it is confined to; None for all together."""
+    """Served name that it is confined to; None for all together. None for scope model, whose scope_id says it."""
     metric: LimitMetric
     """What it counts."""
     amount: int
-    """Requests or tokens in a window, >= 1."""
+    """Requests or tokens in a window, requests under way, or money in 10^-12 of the currency's unit; >= 1."""
     window_seconds: int
-    """Length of the window in seconds."""
+    """Length of the window in seconds; 0 for concurrency."""
     enforcement: Enforcement = Enforcement.ENFORCE
     """Whether it refuses."""
+    on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
+    """What it does while the store cannot be reached."""
 
 
 class BudgetAccess(Message):
-    """A hard money budget. Its credit reaches a gateway by lease only."""
+    """A budget. Its credit reaches a gateway by lease only.
+
+    Amounts of a budget and of its leases are whole numbers of the smallest part of its unit: money in 10^-12 of the
+    currency's unit, tokens, milliseconds of one accelerator. Their names end in _pico for all three, since the first
+    release knew money alone.
+    """
 
     id: str
     """bud_..."""
@@ -93,17 +148,27 @@ class BudgetAccess(Message):
     scope: Scope
     """What it is counted over."""
     scope_id: str
-    """Id of the organization, project or key."""
+    """As of a limit."""
     model: str | None = None
-    """Served name that it is confined to."""
+    """As of a limit."""
     amount_pico: int
-    """Money in one period, in 10^-12 of the currency's unit."""
+    """What one period has, in the unit's smallest part."""
     period_start: datetime
-    """Begin of the period under way, UTC."""
+    """Begin of the period under way, UTC; of a rolling one: of the window as it was at the snapshot."""
     period_end: datetime
-    """End of the period under way, UTC, exclusive."""
+    """End of the period under way, UTC, exclusive; year 9999 where it has none."""
     enforcement: Enforcement = Enforcement.ENFORCE
     """Whether it refuses."""
+    unit: BudgetUnit = BudgetUnit.MONEY
+    """What it is of."""
+    window: BudgetWindow = BudgetWindow.MONTH
+    """When it begins anew."""
+    window_seconds: int = 0
+    """Length of a rolling window, a multiple of 900; 0 for the others."""
+    hardness: Hardness = Hardness.HARD
+    """How it is held."""
+    on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
+    """What it does while the store, or the ledger that its credit comes from, cannot be reached."""
 
 
 class Price(Message):
@@ -121,6 +186,14 @@ class Price(Message):
     """Price of a generated token."""
     pico_per_request: int = 0
     """Price of a request."""
+    pico_per_cached_token: int | None = None
+    """Price of a prompt token that the engine had in its prefix cache; None: as any other of the prompt."""
+    pico_per_reasoning_token: int | None = None
+    """Price of a generated token that is reasoning; None: as any other generated one."""
+    pico_per_accelerator_ms: int = 0
+    """Price of a millisecond of one accelerator."""
+    pico_per_response_cache_hit: int = 0
+    """Price of a request that the response cache answers: it costs nothing else."""
 
 
 class Grant(Message):
@@ -146,13 +219,19 @@ class AccessSnapshot(Message):
     keys: list[KeyAccess]
     """Keys that are not revoked."""
     limits: list[LimitAccess]
-    """Limits that are not off."""
+    """Limits that are not off, of the kinds that the first release knew: requests and tokens, for an organization,
+    a project or a key."""
     budgets: list[BudgetAccess]
-    """Budgets that are not off."""
+    """Budgets that are not off, of the kinds that the first release can hold: hard ones of money, for the same."""
     prices: list[Price]
     """Prices in force now."""
     grants: list[Grant] = []
     """Models of other projects that projects may call."""
+    further_limits: list[LimitAccess] = []
+    """Limits of all other kinds. A gateway of an earlier release passes over the whole field, where a value that it
+    does not know in `limits` would cost it the snapshot."""
+    further_budgets: list[BudgetAccess] = []
+    """Budgets of all other kinds."""
 
 
 class AccessFeedLine(Message):
@@ -170,11 +249,13 @@ class LeaseRequest(Message):
     """A gateway asks for budget credit, or renews and returns it."""
 
     holder: str
-    """Stable name of the gateway; a budget has at most one lease for each holder."""
+    """Stable name of the gateway, or `store@epoch` of a store that gateways share; a budget has at most one lease for
+    each holder."""
     budget_id: str
     """bud_..."""
     want_pico: int
-    """Unspent credit that the holder wants to have in hand, counting what it holds."""
+    """Unspent credit that the holder wants to have in hand, counting what it holds; in the smallest part of the
+    budget's unit, as all amounts of a lease."""
 
 
 class LeaseGrant(Message):
@@ -189,6 +270,13 @@ class LeaseGrant(Message):
     period_start: datetime
     """Period that the credit belongs to, UTC."""
     period_end: datetime
-    """End of that period, UTC, exclusive."""
+    """End of that period, UTC, exclusive; year 9999 where it has none."""
     expires_at: datetime
     """The lease returns to the budget then, UTC, unless renewed."""
+    charged_pico: int = 0
+    """All that was ever charged to the holder in this period. `credit_pico` falls by what this rises by."""
+    sequence: int = 0
+    """Orders the answers that a holder gets about a budget: a higher one is newer. 0 from an older control plane."""
+    closed_until: datetime | None = None
+    """Set where the holder `store@epoch` gets nothing because an earlier epoch of its store still holds credit: that
+    store lost its memory, and requests that it had admitted may still be spending."""

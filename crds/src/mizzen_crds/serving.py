@@ -40,6 +40,17 @@ class EndpointSetSpec(Observed):
     """Percent of requests by revision hash; sums to 100 where any endpoint may serve."""
 
 
+class PodLoad(Message):
+    """What one gateway knows of one pod: how much would be lost with it."""
+
+    pod: str
+    """Name of the pod."""
+    in_flight: int
+    """Requests being answered now."""
+    prefix_blocks: int = 0
+    """Blocks of 256 bytes of prompts that it is taken to have read; 0 where the deployment's policy does not ask."""
+
+
 class RevisionLoad(Message):
     """What one gateway saw of one revision. Counters only rise while the gateway runs."""
 
@@ -59,6 +70,8 @@ class RevisionLoad(Message):
     """Requests being answered now."""
     parked: int
     """Requests waiting for a replica now."""
+    pods: list[PodLoad] = []
+    """Its pods."""
 
 
 class GatewayLoad(Message):

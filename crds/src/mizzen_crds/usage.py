@@ -46,9 +46,19 @@ class UsageEvent(Message):
     estimated: bool = False
     """Counted rather than told by the engine, or found unfinished after a crash."""
     input_tokens: int = 0
-    """Prompt tokens."""
+    """Prompt tokens, cached ones included: the ledger tells them apart, and one of an earlier release counts all."""
     output_tokens: int = 0
-    """Generated tokens."""
+    """Generated tokens, reasoning included."""
+    cached_tokens: int = 0
+    """Of the prompt's tokens: those that the engine had in its prefix cache."""
+    reasoning_tokens: int = 0
+    """Of the generated tokens: those that are reasoning."""
+    accelerator_ms: int = 0
+    """Milliseconds of accelerators: those of its replica, shared out among the requests that were under way there."""
+    response_cache_hit: bool = False
+    """Answered by the response cache: no engine was asked, and no tokens are counted."""
+    interrupted: bool = False
+    """Found unfinished after a crash."""
     cost_pico: int = 0
     """Money, in 10^-12 of the currency's unit."""
     currency: str

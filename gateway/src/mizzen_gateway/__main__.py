@@ -15,7 +15,7 @@ import uvloop
 from mizzen_gateway.program_token import ProgramTokens
 from mizzen_gateway.settings import Settings, SettingsError, read_settings
 from mizzen_gateway.telemetry.logs import set_up_logs
-from mizzen_gateway.wiring import CannotStartError, Gateway, authority_in, keep_renewed
+from mizzen_gateway.wiring import CannotStartError, Gateway, allow_open_files, authority_in, keep_renewed
 
 GARBAGE_OBJECTS = 50_000
 """Containers more than at the last collection before there is another one."""
@@ -74,6 +74,7 @@ def main() -> int:
     set_up_logs(os.environ.get("MIZZEN_LOG_LEVEL", "INFO"))
     try:
         settings = read_settings()
+        allow_open_files()
         uvloop.run(serve(settings))
     except (SettingsError, CannotStartError) as error:
         sys.stderr.write(f"mizzen-gateway: {error}\n")

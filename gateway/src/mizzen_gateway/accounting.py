@@ -15,8 +15,10 @@ import structlog
 from mizzen_gateway.auth.authenticator import KeyAuthenticator
 from mizzen_gateway.discovery.access import AccessFeed
 from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.limits.choice import StoreSettings, open_store
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.quota import SnapshotQuota
+from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.load.report import Load, LoadReporter
 from mizzen_gateway.metering.ledger import LedgerClient
 from mizzen_gateway.metering.meter import SpoolMeter
@@ -48,6 +50,7 @@ class AccountingSettings:
     snapshot_max_age_seconds: float = 86_400.0
     """How long serving survives without the control plane."""
     spool: SpoolSettings = field(default_factory=SpoolSettings)
+    limits: StoreSettings = field(default_factory=StoreSettings)
 
 
 class Accounting:
@@ -64,15 +67,22 @@ class Accounting:
         self.spool = Spool(settings.data_dir / "spool", settings.spool)
         ledger = LedgerClient(session, settings.controlplane_url, settings.gateway)
         self.leases = CreditLeases(ledger, time.time)
-        for budget_id, pico in self.spool.costs_left.items():
-            self.leases.account(budget_id).on_the_way += pico
-        self.shipper = Shipper(self.spool, ledger, self.leases.acknowledge)
+        self.store = open_store(settings.limits, self.leases, ledger)
+        if isinstance(self.store, SharedStore):
+            # The ledger tells a shared store what it has charged; this gateway holds no credit.
+            self.shipper = Shipper(self.spool, ledger, _told_by_the_ledger)
+        else:
+            for budget_id, pico in self.spool.costs_left.items():
+                self.leases.account(budget_id).on_the_way += pico
+            self.shipper = Shipper(self.spool, ledger, self.leases.acknowledge)
         self.authenticator = KeyAuthenticator(self.state, settings.pepper)
-        self.quota = SnapshotQuota(self.state, self.leases, self.spool)
+        self.quota = SnapshotQuota(self.state, self.store, self.spool)
         self.meter = SpoolMeter(self.spool, settings.gateway)
         self.observer = RequestCounts()
         self.metrics = exposition(
-            Sources(self.observer, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions)
+            Sources(
+                self.observer, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions, self.store
+            )
         )
         self._reporter = (
             LoadReporter(session, settings.operator_url, settings.gateway, load) if settings.operator_url else None
@@ -85,6 +95,8 @@ class Accounting:
         self._go(self.spool.run, "spool")
         self._go(self.shipper.run, "shipper")
         self._go(self._renew_leases, "leases")
+        if isinstance(self.store, SharedStore):
+            self._go(self.store.run, "limits")
         if self._reporter is not None:
             self._go(self._reporter.run, "load")
 
@@ -93,6 +105,8 @@ class Accounting:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if isinstance(self.store, SharedStore):
+            await self.store.close(DRAIN_SECONDS)
         await self.leases.close()
         self.spool.flush()
         await self.shipper.drain(DRAIN_SECONDS)
@@ -105,6 +119,10 @@ class Accounting:
 
     def _go(self, run: Callable[[], Awaitable[None]], name: str) -> None:
         self._tasks.append(asyncio.create_task(_keep_running(run, name), name=name))
+
+
+def _told_by_the_ledger(_costs: dict[str, int]) -> None:
+    """Nothing to note here."""
 
 
 async def _keep_running(run: Callable[[], Awaitable[None]], name: str) -> None:

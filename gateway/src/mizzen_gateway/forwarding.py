@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from mizzen_gateway.engine.exchange import EngineFailureError
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Call
+from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 MOST_TRIES = 3
@@ -17,8 +19,8 @@ ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
 CALLER_LEFT = 499
 NOTHING_USED = Usage(billable=False)
-LEFT_BEFORE_AN_ANSWER = Usage(estimated=True, billable=False)
-"""Nobody will ever tell what the engine did for it."""
+LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
+"""No engine was asked."""
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Run:
     """Loop time."""
     revision: str = ""
     first_byte_at: float | None = None
-    usage: Usage = LEFT_BEFORE_AN_ANSWER
+    usage: Usage = LEFT_BEFORE_AN_ENGINE
     status: int = CALLER_LEFT
     code: str = "caller_left"
     tries: list[Tried] = field(default_factory=list)
@@ -45,6 +47,34 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    accelerator_seconds: float = 0.0
+    """Its share of the time of accelerators, over all tries."""
+    prompt_bytes: int = 0
+    """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
+    ask: Ask | None = None
+    """What the deployment's policy wants to know of it."""
+    read_by: EndpointState | None = None
+    """Endpoint that has its prompt to read before it answers."""
+    unread: int = 0
+    """Bytes of that prompt that it has not read before."""
+
+    @property
+    def answered(self) -> bool:
+        """The caller has a byte of an answer: heartbeats, sent while it waits for a replica, are none."""
+        return self.responder.started and (self.first_byte_at is not None or self.usage.response_cache_hit)
+
+    def prompt_goes_to(self, endpoint: EndpointState) -> None:
+        """Weigh the prompt on the endpoint until its answer begins."""
+        known = self.ask.known_bytes if self.ask is not None else 0
+        self.unread = max(0, self.prompt_bytes - known)
+        self.read_by = endpoint
+        endpoint.prompt_bytes += self.unread
+
+    def engine_began(self) -> None:
+        """The prompt is read; a second call does nothing."""
+        if self.read_by is not None:
+            self.read_by.prompt_bytes -= self.unread
+            self.read_by = None
 
 
 class Forwarder:
@@ -62,7 +92,7 @@ class Forwarder:
         hold_until: float | None = None
         while True:
             now = self._loop.time()
-            endpoint = target.choose(now, run.pods)
+            endpoint = target.choose(now, run.pods, run.ask)
             if endpoint is None:
                 hold_until = hold_until or now + target.facts.park_seconds
                 refusal = await target.park(hold_until)
@@ -84,10 +114,13 @@ class Forwarder:
         run.pods |= {endpoint.facts.pod}
         if isinstance(failure, Refusal):
             return failure
+        run.first_byte_at = None
         if failure.kind == "timeout":
             return timed_out(run.call.model)
         if failure.kind == "connect":
             return None
+        if not run.call.repeatable:
+            return broken(run.call.model)
         run.reached += 1
         if run.reached >= MOST_TRIES or not run.target.may_retry():
             return broken(run.call.model)
@@ -99,6 +132,8 @@ class Forwarder:
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
         run.revision = endpoint.facts.revision
         endpoint.in_flight += 1
+        share = endpoint.time.begin(began) if target.facts.accelerators else None
+        run.prompt_goes_to(endpoint)
         counter.in_flight += 1
         outcome = "caller_left"
         try:
@@ -111,6 +146,9 @@ class Forwarder:
                 outcome = verdict.kind
         finally:
             endpoint.in_flight -= 1
+            if share is not None:
+                run.accelerator_seconds += target.facts.accelerators * endpoint.time.end(share, self._loop.time())
+            run.engine_began()
             counter.in_flight -= 1
             run.tries.append(Tried(endpoint.facts.pod, outcome, (self._loop.time() - began) * 1000))
         return verdict
@@ -123,7 +161,8 @@ class Forwarder:
             endpoint_set.engine, model, run.cache_salt, run.output_cap, run.intent.request_id, run.forwarded
         )
         request = run.call.engine_request(admission)
-        fresh = False
+        # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
+        fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.responder, run.headers, model)
             connection = None
@@ -133,7 +172,14 @@ class Forwarder:
                 connection = await connect(endpoint.address)
                 stale = connection.used
                 run.responder.source = connection
+                connection.listener = run
                 await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+            except asyncio.CancelledError:
+                if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
+                    run.usage = answer.so_far()
+                raise
+            except BadRequestError as problem:
+                return problem.refusal  # the caller's body turned out to be none
             except EngineFailureError as failure:
                 if stale and failure.kind == "broken" and not failure.began:
                     fresh = True  # the engine had closed a connection that we kept: no fault of it

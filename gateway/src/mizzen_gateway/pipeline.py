@@ -8,16 +8,19 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
 from mizzen_gateway.protocols import surface
+from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
-from mizzen_gateway.protocols.openai import call as openai
+from mizzen_gateway.protocols.openai import transcription
+from mizzen_gateway.protocols.openai.operations import OPERATIONS
+from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
@@ -25,6 +28,7 @@ from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
     Caller,
+    Headers,
     Intent,
     Meter,
     Observer,
@@ -38,7 +42,6 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
-GENERATES = frozenset({"chat.completions", "completions", "embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Pipeline:
             request.refusal = verdict
         else:
             request.caller = verdict
+            request.streamed = request.path in surface.STREAMED and request.method == b"POST"
 
     async def handle(self, request: Request, responder: Responder) -> None:
         """Answer one request."""
@@ -112,8 +116,10 @@ class Pipeline:
         caller = request.caller
         if caller is None:
             return self._health(route, responder)
-        if route.action in GENERATES:
-            call: Call | Refusal = openai.parse(route.action, request)
+        if route.action in OPERATIONS:
+            call: Call | Refusal = parsed(route.action, request)
+        elif route.action == "audio.transcriptions":
+            call = await transcription.parse(request)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
             target = self._table.find(caller, route.model)
@@ -136,6 +142,35 @@ class Pipeline:
         responder.send(200, (JSON,), b"{}")
         return None
 
+    # Calls that do not come over HTTP: see `protocols/open_inference/grpc/service.py`.
+
+    @property
+    def ready(self) -> bool:
+        """Keys can be told apart."""
+        return self._stages.access.ready
+
+    def caller_of(self, headers: Headers) -> Caller | Refusal:
+        """Whose key it is."""
+        return self._stages.authenticator.authenticate(headers)
+
+    async def describe(self, route: Route, caller: Caller) -> bytes | Refusal:
+        """What is answered without an engine's work."""
+        return await look_up(route, caller, self._table, self._pool)
+
+    async def serve(
+        self, call: Call, caller: Caller, headers: Headers, responder: Responder, template: str
+    ) -> Refusal | None:
+        """Key to settlement."""
+        request = Request(b"POST", b"/v2", b"/v2", dict(headers), True, True, caller=caller)
+        refusal = await self._infer(call, caller, request, responder)
+        if refusal is not None:
+            self.refused(template, refusal)
+        return refusal
+
+    def refused(self, template: str, refusal: Refusal) -> None:
+        """Count one."""
+        self._stages.observer.refused(template, refusal)
+
     # The rest, in order
 
     async def _infer(self, call: Call, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
@@ -156,6 +191,9 @@ class Pipeline:
         if isinstance(reservation, Refusal):
             return reservation
         run = self._run(call, caller, target, model, started_at, reservation, request, responder)
+        run.prompt_bytes = call.prompt_bytes
+        if target.affinity is not None:
+            run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
         intended = False
         try:
             # 6: a durable intent, before the engine works
@@ -223,18 +261,20 @@ class Pipeline:
             return None
 
     def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
-        now = self._loop.time()
+        now, usage = self._loop.time(), run.usage
+        if run.accelerator_seconds:
+            usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
-            answered=run.responder.started,
+            answered=run.answered,
             revision=run.revision,
             duration_ms=(now - run.began_at) * 1000,
             ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
-            usage=run.usage,
+            usage=usage,
             attempts=tuple(run.tries),
             code=run.code,
         )
-        charge = reservation.settle(run.usage)
+        charge = reservation.settle(usage)
         self._count(run, outcome)
         if intended:
             self._stages.meter.settle(run.intent, outcome, charge)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
+from mizzen_gateway.limits.shared_store import HOLD_SECONDS
 from mizzen_gateway.wire.limits import MIB
 
 KUBERNETES = "kubernetes"
@@ -37,6 +39,8 @@ class Settings:
     """MIZZEN_PORT."""
     admin_port: int
     """MIZZEN_ADMIN_PORT: /healthz, /readyz, /metrics."""
+    grpc_port: int | None
+    """MIZZEN_GRPC_PORT: where /v2 is spoken over gRPC; None for nowhere."""
     operator_url: str
     """MIZZEN_OPERATOR_URL; empty where nobody wants the load."""
     name: str
@@ -47,12 +51,22 @@ class Settings:
     """MIZZEN_MAX_BODY_BYTES."""
     first_byte_seconds: float
     """MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS: how long an engine may think before its first byte."""
+    header_seconds: float
+    """MIZZEN_HEADER_TIMEOUT_SECONDS: from the first byte of a request to the end of its header."""
+    body_seconds: float
+    """MIZZEN_BODY_TIMEOUT_SECONDS: for a body, beside a second for each 64 KiB."""
+    idle_seconds: float
+    """MIZZEN_KEEP_ALIVE_SECONDS: how long a connection may stand between two requests."""
+    write_stall_seconds: float
+    """MIZZEN_WRITE_TIMEOUT_SECONDS: how long a caller may take no byte of its answer."""
     drain_seconds: float
     """MIZZEN_DRAIN_SECONDS: how long requests under way may take after SIGTERM."""
     spool_fsync_seconds: float
     """MIZZEN_SPOOL_FSYNC_SECONDS: how much a power cut may lose; 0 for never."""
     spool_max_bytes: int
     """MIZZEN_SPOOL_MAX_BYTES: from which on nothing new is admitted."""
+    limits: StoreSettings
+    """MIZZEN_LIMITS_STORE, with the password of MIZZEN_LIMITS_STORE_PASSWORD_FILE."""
     tls_dir: Path | None
     """MIZZEN_TLS_DIR: folder with tls.crt and tls.key; None for plain HTTP."""
     discovery: str
@@ -73,14 +87,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("MIZZEN_HOST", "127.0.0.1"),
         port=_whole(environment, "MIZZEN_PORT", 8480),
         admin_port=_whole(environment, "MIZZEN_ADMIN_PORT", 8481),
+        grpc_port=_whole(environment, "MIZZEN_GRPC_PORT", 0) if environment.get("MIZZEN_GRPC_PORT") else None,
         operator_url=environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/"),
         name=environment.get("MIZZEN_GATEWAY_NAME", "gateway"),
         snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
         body_bytes=_whole(environment, "MIZZEN_MAX_BODY_BYTES", 64 * MIB),
         first_byte_seconds=_seconds(environment, "MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS", 600),
+        header_seconds=_seconds(environment, "MIZZEN_HEADER_TIMEOUT_SECONDS", 10),
+        body_seconds=_seconds(environment, "MIZZEN_BODY_TIMEOUT_SECONDS", 30),
+        idle_seconds=_seconds(environment, "MIZZEN_KEEP_ALIVE_SECONDS", 75),
+        write_stall_seconds=_seconds(environment, "MIZZEN_WRITE_TIMEOUT_SECONDS", 60),
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
+        limits=_limits(environment),
         tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
@@ -117,6 +137,19 @@ def _secret(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}: {path} is empty; it must hold the secret.")
     return value
+
+
+def _limits(environment: Mapping[str, str]) -> StoreSettings:
+    named = environment.get("MIZZEN_LIMITS_STORE_PASSWORD_FILE")
+    settings = StoreSettings(
+        address=environment.get("MIZZEN_LIMITS_STORE") or PROCESS,
+        password=_secret(environment, "MIZZEN_LIMITS_STORE_PASSWORD_FILE") if named else "",
+        hold_seconds=_seconds(environment, "MIZZEN_LIMITS_HOLD_SECONDS", HOLD_SECONDS),
+    )
+    fault = why_unusable(settings)
+    if fault is not None:
+        raise SettingsError(f"MIZZEN_LIMITS_STORE: {fault}.")
+    return settings
 
 
 def _secret_file(environment: Mapping[str, str], name: str) -> Path:

@@ -3,10 +3,12 @@
 `pipeline.py` calls them in order; auth/, limits/ and metering/ implement them; `wiring.py` puts them together.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from mizzen_gateway.record import record
 
 Headers = Mapping[bytes, bytes]
 """Request headers by lower-case name; repeated ones joined by a comma."""
@@ -69,7 +71,7 @@ class AccessView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Estimate:
     """The most that a request can use."""
 
@@ -79,23 +81,34 @@ class Estimate:
     """Outputs generated: n (or best_of) x prompts; 0 where nothing is generated."""
     output_tokens: int
     """Upper bound on the tokens of one output: the caller's cap, else the most that the model may write."""
+    why_unbounded: "Callable[[], Refusal | None] | None" = None
+    """Asked where a hard budget matches: a refusal where these numbers bound nothing (images, audio, a key that comes
+    twice). None where they always do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """What a request used."""
 
     input_tokens: int = 0
-    """Prompt tokens."""
+    """Prompt tokens, cached ones included."""
     output_tokens: int = 0
-    """Generated tokens."""
+    """Generated tokens, reasoning included."""
     estimated: bool = False
     """Counted here rather than told by the engine."""
     billable: bool = True
     """False where the request failed before its first byte: all that was reserved is returned, the cost is 0."""
+    cached_tokens: int = 0
+    """Of the prompt's: those that the engine had in its prefix cache."""
+    reasoning_tokens: int = 0
+    """Of the generated ones: those that are reasoning."""
+    accelerator_ms: int = 0
+    """Milliseconds of accelerators; of a request that cost nothing too."""
+    response_cache_hit: bool = False
+    """The response cache answered: no engine was asked, no tokens are counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Charge:
     """Money for a request."""
 
@@ -107,8 +120,10 @@ class Charge:
     """Price that was applied; empty for none."""
     budget_ids: tuple[str, ...]
     """Budgets that it is charged to."""
-    floor_pico: int = 0
-    """What is charged where nothing else is ever known of the request: the price of a request without its tokens."""
+    token_budget_ids: tuple[str, ...] = ()
+    """Of `budget_ids`, those that are charged tokens, not money."""
+    holder: str = ""
+    """Whose leases it comes out of; empty for the gateway's own."""
 
 
 class Reservation(Protocol):
@@ -129,6 +144,10 @@ class Reservation(Protocol):
         """The most that the request can cost: what the budgets hold back for it."""
         ...
 
+    def watch(self, so_far: "Callable[[], Usage]") -> None:
+        """Where to read, now and then, what was used until now: should this gateway be killed, that is charged."""
+        ...
+
     def settle(self, usage: Usage) -> Charge:
         """Return what was not used and charge what was. Called exactly once, from a `finally`."""
         ...
@@ -138,17 +157,18 @@ class Quota(Protocol):
     """Stage 4: every limit and budget that matches, in one atomic step."""
 
     def reserve(
-        self, caller: Caller, model: str, estimate: Estimate, now: float
+        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: str = ""
     ) -> "Reservation | Refusal | Awaitable[Reservation | Refusal]":
         """Take from all or from none.
 
         `model` is the served name (the main one, never an alias; `project/name` where it is another project's), `now`
-        seconds since the epoch. Awaitable only where a budget lease must be refilled first.
+        seconds since the epoch, `end_user` whom the caller says that it asks for. Awaitable only where a shared store
+        decides, or a budget lease must be refilled first.
         """
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tried:
     """One try at an engine."""
 
@@ -160,7 +180,7 @@ class Tried:
     """Time it took."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Intent:
     """An admitted request on its way to an engine."""
 
@@ -180,7 +200,7 @@ class Intent:
     """When the request was parsed, UTC."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a request ended."""
 

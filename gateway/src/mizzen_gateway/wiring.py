@@ -1,11 +1,12 @@
 """Puts the parts of a gateway together, starts them and stops them: the only file that knows them all."""
 
 import asyncio
+import resource
 import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import structlog
@@ -27,6 +28,12 @@ from mizzen_gateway.wire.server import Server
 
 ADMIN_BODY_BYTES = 4096
 ADMIN_DRAIN_SECONDS = 0.5
+OPEN_FILES = 1 << 20
+CALLERS_SHARE = 0.6
+"""Of the open files: a request under way has one to its caller and one to its engine."""
+if TYPE_CHECKING:
+    from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
+
 CERTIFICATE_SECONDS = 10.0
 """Between two looks whether the certificate was renewed."""
 log = structlog.get_logger(__name__)
@@ -49,10 +56,12 @@ class Gateway:
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
         self.objects.load_cache()
         self._object_feed = object_feed(settings, session, self.objects)
-        self.server = Server(self._pipeline(), WireLimits(body_bytes=settings.body_bytes))
+        self._handler = self._pipeline()
+        self.server = Server(self._handler, wire_limits(settings))
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
-        self.port = self.admin_port = 0
+        self.port = self.admin_port = self.grpc_port = 0
+        self._grpc: GrpcServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
     def _pipeline(self) -> Pipeline:
@@ -85,16 +94,34 @@ class Gateway:
         tls = None if certificate is None else certificate.context
         self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
         self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
+        await self._listen_for_grpc()
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         if certificate is not None:
             self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
+    async def _listen_for_grpc(self) -> None:
+        settings = self._settings
+        if settings.grpc_port is None:
+            return
+        from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
+
+        self._grpc = GrpcServer(self._handler, settings.body_bytes)
+        try:
+            self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port)
+        except OSError as error:
+            raise CannotStartError(
+                f"MIZZEN_GRPC_PORT: cannot listen on {settings.host}:{settings.grpc_port} ({error});"
+                " stop the program that uses it, or set MIZZEN_GRPC_PORT to a free port."
+            ) from error
+
     async def stop(self) -> None:
         """Let requests end, ship usage, close."""
         began = time.monotonic()
-        await self.server.drain(self._settings.drain_seconds)
+        seconds = self._settings.drain_seconds
+        grpc = () if self._grpc is None else (self._grpc.drain(seconds),)
+        await asyncio.gather(self.server.drain(seconds), *grpc)
         for task in self._background:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -122,6 +149,31 @@ def object_feed(settings: Settings, session: aiohttp.ClientSession, known: Known
     return KubernetesFeed(known)
 
 
+def wire_limits(settings: Settings) -> WireLimits:
+    """The part of the settings that the callers' port reads."""
+    return WireLimits(
+        body_bytes=settings.body_bytes,
+        header_seconds=settings.header_seconds,
+        body_seconds=settings.body_seconds,
+        idle_seconds=settings.idle_seconds,
+        write_stall_seconds=settings.write_stall_seconds,
+        connections=callers_at_once(),
+    )
+
+
+def callers_at_once() -> int:
+    """Connections of callers that leave enough of the open files that the system allows for engines and the spool."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return int(allowed * CALLERS_SHARE)
+
+
+def allow_open_files() -> None:
+    """As many as the system lets this process have: a connection is one of them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def accounting_settings(settings: Settings) -> AccountingSettings:
     """The part of the settings that accounting reads."""
     return AccountingSettings(
@@ -132,6 +184,7 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
         pepper=settings.pepper,
         snapshot_max_age_seconds=settings.snapshot_max_age_seconds,
         spool=SpoolSettings(fsync_seconds=settings.spool_fsync_seconds, max_bytes=settings.spool_max_bytes),
+        limits=settings.limits,
     )
 
 

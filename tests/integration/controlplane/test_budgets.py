@@ -79,3 +79,28 @@ def test_only_a_gateway_may_lease(spending: Spending) -> None:
     body = {"budget_id": "bud_x", "holder": "a", "want_pico": 1}
     with spending.controlplane.client("runner") as runner:
         assert runner.post("/internal/v1/budget-leases", json=body).status_code == 403
+
+
+def test_a_grant_tells_what_its_holder_was_charged_and_which_answer_is_newer(spending: Spending) -> None:
+    budget = spending.budget("10.00")
+    first = spending.lease(budget, "gateway-a", 4 * UNIT)
+    for _ in range(2):
+        spending.send(spending.event(cost_pico=UNIT, budget_ids=[budget], gateway="gateway-a"))
+    spending.send(spending.event(cost_pico=UNIT, budget_ids=[budget], gateway="gateway-b"))
+    second = spending.lease(budget, "gateway-a", 4 * UNIT)
+    assert (first.charged_pico, second.charged_pico) == (0, 2 * UNIT)
+    assert second.credit_pico == 4 * UNIT
+    assert second.sequence > first.sequence > 0
+
+
+def test_a_store_that_lost_its_memory_gets_nothing_before_its_old_leases_expire(spending: Spending) -> None:
+    budget = spending.budget("10.00")
+    old = spending.lease(budget, "limits.a@one", 4 * UNIT)
+    assert old.closed_until is None
+    new = spending.lease(budget, "limits.a@two", UNIT)
+    assert (new.credit_pico, new.closed_until) == (0, old.expires_at)
+    assert spending.lease(budget, "limits.b@two", UNIT).credit_pico == UNIT
+    assert spending.lease(budget, "limits.a@one", 5 * UNIT).credit_pico == 5 * UNIT
+    spending.lease(budget, "limits.a@one", 0)
+    again = spending.lease(budget, "limits.a@two", UNIT)
+    assert (again.credit_pico, again.closed_until) == (UNIT, None)

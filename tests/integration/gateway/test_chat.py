@@ -214,6 +214,8 @@ async def test_a_caller_that_leaves_closes_the_engines_request_within_a_second(t
                 (row,) = running.rows()
                 assert row["answered"] is stream
                 assert row["estimated"] is True
+                assert row["input_tokens"] > 0, "the engine had it to read"
+                assert row["output_tokens"] == (1 if stream else 0)
 
 
 async def test_requests_wait_while_no_replica_is_ready_and_go_on_when_one_is(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When does time alone change access? At the end of a month and when prices come into force: each gets a version."""
+"""When does time alone change access? At the end of a period and when prices come into force: each gets a version."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from mizzen_crds.access import BudgetWindow
 from sqlalchemy.exc import SQLAlchemyError
 
 from mizzen_controlplane.access.models import AccessClock
 from mizzen_controlplane.access.repository import access_clock
-from mizzen_controlplane.budgets.periods import month_of
+from mizzen_controlplane.budgets.periods import Window
+from mizzen_controlplane.budgets.repository import windows_in_force
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.changes import ACCESS, next_access_version
 from mizzen_controlplane.kit.clock import utc_now
@@ -31,9 +33,11 @@ async def next_boundary(plane: Plane, after: datetime) -> datetime:
     """The first moment after `after` at which access changes by itself."""
     async with reading(plane.database) as session:
         zone = (await organization(session, plane.organization_id)).time_zone
-        month_end = month_of(after, zone).end
+        # A rolling window changes all the time: gateways learn of it with each lease.
+        calendar = {BudgetWindow(name) for name in await windows_in_force(session)} - {BudgetWindow.ROLLING}
         prices = await next_effective(session, after)
-    return min(month_end, prices) if prices else month_end
+    ends = [Window(kind, 0, zone).period_of(after).end for kind in calendar | {BudgetWindow.MONTH}]
+    return min([*ends, prices] if prices else ends)
 
 
 async def pass_boundaries(plane: Plane, now: datetime) -> bool:

@@ -36,6 +36,15 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a body says of what something is counted over."""
+
+    scope: Scope | None
+    key: str | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What something is counted over."""
 
@@ -51,29 +60,52 @@ async def parent_of(session: AsyncSession, plane: Plane, project: str | None) ->
     return Parent(found.id, found)
 
 
-async def target_of(
-    session: AsyncSession, parent: Parent, scope: Scope | None, key: str | None, model: str | None, now: datetime
-) -> Target:
+async def target_of(session: AsyncSession, parent: Parent, asked: Asked, now: datetime) -> Target:
     """The target; raises Invalid for one that no request could ever match."""
     if parent.project is None:
-        if scope not in (None, Scope.ORGANIZATION) or key is not None:
-            raise invalid_field(
-                "/scope", "Here the scope is organization; for a project or a key use /api/v1/projects/{project}/..."
-            )
-        return Target(Scope.ORGANIZATION, parent.id)
+        return _of_organization(parent, asked)
+    scope = asked.scope or (Scope.KEY if asked.key is not None else Scope.PROJECT)
     if scope is Scope.ORGANIZATION:
-        raise invalid_field("/scope", "A project's scope is project or key; for the organization leave the project out")
-    if key is None:
+        raise invalid_field(
+            "/scope", "A project's scope is project, key, user or model; for the organization leave the project out"
+        )
+    if scope is Scope.MODEL:
+        return _of_model(parent, asked)
+    if asked.key is None:
         if scope is Scope.KEY:
             raise invalid_field("/key", "scope is key, so key must name one: its id or name")
-        return Target(Scope.PROJECT, parent.id)
+        return Target(scope, parent.id)
     if scope is Scope.PROJECT:
-        raise invalid_field("/key", "key goes with scope key; leave it out, or set scope to key")
-    found = await find_key(session, parent.id, key)
+        raise invalid_field("/key", "key goes with scope key or user; leave it out, or set scope to key")
+    found = await find_key(session, parent.id, asked.key)
     if found is None:
-        raise invalid_field("/key", f"The project has no key {key[:64]!r}: give the id or name of one of its keys")
-    _can_match(found, model, now)
-    return Target(Scope.KEY, found.id)
+        raise invalid_field(
+            "/key", f"The project has no key {asked.key[:64]!r}: give the id or name of one of its keys"
+        )
+    _can_match(found, asked.model, now)
+    return Target(scope, found.id)
+
+
+def _of_organization(parent: Parent, asked: Asked) -> Target:
+    if asked.scope not in (None, Scope.ORGANIZATION, Scope.USER) or asked.key is not None:
+        raise invalid_field(
+            "/scope",
+            "Here the scope is organization, or user for each end user of all projects; for a project, a key or a "
+            "model use /api/v1/projects/{project}/...",
+        )
+    return Target(asked.scope or Scope.ORGANIZATION, parent.id)
+
+
+def _of_model(parent: Parent, asked: Asked) -> Target:
+    if asked.model is None or "/" in asked.model:
+        raise invalid_field(
+            "/model", "scope is model, so model must be the served name of one of the project's own, without a slash"
+        )
+    if asked.key is not None:
+        raise invalid_field(
+            "/key", "scope is model, which counts all keys together; leave key out, or set scope to key"
+        )
+    return Target(Scope.MODEL, parent.id)
 
 
 def _can_match(key: ApiKey, model: str | None, now: datetime) -> None:

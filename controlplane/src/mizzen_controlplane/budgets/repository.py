@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
+from mizzen_controlplane.budgets.periods import Period
 from mizzen_controlplane.kit.upsert import insert_into
 from mizzen_controlplane.limits.models import DECLARED
 
@@ -50,12 +51,26 @@ async def locked_budgets(session: AsyncSession, budget_ids: Iterable[str]) -> Se
     return (await session.exec(statement.with_for_update())).all()
 
 
-async def spent_of(session: AsyncSession, budget_ids: Iterable[str], period_start: datetime) -> Mapping[str, int]:
-    """What the month that begins then has spent, by budget."""
-    statement = select(BudgetSpending).where(
-        col(BudgetSpending.budget_id).in_(list(budget_ids)), BudgetSpending.period_start == period_start
+async def all_budgets(session: AsyncSession) -> Sequence[Budget]:
+    """Every budget."""
+    return (await session.exec(select(Budget))).all()
+
+
+async def windows_in_force(session: AsyncSession) -> set[str]:
+    """The windows of budgets that are not off."""
+    statement = select(Budget.window).where(Budget.enforcement != "off").distinct()
+    return set((await session.exec(statement)).all())
+
+
+async def spent_of(session: AsyncSession, budget_ids: Iterable[str], period: Period) -> Mapping[str, int]:
+    """What the period has spent, by budget."""
+    statement = (
+        select(BudgetSpending.budget_id, func.sum(BudgetSpending.spent_pico))
+        .where(col(BudgetSpending.budget_id).in_(list(budget_ids)))
+        .where(BudgetSpending.period_start >= period.start, BudgetSpending.period_start < period.end)
+        .group_by(col(BudgetSpending.budget_id))
     )
-    return {row.budget_id: row.spent_pico for row in (await session.exec(statement)).all()}
+    return {budget_id: int(spent) for budget_id, spent in (await session.exec(statement)).all()}
 
 
 async def leased_of(
@@ -71,22 +86,44 @@ async def leased_of(
     return {budget_id: int(credit) for budget_id, credit in (await session.exec(statement)).all()}
 
 
-async def drop_void_leases(session: AsyncSession, budget_id: str, period_start: datetime, now: datetime) -> None:
-    """Return to the budget what expired or belongs to another month."""
-    void = or_(col(BudgetLease.expires_at) <= now, col(BudgetLease.period_start) != period_start)
+async def drop_void_leases(session: AsyncSession, budget_id: str, period_start: datetime, before: datetime) -> None:
+    """Forget what belongs to another period, or expired before that moment.
+
+    What expired later counts no more, but still tells what its holder was charged.
+    """
+    void = or_(col(BudgetLease.expires_at) <= before, col(BudgetLease.period_start) != period_start)
     await session.exec(delete(BudgetLease).where(col(BudgetLease.budget_id) == budget_id, void))
+
+
+async def find_lease(session: AsyncSession, budget_id: str, holder: str) -> BudgetLease | None:
+    """The holder's lease, expired or not."""
+    return await session.get(BudgetLease, (budget_id, holder), populate_existing=True)
+
+
+async def held_until(
+    session: AsyncSession, budget_id: str, holders: str, now: datetime, *, but_for: str
+) -> datetime | None:
+    """When the last credit expires of holders whose name begins so, that of `but_for` left out; None for none."""
+    statement = select(func.max(BudgetLease.expires_at)).where(
+        BudgetLease.budget_id == budget_id,
+        col(BudgetLease.holder).startswith(holders, autoescape=True),
+        BudgetLease.holder != but_for,
+        BudgetLease.expires_at > now,
+        BudgetLease.credit_pico > 0,
+    )
+    return (await session.exec(statement)).one()
 
 
 async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
     """Write the holder's only lease of the budget."""
     wanted = lease.model_dump()
     statement = insert_into(session, BudgetLease).values(**wanted)
-    changed = {name: wanted[name] for name in ("period_start", "credit_pico", "expires_at")}
+    changed = {name: wanted[name] for name in ("period_start", "credit_pico", "expires_at", "sequence")}
     await session.exec(statement.on_conflict_do_update(index_elements=["budget_id", "holder"], set_=changed))
 
 
 async def add_spent(session: AsyncSession, budget_id: str, period_start: datetime, pico: int) -> None:
-    """Add to what the month has spent."""
+    """Add to what the period, or the quarter-hour of a rolling window, has spent."""
     statement = insert_into(session, BudgetSpending).values(
         budget_id=budget_id, period_start=period_start, spent_pico=pico
     )
@@ -95,13 +132,16 @@ async def add_spent(session: AsyncSession, budget_id: str, period_start: datetim
 
 
 async def lower_lease(session: AsyncSession, budget_id: str, holder: str, period_start: datetime, pico: int) -> None:
-    """Take what was spent out of the holder's credit; an expired or smaller lease ends at nothing."""
+    """Take what was spent out of the holder's credit, and note it; an expired or smaller lease ends at nothing."""
     credit = col(BudgetLease.credit_pico)
     await session.exec(
         update(BudgetLease)
         .where(col(BudgetLease.budget_id) == budget_id, col(BudgetLease.holder) == holder)
         .where(col(BudgetLease.period_start) == period_start)
-        .values(credit_pico=case((credit > pico, credit - pico), else_=0))
+        .values(
+            credit_pico=case((credit > pico, credit - pico), else_=0),
+            charged_pico=col(BudgetLease.charged_pico) + pico,
+        )
         .execution_options(synchronize_session=False)
     )
 

@@ -1,17 +1,19 @@
-"""What does a month cost? Lines by model, price and kind, each rounded once, and their sum; pure."""
+"""What does a month cost? Lines by model, price and meter, each rounded once, and their sum; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from mizzen_crds.access import Price
-
+from mizzen_controlplane.metering.meters import Sums
+from mizzen_controlplane.pricing.meter_prices import METER_PRICES, MeterPrice, pico_by_meter
 from mizzen_controlplane.pricing.models import RateCardVersion
-from mizzen_controlplane.pricing.money import amount_text, price_per_million_text, round_to_minor
+from mizzen_controlplane.pricing.money import amount_text, round_to_minor
 from mizzen_controlplane.pricing.prices_in_force import price_of
 
-KINDS: Final = ("requests", "input_tokens", "output_tokens")
+MILLISECONDS: Final = 1000
+_ALWAYS_SHOWN: Final = {"per_request", "per_million_input_tokens", "per_million_output_tokens"}
+"""What has no price of its own is shown nevertheless; of the others only what costs something is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,7 @@ class UsedAtPrice:
     rate_card_id: str
     billed: bool
     """Cost more than nothing."""
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cost_pico: int
+    sums: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,10 @@ class Line:
 
     model: str
     kind: str
-    """requests, input_tokens, output_tokens; adjustment for cost that no price of the card explains."""
-    quantity: int
+    """A meter: requests, input_tokens, ...; adjustment for cost that no price of the card explains."""
+    quantity: int | float
     unit: str
-    """request, million tokens, or lump."""
+    """What the unit price is for: request, million tokens, accelerator second, or lump."""
     unit_price: str
     amount: Decimal
     rate_card_version: str
@@ -47,8 +46,8 @@ def invoice_lines(used: Iterable[UsedAtPrice], versions: Mapping[str, RateCardVe
     """Lines by model, then by price, then by kind."""
     lines: list[Line] = []
     for (model, rate_card_id), group in sorted(_by_price(used).items()):
-        price = price_of(versions.get(rate_card_id), model)
-        lines += _lines_of(model, rate_card_id, group, price, currency)
+        pico = pico_by_meter(price_of(versions.get(rate_card_id), model))
+        lines += _lines_of(model, rate_card_id, group, pico, currency)
     return lines
 
 
@@ -65,35 +64,33 @@ def _by_price(used: Iterable[UsedAtPrice]) -> dict[tuple[str, str], list[UsedAtP
 
 
 def _lines_of(
-    model: str, rate_card_id: str, group: list[UsedAtPrice], price: Price | None, currency: str
+    model: str, rate_card_id: str, group: list[UsedAtPrice], pico: Mapping[str, int], currency: str
 ) -> Iterator[Line]:
-    prices = _pico(price)
-    free = not any(prices.values())
-    counted = [item for item in group if item.billed or free]
+    free = not any(pico.values())
+    counted = [item.sums for item in group if item.billed or free]
     explained = 0
-    for kind in KINDS:
-        quantity = sum(getattr(item, kind) for item in counted)
-        explained += quantity * prices[kind]
-        if quantity:
-            yield _line(model, rate_card_id, kind, quantity, prices[kind], currency)
-    rest = sum(item.cost_pico for item in group) - explained
+    for price in METER_PRICES:
+        quantity = sum(_charged(sums, price.meter) for sums in counted)
+        explained += quantity * pico[price.meter]
+        if quantity and (pico[price.meter] or price.field in _ALWAYS_SHOWN):
+            yield _line(model, rate_card_id, price, quantity, pico[price.meter], currency)
+    rest = sum(item.sums.cost_pico for item in group) - explained
     if rest:
         amount = round_to_minor(rest, currency)
         yield Line(model, "adjustment", 1, "lump", amount_text(rest), amount, rate_card_id)
 
 
-def _line(model: str, rate_card_id: str, kind: str, quantity: int, pico: int, currency: str) -> Line:
+def _charged(sums: Sums, meter: str) -> int:
+    """A request that the response cache answered is charged as a hit, and as nothing else."""
+    if meter == "requests":
+        return sums.requests - sums.response_cache_hits
+    found: int = getattr(sums, meter)
+    return found
+
+
+def _line(model: str, rate_card_id: str, price: MeterPrice, quantity: int, pico: int, currency: str) -> Line:
     amount = round_to_minor(quantity * pico, currency)
-    if kind == "requests":
-        return Line(model, kind, quantity, "request", amount_text(pico), amount, rate_card_id)
-    return Line(model, kind, quantity, "million tokens", price_per_million_text(pico), amount, rate_card_id)
-
-
-def _pico(price: Price | None) -> dict[str, Any]:
-    if price is None:
-        return dict.fromkeys(KINDS, 0)
-    return {
-        "requests": price.pico_per_request,
-        "input_tokens": price.pico_per_input_token,
-        "output_tokens": price.pico_per_output_token,
-    }
+    if price.meter == "accelerator_ms":
+        seconds = quantity / MILLISECONDS
+        return Line(model, "accelerator_seconds", seconds, price.unit, price.text(pico), amount, rate_card_id)
+    return Line(model, price.meter, quantity, price.unit, price.text(pico), amount, rate_card_id)

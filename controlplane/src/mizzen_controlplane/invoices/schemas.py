@@ -11,11 +11,12 @@ class InvoiceLine(Body):
     model: str
     """Served name."""
     kind: str
-    """requests, input_tokens, output_tokens, or adjustment."""
-    quantity: int
-    """Requests or tokens."""
+    """requests, input_tokens, cached_tokens, output_tokens, reasoning_tokens, accelerator_seconds,
+    response_cache_hits, or adjustment."""
+    quantity: int | float
+    """Requests, tokens or seconds."""
     unit: str
-    """What the unit price is for: request, million tokens, lump."""
+    """What the unit price is for: request, million tokens, accelerator second, lump."""
     unit_price: str
     """Price of a unit, exact."""
     amount: str

@@ -14,6 +14,7 @@ from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading_one_moment
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import invalid_field
+from mizzen_controlplane.metering.meters import Sums
 from mizzen_controlplane.metering.repository import first_quarter, rollups_between
 from mizzen_controlplane.pricing.repository import versions_by_id
 
@@ -54,7 +55,7 @@ async def invoice_of(plane: Plane, project: str, month: str) -> Invoice:
 async def _draft(session: AsyncSession, plane: Plane, owner: Project, period: Period, zone: str) -> Invoice:
     columns = ["model", "rate_card_id", "billed"]
     rows = await rollups_between(session, owner.id, period.start, period.end, columns)
-    used = [UsedAtPrice(model, card, bool(billed), *map(int, sums)) for _, model, card, billed, *sums in rows]
+    used = [UsedAtPrice(model, card, bool(billed), Sums(*map(int, sums))) for _, model, card, billed, *sums in rows]
     versions = await versions_by_id(session, {item.rate_card_id for item in used})
     lines = invoice_lines(used, versions, plane.currency)
     return Invoice(owner, month_name(period, zone), period, plane.currency, lines)

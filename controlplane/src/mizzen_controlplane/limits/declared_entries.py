@@ -2,22 +2,25 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from mizzen_crds.v1alpha1.project.allowance import ProjectBudget, ProjectLimit
+from mizzen_crds.v1alpha1.project.allowance import LimitMetric, ProjectBudget, ProjectLimit
 from pydantic import ValidationError
+from pydantic.alias_generators import to_snake
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.access.counted_over import Parent, target_of
+from mizzen_controlplane.access.counted_over import Asked, Parent, target_of
 from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.repository import declared_budgets
 from mizzen_controlplane.budgets.schemas import BudgetCreate
-from mizzen_controlplane.budgets.service import BUDGETS, add_budget, pico_of
+from mizzen_controlplane.budgets.service import BUDGETS, add_budget, amount_of, rolling_seconds
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.problem import Problem
 from mizzen_controlplane.kit.subject import Subject
+from mizzen_controlplane.limits import held
 from mizzen_controlplane.limits.entries import Kind, alter_row, drop_row
+from mizzen_controlplane.limits.measures import measure_of
 from mizzen_controlplane.limits.models import DECLARED, Limit
 from mizzen_controlplane.limits.repository import declared_limits
 from mizzen_controlplane.limits.schemas import LimitCreate
@@ -100,20 +103,24 @@ async def _keep(
 
 async def _meant_limit(session: AsyncSession, parent: Parent, one: LimitCreate) -> _Meant:
     with _refused_as("limits", one.name):
-        target = await target_of(session, parent, None, one.key, one.model, utc_now())
+        target = await target_of(session, parent, Asked(one.scope, one.key, one.model), utc_now())
+        measure = measure_of(one)
+        held.refuse_unheld_limit(one, target.scope)
     return _Meant(
-        {"scope_id": target.scope_id, "model": one.model, "metric": one.metric.value},
-        one.model_dump(mode="json", include={"amount", "window_seconds", "enforcement"}),
+        {"scope": target.scope, "scope_id": target.scope_id, "model": one.model, "metric": one.metric.value},
+        asdict(measure) | one.model_dump(mode="json", include={"enforcement", "on_store_loss"}),
     )
 
 
 async def _meant_budget(session: AsyncSession, parent: Parent, one: BudgetCreate) -> _Meant:
     with _refused_as("budgets", one.name):
-        target = await target_of(session, parent, None, one.key, one.model, utc_now())
-        amount = pico_of(one.amount)
+        target = await target_of(session, parent, Asked(one.scope, one.key, one.model), utc_now())
+        amount, seconds = amount_of(one.unit, one.amount), rolling_seconds(one)
+        held.refuse_unheld_budget(one, target.scope)
+    counts = {"scope": target.scope, "scope_id": target.scope_id, "window_seconds": seconds}
     return _Meant(
-        {"scope_id": target.scope_id, "model": one.model},
-        {"amount_pico": amount, "enforcement": one.enforcement.value},
+        counts | one.model_dump(mode="json", include={"model", "unit", "window"}),
+        {"amount_pico": amount} | one.model_dump(mode="json", include={"enforcement", "hardness", "on_store_loss"}),
     )
 
 
@@ -122,9 +129,10 @@ def _limit(entry: Entry) -> LimitCreate:
         said = ProjectLimit.model_validate(entry)
         return LimitCreate.model_validate(
             {
-                **said.model_dump(include={"name", "key", "model", "amount", "window_seconds"}),
-                "metric": said.metric.value.lower(),
-                "enforcement": said.enforcement.value.lower(),
+                **said.model_dump(include={"name", "key", "model", "amount", "cost"}),
+                **_words(said, "scope", "metric", "enforcement", "on_store_loss"),
+                # The definition's default fills it in for every metric.
+                "window_seconds": None if said.metric is LimitMetric.CONCURRENCY else said.window_seconds,
             }
         )
 
@@ -134,10 +142,16 @@ def _budget(entry: Entry) -> BudgetCreate:
         said = ProjectBudget.model_validate(entry)
         return BudgetCreate.model_validate(
             {
-                **said.model_dump(include={"name", "key", "model", "amount"}),
-                "enforcement": said.enforcement.value.lower(),
+                **said.model_dump(include={"name", "key", "model", "amount", "window_seconds"}),
+                **_words(said, "scope", "unit", "window", "hardness", "enforcement", "on_store_loss"),
             }
         )
+
+
+def _words(said: ProjectLimit | ProjectBudget, *names: str) -> dict[str, str]:
+    """Enums of the object as the API writes them: AcceleratorSeconds becomes accelerator_seconds."""
+    values = {name: getattr(said, name) for name in names}
+    return {name: to_snake(value.value) for name, value in values.items() if value is not None}
 
 
 @contextmanager

@@ -3,46 +3,52 @@
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
+from mizzen_crds.access import LimitMetric
 from mizzen_crds.project_limits import ProjectLimitsAnswer
 
 from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.kit.auth import Admin, Allow, Permission
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
-from mizzen_controlplane.kit.plane import ThePlane
+from mizzen_controlplane.kit.plane import Plane, ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import resource_fields, with_etag
 from mizzen_controlplane.limits import declared, service
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch, LimitView
+from mizzen_controlplane.pricing.money import amount_text
 
 router = api_router("limits")
 OF_PROJECT = "/api/v1/projects/{project}/limits"
 OF_ORGANIZATION = "/api/v1/limits"
 
 
-def _view(row: Limit) -> LimitView:
-    project_id = row.parent_id if row.scope != "organization" else ""
-    shown = row.model_dump(include=set(LimitView.model_fields) - {"project_id"})
-    return LimitView.model_validate(shown | resource_fields(row) | {"project_id": project_id})
+def _view(plane: Plane, row: Limit) -> LimitView:
+    of_cost = row.metric == LimitMetric.COST
+    shown = row.model_dump(include=set(LimitView.model_fields) - {"project_id"}) | {
+        "project_id": row.parent_id if row.parent_id != plane.organization_id else "",
+        "amount": None if of_cost else row.amount,
+        "cost": amount_text(row.amount) if of_cost else None,
+    }
+    return LimitView.model_validate(shown | resource_fields(row))
 
 
-def _answer(response: Response, row: Limit) -> LimitView:
+def _answer(plane: Plane, response: Response, row: Limit) -> LimitView:
     with_etag(response, row)
-    return _view(row)
+    return _view(plane, row)
 
 
 @router.get(OF_PROJECT)
 async def list_limits(_: Admin, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[LimitView]:
     """The project's rate limits."""
     rows, token = await service.list_limits(plane, project, page)
-    return Page(items=[_view(row) for row in rows], next_page_token=token)
+    return Page(items=[_view(plane, row) for row in rows], next_page_token=token)
 
 
 @router.get(OF_PROJECT + "/{limit}")
 async def get_limit(_: Admin, plane: ThePlane, project: ProjectRef, limit: str, response: Response) -> LimitView:
     """One rate limit."""
-    return _answer(response, await service.get_limit(plane, project, limit))
+    return _answer(plane, response, await service.get_limit(plane, project, limit))
 
 
 @router.post(OF_PROJECT, status_code=201)
@@ -50,7 +56,7 @@ async def create_limit(
     subject: Admin, plane: ThePlane, project: ProjectRef, body: LimitCreate, response: Response
 ) -> LimitView:
     """Make a rate limit; one that could never match is refused."""
-    return _answer(response, await service.create_limit(plane, subject, project, body))
+    return _answer(plane, response, await service.create_limit(plane, subject, project, body))
 
 
 @router.patch(OF_PROJECT + "/{limit}")
@@ -64,7 +70,7 @@ async def patch_limit(
     if_match: IfMatch,
 ) -> LimitView:
     """Change a rate limit."""
-    return _answer(response, await service.patch_limit(plane, subject, project, limit, body, if_match))
+    return _answer(plane, response, await service.patch_limit(plane, subject, project, limit, body, if_match))
 
 
 @router.delete(OF_PROJECT + "/{limit}", status_code=204)
@@ -77,13 +83,13 @@ async def delete_limit(subject: Admin, plane: ThePlane, project: ProjectRef, lim
 async def list_organization_limits(_: Admin, plane: ThePlane, page: AskedPage) -> Page[LimitView]:
     """The organization's rate limits."""
     rows, token = await service.list_limits(plane, None, page)
-    return Page(items=[_view(row) for row in rows], next_page_token=token)
+    return Page(items=[_view(plane, row) for row in rows], next_page_token=token)
 
 
 @router.get(OF_ORGANIZATION + "/{limit}")
 async def get_organization_limit(_: Admin, plane: ThePlane, limit: str, response: Response) -> LimitView:
     """One rate limit of the organization."""
-    return _answer(response, await service.get_limit(plane, None, limit))
+    return _answer(plane, response, await service.get_limit(plane, None, limit))
 
 
 @router.post(OF_ORGANIZATION, status_code=201)
@@ -91,7 +97,7 @@ async def create_organization_limit(
     subject: Admin, plane: ThePlane, body: LimitCreate, response: Response
 ) -> LimitView:
     """Make a rate limit over all projects together."""
-    return _answer(response, await service.create_limit(plane, subject, None, body))
+    return _answer(plane, response, await service.create_limit(plane, subject, None, body))
 
 
 @router.patch(OF_ORGANIZATION + "/{limit}")
@@ -99,7 +105,7 @@ async def patch_organization_limit(
     subject: Admin, plane: ThePlane, limit: str, body: LimitPatch, response: Response, if_match: IfMatch
 ) -> LimitView:
     """Change a rate limit of the organization."""
-    return _answer(response, await service.patch_limit(plane, subject, None, limit, body, if_match))
+    return _answer(plane, response, await service.patch_limit(plane, subject, None, limit, body, if_match))
 
 
 @router.delete(OF_ORGANIZATION + "/{limit}", status_code=204)

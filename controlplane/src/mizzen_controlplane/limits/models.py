@@ -12,7 +12,7 @@ DECLARED: Final = "Project"
 
 
 class Limit(ResourceRow, table=True):
-    """A rate limit: `amount` requests or tokens in each window."""
+    """A limit: `amount` of what `metric` says in each window, or at once."""
 
     __tablename__ = "limit_rule"
     __table_args__ = (UniqueConstraint("parent_id", "name"),)
@@ -20,16 +20,20 @@ class Limit(ResourceRow, table=True):
     parent_id: str = Field(max_length=64)
     """Project, or the organization for a limit over all of it."""
     scope: str = Field(max_length=16)
-    """organization, project or key."""
+    """organization, project, key, user or model."""
     scope_id: str = Field(max_length=64, index=True)
+    """Of scope model: of the project that has it."""
     model: str | None = Field(default=None, max_length=127)
     """Served name; None for all together."""
     metric: str = Field(max_length=16)
     amount: int = Field(sa_type=BigInteger)
+    """Of metric cost: in pico."""
     window_seconds: int
+    """0 for concurrency."""
     enforcement: str = Field(max_length=16)
     owner: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
     """`DECLARED`, or empty. The server's default is for the release before, which knows no owners."""
+    on_store_loss: str = Field(default="refuse", max_length=16, sa_column_kwargs={"server_default": "refuse"})
 
 
 class ProjectDeclaration(SQLModel, table=True):

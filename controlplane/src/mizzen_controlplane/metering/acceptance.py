@@ -7,6 +7,7 @@ from typing import Final
 from mizzen_crds.usage import RefusedEvent, UsageEvent
 
 MAX_TOKENS: Final = 10**12
+MAX_ACCELERATOR_MS: Final = 10**12
 MAX_COST_PICO: Final = 10**17
 """100,000 units of the currency for one request."""
 _MAX_TEXT: Final = {
@@ -54,6 +55,13 @@ def _out_of_range(event: UsageEvent) -> str:
     for name in ("input_tokens", "output_tokens"):
         if not 0 <= getattr(event, name) <= MAX_TOKENS:
             return f"{name} is {getattr(event, name)}, it must be from 0 to {MAX_TOKENS}"
+    for part, whole in (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
+        if not 0 <= getattr(event, part) <= getattr(event, whole):
+            return f"{part} is {getattr(event, part)}, it must be from 0 to {whole}, {getattr(event, whole)}"
+    if not 0 <= event.accelerator_ms <= MAX_ACCELERATOR_MS:
+        return f"accelerator_ms is {event.accelerator_ms}, it must be from 0 to {MAX_ACCELERATOR_MS}"
+    if event.response_cache_hit and (event.input_tokens or event.output_tokens):
+        return "response_cache_hit is true, so input_tokens and output_tokens must be 0: no engine used any"
     if not 0 <= event.cost_pico <= MAX_COST_PICO:
         return f"cost_pico is {event.cost_pico}, it must be from 0 to {MAX_COST_PICO}"
     if not 100 <= event.status <= 599:

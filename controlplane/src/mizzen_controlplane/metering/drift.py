@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from mizzen_crds.access import BudgetUnit
 from prometheus_client import REGISTRY, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
-from mizzen_controlplane.budgets.repository import all_spending
+from mizzen_controlplane.budgets.periods import quarter_of
+from mizzen_controlplane.budgets.repository import all_budgets, all_spending
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading_one_moment
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.metering import repository
-from mizzen_controlplane.metering.rollups import quarter_of
+from mizzen_controlplane.metering.meters import Sums
 
 EACH: Final = 30.0
 """Seconds between two comparisons."""
@@ -38,15 +40,22 @@ async def ledger_drift(plane: Plane, since: datetime) -> dict[str, int]:
         entries = await repository.entry_sums(session, quarter_of(since))
         rollups = await repository.rollup_sums(session, quarter_of(since))
         spending = await all_spending(session)
-        costs = await repository.cost_by_budgets(session)
+        used = await repository.sums_by_budgets(session)
+        units = {budget.id: budget.amount_unit for budget in await all_budgets(session)}
     charged: dict[str, int] = defaultdict(int)
-    for budget_ids, cost in costs.items():
-        for budget_id in budget_ids.split(","):
-            charged[budget_id] += cost
+    for budget_ids, sums in used.items():
+        for budget_id in filter(units.__contains__, budget_ids.split(",")):
+            charged[budget_id] += _amount_in(units[budget_id], sums)
     return {
         "entries_and_rollups": sum(abs(entry - rollup) for entry, rollup in zip(entries, rollups, strict=True)),
         "rollups_and_budgets": sum(abs(spent - charged[budget_id]) for budget_id, spent in spending.items()),
     }
+
+
+def _amount_in(unit: BudgetUnit, sums: Sums) -> int:
+    if unit is BudgetUnit.MONEY:
+        return sums.cost_pico
+    return sums.tokens if unit is BudgetUnit.TOKENS else sums.accelerator_ms
 
 
 @asynccontextmanager

@@ -51,17 +51,21 @@ async def list_requests(_: Admin, plane: ThePlane, project: ProjectRef, page: As
 
 def _row(item: UsageSum, groups: tuple[str, ...], key_names: dict[str, str], currency: str) -> UsageRow:
     named = dict(zip(groups, item.group, strict=True))
-    key_id = named.get("key", "")
+    key_id, sums = named.get("key", ""), item.sums
     return UsageRow(
         bucket_start=item.bucket_start,
         model=named.get("model", ""),
         operation=named.get("operation", ""),
         key=key_names.get(key_id, key_id),
         key_id=key_id,
-        requests=item.requests,
-        input_tokens=item.input_tokens,
-        output_tokens=item.output_tokens,
-        cost=amount_text(item.cost_pico),
+        requests=sums.requests,
+        input_tokens=sums.input_tokens,
+        cached_tokens=sums.cached_tokens,
+        output_tokens=sums.output_tokens,
+        reasoning_tokens=sums.reasoning_tokens,
+        accelerator_seconds=sums.accelerator_ms / 1000,
+        response_cache_hits=sums.response_cache_hits,
+        cost=amount_text(sums.cost_pico),
         currency=currency,
     )
 
@@ -69,5 +73,12 @@ def _row(item: UsageSum, groups: tuple[str, ...], key_names: dict[str, str], cur
 def _request(row: LedgerEntry) -> RequestView:
     shown = row.model_dump(include=set(RequestView.model_fields))
     return RequestView.model_validate(
-        shown | {"id": row.request_id, "cost": amount_text(row.cost_pico), "rate_card_version": row.rate_card_id}
+        shown
+        | {
+            "id": row.request_id,
+            "cost": amount_text(row.cost_pico),
+            "rate_card_version": row.rate_card_id,
+            "accelerator_seconds": row.accelerator_ms / 1000,
+            "response_cache_hit": row.response_cache_hits > 0,
+        }
     )

@@ -8,7 +8,7 @@ from mizzen_crds.usage import UsageEvent, UsageReceipt
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.budgets.credit import Charge, charge
-from mizzen_controlplane.budgets.periods import month_of
+from mizzen_controlplane.budgets.periods import quarter_of
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import unit_of_work
@@ -16,13 +16,13 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import TooLarge
 from mizzen_controlplane.metering import repository
 from mizzen_controlplane.metering.acceptance import sorted_out
-from mizzen_controlplane.metering.rollups import added_up, budgets_text, quarter_of, rollup_rows
+from mizzen_controlplane.metering.meters import METERS, Sums
+from mizzen_controlplane.metering.rollups import added_up, budgets_text, rollup_rows
 
 MAX_EVENTS = 1000
 _COPIED = (
     "project_id", "request_id", "key_id", "model", "deployment", "revision", "operation", "started_at", "duration_ms",
-    "ttft_ms", "status", "answered", "estimated", "input_tokens", "output_tokens", "cost_pico", "currency",
-    "rate_card_id", "gateway",
+    "ttft_ms", "status", "answered", "estimated", "interrupted", "currency", "rate_card_id", "gateway",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ async def take(plane: Plane, events: Sequence[UsageEvent]) -> UsageReceipt:
         new = await _insert(session, good)
         if new:
             await repository.add_to_rollups(session, rollup_rows(added_up(new)))
-            await charge(session, _charges(new, owner.time_zone))
+            await charge(session, _charges(new), owner.time_zone)
     return UsageReceipt(accepted=len(new), duplicates=len(good) - len(new), refused=refused)
 
 
@@ -53,6 +53,8 @@ async def _insert(session: AsyncSession, events: Iterable[UsageEvent]) -> list[U
 
 def _row(event: UsageEvent, now: datetime) -> dict[str, Any]:
     row = {name: getattr(event, name) for name in _COPIED}
+    sums = Sums.of(event)
+    row |= {name: getattr(sums, name) for name in METERS if name != "requests"}
     return row | {
         "quarter": quarter_of(event.started_at),
         "budget_ids": budgets_text(event),
@@ -61,15 +63,15 @@ def _row(event: UsageEvent, now: datetime) -> dict[str, Any]:
     }
 
 
-def _charges(events: Iterable[UsageEvent], time_zone: str) -> list[Charge]:
-    """What each budget is charged: in the month, of the organization's time zone, in which the request began."""
-    starts: dict[datetime, datetime] = {}
+def _charges(events: Iterable[UsageEvent]) -> list[Charge]:
+    """What each budget is charged, in the period in which the request began."""
     charges: list[Charge] = []
     for event in events:
         if not event.budget_ids:
             continue
-        quarter = quarter_of(event.started_at)
-        if quarter not in starts:
-            starts[quarter] = month_of(quarter, time_zone).start
-        charges += [Charge(each, starts[quarter], event.gateway, event.cost_pico) for each in set(event.budget_ids)]
+        sums, quarter = Sums.of(event), quarter_of(event.started_at)
+        charges += [
+            Charge(each, quarter, event.gateway, sums.cost_pico, sums.tokens, sums.accelerator_ms)
+            for each in set(event.budget_ids)
+        ]
     return charges

@@ -1,16 +1,19 @@
 """Tables of the ledger: every request once, and quarter-hours that add them up."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Index
+from sqlalchemy import JSON, BigInteger, Index, false
 from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
 
+FROM_0: Final = {"server_default": "0"}
+"""For the release before, which knows fewer meters."""
+
 
 class LedgerEntry(SQLModel, table=True):
-    """One admitted request; never changed."""
+    """One admitted request; never changed. Its meters are disjoint."""
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
@@ -33,8 +36,17 @@ class LedgerEntry(SQLModel, table=True):
     status: int
     answered: bool
     estimated: bool
+    interrupted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Found unfinished after a crash of its gateway."""
     input_tokens: int = Field(sa_type=BigInteger)
+    """Of the prompt, without cached ones."""
+    cached_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
     output_tokens: int = Field(sa_type=BigInteger)
+    """Generated, without reasoning."""
+    reasoning_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
+    accelerator_ms: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
+    response_cache_hits: int = Field(default=0, sa_column_kwargs=FROM_0)
+    """1 where the response cache answered."""
     cost_pico: int = Field(sa_type=BigInteger)
     currency: str = Field(max_length=3)
     rate_card_id: str = Field(default="", max_length=64)
@@ -68,5 +80,9 @@ class UsageRollup(SQLModel, table=True):
     """Cost more than nothing."""
     requests: int = Field(sa_type=BigInteger)
     input_tokens: int = Field(sa_type=BigInteger)
+    cached_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
     output_tokens: int = Field(sa_type=BigInteger)
+    reasoning_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
+    accelerator_ms: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
+    response_cache_hits: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=FROM_0)
     cost_pico: int = Field(sa_type=BigInteger)

@@ -11,9 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.kit.upsert import insert_into
+from mizzen_controlplane.metering.meters import METERS, Sums
 from mizzen_controlplane.metering.models import LedgerEntry, UsageRollup
-
-_SUMS = ("requests", "input_tokens", "output_tokens", "cost_pico")
 
 PAGE_FIELDS = {
     "id": col(LedgerEntry.request_id),
@@ -49,16 +48,16 @@ async def insert_new(session: AsyncSession, rows: list[dict[str, Any]]) -> set[t
 async def add_to_rollups(session: AsyncSession, rows: list[dict[str, object]]) -> None:
     """Add sums to the quarter-hours."""
     statement = insert_into(session, UsageRollup)
-    raised = {name: col(getattr(UsageRollup, name)) + statement.excluded[name] for name in _SUMS}
+    raised = {name: col(getattr(UsageRollup, name)) + statement.excluded[name] for name in METERS}
     await session.exec(statement.on_conflict_do_update(index_elements=["id"], set_=raised), params=rows)
 
 
 async def rollups_between(
     session: AsyncSession, project_id: str, start: datetime, end: datetime, columns: Sequence[str]
 ) -> Sequence[tuple[Any, ...]]:
-    """(quarter, columns..., requests, input tokens, output tokens, cost) of a project's quarter-hours, added up."""
+    """(quarter, columns..., meters...) of a project's quarter-hours, added up."""
     groups = [col(UsageRollup.quarter), *(getattr(UsageRollup, name) for name in columns)]
-    sums = [func.sum(getattr(UsageRollup, name)) for name in _SUMS]
+    sums = [func.sum(getattr(UsageRollup, name)) for name in METERS]
     statement = (
         select(*groups, *sums)
         .where(UsageRollup.project_id == project_id, UsageRollup.quarter >= start, UsageRollup.quarter < end)
@@ -81,25 +80,23 @@ async def first_quarter(session: AsyncSession, project_id: str) -> datetime | No
 
 
 async def entry_sums(session: AsyncSession, since: datetime) -> tuple[int, ...]:
-    """Requests, input tokens, output tokens and cost of all entries from a quarter-hour on."""
-    statement = select(
-        func.count(),
-        func.coalesce(func.sum(LedgerEntry.input_tokens), 0),
-        func.coalesce(func.sum(LedgerEntry.output_tokens), 0),
-        func.coalesce(func.sum(LedgerEntry.cost_pico), 0),
-    ).where(LedgerEntry.quarter >= since)
-    return tuple(int(value) for value in (await session.exec(statement)).one())
+    """The meters of all entries from a quarter-hour on."""
+    sums = [func.coalesce(func.sum(getattr(LedgerEntry, name)), 0) for name in METERS[1:]]
+    statement = select(func.count(), *sums).where(LedgerEntry.quarter >= since)
+    row: Any = (await session.exec(statement)).one()
+    return tuple(map(int, row))
 
 
 async def rollup_sums(session: AsyncSession, since: datetime) -> tuple[int, ...]:
     """The same of all roll-ups."""
-    statement = select(*[func.coalesce(func.sum(getattr(UsageRollup, name)), 0) for name in _SUMS]).where(
+    statement = select(*[func.coalesce(func.sum(getattr(UsageRollup, name)), 0) for name in METERS]).where(
         UsageRollup.quarter >= since
     )
-    return tuple(int(value) for value in (await session.exec(statement)).one())
+    return tuple(map(int, (await session.exec(statement)).one()))
 
 
-async def cost_by_budgets(session: AsyncSession) -> Mapping[str, int]:
-    """All cost by the comma-separated budgets that it was charged to."""
-    statement = select(UsageRollup.budget_ids, func.sum(UsageRollup.cost_pico)).group_by(col(UsageRollup.budget_ids))
-    return {budget_ids: int(cost) for budget_ids, cost in (await session.exec(statement)).all()}
+async def sums_by_budgets(session: AsyncSession) -> Mapping[str, Sums]:
+    """The meters of all time by the comma-separated budgets that they were charged to."""
+    sums = [func.sum(getattr(UsageRollup, name)) for name in METERS]
+    statement = select(UsageRollup.budget_ids, *sums).group_by(col(UsageRollup.budget_ids))
+    return {row[0]: Sums(*map(int, row[1:])) for row in (await session.exec(statement)).all()}

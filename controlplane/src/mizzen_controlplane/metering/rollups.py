@@ -7,6 +7,9 @@ from datetime import datetime
 
 from mizzen_crds.usage import UsageEvent
 
+from mizzen_controlplane.budgets.periods import quarter_of
+from mizzen_controlplane.metering.meters import Sums
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -30,21 +33,6 @@ class Group:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-@dataclass(slots=True)
-class Sums:
-    """What is added up."""
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_pico: int = 0
-
-
-def quarter_of(moment: datetime) -> datetime:
-    """Begin of the quarter-hour that holds the moment."""
-    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
-
-
 def budgets_text(event: UsageEvent) -> str:
     """The event's budgets, sorted, comma-separated."""
     return ",".join(sorted(set(event.budget_ids)))
@@ -54,11 +42,7 @@ def added_up(events: Iterable[UsageEvent]) -> dict[Group, Sums]:
     """The events by roll-up."""
     result: dict[Group, Sums] = {}
     for event in events:
-        sums = result.setdefault(_group(event), Sums())
-        sums.requests += 1
-        sums.input_tokens += event.input_tokens
-        sums.output_tokens += event.output_tokens
-        sums.cost_pico += event.cost_pico
+        result.setdefault(_group(event), Sums()).add(astuple(Sums.of(event)))
     return result
 
 

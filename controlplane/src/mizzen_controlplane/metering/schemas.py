@@ -22,9 +22,17 @@ class UsageRow(Body):
     requests: int
     """Requests admitted."""
     input_tokens: int
-    """Prompt tokens."""
+    """Prompt tokens, without cached ones."""
+    cached_tokens: int
+    """Prompt tokens that the engine had in its prefix cache."""
     output_tokens: int
-    """Generated tokens."""
+    """Generated tokens, without reasoning."""
+    reasoning_tokens: int
+    """Generated tokens of reasoning."""
+    accelerator_seconds: float
+    """Time of accelerators, shared out among the requests that were under way at a replica."""
+    response_cache_hits: int
+    """Requests that the response cache answered."""
     cost: str
     """Money, exact."""
     currency: str
@@ -69,10 +77,20 @@ class RequestView(Body):
     """The first byte was written."""
     estimated: bool
     """Counted rather than told by the engine."""
+    interrupted: bool
+    """Found unfinished after a crash of its gateway."""
     input_tokens: int
-    """Prompt tokens."""
+    """Prompt tokens, without cached ones."""
+    cached_tokens: int
+    """Prompt tokens that the engine had in its prefix cache."""
     output_tokens: int
-    """Generated tokens."""
+    """Generated tokens, without reasoning."""
+    reasoning_tokens: int
+    """Generated tokens of reasoning."""
+    accelerator_seconds: float
+    """Time of accelerators, shared out among the requests that were under way at a replica."""
+    response_cache_hit: bool
+    """The response cache answered."""
     cost: str
     """Money, exact."""
     currency: str

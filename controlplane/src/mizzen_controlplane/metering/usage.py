@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mizzen_controlplane.metering.meters import METERS, Sums
+
 
 class Bucket(StrEnum):
     """How long a row of usage is."""
@@ -22,10 +24,7 @@ class UsageSum:
 
     bucket_start: datetime
     group: tuple[str, ...]
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cost_pico: int
+    sums: Sums
 
 
 def bucket_start(quarter: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
@@ -38,12 +37,11 @@ def bucket_start(quarter: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
 
 
 def in_buckets(rows: Iterable[Sequence[Any]], bucket: Bucket, time_zone: str) -> list[UsageSum]:
-    """Rows (quarter, group..., requests, input, output, cost) added up, by bucket and group."""
+    """Rows (quarter, group..., meters...) added up, by bucket and group."""
     zone = ZoneInfo(time_zone)
-    sums: dict[tuple[datetime, tuple[str, ...]], list[int]] = {}
+    found: dict[tuple[datetime, tuple[str, ...]], Sums] = {}
     for quarter, *rest in rows:
-        group = tuple(str(part) for part in rest[:-4])
-        total = sums.setdefault((bucket_start(quarter, bucket, zone), group), [0, 0, 0, 0])
-        for index, value in enumerate(rest[-4:]):
-            total[index] += int(value)
-    return [UsageSum(start, group, *total) for (start, group), total in sorted(sums.items())]
+        group = tuple(str(part) for part in rest[: -len(METERS)])
+        total = found.setdefault((bucket_start(quarter, bucket, zone), group), Sums())
+        total.add(int(value) for value in rest[-len(METERS) :])
+    return [UsageSum(start, group, found[start, group]) for start, group in sorted(found)]

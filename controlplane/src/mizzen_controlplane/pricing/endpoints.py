@@ -10,8 +10,8 @@ from mizzen_controlplane.kit.plane import Plane, ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import resource_fields, with_etag
 from mizzen_controlplane.pricing import service
+from mizzen_controlplane.pricing.meter_prices import written_prices
 from mizzen_controlplane.pricing.models import RateCardVersion
-from mizzen_controlplane.pricing.money import amount_text, price_per_million_text
 from mizzen_controlplane.pricing.schemas import ModelPrice, RateCardVersionView, RateCardView, RateCardWrite
 
 router = api_router("pricing")
@@ -76,9 +76,4 @@ def _prices(version: RateCardVersion) -> list[ModelPrice]:
 
 
 def _price(price: dict[str, Any]) -> ModelPrice:
-    return ModelPrice(
-        model=price["model"],
-        per_million_input_tokens=price_per_million_text(price["pico_per_input_token"]),
-        per_million_output_tokens=price_per_million_text(price["pico_per_output_token"]),
-        per_request=amount_text(price["pico_per_request"]),
-    )
+    return ModelPrice(model=price["model"], **dict(written_prices(price)))

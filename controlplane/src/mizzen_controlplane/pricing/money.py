@@ -13,6 +13,9 @@ PER_MILLION_DIGITS: Final = PICO_DIGITS - 6
 LARGEST_UNITS: Final = 9_000_000
 """Largest amount in units of the currency: a signed 64-bit number of pico ends a little above."""
 
+PER_SECOND_DIGITS: Final = PICO_DIGITS - 3
+"""Digits after the point of a price per second, so that a millisecond's is still whole."""
+
 _DECIMAL = re.compile(r"[0-9]{1,16}(\.[0-9]{1,40})?")
 
 _MINOR_DIGITS: Final = {
@@ -34,6 +37,11 @@ def parse_amount(text: str) -> int:
 def parse_price_per_million(text: str) -> int:
     """A price per million tokens such as "0.15", as pico of one token."""
     return _parse(text, PER_MILLION_DIGITS)
+
+
+def parse_price_per_second(text: str) -> int:
+    """A price per second such as "0.001", as pico of a millisecond."""
+    return _parse(text, PER_SECOND_DIGITS)
 
 
 def _parse(text: str, digits: int) -> int:
@@ -61,6 +69,11 @@ def amount_text(pico: int) -> str:
 def price_per_million_text(pico: int) -> str:
     """Pico of one token as the price of a million."""
     return _text(pico, PER_MILLION_DIGITS)
+
+
+def price_per_second_text(pico: int) -> str:
+    """Pico of a millisecond as the price of a second."""
+    return _text(pico, PER_SECOND_DIGITS)
 
 
 def _text(value: int, digits: int) -> str:

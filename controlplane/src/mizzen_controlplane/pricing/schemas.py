@@ -26,6 +26,14 @@ class ModelPrice(Body):
     """Price of a million generated tokens; at most 6 digits after the point."""
     per_request: PriceText = "0"
     """Price of a request; at most 12 digits after the point."""
+    per_million_cached_tokens: PriceText | None = None
+    """Price of a million prompt tokens that the engine had in its prefix cache; absent: as any other of the prompt."""
+    per_million_reasoning_tokens: PriceText | None = None
+    """Price of a million generated tokens of reasoning; absent: as any other generated one."""
+    per_accelerator_second: PriceText | None = None
+    """Price of a second of one accelerator; at most 9 digits after the point. Absent: nothing."""
+    per_response_cache_hit: PriceText | None = None
+    """Price of a request that the response cache answers, which costs nothing else. Absent: nothing."""
 
 
 class RateCardWrite(Body):

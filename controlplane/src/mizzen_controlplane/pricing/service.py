@@ -16,8 +16,8 @@ from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.pricing import repository
+from mizzen_controlplane.pricing.meter_prices import kept_prices
 from mizzen_controlplane.pricing.models import RateCard, RateCardVersion
-from mizzen_controlplane.pricing.money import MoneyError, parse_amount, parse_price_per_million
 from mizzen_controlplane.pricing.schemas import ModelPrice, RateCardWrite
 
 Newest = tuple[RateCard, RateCardVersion]
@@ -89,17 +89,7 @@ async def _with_newest(session: AsyncSession, cards: Sequence[RateCard]) -> list
 
 
 def _pico(index: int, price: ModelPrice) -> dict[str, Any]:
-    result: dict[str, Any] = {"model": price.model}
-    for field, kept, parse in (
-        ("per_million_input_tokens", "pico_per_input_token", parse_price_per_million),
-        ("per_million_output_tokens", "pico_per_output_token", parse_price_per_million),
-        ("per_request", "pico_per_request", parse_amount),
-    ):
-        try:
-            result[kept] = parse(getattr(price, field))
-        except MoneyError as error:
-            raise invalid_field(f"/prices/{index}/{field}", f"prices[{index}].{field}: {error}") from error
-    return result
+    return {"model": price.model, **kept_prices(f"prices[{index}]", price.model_dump(exclude={"model"}))}
 
 
 def _no_model_twice(prices: Sequence[ModelPrice]) -> None:

@@ -4,6 +4,7 @@ import itertools
 import time
 import uuid
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import orjson
@@ -51,9 +52,9 @@ def plan(seed: int, asked: Asked, index: int, room: int) -> PlannedAnswer:
     """The answer number `index` to a request, of at most `room` tokens."""
     source = drawn_from(seed, asked.seed, asked.prompt, index)
     if asked.tool is not None:
-        arguments = orjson.dumps(tool_arguments(source, asked.tool.schema)).decode()
-        parts = [arguments[start : start + 4] for start in range(0, len(arguments), 4)]
-        return PlannedAnswer(parts, "tool_calls", asked.tool.name)
+        return PlannedAnswer(_json_pieces(source, asked.tool.schema), "tool_calls", asked.tool.name)
+    if asked.schema is not None:
+        return PlannedAnswer(_json_pieces(source, asked.schema), "stop")
     natural = answer_length(source)
     limit = min(asked.limit if asked.limit is not None else room, room)
     length = limit if asked.fixed else min(natural, limit)
@@ -62,6 +63,11 @@ def plan(seed: int, asked: Asked, index: int, room: int) -> PlannedAnswer:
     if stopped is not None:
         return PlannedAnswer(stopped, "stop")
     return PlannedAnswer(made, "length" if length == limit and (asked.fixed or natural > limit) else "stop")
+
+
+def _json_pieces(source: Random, schema: dict[str, Any]) -> list[str]:
+    text = orjson.dumps(tool_arguments(source, schema)).decode()
+    return [text[start : start + 4] for start in range(0, len(text), 4)]
 
 
 def _cut_at_stop(made: list[str], stops: tuple[str, ...]) -> list[str] | None:

@@ -40,6 +40,8 @@ class Asked:
     seed: str
     stops: tuple[str, ...]
     tool: Tool | None
+    schema: dict[str, Any] | None = None
+    """JSON schema that the answer fits; empty for any object."""
 
 
 def chat(body: dict[str, Any], settings: Settings) -> Asked:
@@ -98,7 +100,15 @@ def _asked(body: dict[str, Any], prompt: str, limit: int | None, tool: Tool | No
         seed=str(body.get("seed", "")),
         stops=(stops,) if isinstance(stops, str) else tuple(str(stop) for stop in stops),
         tool=tool,
+        schema=_schema(body.get("response_format")),
     )
+
+
+def _schema(wanted: Any) -> dict[str, Any] | None:
+    if not isinstance(wanted, dict) or wanted.get("type") not in {"json_object", "json_schema"}:
+        return None
+    found = (wanted.get("json_schema") or {}).get("schema")
+    return found if isinstance(found, dict) else {}
 
 
 def _positive(body: dict[str, Any], name: str) -> int | None:

@@ -9,17 +9,19 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from mizzen_engines.simulated import answers, requests
+from mizzen_engines.simulated import answers, media, pooling, requests
 from mizzen_engines.simulated.answers import Envelope, PlannedAnswer
 from mizzen_engines.simulated.batching import Batcher, QueueFullError, Sequence
 from mizzen_engines.simulated.faults import Fault, asked_for, before_token
 from mizzen_engines.simulated.metrics import EngineMetrics
 from mizzen_engines.simulated.requests import Asked, BadRequestError
+from mizzen_engines.simulated.responses import ResponseBody, as_chat
 from mizzen_engines.simulated.settings import Settings
 from mizzen_engines.simulated.text import as_base64, count_tokens, embedding
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ReadOnly = Callable[[int, str, dict[str, Any]], tuple[dict[str, Any], int]]
 
 
 class SimulatedEngine:
@@ -37,12 +39,31 @@ class SimulatedEngine:
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors_as_json])
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.metrics)
+        app.router.add_get("/openapi.json", self.description)
         app.router.add_get("/v1/models", self.models)
-        app.router.add_post("/v1/chat/completions", self.chat)
-        app.router.add_post("/v1/completions", self.completions)
-        app.router.add_post("/v1/embeddings", self.embeddings)
+        for path, handler in self._offered().items():
+            app.router.add_post(path, handler)
         app.cleanup_ctx.append(self._stepping)
         return app
+
+    def _offered(self) -> dict[str, Handler]:
+        paths: dict[str, Handler] = {
+            "/v1/chat/completions": self.chat,
+            "/v1/completions": self.completions,
+            "/v1/responses": self.responses,
+            "/v1/embeddings": self.embeddings,
+            "/v1/rerank": self.rerank,
+            "/v1/score": self.score,
+            "/classify": self.classify,
+            "/v1/audio/transcriptions": self.transcriptions,
+            "/v1/images/generations": self.images,
+        }
+        lacking = set(self._settings.lacks.split(","))
+        return {path: handler for path, handler in paths.items() if path not in lacking}
+
+    async def description(self, _: web.Request) -> web.Response:
+        """OpenAPI's list of paths, as far as it goes."""
+        return _json({"openapi": "3.1.0", "paths": {path: {"post": {}} for path in self._offered()}})
 
     async def _stepping(self, _: web.Application) -> AsyncIterator[None]:
         loop = asyncio.create_task(self._batcher.run())
@@ -100,6 +121,101 @@ class SimulatedEngine:
         counted = {"prompt_tokens": tokens, "total_tokens": tokens}
         return _json({"object": "list", "data": data, "model": self._model, "usage": counted})
 
+    async def rerank(self, request: web.Request) -> web.Response:
+        """POST /v1/rerank."""
+        return await self._read_only(request, pooling.rerank)
+
+    async def score(self, request: web.Request) -> web.Response:
+        """POST /v1/score."""
+        return await self._read_only(request, pooling.score)
+
+    async def classify(self, request: web.Request) -> web.Response:
+        """POST /classify."""
+        return await self._read_only(request, pooling.classify)
+
+    async def _read_only(self, request: web.Request, made: ReadOnly) -> web.Response:
+        body = await self._body(request)
+        fault = asked_for(request, body, self._settings.faults)
+        _refuse_if_asked(fault)
+        await before_token(fault, 0)
+        answer, tokens = made(self._settings.seed, self._model, body)
+        await asyncio.sleep(tokens / self._settings.prefill_tokens_per_second)
+        self._metrics.prompt_tokens.inc(tokens)
+        return _json(answer)
+
+    async def responses(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/responses, stateless."""
+        body = await self._body(request)
+        asked = requests.chat(as_chat(body), self._settings)
+        fault = asked_for(request, body, self._settings.faults)
+        _refuse_if_asked(fault)
+        planned = answers.plan(self._settings.seed, asked, 0, self._settings.max_model_len - asked.prompt_tokens)
+        running = Sequence(asked.prompt_tokens, len(planned.pieces))
+        made = ResponseBody(self._model, asked, planned)
+        try:
+            self._submit(running)
+            if not asked.stream:
+                await _all_tokens(running, fault)
+                return _json(made.whole())
+            return await self._stream_response(request, made, running, fault)
+        finally:
+            self._batcher.cancel(running)
+
+    async def _stream_response(
+        self, request: web.Request, made: ResponseBody, running: Sequence, fault: Fault
+    ) -> web.StreamResponse:
+        stream = _event_stream()
+        await before_token(fault, 0)
+        await running.token.acquire()  # no byte before the first token, as engines do
+        await stream.prepare(request)
+        running.token.release()
+        for event in made.opening():
+            await stream.write(_named_event(event))
+        for number in range(running.wanted_tokens):
+            await before_token(fault, number)
+            await running.token.acquire()
+            await stream.write(_named_event(made.piece(number)))
+        for event in made.closing():
+            await stream.write(_named_event(event))
+        await stream.write_eof()
+        return stream
+
+    async def transcriptions(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/audio/transcriptions: words by the sound's bytes; nothing of the sound is kept."""
+        recording = await media.recording_in(request)
+        fields = recording.fields
+        self._known(fields.get("model"))
+        words = recording.words(self._settings.seed)
+        form, text = fields.get("response_format", "json"), "".join(words)
+        if fields.get("stream") == "true":
+            return await self._stream_words(request, words, fields.get("stream_include_usage") == "true")
+        if form == "text":
+            return web.Response(text=text)
+        usage = {"type": "duration", "seconds": recording.seconds}
+        whole = {"language": "en", "duration": float(recording.seconds), "segments": []} if "verbose" in form else {}
+        return _json({"text": text, **whole, "usage": usage})
+
+    async def _stream_words(self, request: web.Request, words: list[str], include_usage: bool) -> web.StreamResponse:
+        stream = _event_stream()
+        await stream.prepare(request)
+        head = {"id": "trsc-simulated", "object": "transcription.chunk", "created": 0, "model": self._model}
+        for word in words:
+            await asyncio.sleep(self._settings.decode_ms / 1000)
+            await stream.write(_event({**head, "choices": [{"delta": {"content": word}, "finish_reason": None}]}))
+        if include_usage:
+            await stream.write(_event({**head, "choices": [], "usage": answers.usage(0, len(words))}))
+        await stream.write(b"data: [DONE]\n\n")
+        await stream.write_eof()
+        return stream
+
+    async def images(self, request: web.Request) -> web.Response:
+        """POST /v1/images/generations: grey dots."""
+        return _json(media.images(await self._body(request)))
+
+    def _known(self, model: str | None) -> None:
+        if model != self._model:
+            raise BadRequestError(f"The model `{model}` does not exist.", "model", 404)
+
     async def _body(self, request: web.Request) -> dict[str, Any]:
         try:
             body = orjson.loads(await request.read())
@@ -107,8 +223,7 @@ class SimulatedEngine:
             raise BadRequestError(f"the body is not JSON: {error}") from error
         if not isinstance(body, dict):
             raise BadRequestError("the body must be a JSON object")
-        if body.get("model") != self._model:
-            raise BadRequestError(f"The model `{body.get('model')}` does not exist.", "model", 404)
+        self._known(body.get("model"))
         return body
 
     async def _answer(self, request: web.Request, body: dict[str, Any], asked: Asked, kind: str) -> web.StreamResponse:
@@ -148,7 +263,7 @@ class SimulatedEngine:
         running: list[tuple[PlannedAnswer, Sequence]],
         fault: Fault,
     ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        response = _event_stream()
         await before_token(fault, 0)
         await running[0][1].token.acquire()  # no byte before the first token, as engines do
         await response.prepare(request)
@@ -183,6 +298,14 @@ def _usage(asked: Asked, planned: list[PlannedAnswer]) -> dict[str, int]:
 def _refuse_if_asked(fault: Fault) -> None:
     if fault.kind == "error":
         raise BadRequestError("simulated fault", None, fault.number)
+
+
+def _event_stream() -> web.StreamResponse:
+    return web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+
+
+def _named_event(body: dict[str, Any]) -> bytes:
+    return b"event: " + str(body["type"]).encode() + b"\n" + _event(body)
 
 
 def _event(body: dict[str, Any]) -> bytes:

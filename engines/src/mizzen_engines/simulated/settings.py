@@ -27,6 +27,8 @@ class Settings:
     """Length of an embedding."""
     startup_seconds: float = 0.0
     """/health answers 503 for so long."""
+    lacks: str = ""
+    """Paths that it does not offer, with commas: as an engine whose model cannot do everything."""
     faults: bool = False
     """Requests may ask for faults (`x-simulate`); never outside of tests."""
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mizzen_crds.access import AccessSnapshot, BudgetAccess, LimitAccess, Price
+from mizzen_crds.access import AccessSnapshot, BudgetAccess, LimitAccess, Price, Scope
 
 from mizzen_gateway.stages import Caller
 
@@ -40,7 +40,8 @@ class ByScope(Generic[Entry]):
     def matching(self, caller: Caller, model: str) -> tuple[Entry, ...]:
         """All that apply to this caller and served name: the organization's first, the key's last."""
         found = self.entries
-        scopes = (caller.organization_id, caller.project_id, caller.key_id)
+        owned = model if "/" in model else f"{caller.project}/{model}"
+        scopes = (caller.organization_id, owned, caller.project_id, caller.key_id)
         return tuple(e for s in scopes for e in found.get(s, ()) if e.model is None or e.model == model)
 
 
@@ -57,6 +58,8 @@ class AccessIndex:
     limits: ByScope[LimitAccess]
     budgets: ByScope[BudgetAccess]
     prices: tuple[Price, ...]
+    counts_users: bool
+    """Some limit has a count for each end user."""
 
     def price_of(self, caller: Caller, model: str) -> Price | None:
         """The last price that is for this project or all, and for this model or "*"."""
@@ -96,6 +99,7 @@ class AccessState:
 def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
     """Index a snapshot. Keys of a project that it does not list are left out."""
     projects = {project.id: project for project in snapshot.projects}
+    limits = [*snapshot.limits, *snapshot.further_limits]
     granted = _granted(snapshot)
     keys = {}
     for key in snapshot.keys:
@@ -125,9 +129,10 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
         currency=snapshot.currency,
         keys=keys,
         namespaces={project.name: project.namespace for project in snapshot.projects},
-        limits=ByScope(_by_scope(snapshot.limits)),
-        budgets=ByScope(_by_scope(snapshot.budgets)),
+        limits=ByScope(_by_scope(limits)),
+        budgets=ByScope(_by_scope([*snapshot.budgets, *snapshot.further_budgets])),
         prices=tuple(snapshot.prices),
+        counts_users=any(limit.scope is Scope.USER for limit in limits),
     )
 
 

@@ -35,6 +35,7 @@ class LifecycleView(Observed):
 class RoutingView(Observed):
     """Part of spec.routing."""
 
+    policy: str = "LeastLoad"
     idle_timeout_seconds: float = 60
     request_timeout_seconds: float = 0
 
@@ -52,6 +53,18 @@ class EngineView(Observed):
     max_model_len: int | None = None
 
 
+class ResourcesView(Observed):
+    """Part of spec.resources."""
+
+    accelerators_per_pod: int = 0
+
+
+class MultiNodeView(Observed):
+    """Part of spec.multiNode."""
+
+    size: int = 1
+
+
 class AdapterView(Observed):
     """Part of an entry of spec.adapters."""
 
@@ -65,6 +78,8 @@ class SpecView(Observed):
     aliases: tuple[str, ...] = ()
     adapters: tuple[AdapterView, ...] = ()
     engine: EngineView = EngineView()
+    resources: ResourcesView = ResourcesView()
+    multi_node: MultiNodeView | None = None
     replicas: int = 1
     autoscaling: AutoscalingView | None = None
     lifecycle: LifecycleView = LifecycleView()
@@ -161,6 +176,8 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
         idle_seconds=spec.routing.idle_timeout_seconds,
         request_seconds=spec.routing.request_timeout_seconds,
         max_model_len=spec.engine.max_model_len,
+        policy=spec.routing.policy,
+        accelerators=spec.resources.accelerators_per_pod * (spec.multi_node.size if spec.multi_node else 1),
         project=status.project,
     )
 

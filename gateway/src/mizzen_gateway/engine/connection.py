@@ -1,7 +1,8 @@
 """One connection to an engine: one exchange at a time, no task of its own, body bytes handed on as they come."""
 
 import asyncio
-from typing import cast
+from collections.abc import AsyncIterator
+from typing import Protocol, cast
 
 import httptools
 
@@ -9,10 +10,23 @@ from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, En
 
 NEVER = float("inf")
 JOIN_BELOW = 64 * 1024
+LAST_CHUNK = b"0\r\n\r\n"
 RESPONSE_HEADER_LIMIT = 200
+READ_BYTES = 128 * 1024
+"""At once: what an engine sent before it was paused is held for a caller that does not read."""
+_READ = memoryview(bytearray(READ_BYTES))
+"""Shared by all connections: what is read is parsed before anything else is."""
 
 
-class EngineConnection(asyncio.Protocol):
+class Listener(Protocol):
+    """Who wants to know when an engine begins to answer."""
+
+    def engine_began(self) -> None:
+        """The first byte of a response has come."""
+        ...
+
+
+class EngineConnection(asyncio.BufferedProtocol):
     """Made and kept by the pool. Also a `Source` for backpressure: pause and resume reading."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
@@ -24,7 +38,8 @@ class EngineConnection(asyncio.Protocol):
         self._done: asyncio.Future[None] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._keep = False
-        self._idle_limit = NEVER
+        self._idle_limit = self._first_byte_limit = NEVER
+        self._full: asyncio.Future[None] | None = None
         self._paused = False
         self._head_seen = False
         self._problem: Exception | None = None
@@ -32,6 +47,8 @@ class EngineConnection(asyncio.Protocol):
         """A byte of the response under way has come."""
         self.first_byte_at: float | None = None
         """Loop time of the response's first byte."""
+        self.listener: Listener | None = None
+        """Hears of the first byte of the next exchange, once."""
         self.deadline = NEVER
         """Loop time at which the pool gives the exchange up."""
         self.idle_since = 0.0
@@ -52,6 +69,7 @@ class EngineConnection(asyncio.Protocol):
         self.first_byte_at = self._problem = None
         self._done = self._loop.create_future()
         self._idle_limit = idle_seconds
+        self._first_byte_limit = first_byte_seconds
         self.deadline = self._loop.time() + first_byte_seconds
         head, body = request.encode(self._host)
         if len(body) < JOIN_BELOW:
@@ -59,14 +77,34 @@ class EngineConnection(asyncio.Protocol):
         else:
             self._transport.writelines([head, body])
         try:
+            if request.stream is not None:
+                await self._send(request.stream)
             await self._done
         except BaseException:
             self._transport.abort()
             raise
         finally:
             self.deadline = NEVER
-            self._sink = None
+            self._sink = self.listener = None
             self.used = True
+
+    async def _send(self, pieces: AsyncIterator[bytes]) -> None:
+        """A body in chunks, no faster than the engine takes it; stops where the engine has answered already."""
+        assert self._done is not None
+        self.deadline = NEVER  # the caller has deadlines of its own
+        async for piece in pieces:
+            if self._done.done():
+                # What was not sent cannot follow an answer: another exchange needs another connection.
+                self._keep = False
+                return
+            if piece:
+                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            if self._full is not None:
+                self.deadline = self._loop.time() + self._idle_limit
+                await self._full
+                self.deadline = NEVER
+        self._transport.write(LAST_CHUNK)
+        self.deadline = self._loop.time() + self._first_byte_limit
 
     @property
     def reusable(self) -> bool:
@@ -107,9 +145,20 @@ class EngineConnection(asyncio.Protocol):
         """Connected."""
         self._transport = cast("asyncio.Transport", transport)
 
+    def pause_writing(self) -> None:
+        """The engine takes no more for now."""
+        self._full = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        if self._full is not None and not self._full.done():
+            self._full.set_result(None)
+        self._full = None
+
     def connection_lost(self, _exc: Exception | None) -> None:
         """The engine closed, or we did."""
         self._keep = False
+        self.resume_writing()
         if self._done is not None and not self._done.done():
             if self._ends_with_connection():
                 self._done.set_result(None)
@@ -121,8 +170,16 @@ class EngineConnection(asyncio.Protocol):
         framed = b"content-length" in self._headers or b"transfer-encoding" in self._headers
         return self._head_seen and self._problem is None and not framed
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Where bytes are read to."""
+        return _READ
+
+    def buffer_updated(self, count: int) -> None:
+        """They came."""
+        self.data_received(_READ[:count])
+
+    def data_received(self, data: memoryview | bytes) -> None:
+        """Bytes came, of use until this returns."""
         if self._done is None or self._done.done() or self._parser is None:
             self._fail(EngineFailureError("malformed", True, "bytes that nobody asked for"))
             return
@@ -130,6 +187,8 @@ class EngineConnection(asyncio.Protocol):
         if not self.began:
             self.began = True
             self.first_byte_at = now
+            if self.listener is not None:
+                self.listener.engine_began()
         self.deadline = now + self._idle_limit
         try:
             self._parser.feed_data(data)

@@ -1,12 +1,14 @@
 """What the gateway asks an engine, what it gets, and the ways that it fails."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Literal, Protocol
+
+from mizzen_gateway.record import record
 
 FailureKind = Literal["connect", "broken", "timeout", "malformed"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EngineRequest:
     """A request to an engine. Nothing of the caller's header gets here but what is named."""
 
@@ -18,10 +20,15 @@ class EngineRequest:
     """Beside host and content-length."""
     method: str = "POST"
     """Method."""
+    stream: AsyncIterator[bytes] | None = None
+    """A body that comes piece by piece, instead of `body`. It can be sent once."""
 
     def encode(self, host: str) -> list[bytes]:
-        """Bytes for the wire, in pieces."""
+        """Bytes for the wire, in pieces; of a stream the head alone."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        if self.stream is not None:
+            head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}transfer-encoding: chunked\r\n\r\n"
+            return [head.encode("latin-1"), b""]
         head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}content-length: {len(self.body)}\r\n\r\n"
         return [head.encode("latin-1"), self.body]
 

@@ -32,6 +32,8 @@ class CreditAccount:
     """End of the period that the credit belongs to."""
     granted_at: float = 0.0
     """When the ledger last answered."""
+    low: int = 0
+    """Where less is free than that, more is asked for in advance, in pico."""
     spent: bool = False
     """Something was reserved since the last renewal."""
 
@@ -46,10 +48,11 @@ class CreditAccount:
         """Credit that the gateway must keep: used or held back."""
         return self.on_the_way + self.reserved
 
-    def reserve(self, pico: int) -> None:
-        """Hold back; the caller has looked at `free`."""
+    def reserve(self, pico: int) -> int:
+        """Hold back; the caller has looked at `free`. What is free then, should the lease still run."""
         self.reserved += pico
         self.spent = True
+        return self.credit - self.on_the_way - self.reserved
 
     def settle(self, reserved: int, used: int) -> None:
         """A request ended: what it held back is free again, what it used is on its way to the ledger."""

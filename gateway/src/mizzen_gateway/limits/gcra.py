@@ -9,7 +9,8 @@ Times are nanoseconds multiplied by `amount`, so that T is the whole number `win
 a limit of 100, exactly 100 pass. Nothing here reads a clock, waits, or is shared between processes.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -22,12 +23,17 @@ class Bucket:
     """Length of the window in nanoseconds."""
     tat: int = 0
     """Theoretical arrival time, in nanoseconds x amount."""
+    capacity: int = field(init=False)
+    """The tolerance, window x amount."""
+
+    def __post_init__(self) -> None:
+        self.capacity = self.window_ns * self.amount
 
     def fits(self, units: int, now_ns: int) -> bool:
         """Whether that many could be taken now."""
         now = now_ns * self.amount  # written out here and below: six limits a request make calls of calls count
         earliest = self.tat if self.tat > now else now
-        return earliest + units * self.window_ns <= now + self.window_ns * self.amount
+        return earliest + units * self.window_ns <= now + self.capacity
 
     def take(self, units: int, now_ns: int) -> None:
         """Take them, whether they fit or not."""
@@ -38,30 +44,30 @@ class Bucket:
         """Return units that were taken and not used; a negative number takes more."""
         self.tat -= units * self.window_ns
 
-    def remaining(self, now_ns: int) -> int:
-        """Units that could be taken now, >= 0."""
+    def level(self, now_ns: int) -> float:
+        """Units that are used and have not drained yet, >= 0."""
         used = self.tat - now_ns * self.amount
-        if used <= 0:
-            return self.amount
-        left = self.amount - -(-used // self.window_ns)
-        return left if left > 0 else 0
-
-    def seconds_until(self, units: int, now_ns: int) -> float | None:
-        """Seconds until that many fit, 0 for now; None where they never do."""
-        if units > self.amount:
-            return None
-        return max(0, self._wait(units, now_ns)) / self.amount / 1e9
-
-    def seconds_until_full(self, now_ns: int) -> float:
-        """Seconds until nothing of the limit is used any more."""
-        return max(0, self.tat - now_ns * self.amount) / self.amount / 1e9
+        return used / self.window_ns if used > 0 else 0.0
 
     def resize(self, amount: int, window_ns: int, now_ns: int) -> None:
         """Go on with another amount or window: what is used now stays used."""
         used = -(-max(0, self.tat - now_ns * self.amount) // self.window_ns)
-        self.amount, self.window_ns = amount, window_ns
+        self.amount, self.window_ns, self.capacity = amount, window_ns, amount * window_ns
         self.tat = now_ns * amount + used * window_ns
 
-    def _wait(self, units: int, now_ns: int) -> int:
-        now = now_ns * self.amount
-        return max(self.tat, now) + units * self.window_ns - now - self.window_ns * self.amount
+
+def remaining(amount: int, level: float) -> int:
+    """Units that could be taken, >= 0, of a limit that is used so far."""
+    return max(0, amount - math.ceil(level))
+
+
+def seconds_until(units: int, amount: int, window_seconds: float, level: float) -> float | None:
+    """Seconds until that many fit, 0 for now; None where they never do."""
+    if units > amount:
+        return None
+    return max(0.0, (level + units - amount) * window_seconds / amount)
+
+
+def seconds_until_full(amount: int, window_seconds: float, level: float) -> float:
+    """Seconds until nothing of the limit is used any more."""
+    return level * window_seconds / amount

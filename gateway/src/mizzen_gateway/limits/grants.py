@@ -1,121 +1,142 @@
 """Which limits, budgets and price apply to this key and model? Worked out once a snapshot, then remembered."""
 
+import hashlib
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from mizzen_crds.access import BudgetAccess, Enforcement, LimitAccess, LimitMetric, Price
+from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Price, Scope
 
 from mizzen_gateway.discovery.access_index import AccessIndex
-from mizzen_gateway.limits.credit import CreditAccount
-from mizzen_gateway.limits.gcra import Bucket
-from mizzen_gateway.limits.leases import CreditLeases
-from mizzen_gateway.stages import Caller, Charge, Estimate
+from mizzen_gateway.limits.answers import Answer
+from mizzen_gateway.limits.rules import Amounts, BudgetRule, LimitRule, bound_amounts, budget_rule, limit_rule
+from mizzen_gateway.stages import Caller, Charge, Estimate, Usage
 
 GRANTS_LIMIT = 65_536
-"""Pairs of key and model remembered at most."""
+"""Pairs of key and model (and end user, where limits count these) remembered at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateGrant:
-    """One rate limit that applies, with its count."""
+class Counts(Protocol):
+    """The counts of all that applies to one key and model."""
 
-    limit: LimitAccess
-    bucket: Bucket
-    enforced: bool
-    per_token: bool
-
-    def units(self, tokens: int) -> int:
-        """What a request of that many tokens takes."""
-        return tokens if self.per_token else 1
+    def take(self, amounts: Amounts, now: float) -> Answer | Coroutine[Any, Any, Answer]:
+        """Take from all or from none, in one atomic step; `now` in seconds since the epoch."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetGrant:
-    """One enforced budget that applies, with this gateway's credit."""
+class Store(Protocol):
+    """Where limits are counted and credit is held."""
 
-    budget: BudgetAccess
-    account: CreditAccount
+    def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule], organization: str) -> Counts:
+        """The counts of these; the organization is that of all of them."""
+        ...
+
+    def keep(self, limit_ids: Collection[str]) -> None:
+        """A new snapshot has these limits; what others counted may be forgotten, budgets may have other amounts."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """All that stage 4 needs for one key and model."""
 
-    rates: tuple[RateGrant, ...]
-    budgets: tuple[BudgetGrant, ...]
+    limits: tuple[LimitRule, ...]
+    budgets: tuple[BudgetRule, ...]
+    counts: Counts
     budget_ids: tuple[str, ...]
     """Every budget that is charged, shadow ones included."""
+    token_budget_ids: tuple[str, ...]
+    """Of those, the ones of tokens."""
     price: Price | None
     currency: str
 
-    def cost(self, input_tokens: int, output_tokens: int) -> int:
-        """Price of a request, in pico."""
+    def cost(self, usage: Usage) -> int:
+        """Price of what was used, in pico."""
         price = self.price
         if price is None:
             return 0
-        tokens = input_tokens * price.pico_per_input_token + output_tokens * price.pico_per_output_token
-        return price.pico_per_request + tokens
+        if usage.response_cache_hit:
+            return price.pico_per_response_cache_hit
+        cost = price.pico_per_request
+        cost += usage.input_tokens * price.pico_per_input_token + usage.output_tokens * price.pico_per_output_token
+        if usage.cached_tokens and price.pico_per_cached_token is not None:
+            cost += usage.cached_tokens * (price.pico_per_cached_token - price.pico_per_input_token)
+        if usage.reasoning_tokens and price.pico_per_reasoning_token is not None:
+            cost += usage.reasoning_tokens * (price.pico_per_reasoning_token - price.pico_per_output_token)
+        return cost + usage.accelerator_ms * price.pico_per_accelerator_ms
 
-    def charge(self, cost_pico: int) -> Charge:
+    def most_cost(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that so many tokens can cost, however many of them turn out to be cached or reasoning."""
+        price = self.price
+        if price is None:
+            return 0
+        dearest_in = max(price.pico_per_input_token, price.pico_per_cached_token or 0)
+        dearest_out = max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
+        tokens = input_tokens * dearest_in + output_tokens * dearest_out
+        return max(price.pico_per_request + tokens, price.pico_per_response_cache_hit)
+
+    @property
+    def costs_time(self) -> bool:
+        """Part of the price is for time, which nothing bounds beforehand."""
+        return self.price is not None and self.price.pico_per_accelerator_ms > 0
+
+    def bound(self, estimate: Estimate) -> Amounts:
+        """The most that a request can use."""
+        output_tokens = estimate.choices * estimate.output_tokens
+        return bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
+
+    def charge(self, cost_pico: int, holder: str) -> Charge:
         """The charge of that much money."""
         rate_card_id = "" if self.price is None else self.price.rate_card_id
-        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, self.cost(0, 0))
+        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, self.token_budget_ids, holder)
 
 
 class GrantTable:
-    """Grants by key and model; buckets and credit outlive the snapshot."""
+    """Grants by key and model; counts and credit outlive the snapshot."""
 
-    def __init__(self, leases: CreditLeases) -> None:
-        self._leases = leases
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._index: AccessIndex | None = None
-        self._grants: dict[tuple[str, str], Grant] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._grants: dict[tuple[str, str, str], Grant] = {}
 
-    def grant(self, index: AccessIndex, caller: Caller, model: str, now_ns: int) -> Grant:
-        """What applies to this caller and served name."""
+    def grant(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
+        """What applies to this caller, served name and end user."""
         if index is not self._index:
             self._take_up(index)
-        pair = (caller.key_id, model)
-        grant = self._grants.get(pair)
+        place = (caller.key_id, model, end_user if index.counts_users else "")
+        grant = self._grants.get(place)
         if grant is None:
             if len(self._grants) >= GRANTS_LIMIT:
                 self._grants.clear()
-            grant = self._grants[pair] = self._resolve(index, caller, model, now_ns)
+            grant = self._grants[place] = self._resolve(index, caller, model, end_user)
         return grant
 
     def _take_up(self, index: AccessIndex) -> None:
         self._index = index
         self._grants.clear()
-        known = {limit.id for limits in index.limits.entries.values() for limit in limits}
-        for limit_id in self._buckets.keys() - known:
-            del self._buckets[limit_id]
-        self._leases.forget_exhaustion()
+        self._store.keep({limit.id for limits in index.limits.entries.values() for limit in limits})
 
-    def _resolve(self, index: AccessIndex, caller: Caller, model: str, now_ns: int) -> Grant:
-        limits = index.limits.matching(caller, model)
-        budgets = index.budgets.matching(caller, model)
+    def _resolve(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
+        limits = tuple(
+            limit_rule(limit, count_id(limit, end_user), enforced=limit.enforcement is Enforcement.ENFORCE)
+            for limit in index.limits.matching(caller, model)
+            if limit.enforcement is not Enforcement.OFF
+        )
+        charged = [one for one in index.budgets.matching(caller, model) if one.enforcement is not Enforcement.OFF]
+        budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
         return Grant(
-            rates=tuple(self._rate(limit, now_ns) for limit in limits if limit.enforcement is not Enforcement.OFF),
-            budgets=tuple(
-                BudgetGrant(budget, self._leases.account(budget.id))
-                for budget in budgets
-                if budget.enforcement is Enforcement.ENFORCE
-            ),
-            budget_ids=tuple(budget.id for budget in budgets if budget.enforcement is not Enforcement.OFF),
+            limits=limits,
+            budgets=budgets,
+            counts=self._store.counts(limits, budgets, caller.organization_id),
+            budget_ids=tuple(one.id for one in charged),
+            token_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.TOKENS),
             price=index.price_of(caller, model),
             currency=index.currency,
         )
 
-    def _rate(self, limit: LimitAccess, now_ns: int) -> RateGrant:
-        window_ns = limit.window_seconds * 1_000_000_000
-        bucket = self._buckets.get(limit.id)
-        if bucket is None:
-            bucket = self._buckets[limit.id] = Bucket(limit.amount, window_ns)
-        elif (bucket.amount, bucket.window_ns) != (limit.amount, window_ns):
-            bucket.resize(limit.amount, window_ns, now_ns)
-        per_token = limit.metric is LimitMetric.TOKENS
-        return RateGrant(limit, bucket, limit.enforcement is Enforcement.ENFORCE, per_token)
 
-
-def most_tokens(estimate: Estimate) -> int:
-    """The most tokens that a request can use."""
-    return estimate.input_tokens + estimate.choices * estimate.output_tokens
+def count_id(limit: LimitAccess, end_user: str) -> str:
+    """What is counted together. End users are callers' own words, and may be long: a digest stands for them."""
+    if limit.scope is not Scope.USER:
+        return limit.id
+    return f"{limit.id}/{hashlib.blake2b(end_user.encode(), digest_size=12).hexdigest()}"

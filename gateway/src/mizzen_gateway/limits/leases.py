@@ -73,7 +73,7 @@ class CreditLeases:
         return self._accounts
 
     def account(self, budget_id: str) -> CreditAccount:
-        """The account of a budget; empty until the ledger is first asked."""
+        """The account of a budget, in the smallest part of its unit; empty until the ledger is first asked."""
         account = self._accounts.get(budget_id)
         if account is None:
             account = self._accounts[budget_id] = CreditAccount(budget_id)
@@ -81,7 +81,7 @@ class CreditLeases:
         return account
 
     def acknowledge(self, costs: dict[str, int]) -> None:
-        """The ledger has charged these amounts, by budget id."""
+        """The ledger has charged these amounts, by budget id, each in the budget's unit."""
         for budget_id, pico in costs.items():
             self.account(budget_id).acknowledge(pico)
 
@@ -113,10 +113,9 @@ class CreditLeases:
             refills.waiting -= need
 
     def refill_in_advance(self, account: CreditAccount) -> None:
-        """Start a refill where little is free and the ledger may have more. Returns at once."""
+        """Little is free: start a refill if the ledger may have more. Returns at once."""
         refills = self._refills[account.budget_id]
-        low = account.free(self._clock()) < refills.block // LOW_WATER
-        if low and account.remaining and refills.reachable and not refills.lock.locked():
+        if account.remaining and refills.reachable and not refills.lock.locked():
             self._start(account, refills, refills.block)
 
     def renew(self) -> None:
@@ -152,8 +151,12 @@ class CreditLeases:
         refills.sent += 1
         number = refills.sent
         refills.block = block
+        account.low = block // LOW_WATER
+        want = account.in_use + refills.waiting + block
+        # Before the ledger hears that less is wanted, less is used: its answer may be lost, its decision stands.
+        account.credit = min(account.credit, want)
         try:
-            grant = await self._source.lease(account.budget_id, account.in_use + refills.waiting + block)
+            grant = await self._source.lease(account.budget_id, want)
         except LedgerUnreachableError:
             refills.reachable = False
             refills.answered = number

@@ -1,76 +1,143 @@
 """What does a caller read who is over a limit or a budget? The limit, its scope and value, and when to try again."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from mizzen_crds.access import BudgetAccess
+from mizzen_crds.access import BudgetUnit, Hardness
 
-from mizzen_gateway.limits.grants import RateGrant
+from mizzen_gateway.limits.gcra import remaining, seconds_until, seconds_until_full
+from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, BudgetRule, LimitRule
 from mizzen_gateway.stages import Refusal
 
 PICO = 10**12
+HEADER_UNITS = {REQUESTS: "requests", TOKENS: "tokens"}
+"""Kinds that x-ratelimit headers speak of."""
+BUSY_SECONDS = 1
+"""When to try again where too many requests run: nobody knows when one ends."""
+
+Headers = tuple[tuple[str, str], ...]
 
 
-def over_rate(grants: Iterable[RateGrant], over: RateGrant, units: int, now_ns: int) -> Refusal:
-    """429 rate_limit_exceeded."""
-    limit = over.limit
-    unit = "tokens" if over.per_token else "requests"
-    counted = f"{limit.amount} {unit} per {limit.window_seconds} s for the {limit.scope.value}"
-    confined = f" on model {limit.model}" if limit.model else ""
-    seconds = over.bucket.seconds_until(units, now_ns)
+def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float], units: int, currency: str) -> Refusal:
+    """429 rate_limit_exceeded, or too_many_concurrent_requests."""
+    rule = limits[place]
+    if rule.kind == CONCURRENCY:
+        return _too_many_at_once(limits, rule, levels)
+    limit = rule.limit
+    if rule.kind == COST:
+        amount, needed = money(limit.amount, currency), money(units, currency)
+        left = money(remaining(limit.amount, levels[place]), currency)
+    else:
+        amount, needed = f"{limit.amount} {rule.words}", str(units)
+        left = str(remaining(limit.amount, levels[place]))
+    counted = f"{amount} per {limit.window_seconds} s for the {limit.scope.value}{_confined(rule)}"
+    seconds = seconds_until(units, limit.amount, limit.window_seconds, levels[place])
     if seconds is None:
-        remedy = f"This request needs up to {units} {unit}, more than the limit ever allows: lower max_tokens."
-        retry: tuple[tuple[str, str], ...] = (("x-should-retry", "false"),)
+        most = needed if rule.kind == COST else f"{needed} {rule.words}"
+        remedy = f"This request needs up to {most}, more than the limit ever allows: lower max_tokens."
+        retry: Headers = (("x-should-retry", "false"),)
     else:
         milliseconds = max(1, math.ceil(seconds * 1000))
         whole = math.ceil(milliseconds / 1000)
-        remedy = f"{over.bucket.remaining(now_ns)} left, {units} needed: try again in {whole} s."
+        remedy = f"{left} left, {needed} needed: try again in {whole} s."
         retry = (("retry-after", str(whole)), ("retry-after-ms", str(milliseconds)))
-    message = f"Rate limit {limit.name} is reached: {counted}{confined}. {remedy}"
-    return Refusal(429, "rate_limit_exceeded", message, retry + rate_headers(grants, now_ns))
+    message = f"Rate limit {limit.name} is reached: {counted}. {remedy}"
+    return Refusal(429, "rate_limit_exceeded", message, retry + rate_headers(limits, levels))
 
 
-def rate_headers(grants: Iterable[RateGrant], now_ns: int) -> tuple[tuple[str, str], ...]:
-    """x-ratelimit-*: for requests and for tokens, the limit of which the smallest part is left."""
-    tightest: dict[str, tuple[float, RateGrant, int]] = {}
-    for grant in grants:
-        if not grant.enforced:
+def rate_headers(limits: Sequence[LimitRule], levels: Sequence[float]) -> Headers:
+    """x-ratelimit-*: for requests and for tokens, the enforced limit of which the smallest part is left."""
+    tightest: dict[int, tuple[float, LimitRule, float]] = {}
+    for rule, level in zip(limits, levels, strict=True):
+        kind = rule.kind
+        if kind > TOKENS or not rule.enforced:
             continue
-        bucket = grant.bucket
-        left = bucket.remaining(now_ns)
-        unit = "tokens" if grant.per_token else "requests"
-        part = left / bucket.amount
-        found = tightest.get(unit)
+        part = 1 - level / rule.limit.amount
+        found = tightest.get(kind)
         if found is None or part < found[0]:
-            tightest[unit] = (part, grant, left)
+            tightest[kind] = (part, rule, level)
     headers: list[tuple[str, str]] = []
-    for unit, (_, grant, left) in tightest.items():
-        headers.append((f"x-ratelimit-limit-{unit}", str(grant.limit.amount)))
-        headers.append((f"x-ratelimit-remaining-{unit}", str(left)))
-        headers.append((f"x-ratelimit-reset-{unit}", f"{grant.bucket.seconds_until_full(now_ns):.3f}s"))
+    for kind, (_, rule, level) in tightest.items():
+        amount, unit = rule.limit.amount, HEADER_UNITS[kind]
+        headers.append((f"x-ratelimit-limit-{unit}", str(amount)))
+        headers.append((f"x-ratelimit-remaining-{unit}", str(remaining(amount, level))))
+        reset = seconds_until_full(amount, rule.limit.window_seconds, level)
+        headers.append((f"x-ratelimit-reset-{unit}", f"{reset:.3f}s"))
     return tuple(headers)
 
 
-def over_budget(budget: BudgetAccess, period_end: float, needed: int, currency: str) -> Refusal:
+def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str) -> Refusal:
     """429 budget_exceeded; `period_end` in seconds since the epoch, 0 where the ledger has not told."""
+    budget = rule.budget
     end = datetime.fromtimestamp(period_end, UTC) if period_end else budget.period_end.astimezone(UTC)
+    if rule.kind == TOKENS:
+        amount, bound = f"{budget.amount_pico} tokens", f"use up to {needed} tokens"
+    else:
+        amount, bound = money(budget.amount_pico, currency), f"cost up to {money(needed, currency)}"
+    lasts = f"The period ends at {end:%Y-%m-%dT%H:%M:%SZ}; ask" if end.year < 9999 else "Ask"
     message = (
-        f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its "
-        f"{money(budget.amount_pico, currency)} are spent or held for requests under way, "
-        f"and this one may cost up to {money(needed, currency)}. "
-        f"The period ends at {end:%Y-%m-%dT%H:%M:%SZ}; ask the budget's owner to raise it, or lower max_tokens."
+        f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {amount} are spent or held "
+        f"for requests under way, and this one may {bound}. "
+        f"{lasts} the budget's owner to raise it, or lower max_tokens."
     )
     return Refusal(429, "budget_exceeded", message, (("x-should-retry", "false"),))
 
 
-def budget_unknown(budget: BudgetAccess) -> Refusal:
+def time_unbounded(budgets: Iterable[BudgetRule]) -> Refusal | None:
+    """403: a hard budget of money reserves the most that a request can cost, and nothing bounds its time."""
+    hard = (one.budget for one in budgets if one.budget.unit is BudgetUnit.MONEY)
+    budget = next((one for one in hard if one.hardness is Hardness.HARD), None)
+    if budget is None:
+        return None
+    message = (
+        f"Budget {budget.name} of the {budget.scope.value} is hard and this model has a price per accelerator-second, "
+        "which nothing bounds beforehand: ask for a soft budget, or for a price by token or request."
+    )
+    return Refusal(403, "unbounded_price", message, (("x-should-retry", "false"),))
+
+
+def budget_unknown(rule: BudgetRule) -> Refusal:
     """503 quota_unavailable: the ledger is away and the credit at hand is used up."""
     message = (
-        f"Budget {budget.name} cannot be checked: its credit at this gateway is used up and the ledger is silent. "
+        f"Budget {rule.budget.name} cannot be checked: its credit at hand is used up and the ledger is silent. "
         "Try again; if it stays, see that the control plane runs and can be reached."
     )
     return Refusal(503, "quota_unavailable", message, (("retry-after", "2"),))
+
+
+def store_forgot(rule: BudgetRule, closed_until: float, now: float) -> Refusal:
+    """503 quota_unavailable: what was admitted before the store lost its memory may still be spending."""
+    seconds = max(1, math.ceil(closed_until - now))
+    message = (
+        f"Budget {rule.budget.name} gives no credit yet: the store of limits has lost its memory, and requests "
+        f"admitted before may still be spending. Try again in {seconds} s."
+    )
+    return Refusal(503, "quota_unavailable", message, (("retry-after", str(seconds)),))
+
+
+def store_lost(rule: LimitRule | BudgetRule) -> Refusal:
+    """503 quota_unavailable: a limit or budget cannot be checked, and does not let requests pass unchecked."""
+    kind, name = ("Limit", rule.limit.name) if isinstance(rule, LimitRule) else ("Budget", rule.budget.name)
+    message = (
+        f"{kind} {name} cannot be checked: the store of limits does not answer. Try again; if it stays, see that the "
+        "store of MIZZEN_LIMITS_STORE runs and can be reached."
+    )
+    return Refusal(503, "quota_unavailable", message, (("retry-after", "1"),))
+
+
+def _too_many_at_once(limits: Sequence[LimitRule], rule: LimitRule, levels: Sequence[float]) -> Refusal:
+    limit = rule.limit
+    message = (
+        f"Limit {limit.name} is reached: {limit.amount} requests at once for the {limit.scope.value}{_confined(rule)}. "
+        "Try again when one of them has ended."
+    )
+    retry: Headers = (("retry-after", str(BUSY_SECONDS)),)
+    return Refusal(429, "too_many_concurrent_requests", message, retry + rate_headers(limits, levels))
+
+
+def _confined(rule: LimitRule) -> str:
+    return f" on model {rule.limit.model}" if rule.limit.model else ""
 
 
 def money(pico: int, currency: str) -> str:

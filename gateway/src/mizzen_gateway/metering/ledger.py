@@ -45,6 +45,15 @@ class LedgerClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
             raise LedgerUnreachableError(budget_id) from error
 
+    async def lease_for(self, holder: str, budget_id: str, want_pico: int) -> LeaseGrant:
+        """The same for a store that gateways share. Its answers say what was charged by then: no turn to wait for."""
+        body = LeaseRequest(holder=holder, budget_id=budget_id, want_pico=max(0, want_pico)).model_dump_json()
+        try:
+            async with asyncio.timeout(LEASE_SECONDS):
+                return LeaseGrant.model_validate_json(await self._post(self._leases_url, body.encode()))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
+            raise LedgerUnreachableError(budget_id) from error
+
     async def ship(self, rows: list[bytes]) -> list[RefusedEvent]:
         """Put rows into the ledger, for good; those that it will never take are returned.
 

@@ -5,6 +5,7 @@ Read once at the start, before anything is written.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -21,7 +22,7 @@ class Leftovers:
     unfinished: list[bytes] = field(default_factory=list)
     """Rows, flagged as estimated, of intents that were never settled."""
     costs: Counter[str] = field(default_factory=Counter)
-    """Money by budget id that the ledger has not charged yet, unfinished requests included; in pico."""
+    """By budget id, in its unit: what the ledger has not charged yet, unfinished requests included."""
     next_segment: int = 1
     """Number of the first segment of this run."""
     torn_bytes: int = 0
@@ -53,9 +54,14 @@ def read_leftovers(folder: SegmentFolder) -> Leftovers:
     return found
 
 
-def add_costs(costs: Counter[str], row: dict[str, object]) -> None:
-    """Add what one row costs each of its budgets."""
-    cost, budget_ids = row.get("cost_pico"), row.get("budget_ids")
-    if isinstance(cost, int) and cost and isinstance(budget_ids, list):
-        for budget_id in budget_ids:
-            costs[budget_id] += cost
+def add_costs(costs: Counter[str], row: dict[str, Any]) -> None:
+    """Add what one row costs each of its budgets: money, or tokens where the budget is of tokens."""
+    budget_ids = row.get("budget_ids")
+    if not budget_ids:
+        return
+    tokens = row.get("input_tokens", 0) + row.get("output_tokens", 0)
+    of_tokens = row.get("token_budget_ids", ())
+    for budget_id in budget_ids:
+        amount = tokens if budget_id in of_tokens else row["cost_pico"]
+        if amount:
+            costs[budget_id] += amount

@@ -11,12 +11,13 @@ CRASHED_STATUS = 500
 
 
 def intended_row(intent: Intent, bound: Charge, gateway: str) -> bytes:
-    """The row that is booked if the gateway dies now: the price of a request, no tokens, flagged as estimated.
+    """The row that is booked if the gateway dies now: interrupted, flagged as estimated, without tokens or cost.
 
-    What cannot be proven is not charged: tokens that a dead gateway did not count are nobody's word against the caller.
+    What cannot be proven is not charged: the engine has reported nothing by now, nor that it was asked at all.
     """
     row = _row(intent, bound, gateway)
-    row["cost_pico"] = bound.floor_pico
+    row["cost_pico"] = 0
+    row["interrupted"] = True
     row["status"] = CRASHED_STATUS
     row["duration_ms"] = 0.0
     row["answered"] = False
@@ -38,6 +39,14 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
     if usage.billable:
         row["input_tokens"] = usage.input_tokens
         row["output_tokens"] = usage.output_tokens
+        if usage.cached_tokens:
+            row["cached_tokens"] = usage.cached_tokens
+        if usage.reasoning_tokens:
+            row["reasoning_tokens"] = usage.reasoning_tokens
+        if usage.response_cache_hit:
+            row["response_cache_hit"] = True
+    if usage.accelerator_ms:
+        row["accelerator_ms"] = usage.accelerator_ms
     row["attempts"] = [
         {"endpoint": tried.endpoint, "outcome": tried.outcome, "duration_ms": tried.duration_ms}
         for tried in outcome.attempts
@@ -46,7 +55,7 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
 
 
 def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
-    return {
+    row = {
         "project_id": intent.caller.project_id,
         "request_id": intent.request_id,
         "key_id": intent.caller.key_id,
@@ -57,5 +66,8 @@ def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
         "currency": charge.currency,
         "rate_card_id": charge.rate_card_id,
         "budget_ids": charge.budget_ids,
-        "gateway": gateway,
+        "gateway": charge.holder or gateway,
     }
+    if charge.token_budget_ids:
+        row["token_budget_ids"] = charge.token_budget_ids  # read by this gateway alone; the ledger knows its budgets
+    return row

@@ -5,12 +5,13 @@ from typing import Literal, Protocol
 
 from mizzen_gateway.engine.exchange import EngineRequest, EngineSink
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.record import record
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Admission:
     """What the stages before have decided about the request that goes to the engine."""
 
@@ -26,6 +27,16 @@ class Admission:
     """Passed on, so that the engine's log can be matched."""
     forwarded: HeaderList = ()
     """Headers of the caller that the settings allow through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine reads before it answers. Equal beginnings are equal bytes."""
+
+    text: bytes
+    """All of it."""
+    opening: bytes
+    """Its part that stays the same from turn to turn of a conversation."""
 
 
 class Answer(EngineSink, Protocol):
@@ -58,13 +69,31 @@ class Call(Protocol):
         ...
 
     @property
-    def protocol(self) -> Literal["OpenAI", "OpenInference"]:
-        """What the engine must speak."""
+    def protocol(self) -> Literal["OpenAI", "OpenInference"] | None:
+        """What the engine must speak; None where the call makes do with either."""
         ...
 
     @property
     def model(self) -> str:
         """Name as the caller wrote it."""
+        ...
+
+    @property
+    def prompt_bytes(self) -> int:
+        """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
+        ...
+
+    def prompt(self) -> Prompt | None:
+        """What the engine reads, and might have read before; None where engines keep nothing of it."""
+        ...
+
+    def session(self) -> str:
+        """What the body says about who or what it belongs to; empty for nothing."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """It can still be sent to an engine, from its beginning."""
         ...
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:

@@ -18,9 +18,9 @@ async def look_up(route: Route, caller: Caller, table: RouteTable, pool: EngineP
     """Body of the answer."""
     match route.action:
         case "models.list":
-            return list_models(table, caller)
+            return await list_models(table, caller, pool)
         case "models.get":
-            return get_model(table, caller, route.model)
+            return await get_model(table, caller, route.model, pool)
         case "server.metadata":
             return orjson.dumps({"name": "mizzen", "version": version("mizzen-gateway"), "extensions": EXTENSIONS})
     target = table.find(caller, route.model)

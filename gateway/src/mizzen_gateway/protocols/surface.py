@@ -14,7 +14,8 @@ OPENAI = OpenAIDialect()
 OPEN_INFERENCE = OpenInferenceDialect()
 
 Action = Literal[
-    "chat.completions", "completions", "embeddings", "models.list", "models.get",
+    "chat.completions", "completions", "responses", "embeddings", "rerank", "score", "classify",
+    "audio.transcriptions", "images.generations", "models.list", "models.get",
     "infer", "server.live", "server.ready", "server.metadata", "model.metadata", "model.ready",
 ]  # fmt: skip
 
@@ -37,8 +38,16 @@ class Route:
 POSTS: dict[bytes, Route] = {
     b"/v1/chat/completions": Route("chat.completions", "/v1/chat/completions"),
     b"/v1/completions": Route("completions", "/v1/completions"),
+    b"/v1/responses": Route("responses", "/v1/responses"),
     b"/v1/embeddings": Route("embeddings", "/v1/embeddings"),
+    b"/v1/rerank": Route("rerank", "/v1/rerank"),
+    b"/v1/score": Route("score", "/v1/score"),
+    b"/v1/classify": Route("classify", "/v1/classify"),
+    b"/v1/audio/transcriptions": Route("audio.transcriptions", "/v1/audio/transcriptions"),
+    b"/v1/images/generations": Route("images.generations", "/v1/images/generations"),
 }
+STREAMED = frozenset({b"/v1/audio/transcriptions"})
+"""Paths whose bodies are handed on as they come."""
 GETS: dict[bytes, Route] = {
     b"/v1/models": Route("models.list", "/v1/models"),
     b"/v2": Route("server.metadata", "/v2"),
@@ -81,6 +90,8 @@ def find(method: bytes, path: bytes) -> Route | Refusal:
         name = unquote(path[11:].decode("ascii", "replace"))
         route = Route("models.get", "/v1/models/{model}", name)
         return route if method in GET_METHODS else wrong_method("GET, HEAD")
+    if path.startswith(b"/v1/responses/"):
+        return Refusal(404, "response_not_found", "Path: responses are not kept here, so there is none to ask for.")
     if path.startswith(b"/v2/"):
         return (_remembered_v2 if len(path) <= REMEMBERED_BYTES else _find_v2)(method, path)
     return Refusal(404, "unknown_path", "Path: nothing is here; the APIs are at /v1 (OpenAI) and /v2 (Open Inference).")

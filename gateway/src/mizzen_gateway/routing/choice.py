@@ -1,6 +1,11 @@
-"""Which endpoint takes the next request: revision by weight, then the least loaded of its endpoints."""
+"""Which endpoint takes the next request? Revision by weight, then by load: of two endpoints the one with less to do.
 
-from collections.abc import Iterable
+Two that are looked at are enough to keep all evenly busy, and gateways that know nothing of each other do not all
+run to the one endpoint that has the least.
+"""
+
+from collections.abc import Iterable, Sequence
+from random import Random
 
 from mizzen_gateway.routing.endpoint import EndpointState
 
@@ -25,12 +30,26 @@ class RevisionWheel:
         return chosen
 
 
-def least_loaded(endpoints: Iterable[EndpointState], turn: int) -> EndpointState | None:
-    """The endpoint with the fewest requests in flight; among equals, one after the other."""
-    best: list[EndpointState] = []
-    for endpoint in endpoints:
-        if not best or endpoint.in_flight < best[0].in_flight:
-            best = [endpoint]
-        elif endpoint.in_flight == best[0].in_flight:
-            best.append(endpoint)
-    return best[turn % len(best)] if best else None
+class LeastLoad:
+    """One endpoint in turn against another by chance; while all are idle that is one after the other."""
+
+    __slots__ = ("_chance", "_turn")
+
+    def __init__(self, chance: Random | None = None) -> None:
+        self._chance = (chance or Random()).random  # noqa: S311 - shares of load
+        self._turn = 0
+
+    def pick(self, among: Sequence[EndpointState], now: float) -> EndpointState:
+        """One of `among`, which is not empty. Ejected only where both that were looked at are."""
+        count = len(among)
+        if count == 1:
+            return among[0]
+        self._turn = turn = (self._turn + 1) % count
+        first = among[turn]
+        second = among[turn - 1 - int(self._chance() * (count - 1))]
+        return second if second.cost(now) < first.cost(now) else first
+
+
+def least_loaded(endpoints: Iterable[EndpointState], now: float) -> EndpointState:
+    """The one of all that has the least to do; `endpoints` is not empty."""
+    return min(endpoints, key=lambda one: one.cost(now))

@@ -40,6 +40,10 @@ class DeploymentFacts:
     """Longest context in tokens, where the spec says it."""
     adapters: frozenset[str] = frozenset()
     """Names that the engine itself knows beside its model's."""
+    policy: str = "LeastLoad"
+    """spec.routing.policy."""
+    accelerators: int = 0
+    """Accelerators of one replica, over all its nodes; slices of shared ones."""
     project: str = ""
     """Project that it belongs to; empty for the one of its namespace's name."""
 

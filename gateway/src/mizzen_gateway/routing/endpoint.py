@@ -1,35 +1,89 @@
-"""One endpoint as this gateway sees it: what it is doing, and whether it has failed lately."""
+"""One endpoint as this gateway sees it: what it is doing, what it may remember, and whether it has failed lately."""
 
 from mizzen_gateway.routing.deployment import EndpointFacts
+from mizzen_gateway.routing.prefix_index import PrefixIndex
+from mizzen_gateway.routing.shared_time import SharedTime
 
 FIRST_EJECTION_SECONDS = 0.5
 LONGEST_EJECTION_SECONDS = 30.0
 ERRORS_IN_A_ROW = 5
+SLOW_START_SECONDS = 30.0
+"""A new endpoint among older ones gets its full share only after so long: its caches are cold, its code unwarmed."""
+SLOW_START_SHARE = 0.1
+"""Share that it begins with."""
+PROMPT_BYTES_A_REQUEST = 4096
+"""A prompt that still has to be read weighs one more request for each so many of its bytes."""
+REJECTED = float("inf")
 
 
 class EndpointState:
     """Counts live here across changes of the endpoint set."""
 
-    __slots__ = ("_ejections", "_errors", "address", "ejected_until", "facts", "in_flight")
+    __slots__ = (
+        "_ejections",
+        "_errors",
+        "_slow_until",
+        "address",
+        "ejected_until",
+        "facts",
+        "in_flight",
+        "others",
+        "prefixes",
+        "prompt_bytes",
+        "time",
+    )
 
-    def __init__(self, facts: EndpointFacts) -> None:
+    def __init__(self, facts: EndpointFacts, *, new: bool = False) -> None:
+        """`new` among others that have served for a while."""
         self.facts = facts
         self.address = (facts.address, facts.port)
         self.in_flight = 0
+        """Requests of this gateway that it is answering."""
+        self.others = 0.0
+        """Requests of other gateways, from the engine's gauges."""
+        self.prompt_bytes = 0
+        """Bytes of the prompts among them whose answer has not begun: they have to be read before anything else."""
+        self.prefixes: PrefixIndex | None = None
+        """Which prompts it has read, where the policy asks."""
+        self.time = SharedTime()
+        """Shared out among the requests that are under way."""
         self.ejected_until = 0.0
+        self._slow_until = -1.0 if new else 0.0
         self._ejections = 0
         self._errors = 0
 
-    def update(self, facts: EndpointFacts) -> None:
-        """Take newer facts. A pod that has become ready begins with a clean sheet."""
+    def update(self, facts: EndpointFacts, *, new: bool = False) -> None:
+        """Take newer facts. A pod that has become ready begins with a clean sheet, and slowly among older ones."""
         if facts.ready and not self.facts.ready:
             self.succeeded()
             self.ejected_until = 0.0
+            self._slow_until = -1.0 if new else 0.0
+            self.prefixes = None
         self.facts = facts
         self.address = (facts.address, facts.port)
 
+    def cost(self, now: float) -> float:
+        """How much it has to do: requests, and prompts to be read. `now` in loop time, as everywhere here.
+
+        An ejected one costs infinitely much, one that has just come as if it had more to do than it has.
+        """
+        if self.ejected_until > now:
+            return REJECTED
+        load = self.in_flight + self.others + self.prompt_bytes / PROMPT_BYTES_A_REQUEST
+        return self._slowed(load, now) if self._slow_until else load
+
+    def _slowed(self, load: float, now: float) -> float:
+        """As a share of its capacity, which grows from the first time on that it could be chosen."""
+        if self._slow_until < 0.0:
+            self._slow_until = now + SLOW_START_SECONDS
+        left = (self._slow_until - now) / SLOW_START_SECONDS
+        if left <= 0.0:
+            self._slow_until = 0.0
+            return load
+        return (load + 1.0) / (1.0 - left * (1.0 - SLOW_START_SHARE)) - 1.0
+
     def takes_requests(self, now: float) -> bool:
-        """Ready, not going away, not ejected. `now` in loop time, as everywhere here."""
+        """Ready, not going away, not ejected."""
         return self.facts.ready and not self.facts.terminating and self.ejected_until <= now
 
     def succeeded(self) -> None:

@@ -1,12 +1,13 @@
 """What this gateway saw of each revision, for whoever scales them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from mizzen_crds.serving import RevisionLoad
+from mizzen_crds.serving import PodLoad, RevisionLoad
 
 from mizzen_gateway.routing.deployment import Key
+from mizzen_gateway.routing.endpoint import EndpointState
 
 
 @dataclass(slots=True)
@@ -25,6 +26,8 @@ class LoadBook:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[Key, str], RevisionCount] = {}
+        self.endpoints: dict[Key, Callable[[], Iterable[EndpointState]]] = {}
+        """Who tells the endpoints of a deployment."""
         self.parked = asyncio.Event()
         """Set when a request parks; whoever sends the load clears it."""
 
@@ -39,6 +42,7 @@ class LoadBook:
         """The deployment is gone."""
         for known in [one for one in self._counts if one[0] == key]:
             del self._counts[known]
+        self.endpoints.pop(key, None)
 
     def revisions(self) -> Iterator[RevisionLoad]:
         """Load by revision, as it is sent."""
@@ -52,4 +56,13 @@ class LoadBook:
                 ttft_ms_sum=count.ttft_ms_sum,
                 in_flight=count.in_flight,
                 parked=count.parked,
+                pods=self._pods((namespace, name), revision),
             )
+
+    def _pods(self, key: Key, revision: str) -> list[PodLoad]:
+        told = self.endpoints.get(key)
+        return [
+            PodLoad(pod=one.facts.pod, in_flight=one.in_flight, prefix_blocks=len(one.prefixes or ()))
+            for one in (told() if told is not None else ())
+            if one.facts.revision == revision
+        ]

@@ -47,9 +47,9 @@ def nothing_behind(route: RouteFacts) -> Refusal:
     )
 
 
-def wrong_protocol(wanted: Protocol, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
+def wrong_protocol(wanted: Protocol | None, model: str, endpoint_set: EndpointSetFacts) -> Refusal | None:
     """400: the model speaks the other protocol. None where it speaks the wanted one, or nobody can tell yet."""
-    if not endpoint_set.engine or endpoint_set.protocol == wanted:
+    if wanted is None or not endpoint_set.engine or endpoint_set.protocol == wanted:
         return None
     names: dict[Protocol, str] = {"OpenAI": "OpenAI API (/v1)", "OpenInference": "Open Inference Protocol (/v2)"}
     path = "/v1/chat/completions" if endpoint_set.protocol == "OpenAI" else f"/v2/models/{model}/infer"
@@ -89,8 +89,7 @@ class RouteTable:
                 target.update_endpoints(held)
         else:
             before = target.facts
-            target.facts = facts
-            target.wake()
+            target.take(facts)
             if (before.names, before.tenant) == (facts.names, facts.tenant):
                 return
             self._index(before.tenant)
@@ -113,8 +112,7 @@ class RouteTable:
         target = self._targets.pop(key, None)
         if target is not None:
             tenant = target.facts.tenant
-            target.facts = DeploymentFacts(key, names=target.facts.names, running=False)
-            target.wake()
+            target.take(DeploymentFacts(key, names=target.facts.names, running=False))
             self._book.forget(key)
             self._index(tenant)
 

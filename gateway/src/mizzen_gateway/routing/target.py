@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import deque
-from itertools import count
+from collections.abc import Iterable
+from typing import Final
 
-from mizzen_gateway.routing.choice import RevisionWheel, least_loaded
+from mizzen_gateway.routing.affinity import Ask, PrefixAffinity, SessionAffinity
+from mizzen_gateway.routing.choice import LeastLoad, RevisionWheel, least_loaded
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.load import LoadBook
@@ -15,6 +17,9 @@ RETRY_BURST = 100.0
 RETRY_SHARE = 0.2
 """Of all requests, so many may be repeated in the long run; a burst (a replica that dies) is covered by RETRY_BURST."""
 DEFAULT_RETRY_AFTER = 10
+NO_PODS: Final[frozenset[str]] = frozenset()
+Affinity = PrefixAffinity | SessionAffinity
+AFFINITIES: Final[dict[str, type[Affinity]]] = {"PrefixAffinity": PrefixAffinity, "SessionAffinity": SessionAffinity}
 
 
 class Target:
@@ -25,8 +30,16 @@ class Target:
         self.endpoint_set = EndpointSetFacts(facts.key, "OpenAI", "", "")
         self.book = book
         self._states: dict[str, EndpointState] = {}
+        self._ready: dict[str, list[EndpointState]] = {}
+        """Endpoints by revision that are ready and do not go, ejected or not."""
+        self._weights: dict[str, int] = {}
+        """Traffic of those revisions."""
         self._wheel = RevisionWheel()
-        self._turn = count()
+        self._least = LeastLoad()
+        self.affinity: Affinity | None = None
+        """What wants to know more of a request than that it came; None for LeastLoad."""
+        self._choose_policy()
+        book.endpoints[facts.key] = self.endpoints
         self._parked: deque[asyncio.Future[None]] = deque()
         self._retries = RETRY_BURST
         self.metadata: dict[str, object] = {}
@@ -37,23 +50,52 @@ class Target:
         """Served name."""
         return self.facts.names[0]
 
+    def take(self, facts: DeploymentFacts) -> None:
+        """Take newer facts; parked requests look again."""
+        changed = facts.policy != self.facts.policy
+        self.facts = facts
+        if changed:
+            self._choose_policy()
+        self.wake()
+
+    def _choose_policy(self) -> None:
+        made = AFFINITIES.get(self.facts.policy)
+        self.affinity = made() if made is not None else None
+
+    def endpoints(self) -> Iterable[EndpointState]:
+        """Every endpoint, ready or not."""
+        return self._states.values()
+
     def update_endpoints(self, endpoint_set: EndpointSetFacts) -> set[Address]:
         """Take a newer endpoint set; parked requests look again. Gives the addresses that get no more requests."""
         self.endpoint_set = endpoint_set
         known = self._states
+        others_serve = any(self._ready.values())
         before = {state.address for state in known.values()}
         self._states = {}
         for facts in endpoint_set.endpoints:
             state = known.get(facts.pod)
             if state is None:
-                state = EndpointState(facts)
+                state = EndpointState(facts, new=others_serve)
             else:
-                state.update(facts)
+                state.update(facts, new=others_serve)
             self._states[facts.pod] = state
         revisions = {facts.revision for facts in endpoint_set.endpoints}
         self.metadata = {revision: held for revision, held in self.metadata.items() if revision in revisions}
+        self._sort_ready()
         self.wake()
         return before - {state.address for state in self._states.values() if not state.facts.terminating}
+
+    def _sort_ready(self) -> None:
+        self._ready = {}
+        for state in self._states.values():
+            if state.facts.ready and not state.facts.terminating:
+                self._ready.setdefault(state.facts.revision, []).append(state)
+        self._weights = {
+            revision: percent
+            for revision, percent in self.endpoint_set.traffic
+            if percent > 0 and revision in self._ready
+        }
 
     def wake(self) -> None:
         """Something changed: parked requests look again, in the order in which they came."""
@@ -65,32 +107,35 @@ class Target:
     @property
     def any_ready(self) -> bool:
         """Some endpoint takes requests, ejected or not."""
-        return any(state.facts.ready and not state.facts.terminating for state in self._states.values())
+        return bool(self._ready)
 
     def takes_requests(self, now: float) -> bool:
         """Some endpoint takes requests now."""
         return any(state.takes_requests(now) for state in self._states.values())
 
-    def choose(self, now: float, tried: frozenset[str] = frozenset()) -> EndpointState | None:
+    def choose(self, now: float, tried: frozenset[str] = NO_PODS, ask: Ask | None = None) -> EndpointState | None:
         """The endpoint for a request; pods of `tried` only where there is no other."""
-        by_revision: dict[str, list[EndpointState]] = {}
-        for state in self._states.values():
-            if state.takes_requests(now):
-                by_revision.setdefault(state.facts.revision, []).append(state)
-        if not by_revision:
+        ready = self._ready
+        if not ready:
             return None
-        weights = {
-            revision: percent
-            for revision, percent in self.endpoint_set.traffic
-            if percent > 0 and revision in by_revision
-        }
         # Without traffic for any revision that is there, a ready endpoint is still better than a refusal.
-        revision = self._wheel.turn(weights) if weights else next(iter(by_revision))
-        candidates = by_revision[revision]
-        if tried:
-            fresh = [state for states in by_revision.values() for state in states if state.facts.pod not in tried]
-            candidates = [state for state in candidates if state.facts.pod not in tried] or fresh or candidates
-        return least_loaded(candidates, next(self._turn))
+        revision = self._wheel.turn(self._weights or dict.fromkeys(ready, 1)) if len(ready) > 1 else next(iter(ready))
+        if not tried:
+            among, affinity = ready[revision], self.affinity
+            chosen = self._least.pick(among, now) if affinity is None else affinity.pick(among, now, ask)
+            if chosen.ejected_until <= now:
+                return chosen
+        if ask is not None:
+            ask.known_bytes = 0
+        return self._choose_among_few(revision, now, tried)
+
+    def _choose_among_few(self, revision: str, now: float, tried: frozenset[str]) -> EndpointState | None:
+        """Where some endpoints are ejected or have failed the request: the least loaded of those that are left."""
+        able = [state for states in self._ready.values() for state in states if state.ejected_until <= now]
+        fresh = [state for state in able if state.facts.pod not in tried] or able
+        mine = [state for state in fresh if state.facts.revision == revision]
+        with_traffic = [state for state in fresh if state.facts.revision in self._weights]
+        return least_loaded(mine or with_traffic or fresh, now) if fresh else None
 
     def one_of_each_revision(self, now: float) -> list[EndpointState]:
         """An endpoint of each revision that takes requests now; leaves the shares of traffic as they are."""

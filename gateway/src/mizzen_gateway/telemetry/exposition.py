@@ -11,7 +11,9 @@ from prometheus_client.registry import Collector
 
 from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.quota import SnapshotQuota
+from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool
 from mizzen_gateway.telemetry.counts import BOUNDS_MS, Histogram, RequestCounts
@@ -30,6 +32,7 @@ class Sources:
     spool: Spool
     shipper: Shipper
     load: Callable[[], Iterable[RevisionLoad]]
+    store: ProcessStore | SharedStore
 
 
 class GatewayCollector(Collector):
@@ -42,6 +45,7 @@ class GatewayCollector(Collector):
         """All metrics."""
         yield from _requests(self._sources.counts)
         yield from _limits(self._sources)
+        yield from _store(self._sources)
         yield from _spool(self._sources)
         yield from _access(self._sources.state)
         yield from _load(self._sources.load())
@@ -102,6 +106,36 @@ def _limits(sources: Sources) -> Iterator[Metric]:
         held.add_metric([budget_id], account.in_use / PICO)
     yield free
     yield held
+
+
+def _store(sources: Sources) -> Iterator[Metric]:
+    lost = CounterMetricFamily(
+        "mizzen_gateway_limits_store_lost",
+        "Requests that met a limit or budget whose store was away",
+        labels=["kind", "name", "outcome"],
+    )
+    for (kind, name, outcome), count in list(sources.quota.store_lost.items()):
+        lost.add_metric([kind, name, outcome], count)
+    yield lost
+    store = sources.store
+    if isinstance(store, ProcessStore):
+        return
+    yield GaugeMetricFamily(
+        "mizzen_gateway_limits_store_up", "1 while the store of limits answers", value=int(not store.lost)
+    )
+    yield CounterMetricFamily(
+        "mizzen_gateway_limits_store_failures", "Calls that the store of limits did not answer", value=store.failures
+    )
+    yield GaugeMetricFamily(
+        "mizzen_gateway_limits_settlements_waiting",
+        "Ends of requests that the store of limits has not heard of",
+        value=store.settlements_waiting,
+    )
+    yield CounterMetricFamily(
+        "mizzen_gateway_limits_settlements_lost",
+        "Ends of requests that the store of limits never hears of: they end by their time",
+        value=store.lost_settlements,
+    )
 
 
 def _spool(sources: Sources) -> Iterator[Metric]:

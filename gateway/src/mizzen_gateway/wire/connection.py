@@ -1,12 +1,16 @@
 """One caller's connection: requests in, answers out in order, deadlines, backpressure, and a caller that leaves."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.body import BodyStream
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
 from mizzen_gateway.wire.response import Responder
@@ -35,9 +39,12 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._responder: Responder | None = None
+        self._answering: Request | None = None
+        self._incoming: Request | None = None
         self._reading_paused = False
         self._deaf = False
         self._stalled = False
+        self._unread = 0
         self._transport: asyncio.Transport
         self.deadline = NEVER
         """Loop time at which the server drops this connection."""
@@ -71,14 +78,15 @@ class Connection(asyncio.Protocol):
         except BadRequestError as problem:
             self._deaf = True
             self.deadline = NEVER
-            self._refuse_unparsed(problem.refusal)
+            self._refuse_rest(problem.refusal)
             return
-        if self._parser.in_body:
+        if self._parser.in_body and not self._stalled:
             self.deadline += len(data) / self._limits.body_rate
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the engine writes."""
         self._stalled = True
+        self._unread = unread(self._transport)
         self.deadline = self._loop.time() + self._limits.write_stall_seconds
         if self._responder is not None and self._responder.source is not None:
             self._responder.source.pause()
@@ -86,7 +94,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The caller has caught up."""
         self._stalled = False
-        self.deadline = NEVER if self._task is not None else self._loop.time() + self._limits.idle_seconds
+        self.deadline = NEVER
+        if self._task is None:
+            self._wait_for_more()
         if self._responder is not None and self._responder.source is not None:
             self._responder.source.resume()
 
@@ -94,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def header_began(self) -> None:
         """The clock of the header runs."""
-        if not self._stalled:
+        if not self._stalled and not self._reading_paused:
             self.deadline = self._loop.time() + self._limits.header_seconds
 
     def header_complete(self, request: Request, has_body: bool) -> None:
@@ -106,7 +116,11 @@ class Connection(asyncio.Protocol):
             request.refusal, request.close_after = INTERNAL_ERROR, True
         if not has_body:
             return
-        self.deadline = self._loop.time() + self._limits.body_seconds
+        if not self._stalled and not self._reading_paused:
+            self.deadline = self._loop.time() + self._limits.body_seconds
+        if request.streamed and request.refusal is None:
+            self._open_body(request)
+            return
         if b"expect" not in request.headers:
             return
         if request.refusal is not None:
@@ -117,9 +131,52 @@ class Connection(asyncio.Protocol):
 
     def request_complete(self, request: Request) -> None:
         """Answer it, after those before it."""
-        self.deadline = NEVER
+        if not self._stalled:
+            self.deadline = NEVER
         request.received_at = self._loop.time()
+        if request.stream is None:
+            self._enqueue(request)
+            return
+        self._incoming = None
+        request.stream.finish()
+        if self._task is None:
+            self._rest()
+
+    # A body that is handed on as it comes.
+
+    def _open_body(self, request: Request) -> None:
+        if b"expect" in request.headers and self._task is None:
+            self._transport.write(CONTINUE)
+        request.stream = BodyStream(self)
+        self._incoming = request
         self._enqueue(request)
+
+    def pause_body(self) -> None:
+        """Whoever reads the body is slower than the caller."""
+        if not self._stalled:
+            self.deadline = NEVER
+        self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """It has caught up."""
+        if self._transport.is_closing() or self._reading_paused:
+            return
+        self._transport.resume_reading()
+        if self._incoming is not None and not self._stalled:
+            self.deadline = self._loop.time() + self._limits.body_seconds
+
+    def _refuse_rest(self, refusal: Refusal) -> None:
+        """What follows cannot be read: whoever reads the body under way says so, else a refusal of its own."""
+        request, self._incoming = self._incoming, None
+        if request is None or request.stream is None:
+            self._refuse_unparsed(refusal)
+        elif request is self._answering or request in self._waiting:
+            request.close_after = True
+            request.stream.fail(refusal)
+            if request is self._answering and self._responder is not None:
+                self._responder.close_after()
+        else:
+            self._transport.abort()  # it was answered before
 
     # Answering.
 
@@ -127,9 +184,18 @@ class Connection(asyncio.Protocol):
         self._waiting.append(request)
         if self._task is None:
             self._task = self._loop.create_task(self._answer_waiting())
-        elif len(self._waiting) >= self._limits.pipelined and not self._reading_paused:
+        elif not self._reading_paused and self._enough_waits:
             self._reading_paused = True
             self._transport.pause_reading()
+
+    @property
+    def _enough_waits(self) -> bool:
+        """Who sends ahead of the answers may do so within bounds."""
+        limits = self._limits
+        return (
+            len(self._waiting) >= limits.pipelined
+            or sum(len(one.body) for one in self._waiting) > limits.pipelined_bytes
+        )
 
     def _refuse_unparsed(self, refusal: Refusal) -> None:
         target = self._parser.target
@@ -150,7 +216,7 @@ class Connection(asyncio.Protocol):
             responder = Responder(
                 self._transport, self._server.date, request.method == b"HEAD", request.chunks_allowed, close
             )
-            self._responder = responder
+            self._responder, self._answering = responder, request
             try:
                 await self._server.handler.handle(request, responder)
             except Exception:  # outermost guard of one request: whatever went wrong, its caller is told
@@ -158,7 +224,9 @@ class Connection(asyncio.Protocol):
                 responder.close_after()
                 if not responder.done:
                     self._server.handler.refuse(request, responder, INTERNAL_ERROR)
-            self._responder = None
+            self._responder = self._answering = None
+            if request.stream is not None:
+                request.stream.close()
             if not responder.done or responder.closes:
                 self._end(responder.done)
                 return
@@ -170,10 +238,19 @@ class Connection(asyncio.Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()
-        if self._server.draining and self._parser.between:
+        if self._server.closes_idle and self._parser.between:
             self._transport.close()
-        elif self._parser.between and not self._stalled:
-            self.deadline = self._loop.time() + self._limits.idle_seconds
+        elif not self._stalled:
+            self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        """The clock of what is to come runs; of what came while an answer was written, from now on."""
+        limits = self._limits
+        if self._parser.between:
+            seconds = limits.idle_seconds
+        else:
+            seconds = limits.body_seconds if self._parser.in_body else limits.header_seconds
+        self.deadline = self._loop.time() + seconds
 
     def _end(self, whole: bool) -> None:
         """Close. A caller still sending would lose the answer to a reset: what it sends is read for a while."""
@@ -192,7 +269,11 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._stalled or self._deaf or self._task is not None:
+        if self._stalled and not self._deaf and (left := unread(self._transport)) < self._unread:
+            self._unread = left  # slowly, but it reads
+            self.deadline = self._loop.time() + self._limits.write_stall_seconds
+            return
+        if self._stalled or self._deaf:
             self._transport.abort()
             return
         if self._parser.between:
@@ -201,13 +282,28 @@ class Connection(asyncio.Protocol):
         part = "Body" if self._parser.in_body else "Header"
         refusal = Refusal(408, "request_timeout", f"{part}: took too long to arrive; send the whole request at once.")
         self._deaf = True
-        self.deadline = self._loop.time() + LINGER_SECONDS
-        self._refuse_unparsed(refusal)
+        self._refuse_rest(refusal)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being answered."""
+        return self._task is None
+
+    @property
+    def stuck(self) -> bool:
+        """The caller reads more slowly than its answer comes: whoever writes it is paused."""
+        return self._stalled
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of answers that are held for the caller."""
+        return self._transport.get_write_buffer_size()
 
     def drain(self) -> None:
-        """The server stops: close now if nothing is under way, else after the answer."""
-        if self._task is None and self._parser.between:
-            self._transport.close()
+        """The server stops: close now if nothing is under way and nothing may follow, else after the answer."""
+        if self._task is None:
+            if self._parser.between and self._server.closes_idle:
+                self._transport.close()
         elif self._responder is not None and not self._responder.started:
             self._responder.close_after()
 
@@ -219,3 +315,14 @@ class Connection(asyncio.Protocol):
 def path_of(request: Request) -> str:
     """For the log."""
     return request.path[:200].decode("latin-1")
+
+
+def unread(transport: asyncio.Transport) -> int:
+    """Bytes of answers that the caller has not taken: ours, and those that the system holds for it."""
+    held = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    try:
+        queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):
+        return held
+    return held + int.from_bytes(queued, sys.byteorder)

@@ -24,8 +24,12 @@ class WireLimits:
     idle_seconds: float = 75.0
     """Between two requests of a connection."""
     write_stall_seconds: float = 60.0
-    """A caller that takes no byte of its answer for so long is dropped."""
+    """A caller that takes no byte of its answer for so long is dropped, however much it was sent before."""
     write_buffer_bytes: int = 64 * 1024
     """Answer bytes held for a slow reader before the engine is paused."""
     pipelined: int = 16
     """Complete requests held for one connection before it is no longer read."""
+    pipelined_bytes: int = 256 * 1024
+    """Bytes of their bodies, from which on it is no longer read either."""
+    connections: int = 0
+    """At once, before one that waits for its caller makes room for the next; 0 for no bound."""

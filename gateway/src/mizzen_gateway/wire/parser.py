@@ -1,5 +1,6 @@
 """Bytes to requests: llhttp's grammar (strict) with the bounds and rules that it leaves to us."""
 
+import re
 from typing import Protocol
 
 import httptools
@@ -7,10 +8,16 @@ import httptools
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.framing import sentence
 from mizzen_gateway.wire.limits import MIB, WireLimits
+from mizzen_gateway.wire.repeated_head import RepeatedHead
 from mizzen_gateway.wire.request import SINGLE, BadRequestError, Request, check_header, malformed
 
 FRAMING_FACTOR = 8
 """Bytes on the wire for one byte of body, at most: a chunk of one byte takes six."""
+EMPTY_LINE_BYTES = 64
+"""Of empty lines before a request, at most."""
+LINE_ENDS = b"\r\n"
+TAB_BEFORE_VALUE = re.compile(rb"(?:\A|\n)(?i:host|content-length|transfer-encoding):[ \t]*\t")
+"""A blank to some programs, a part of the value to others."""
 
 
 class Receiver(Protocol):
@@ -37,6 +44,8 @@ class RequestParser:
         self._receiver = receiver
         self._llhttp = httptools.HttpRequestParser(self)
         self._problem: BadRequestError | None = None
+        self._known = RepeatedHead()
+        self._last: Request | None = None
         self._reset()
         self.between = True
         """No request has begun that is not complete."""
@@ -49,7 +58,10 @@ class RequestParser:
         self._request: Request | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._body_left = 0
         self._body_wire_bytes = 0
+        self._empty_bytes = 0
+        self._line_begun = b""
 
     @property
     def target(self) -> bytes:
@@ -63,10 +75,18 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes; calls the receiver for what they complete."""
+        if self.between:
+            if self._known.worth_a_look and self._take_known(data):
+                return
+            if data[0] in LINE_ENDS:
+                self._check_empty_lines(data)
+        began_between = self.between
         if self._request is None:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
         began_in_body = self.in_body
+        if (not began_in_body or len(data) > self._body_left) and b"\t" in data:
+            self._check_tabs(data)
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -74,11 +94,42 @@ class RequestParser:
         except httptools.HttpParserError as error:
             raise self._problem or malformed(sentence(str(error))) from None
         if self.between:
+            self._remember(data if began_between else b"")
             return
         if self._request is None:
             self._check_size()
+            self._line_begun = (self._line_begun + data).rpartition(b"\n")[2]
         elif began_in_body:
             self._check_framing(len(data))
+
+    def _remember(self, data: bytes) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            self._known.remember(data, last)
+
+    def _take_known(self, data: bytes) -> bool:
+        """A whole request whose header has come before is not parsed again."""
+        request = self._known.request_in(data, self._limits.body_bytes)
+        if request is None:
+            return False
+        self._receiver.header_complete(request, has_body=False)
+        if request.refusal is not None:
+            request.body = b""
+        self._receiver.request_complete(request)
+        return True
+
+    def _check_empty_lines(self, data: bytes) -> None:
+        """llhttp skips them without end."""
+        self._empty_bytes += len(data) - len(data.lstrip(LINE_ENDS))
+        if self._empty_bytes > EMPTY_LINE_BYTES:
+            raise self._stop(malformed("Request: empty lines come before it; leave them out."))
+
+    def _check_tabs(self, data: bytes) -> None:
+        """llhttp skips them; so this looks at the lines themselves, also at one that began in an earlier piece."""
+        if TAB_BEFORE_VALUE.search(self._line_begun + data):
+            raise self._stop(
+                malformed("Headers Host, Content-Length, Transfer-Encoding: a tab before the value; send a space.")
+            )
 
     def _check_framing(self, fed: int) -> None:
         """Chunk extensions and trailers reach no callback of ours while they are incomplete: bound them, too."""
@@ -147,6 +198,7 @@ class RequestParser:
         length = int(headers.get(b"content-length", b"0"))
         if length > limits.body_bytes:
             raise self._too_large()
+        self._body_left = length
         request = Request(
             method,
             self._target,
@@ -163,9 +215,12 @@ class RequestParser:
         request = self._request
         assert request is not None
         self._body_bytes += len(data)
+        self._body_left -= len(data)
         if self._body_bytes > self._limits.body_bytes:
             raise self._stop(self._too_large())
-        if request.refusal is None:
+        if request.stream is not None:
+            request.stream.feed(data)
+        elif request.refusal is None:
             self._body.append(data)
 
     def on_message_complete(self) -> None:
@@ -175,6 +230,7 @@ class RequestParser:
         request.body = body[0] if len(body) == 1 else b"".join(body)
         self._reset()
         self.between = True
+        self._last = request
         self._receiver.request_complete(request)
 
     def _too_large(self) -> BadRequestError:

@@ -2,8 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mizzen_gateway.stages import Caller, Refusal
+
+if TYPE_CHECKING:
+    from mizzen_gateway.wire.body import BodyStream
 
 SINGLE = frozenset(
     {
@@ -21,7 +25,12 @@ SINGLE = frozenset(
 )
 """Headers that two programs could read differently if they came twice."""
 
-HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+HOST = re.compile(rb"(?:[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+ENCODED = re.compile(rb"%(?:00|(?![0-9A-Fa-f]{2}))")
+"""What decodes to a zero byte, or does not decode."""
+KNOWN_HOSTS = 1024
+_known_hosts: set[bytes] = set()
+"""Valid ones that came before: callers name few."""
 BODYLESS = frozenset({b"GET", b"HEAD"})
 
 
@@ -37,6 +46,9 @@ class Request:
     chunks_allowed: bool
     """False for HTTP/1.0, which knows no chunked answers."""
     body: bytes = b""
+    streamed: bool = False
+    """Set by stage 2: the body is handed on as it comes, in `stream`, and `body` stays empty."""
+    stream: "BodyStream | None" = None
     caller: Caller | None = None
     """Set by stage 2, as soon as the header is there."""
     refusal: Refusal | None = None
@@ -68,11 +80,13 @@ def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes
         )
     if not target.startswith(b"/") or b"#" in target:
         raise malformed("Request target: must be a path that begins with '/', without a fragment; send that.")
+    if b"%" in target and ENCODED.search(target.partition(b"?")[0]):
+        raise malformed("Request target: '%' must begin two hexadecimal digits, and not 00; send '%25' for the sign.")
     host = headers.get(b"host")
     if host is None and version == "1.1":
         raise malformed("Header Host: missing; send exactly one.")
-    if host is not None and not HOST.match(host):
-        raise malformed("Header Host: not a host name with an optional port; send exactly one valid Host.")
+    if host is not None and host not in _known_hosts:
+        _check_host(host)
     coding = headers.get(b"transfer-encoding")
     if coding is not None:
         if b"content-length" in headers:
@@ -87,3 +101,11 @@ def check_header(method: bytes, target: bytes, version: str, headers: dict[bytes
         raise BadRequestError(Refusal(417, "expectation_failed", message))
     if method in BODYLESS and (coding is not None or headers.get(b"content-length", b"0") != b"0"):
         raise malformed(f"Body: {method.decode()} takes none; leave out Content-Length and Transfer-Encoding.")
+
+
+def _check_host(host: bytes) -> None:
+    if not HOST.match(host):
+        raise malformed("Header Host: not a host name with an optional port; send exactly one valid Host.")
+    if len(_known_hosts) >= KNOWN_HOSTS:
+        _known_hosts.clear()
+    _known_hosts.add(host)

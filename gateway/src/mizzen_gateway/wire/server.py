@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
 from mizzen_gateway.stages import Refusal
@@ -13,6 +15,9 @@ from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
 SWEEP_SECONDS = 1.0
+IDLE_SHARE = 0.08
+"""Of the time of a drain."""
+EVICTION_LOOKS = 64
 
 
 class Handler(Protocol):
@@ -39,8 +44,12 @@ class Server:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.draining = False
+        self.closes_idle = False
+        """Draining, and callers had their time to hear of it with an answer."""
         self.date = HttpDate()
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        self.evicted = 0
+        """Connections that made room for others."""
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -53,14 +62,31 @@ class Server:
         return taken
 
     def joined(self, connection: Connection) -> None:
-        """A connection began."""
-        self._connections.add(connection)
+        """A connection began; where there are too many, the one that is idle longest makes room."""
+        self._connections[connection] = None
+        if 0 < self.limits.connections < len(self._connections):
+            self._evict()
 
     def left(self, connection: Connection) -> None:
         """A connection ended."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if self.draining and not self._connections:
             self._empty.set()
+
+    def _evict(self) -> None:
+        """The oldest of those whose caller we wait for; one of the oldest is looked at anew each time it is busy."""
+        for connection in list(islice(self._connections, EVICTION_LOOKS)):
+            del self._connections[connection]
+            if connection.idle:
+                self.evicted += 1
+                connection.abort()
+                return
+            self._connections[connection] = None
+
+    @property
+    def connections(self) -> Iterable[Connection]:
+        """Those that are open now, the one idle longest about first."""
+        return self._connections.keys()
 
     @property
     def connection_count(self) -> int:
@@ -76,16 +102,26 @@ class Server:
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def drain(self, seconds: float) -> None:
-        """Take no new connection; let requests under way end, for `seconds` at most; then cut the rest."""
+        """Take no new connection; let requests under way end, for `seconds` at most; then cut the rest.
+
+        A connection that is kept open may carry a request at any moment: for a share of the time its next one is still
+        answered, and told that it was the last; only then idle ones are closed.
+        """
         self.draining = True
         if self._listener is not None:
             self._listener.close()
-        for connection in list(self._connections):
-            connection.drain()
-        if self._connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
+        self._begin_drain()
+        for share in (IDLE_SHARE, 1 - IDLE_SHARE):
+            if self._connections:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._empty.wait(), seconds * share)
+            self.closes_idle = True
+            self._begin_drain()
         for connection in list(self._connections):
             connection.abort()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _begin_drain(self) -> None:
+        for connection in list(self._connections):
+            connection.drain()

@@ -2,14 +2,12 @@
 
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.toolchain import cache_folder
 from support.cluster.real_node.record import PATH
+from support.debian_programs import apt_get, unpacked
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def install(packages: Sequence[Package]) -> list[str]:
         _POLICY.write_text(_NO_SERVICES)
         _POLICY.chmod(0o755)
     try:
-        _apt_get("install", "--yes", "--no-install-recommends", *absent)
+        apt_get("install", "--yes", "--no-install-recommends", *absent)
     finally:
         if ours:
             _POLICY.unlink()
@@ -75,37 +73,8 @@ def busybox() -> Path:
 
     It is not installed, because Debian would remove its other busybox for it. RuntimeError where it cannot be had.
     """
-    installed, folder = Path("/bin/busybox"), cache_folder() / "debian" / _BUSYBOX
+    installed = Path("/bin/busybox")
     if installed.exists() and _INTERPRETER not in installed.read_bytes():
         return installed
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-            fresh = Path(name)
-            fresh.chmod(0o755)
-            _apt_get("download", _BUSYBOX, folder=fresh)
-            subprocess.run(["dpkg-deb", "--extract", *fresh.glob("*.deb"), fresh / "files"], check=True)
-            if not folder.is_dir():
-                (fresh / "files").rename(folder)
+    folder = unpacked(_BUSYBOX)
     return next(path for path in folder.glob("**/bin/busybox"))
-
-
-def _apt_get(*arguments: str, folder: Path | None = None) -> None:
-    """Run apt-get; after a first failure once more with fresh lists. Waits for another that runs."""
-    command = ["apt-get", "--quiet", "--quiet", "-o", "DPkg::Lock::Timeout=600"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for again in (False, True):
-        if again:
-            subprocess.run([*command, "update"], env=environment, check=False, capture_output=True)
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=folder,
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode == 0:
-            return
-    raise RuntimeError(f"apt-get {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")

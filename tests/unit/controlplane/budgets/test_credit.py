@@ -1,4 +1,4 @@
-"""Does credit come back when a lease ends, and belong to its month?"""
+"""Does credit come back when a lease ends, and belong to its period?"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -36,14 +36,17 @@ async def _lease(plane: Plane, holder: str, want: int, now: datetime = NOW) -> L
         return await lease(session, LeaseRequest(holder=holder, budget_id="bud_1", want_pico=want), "UTC", now)
 
 
-async def _charge(plane: Plane, holder: str, pico: int, start: datetime = MARCH.start) -> None:
+async def _charge(plane: Plane, holder: str, pico: int, start: datetime = MARCH.start, **used: int) -> None:
     async with unit_of_work(plane.database) as session:
-        await charge(session, [Charge("bud_1", start, holder, pico)])
+        await charge(session, [Charge("bud_1", start, holder, pico, **used)], "UTC")
 
 
 async def _books(plane: Plane, start: datetime = MARCH.start, now: datetime = NOW) -> tuple[int, int]:
     async with reading(plane.database) as session:
-        spent, leased = await spent_of(session, ["bud_1"], start), await leased_of(session, ["bud_1"], start, now)
+        spent, leased = (
+            await spent_of(session, ["bud_1"], month_of(start, "UTC")),
+            await leased_of(session, ["bud_1"], start, now),
+        )
     return spent.get("bud_1", 0), leased.get("bud_1", 0)
 
 
@@ -91,3 +94,60 @@ async def test_a_charge_above_the_lease_is_counted_whole(plane: Plane) -> None:
 async def test_a_want_below_nothing_is_nothing(plane: Plane) -> None:
     grant = await _lease(plane, "a", -5)
     assert (grant.credit_pico, grant.remaining_pico) == (0, 100)
+
+
+async def _change(plane: Plane, **columns: object) -> None:
+    async with unit_of_work(plane.database) as session:
+        budget = await session.get(Budget, "bud_1")
+        assert budget is not None
+        for name, value in columns.items():
+            setattr(budget, name, value)
+
+
+async def _left(plane: Plane, now: datetime) -> int:
+    return (await _lease(plane, "asks", 0, now)).remaining_pico
+
+
+@pytest.mark.parametrize(("unit", "left"), [("money", 99), ("tokens", 80), ("accelerator_seconds", 70)])
+async def test_a_budget_is_charged_in_its_own_unit_and_so_is_the_lease(plane: Plane, unit: str, left: int) -> None:
+    await _change(plane, unit=unit)
+    await _lease(plane, "a", 50)
+    await _charge(plane, "a", 1, NOW, tokens=20, accelerator_ms=30)
+    assert await _left(plane, NOW) + (await _books(plane))[1] == left
+
+
+@pytest.mark.parametrize(
+    ("window", "full_again"),
+    [("day", timedelta(hours=12)), ("week", timedelta(days=5, hours=12)), ("month", timedelta(days=21, hours=12))],
+)
+async def test_a_calendar_window_has_its_whole_amount_again_once_it_begins(
+    plane: Plane, window: str, full_again: timedelta
+) -> None:
+    await _change(plane, window=window)
+    await _charge(plane, "a", 100, NOW)
+    assert await _left(plane, NOW + full_again - timedelta(seconds=1)) == 0
+    assert await _left(plane, NOW + full_again) == 100
+
+
+async def test_a_rolling_window_forgets_each_quarter_hour_when_all_of_it_is_long_enough_ago(plane: Plane) -> None:
+    await _change(plane, window="rolling", window_seconds=3600)
+    await _charge(plane, "a", 30, NOW)
+    await _charge(plane, "a", 40, NOW + timedelta(minutes=20))
+    assert await _left(plane, NOW + timedelta(minutes=59)) == 30
+    assert await _left(plane, NOW + timedelta(minutes=74)) == 30
+    assert await _left(plane, NOW + timedelta(minutes=75)) == 60
+    assert await _left(plane, NOW + timedelta(minutes=90)) == 100
+
+
+async def test_credit_of_a_rolling_window_lives_on_while_the_window_slides(plane: Plane) -> None:
+    await _change(plane, window="rolling", window_seconds=3600)
+    grant = await _lease(plane, "a", 60, NOW + timedelta(minutes=14))
+    assert grant.expires_at == NOW + timedelta(minutes=14) + LEASE_LIFE
+    await _charge(plane, "a", 20, NOW + timedelta(minutes=15))
+    assert await _left(plane, NOW + timedelta(minutes=15)) == 40
+
+
+async def test_a_lifetime_budget_never_begins_anew(plane: Plane) -> None:
+    await _change(plane, window="lifetime")
+    await _charge(plane, "a", 70, NOW)
+    assert await _left(plane, NOW + timedelta(days=3000)) == 30

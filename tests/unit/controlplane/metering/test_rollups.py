@@ -1,12 +1,14 @@
 """Do roll-ups and buckets add up to the events, however these are cut and mixed?"""
 
 import random
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mizzen_controlplane.metering.rollups import Group, Sums, added_up, rollup_rows
+from mizzen_controlplane.metering.meters import Sums
+from mizzen_controlplane.metering.rollups import Group, added_up, rollup_rows
 from mizzen_controlplane.metering.usage import Bucket, in_buckets
 from support.usage_events import usage_event
 
@@ -17,6 +19,10 @@ EVENTS = st.lists(
         lambda minute, tokens, cost, model, status: usage_event(
             started_at=START + timedelta(minutes=minute),
             input_tokens=tokens,
+            cached_tokens=tokens // 3,
+            output_tokens=minute,
+            reasoning_tokens=minute // 2,
+            accelerator_ms=minute,
             cost_pico=cost,
             model=model,
             status=status,
@@ -32,13 +38,11 @@ EVENTS = st.lists(
 
 
 def _merged(parts: list[dict[Group, Sums]]) -> dict[Group, tuple[int, ...]]:
-    total: dict[Group, list[int]] = {}
+    total: dict[Group, Sums] = {}
     for part in parts:
         for group, sums in part.items():
-            held = total.setdefault(group, [0, 0, 0, 0])
-            for index, value in enumerate((sums.requests, sums.input_tokens, sums.output_tokens, sums.cost_pico)):
-                held[index] += value
-    return {group: tuple(held) for group, held in total.items()}
+            total.setdefault(group, Sums()).add(astuple(sums))
+    return {group: astuple(sums) for group, sums in total.items()}
 
 
 @given(EVENTS, st.integers(0, 2**32), st.integers(1, 7))
@@ -52,13 +56,20 @@ def test_cutting_and_mixing_events_changes_no_rollup(events: list[Any], seed: in
 
 @given(EVENTS, st.sampled_from(list(Bucket)), st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York"]))
 def test_buckets_add_up_to_the_events(events: list[Any], bucket: Bucket, zone: str) -> None:
-    rows = [
-        (group.quarter, group.model, sums.requests, sums.input_tokens, sums.output_tokens, sums.cost_pico)
-        for group, sums in added_up(events).items()
-    ]
+    rows = [(group.quarter, group.model, *astuple(sums)) for group, sums in added_up(events).items()]
     found = in_buckets(rows, bucket, zone)
-    assert sum(item.cost_pico for item in found) == sum(event.cost_pico for event in events)
-    assert sum(item.requests for item in found) == len(events)
+    assert sum(item.sums.cost_pico for item in found) == sum(event.cost_pico for event in events)
+    assert sum(item.sums.requests for item in found) == len(events)
+
+
+@given(EVENTS)
+def test_meters_are_disjoint_and_lose_no_token(events: list[Any]) -> None:
+    found = list(added_up(events).values())
+    assert sum(sums.input_tokens + sums.cached_tokens for sums in found) == sum(each.input_tokens for each in events)
+    assert sum(sums.output_tokens + sums.reasoning_tokens for sums in found) == sum(
+        each.output_tokens for each in events
+    )
+    assert sum(sums.tokens for sums in found) == sum(each.input_tokens + each.output_tokens for each in events)
 
 
 def test_rows_are_sorted_so_that_two_batches_lock_them_in_one_order() -> None:
@@ -68,8 +79,8 @@ def test_rows_are_sorted_so_that_two_batches_lock_them_in_one_order() -> None:
 
 def test_a_day_of_the_organization_begins_at_its_own_midnight() -> None:
     rows = [
-        (datetime(2026, 3, 1, 23, 15, tzinfo=UTC), 1, 0, 0, 0),
-        (datetime(2026, 3, 1, 22, 45, tzinfo=UTC), 1, 0, 0, 0),
+        (datetime(2026, 3, 1, 23, 15, tzinfo=UTC), *astuple(Sums(1))),
+        (datetime(2026, 3, 1, 22, 45, tzinfo=UTC), *astuple(Sums(1))),
     ]
     days = [item.bucket_start for item in in_buckets(rows, Bucket.DAY, "Europe/Berlin")]
     assert days == [datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 1, 23, tzinfo=UTC)]

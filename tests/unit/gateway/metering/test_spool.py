@@ -47,6 +47,21 @@ async def test_a_request_that_failed_has_a_row_that_costs_nothing(tmp_path):
     assert (row.status, row.cost_pico, row.input_tokens) == (502, 0, 0)
 
 
+async def test_every_meter_of_a_request_is_in_its_row(tmp_path):
+    spool = Spool(tmp_path)
+    meter = SpoolMeter(spool, "gw-a")
+    meter.intend(an_intent("req_1"), CHARGE)
+    used = Usage(10, 5, cached_tokens=4, reasoning_tokens=3, accelerator_ms=250)
+    meter.settle(an_intent("req_1"), an_outcome(200, used), CHARGE)
+    failed = Usage(10, 5, billable=False, accelerator_ms=80)
+    meter.intend(an_intent("req_2"), CHARGE)
+    meter.settle(an_intent("req_2"), an_outcome(502, failed), CHARGE)
+    await spool.close()
+    first, second = settled_rows(spool)
+    assert (first.input_tokens, first.cached_tokens, first.output_tokens, first.reasoning_tokens) == (10, 4, 5, 3)
+    assert (first.accelerator_ms, second.accelerator_ms, second.input_tokens) == (250, 80, 0)
+
+
 async def test_an_intent_is_on_disk_before_it_returns(tmp_path):
     spool = Spool(tmp_path)
     SpoolMeter(spool, "gw-a").intend(an_intent("req_1"), CHARGE)
@@ -55,7 +70,7 @@ async def test_an_intent_is_on_disk_before_it_returns(tmp_path):
     await spool.close()
 
 
-async def test_after_a_crash_an_unfinished_request_becomes_an_estimated_row(tmp_path):
+async def test_after_a_crash_an_unfinished_request_becomes_an_interrupted_row_that_costs_nothing(tmp_path):
     spool = Spool(tmp_path)
     meter = SpoolMeter(spool, "gw-a")
     for number in range(3):
@@ -66,8 +81,9 @@ async def test_after_a_crash_an_unfinished_request_becomes_an_estimated_row(tmp_
     again = Spool(tmp_path)
     rows = {row.request_id: row for row in settled_rows(again)}
     assert {name: row.estimated for name, row in rows.items()} == {"req_0": True, "req_1": False, "req_2": True}
-    assert (rows["req_0"].cost_pico, rows["req_0"].status, rows["req_0"].input_tokens) == (20, 500, 0)
-    assert again.costs_left == {"bud_a": 160}
+    assert {name: row.interrupted for name, row in rows.items()} == {"req_0": True, "req_1": False, "req_2": True}
+    assert (rows["req_0"].cost_pico, rows["req_0"].status, rows["req_0"].input_tokens) == (0, 500, 0)
+    assert again.costs_left == {"bud_a": 120}
     await again.close()
     third = Spool(tmp_path)
     assert len(settled_rows(third)) == 3

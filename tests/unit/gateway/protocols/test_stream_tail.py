@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mizzen_gateway.protocols.openai.tail import EngineSaidError, StreamTail
+from mizzen_gateway.protocols.openai.tail import CHUNKS, EngineSaidError, StreamTail, usage_of
 from mizzen_gateway.stages import Usage
 from support.scripted_engine import chunk
 
@@ -38,10 +38,10 @@ def test_what_the_caller_gets_does_not_depend_on_how_the_bytes_are_cut(
     content = b"".join(event(chunk("m", text), end) for text in texts)
     usage, done = event(chunk("m", None), end), event(b"[DONE]", end)
     pieces = cut(content + usage + done, places)
-    tail = StreamTail(False, None)
+    tail = StreamTail(False, None, CHUNKS)
     assert run(tail, pieces) == content + done
     assert tail.usage == Usage(7, 3)
-    assert run(StreamTail(True, None), pieces) == content + usage + done
+    assert run(StreamTail(True, None, CHUNKS), pieces) == content + usage + done
 
 
 @settings(print_blob=True, deadline=None)
@@ -50,12 +50,14 @@ def test_a_name_is_replaced_once_an_event_and_never_inside_of_content(texts: lis
     texts = [*texts, '"model":"inner"']
     rename = (b'"model":"inner"', b'"model":"public"')
     raw = b"".join(event(chunk("inner", text)) for text in texts)
-    assert run(StreamTail(False, rename), cut(raw, places)) == b"".join(event(chunk("public", text)) for text in texts)
+    assert run(StreamTail(False, rename, CHUNKS), cut(raw, places)) == b"".join(
+        event(chunk("public", text)) for text in texts
+    )
 
 
 def test_text_that_looks_like_usage_or_an_error_is_content() -> None:
     raw = event(chunk("m", '"usage":{"prompt_tokens":1} "error":{"message":"x"}'))
-    tail = StreamTail(False, None)
+    tail = StreamTail(False, None, CHUNKS)
     assert run(tail, [raw]) == raw
     assert tail.usage is None
     assert tail.events == 1
@@ -63,19 +65,33 @@ def test_text_that_looks_like_usage_or_an_error_is_content() -> None:
 
 def test_an_error_event_of_the_engine_stops_the_stream() -> None:
     with pytest.raises(EngineSaidError):
-        StreamTail(False, None).feed(event({"error": {"message": "internal"}}))
+        StreamTail(False, None, CHUNKS).feed(event({"error": {"message": "internal"}}))
 
 
 def test_a_comment_that_keeps_the_connection_alive_passes() -> None:
-    assert run(StreamTail(False, None), [b": ping\n\n"]) == b": ping\n\n"
+    assert run(StreamTail(False, None, CHUNKS), [b": ping\n\n"]) == b": ping\n\n"
 
 
 def test_a_last_event_without_its_blank_line_is_not_lost() -> None:
-    assert run(StreamTail(False, None), [b"data: [DONE]"]) == b"data: [DONE]"
+    assert run(StreamTail(False, None, CHUNKS), [b"data: [DONE]"]) == b"data: [DONE]"
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": -1}, {"prompt_tokens": "7"}, {"prompt_tokens": True}, [], 5])
 def test_usage_that_makes_no_sense_is_not_believed(usage: object) -> None:
-    tail = StreamTail(False, None)
+    tail = StreamTail(False, None, CHUNKS)
     tail.feed(event({"choices": [], "usage": usage}))
     assert tail.usage is None
+
+
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("input", "output")])
+def test_cached_and_reasoning_tokens_are_told_apart(names: tuple[str, str]) -> None:
+    into, out = names
+    usage: dict[str, object] = {f"{into}_tokens": 100, f"{out}_tokens": 20}
+    usage |= {f"{into}_tokens_details": {"cached_tokens": 64}, f"{out}_tokens_details": {"reasoning_tokens": 12}}
+    assert usage_of({"usage": usage}) == Usage(100, 20, cached_tokens=64, reasoning_tokens=12)
+
+
+@pytest.mark.parametrize(("told", "believed"), [(None, 0), (-1, 0), (True, 0), ("5", 0), (7, 7), (500, 100)])
+def test_cached_tokens_are_never_more_than_the_prompt(told: object, believed: int) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": told}}
+    assert usage_of({"usage": usage}) == Usage(100, 1, cached_tokens=believed)

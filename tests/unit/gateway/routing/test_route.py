@@ -6,7 +6,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
+from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.openai.models import get_model, list_models
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
 from mizzen_gateway.routing.load import LoadBook
@@ -165,8 +167,13 @@ async def test_a_key_that_is_confined_to_models_needs_the_public_name() -> None:
 async def test_models_are_listed_with_the_routes_public_name() -> None:
     made = table("one")
     made.put_route(route(("one", 1), created_at="2026-01-01T00:00:00+00:00"))
-    listed = list_models(made, caller())
-    assert b'"id":"one"' in listed
-    entry = b'{"id":"chat","object":"model","created":1767225600,"owned_by":"ns-a"}'
-    assert entry in listed
-    assert get_model(made, caller(), "chat") == entry
+    pool = EnginePool()
+    listed = orjson.loads(await list_models(made, caller(), pool))["data"]
+    assert {one["id"] for one in listed} == {"chat", "one"}
+    entry = next(one for one in listed if one["id"] == "chat")
+    assert (entry["object"], entry["created"], entry["owned_by"]) == ("model", 1767225600, "ns-a")
+    assert (entry["ready"], entry["endpoints"]) == (True, None)
+    one = await get_model(made, caller(), "chat", pool)
+    assert isinstance(one, bytes)
+    assert orjson.loads(one) == entry
+    pool.close()

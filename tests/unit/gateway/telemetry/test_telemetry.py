@@ -26,7 +26,9 @@ async def test_metrics_can_be_parsed_and_say_what_happened(tmp_path):
     observed.ended(an_intent("req_1"), an_outcome())
     observed.refused("/v1/chat/completions", Refusal(429, "rate_limit_exceeded", ""))
     bench.leases.account("bud_a")
-    read = exposition(Sources(observed, bench.state, bench.quota, bench.leases, spool, shipper, lambda: ()))
+    read = exposition(
+        Sources(observed, bench.state, bench.quota, bench.leases, spool, shipper, lambda: (), bench.store)
+    )
     families = {family.name: family for family in text_string_to_metric_families(read().decode())}
     samples = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
     labels = (("model", "m"), ("operation", "chat.completions"))

@@ -1,10 +1,13 @@
 """How a connection behaves: order, keep-alive, HEAD, continue, deadlines, backpressure, drain."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire import server as server_module
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
@@ -21,8 +24,10 @@ class Scripted:
         self.go = asyncio.Event()
         self.cancelled = 0
         self.paused = 0
+        self.vetted = 0
 
     def vet(self, request: Request) -> None:
+        self.vetted += 1
         if request.path == b"/refused":
             request.refusal = Refusal(401, "no", "no")
         if request.path == b"/vet-fails":
@@ -68,6 +73,11 @@ class Scripted:
 
     def resume(self) -> None:
         self.go.set()
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.05)
 
 
 @asynccontextmanager
@@ -176,6 +186,114 @@ async def test_a_reader_that_never_reads_is_dropped() -> None:
         await until(lambda: handler.paused == 1)
         await until(lambda: server.connection_count == 0)
         assert not handler.go.is_set()
+        writer.close()
+
+
+async def deadlines_pass(seconds: float = 0.3) -> None:
+    """Until deadlines of a tenth of a second have run out, and the server has looked."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await until(lambda: loop.time() > began + seconds)
+
+
+async def test_half_a_second_request_leaves_the_first_its_answer() -> None:
+    async with serving(WireLimits(header_seconds=0.1)) as (_, handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"wait" + b"GET /half HTT")
+        await until(lambda: handler.vetted == 1)
+        await deadlines_pass()
+        handler.go.set()
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert b"/wait" in answer
+        assert answer.rindex(b"HTTP/1.1 408 ") > answer.index(b"/wait")
+        writer.close()
+
+
+async def test_what_is_not_read_because_of_an_earlier_answer_does_not_run_out_of_time() -> None:
+    limits = WireLimits(header_seconds=0.1, body_seconds=0.1, pipelined=2)
+    async with serving(limits) as (_, handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        begun = b"POST /last HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na"
+        writer.write(GET % b"wait" + GET % b"1" + GET % b"2" + begun)
+        await until(lambda: handler.vetted == 4)
+        writer.write(b"bc")
+        await deadlines_pass()
+        handler.go.set()
+        answer = await asyncio.wait_for(reader.readuntil(b"/last"), 5)
+        assert answer.count(b"HTTP/1.1 200 ") == 4
+        writer.close()
+
+
+async def test_bodies_sent_ahead_of_the_answers_fill_no_memory() -> None:
+    async with serving() as (_, handler, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = b"x" * 300_000
+        post = b"POST /next HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        writer.write(GET % b"wait" + post * 10)
+        await until(lambda: handler.vetted > 1)
+        seen = -1
+        while seen != handler.vetted:
+            seen = handler.vetted
+            await asyncio.sleep(0.1)  # nothing more has been read for so long
+        assert seen < 4
+        handler.go.set()
+        await until(lambda: handler.vetted == 11)
+        writer.close()
+
+
+async def test_who_reads_slowly_is_served_and_who_stops_is_dropped() -> None:
+    async with serving(WireLimits(write_stall_seconds=0.25)) as (server, handler, port):
+        with socket.socket() as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.connect(("127.0.0.1", port))
+            caller.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(caller, GET % b"flood")
+            await until(lambda: handler.paused == 1)
+            reading = asyncio.create_task(deadlines_pass(0.8))
+            while not reading.done():
+                assert await loop.sock_recv(caller, 1024)
+                await asyncio.sleep(0.01)  # as a slow caller does
+            assert server.connection_count == 1
+            assert not handler.go.is_set(), "it has read everything"
+            await until(lambda: server.connection_count == 0)
+
+
+async def test_where_there_are_too_many_the_one_idle_longest_makes_room() -> None:
+    async with serving(WireLimits(connections=3)) as (server, handler, port):
+        busy_reader, busy = await asyncio.open_connection("127.0.0.1", port)
+        busy.write(GET % b"wait")
+        await until(lambda: handler.vetted == 1)
+        idle = []
+        for _ in range(2):
+            idle.append(await asyncio.open_connection("127.0.0.1", port))
+            await until(lambda: server.connection_count == len(idle) + 1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"new")
+        assert (await asyncio.wait_for(reader.readuntil(b"/new"), 5)).startswith(b"HTTP/1.1 200 ")
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(idle[0][0].read(), 5) == b""
+        assert server.evicted == 1
+        idle[1][1].write(GET % b"later")
+        await asyncio.wait_for(idle[1][0].readuntil(b"/later"), 5)
+        handler.go.set()
+        await asyncio.wait_for(busy_reader.readuntil(b"/wait"), 5)
+        for one in (busy, writer, *(held for _, held in idle)):
+            one.close()
+
+
+async def test_a_request_that_a_drain_meets_on_its_way_is_answered_as_the_last() -> None:
+    async with serving() as (server, _handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"first")
+        await reader.readuntil(b"/first")
+        draining = asyncio.create_task(server.drain(10))
+        await until(lambda: server.draining)
+        writer.write(GET % b"second")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.endswith(b"/second")
+        assert b"connection: close\r\n" in answer
+        await draining
         writer.close()
 
 

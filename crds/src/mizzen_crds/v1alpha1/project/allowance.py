@@ -21,6 +21,59 @@ class LimitMetric(StrEnum):
 
     REQUESTS = "Requests"
     TOKENS = "Tokens"
+    INPUT_TOKENS = "InputTokens"
+    OUTPUT_TOKENS = "OutputTokens"
+    CONCURRENCY = "Concurrency"
+    COST = "Cost"
+
+
+class LimitScope(StrEnum):
+    """What a limit is counted over."""
+
+    PROJECT = "Project"
+    KEY = "Key"
+    USER = "User"
+    MODEL = "Model"
+
+
+class BudgetScope(StrEnum):
+    """What a budget is counted over."""
+
+    PROJECT = "Project"
+    KEY = "Key"
+    MODEL = "Model"
+
+
+class OnStoreLoss(StrEnum):
+    """What happens while a limit or a budget cannot be checked."""
+
+    REFUSE = "Refuse"
+    ALLOW = "Allow"
+
+
+class BudgetUnit(StrEnum):
+    """What a budget is of."""
+
+    MONEY = "Money"
+    TOKENS = "Tokens"
+    ACCELERATOR_SECONDS = "AcceleratorSeconds"
+
+
+class BudgetWindow(StrEnum):
+    """When a budget begins anew."""
+
+    DAY = "Day"
+    WEEK = "Week"
+    MONTH = "Month"
+    ROLLING = "Rolling"
+    LIFETIME = "Lifetime"
+
+
+class Hardness(StrEnum):
+    """How a budget is held."""
+
+    HARD = "Hard"
+    SOFT = "Soft"
 
 
 class Enforcement(StrEnum):
@@ -61,34 +114,53 @@ class ProjectQueue(Resource):
 
 
 class ProjectLimit(Resource):
-    """A rate limit over the project, with the fields of the REST resource."""
+    """A limit in the project, with the fields of the REST resource."""
 
     name: DnsLabel
     """Unique in the project; refusals name it."""
+    scope: LimitScope | None = None
+    """User: each end user on its own. Model: one of the project's models, whoever calls it. Default: Key with a key,
+    else Project."""
     key: KeyName | None = None
     """Name of the API key that it is confined to; by default all keys count together."""
     model: CallableName | None = None
     """Served name that it is confined to; by default all models count together."""
     metric: LimitMetric
-    """Requests, or tokens of prompt and answer."""
-    amount: Annotated[WholeNumber, Field(ge=1, le=10**12)]
-    """How many in a window."""
+    """Tokens are those of prompt and answer; Concurrency is requests under way; Cost is money."""
+    amount: Annotated[WholeNumber, Field(ge=1, le=10**12)] | None = None
+    """How many in a window, or at once; not for Cost."""
+    cost: Money | None = None
+    """Money in a window: for Cost, in place of amount."""
     window_seconds: Annotated[WholeNumber, Field(ge=1, le=2_678_400)] = 60
-    """Length of the window."""
+    """Length of the window; Concurrency has none."""
     enforcement: Enforcement = Enforcement.ENFORCE
     """Enforce refuses, Shadow only counts, Off rests."""
+    on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
+    """What happens while the store that it is counted in cannot be reached."""
 
 
 class ProjectBudget(Resource):
-    """Money for each calendar month, with the fields of the REST resource."""
+    """Money, tokens or accelerator-seconds for each window, with the fields of the REST resource."""
 
     name: DnsLabel
     """Unique in the project; refusals name it."""
+    scope: BudgetScope | None = None
+    """Model: one of the project's models, whoever calls it. Default: Key with a key, else Project."""
     key: KeyName | None = None
     """Name of the API key that it is confined to; by default all keys count together."""
     model: CallableName | None = None
     """Served name that it is confined to; by default all models count together."""
+    unit: BudgetUnit = BudgetUnit.MONEY
+    """What it is of."""
     amount: Money
-    """Money in a calendar month in the organization's currency, a decimal such as 25.00."""
+    """What one window has: money in the organization's currency, such as 25.00, tokens, or accelerator-seconds."""
+    window: BudgetWindow = BudgetWindow.MONTH
+    """Day, Week and Month of the organization's time zone; Rolling; Lifetime never begins anew."""
+    window_seconds: Annotated[WholeNumber, Field(ge=900, le=31_622_400, multiple_of=900)] | None = None
+    """Length of a rolling window; only for Rolling."""
+    hardness: Hardness = Hardness.HARD
+    """Hard is never overshot, Soft by little."""
     enforcement: Enforcement = Enforcement.ENFORCE
     """Enforce refuses, Shadow only counts, Off rests."""
+    on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
+    """What happens while it cannot be checked."""

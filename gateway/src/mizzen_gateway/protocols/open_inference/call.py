@@ -99,12 +99,14 @@ class InferCall:
 
     operation = "infer"
     protocol: Literal["OpenInference"] = "OpenInference"
+    repeatable = True
+    prompt_bytes = 0
 
     def __init__(
         self, model: str, version: str | None, document: dict[str, Any], body: bytes, end: int, accept: str
     ) -> None:
         self.model = model
-        self._version = version
+        self.version = version
         self._document = document
         self._body = body
         self._end = end
@@ -117,7 +119,7 @@ class InferCall:
         """
         refusal: Refusal | None = None
         for metadata in await metadata_of(target, pool):
-            refusal = metadata.lacks(self._version, self.model) or self._refused_by(metadata)
+            refusal = metadata.lacks(self.version, self.model) or self._refused_by(metadata)
             if refusal is None:
                 return None
         return refusal
@@ -128,6 +130,13 @@ class InferCall:
             self._document.get("outputs", []), metadata
         )
 
+    def prompt(self) -> None:
+        """Engines keep nothing of tensors."""
+
+    def session(self) -> str:
+        """The protocol has no field for it."""
+        return ""
+
     def estimate(self, _target: Target) -> Estimate:
         """Nothing is counted in tokens."""
         return Estimate(0, 0, 0)
@@ -137,7 +146,7 @@ class InferCall:
 
         Never the caller's own bytes: of a key that comes twice the engine reads the first, the check read the last.
         """
-        path = infer_path(admission.engine_model, self._version)
+        path = infer_path(admission.engine_model, self.version)
         document = self._document
         parameters = document.get("parameters")
         if isinstance(parameters, dict) and any(field in parameters for field in STRIPPED):
@@ -157,4 +166,4 @@ class InferCall:
 
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""
-        return InferAnswer(responder, headers, self.model, engine_model, self._version)
+        return InferAnswer(responder, headers, self.model, engine_model, self.version)

@@ -3,8 +3,8 @@
 import orjson
 
 from mizzen_gateway.engine.exchange import Collected, EngineFailureError
-from mizzen_gateway.protocols.openai.errors import OpenAIDialect, engine_refused, upstream_error
-from mizzen_gateway.protocols.openai.tail import EngineSaidError, StreamTail, usage_of
+from mizzen_gateway.protocols.openai.errors import engine_refused, upstream_error
+from mizzen_gateway.protocols.openai.tail import EngineSaidError, Shape, StreamTail, usage_of
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -60,8 +60,8 @@ class WholeAnswer:
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, body_bytes // BYTES_A_TOKEN, estimated=True)
 
     def so_far(self) -> Usage:
-        """Nothing was delivered."""
-        return Usage(estimated=True, billable=False)
+        """Nothing was delivered, but the engine had the prompt to read."""
+        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, estimated=True)
 
     def break_off(self, refusal: Refusal) -> None:
         """Nothing was written yet."""
@@ -78,6 +78,7 @@ class StreamAnswer:
         engine_model: str,
         prompt_bytes: int,
         usage_wanted: bool,
+        shape: Shape,
     ) -> None:
         self._responder = responder
         self._headers = headers
@@ -86,7 +87,8 @@ class StreamAnswer:
         rename = None
         if public != engine_model:
             rename = (b'"model":' + orjson.dumps(engine_model), b'"model":' + orjson.dumps(public))
-        self._tail = StreamTail(usage_wanted, rename)
+        self._shape = shape
+        self._tail = StreamTail(usage_wanted, rename, shape)
         self._refused: Collected | None = None
         self.status = 0
 
@@ -124,12 +126,10 @@ class StreamAnswer:
         """From the engine if it has told, else the events counted."""
         if self._tail.usage is not None:
             return self._tail.usage
-        if not self._responder.started:
-            return Usage(estimated=True, billable=False)
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, self._tail.events, estimated=True)
 
     def break_off(self, refusal: Refusal) -> None:
         """One error event, then the end."""
         self._responder.close_after()
-        self._responder.write(b"data: " + OpenAIDialect().render(refusal) + b"\n\n")
+        self._responder.write(self._shape.last_words(refusal))
         self._responder.finish()

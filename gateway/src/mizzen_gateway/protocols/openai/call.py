@@ -1,4 +1,4 @@
-"""A request to /v1/chat/completions, /v1/completions or /v1/embeddings."""
+"""A request of the OpenAI API whose body is JSON."""
 
 from typing import Any, Literal
 
@@ -6,24 +6,28 @@ import orjson
 
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.protocols.call import Admission, Answer
+from mizzen_gateway.protocols.call import Admission, Answer, Prompt
+from mizzen_gateway.protocols.openai.abilities import lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
+from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
-from mizzen_gateway.protocols.openai.parameters import OUTPUT_CAPS, STRIPPED, first_refusal, prompt_count
+from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation, prompts_in, repeated
+from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
+from mizzen_gateway.protocols.openai.passing import PassedAnswer
+from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
+from mizzen_gateway.protocols.openai.rules import OUTPUT_CAPS, STRIPPED
+from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-PATHS = {
-    "chat.completions": "/v1/chat/completions",
-    "completions": "/v1/completions",
-    "embeddings": "/v1/embeddings",
-}
 TEMPLATE_TOKENS = 256
 """What a chat template may add to a conversation (a default system prompt, say)."""
 MESSAGE_TOKENS = 16
 """What it may add to each message."""
+TOOLS_FACTOR = 3
+"""How much longer a chat template may write tools than their JSON is: it indents them."""
 DEFAULT_OUTPUT_TOKENS = 4096
 """Taken for the most that a model writes where neither caller nor deployment says it."""
 
@@ -36,61 +40,112 @@ def parse(operation: str, request: Request) -> "OpenAICall | Refusal":
         return Refusal(400, "invalid_json", f"Body: not JSON ({error}); send one JSON object.")
     if not isinstance(body, dict):
         return Refusal(400, "invalid_json", "Body: must be one JSON object.")
-    return first_refusal(operation, body) or OpenAICall(operation, body, len(request.body))
+    kind = OPERATIONS[operation]
+    return first_refusal(kind.check, body) or OpenAICall(kind, body, request.body)
 
 
 class OpenAICall:
     """Parsed; its parameters hold."""
 
     protocol: Literal["OpenAI"] = "OpenAI"
+    repeatable = True
 
-    def __init__(self, operation: str, body: dict[str, Any], body_bytes: int) -> None:
-        self.operation = operation
+    def __init__(self, kind: Operation, body: dict[str, Any], raw: bytes) -> None:
+        self.operation = kind.name
         self.model: str = body["model"]
-        self._body = body
-        self._body_bytes = body_bytes
+        self._kind = kind
+        self.body = body
+        self._raw = raw
         self._stream = body.get("stream") is True
         options = body.get("stream_options") or {}
         self._usage_wanted = options.get("include_usage") is True
 
-    async def check(self, target: Target, _pool: EnginePool) -> Refusal | None:
-        """A cap beyond the context, where the deployment names it."""
+    @property
+    def prompt_bytes(self) -> int:
+        """Of the whole body."""
+        return len(self._raw)
+
+    def prompt(self) -> Prompt | None:
+        """For routing."""
+        return prompt_of(self.operation, self.body)
+
+    def session(self) -> str:
+        """For routing."""
+        return session_of(self.body)
+
+    async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
+        """An endpoint that the engine lacks; a cap beyond the context, where the deployment names it."""
+        refusal = await lacking(target, pool, self._kind.path, self.model)
+        if refusal is not None:
+            return refusal
         longest, cap = target.facts.max_model_len, self._cap()
         if longest is not None and cap is not None and cap > longest:
-            field = next(name for name in OUTPUT_CAPS if self._body.get(name) == cap)
+            field = next(name for name in OUTPUT_CAPS if self.body.get(name) == cap)
             return invalid(
                 field, f"{field}: {cap} is more than the {longest} tokens of context of this model; ask for fewer."
             )
         return None
 
     def _cap(self) -> int | None:
-        caps = [self._body[field] for field in OUTPUT_CAPS if self._body.get(field) is not None]
+        caps = [self.body[field] for field in self._kind.caps if self.body.get(field) is not None]
         return max(caps) if caps else None
 
     def estimate(self, target: Target) -> Estimate:
         """A token is a byte at least, and JSON never shortens a text: the body's size bounds the prompt."""
-        longest = target.facts.max_model_len
-        prompts = prompt_count(self._body)
-        extra = TEMPLATE_TOKENS + MESSAGE_TOKENS * len(self._body.get("messages", ()))
-        prompt = self._body_bytes + extra
+        longest, kind, body = target.facts.max_model_len, self._kind, self.body
+        prompts = prompts_in(kind.name, body)
+        prompt = self._prompt_bound(prompts)
         if longest is not None:
             prompt = min(prompt, longest * prompts)
-        if self.operation == "embeddings":
-            return Estimate(self._body_bytes + TEMPLATE_TOKENS, 0, 0)
-        choices = max(self._body.get("n") or 1, self._body.get("best_of") or 1) * prompts
-        return Estimate(prompt, choices, self._cap() or min(longest or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS))
+        if not kind.caps:
+            return Estimate(prompt, 0, 0, self._why_unbounded)
+        choices = max(body.get("n") or 1, body.get("best_of") or 1) * prompts
+        most = self._cap() or min(longest or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS)
+        return Estimate(prompt, choices, most, self._why_unbounded)
+
+    def _prompt_bound(self, prompts: int) -> int:
+        body = self.body
+        turns = body.get("messages") or body.get("input") or ()
+        extra = TEMPLATE_TOKENS * prompts + MESSAGE_TOKENS * (len(turns) if isinstance(turns, list) else 1)
+        if body.get("tools"):
+            extra += (TOOLS_FACTOR - 1) * len(orjson.dumps(body["tools"]))
+        if prompts > 1:
+            again = repeated(self._kind.name, body)
+            extra += 0 if again is None else (prompts - 1) * len(orjson.dumps(again))
+        return len(self._raw) + extra
+
+    def _why_unbounded(self) -> Refusal | None:
+        if self._kind.passed:
+            message = (
+                "model: how many tokens a picture takes is not known before it is made, and a hard budget applies to"
+                " this request; use a key or model without one."
+            )
+            return invalid("model", message, "unbounded_input")
+        twice = named_twice(self._raw, self.body)
+        if twice is not None:
+            message = f"{twice[:100]}: named twice in one object; under a hard budget each key is taken once only."
+            return invalid(twice[:100], message, "duplicate_key")
+        media = media_in(self.body)
+        if media is None:
+            return None
+        message = (
+            f"{media}: how many tokens an image, a sound or a file becomes is not known before it is read, and a hard"
+            " budget applies to this request; leave it out, or use a key or model without one."
+        )
+        return invalid(media, message, "unbounded_input")
 
     def engine_request(self, admission: Admission) -> EngineRequest:
         """The caller's body, with what a caller may not set replaced."""
-        body = dict(self._body)
+        body, kind = dict(self.body), self._kind
         for field in STRIPPED:
             body.pop(field, None)
         body["model"] = admission.engine_model
-        if admission.engine == "vLLM" and self.operation != "embeddings":
+        if admission.engine == "vLLM":
             body["cache_salt"] = admission.cache_salt
-        if self._stream:
+        body |= kind.sent
+        if self._stream and kind.asks_for_usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        if admission.output_cap is not None and self.operation != "embeddings":
+        if admission.output_cap is not None and kind.caps:
             self._write_cap(body, admission.output_cap)
         headers = (
             ("content-type", "application/json"),
@@ -98,19 +153,21 @@ class OpenAICall:
             ("x-request-id", admission.request_id),
             *admission.forwarded,
         )
-        return EngineRequest(PATHS[self.operation], orjson.dumps(body), headers)
+        return EngineRequest(kind.path, orjson.dumps(body), headers)
 
     def _write_cap(self, body: dict[str, Any], cap: int) -> None:
-        body["max_tokens"] = cap
-        if self.operation == "chat.completions":
-            body["max_completion_tokens"] = cap
-        else:
-            body.pop("max_completion_tokens", None)
+        for field in OUTPUT_CAPS:
+            if field in self._kind.caps or field in body:
+                body[field] = cap
         if (body.get("min_tokens") or 0) > cap:
             body["min_tokens"] = cap
 
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""
-        if self._stream:
-            return StreamAnswer(responder, headers, self.model, engine_model, self._body_bytes, self._usage_wanted)
-        return WholeAnswer(responder, headers, self.model, engine_model, self._body_bytes)
+        prompt_bytes = len(self._raw)
+        if self._kind.passed:
+            return PassedAnswer(responder, headers, self.model, counts_text=False)
+        if not self._stream:
+            return WholeAnswer(responder, headers, self.model, engine_model, prompt_bytes)
+        shape = CHUNKS if self._kind.asks_for_usage else EVENTS
+        return StreamAnswer(responder, headers, self.model, engine_model, prompt_bytes, self._usage_wanted, shape)

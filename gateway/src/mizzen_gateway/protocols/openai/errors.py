@@ -36,7 +36,15 @@ def invalid(param: str, message: str, code: str = "invalid_parameter") -> Refusa
 
 def engine_refused(status: int, body: bytes, model: str) -> Refusal:
     """What a caller is told when the engine refused the request; of the engine's text only known figures."""
-    if status in {401, 403, 404, 405, 408, 429} or status >= 500:
+    if status in {405, 501} or (status == 404 and b"Not Found" in body):  # a path, not a model that is unknown
+        return Refusal(
+            404,
+            "endpoint_not_available",
+            f"Model '{model}' has no such endpoint: its engine does not offer it; GET /v1/models/{model} has those that"
+            " it offers.",
+            param="model",
+        )
+    if status in {401, 403, 404, 408, 429} or status >= 500:
         return upstream_error(model)
     limit = CONTEXT_LIMIT.search(body)
     if limit is not None:

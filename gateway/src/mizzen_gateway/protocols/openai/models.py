@@ -4,23 +4,39 @@ from datetime import datetime
 
 import orjson
 
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.offers import offers, targets_of
+from mizzen_gateway.routing.route import RouteFacts
 from mizzen_gateway.routing.table import Facts, RouteTable
 from mizzen_gateway.stages import Caller, Refusal
 
 
-def _entry(name: str, facts: Facts) -> dict[str, object]:
+def _entry(name: str, facts: Facts, paths: list[str] | None, table: RouteTable) -> dict[str, object]:
     created = facts.created_at
     seconds = int(datetime.fromisoformat(created).timestamp()) if created else 0
-    return {"id": name, "object": "model", "created": seconds, "owned_by": facts.key[0]}
+    return {
+        "id": name,
+        "object": "model",
+        "created": seconds,
+        "owned_by": facts.key[0],
+        "max_model_len": None if isinstance(facts, RouteFacts) else facts.max_model_len,
+        "ready": any(target.any_ready for target in targets_of(facts, table)),
+        "endpoints": paths,
+    }
 
 
-def list_models(table: RouteTable, caller: Caller) -> bytes:
-    """Every model that the caller may use and that speaks any protocol."""
-    data = [_entry(name, facts) for name, facts in table.visible(caller)]
+async def list_models(table: RouteTable, caller: Caller, pool: EnginePool) -> bytes:
+    """Every model that the caller may use, and what each can do."""
+    found = list(table.visible(caller))
+    told = await offers([facts for _, facts in found], table, pool)
+    data = [_entry(name, facts, paths, table) for (name, facts), paths in zip(found, told, strict=True)]
     return orjson.dumps({"object": "list", "data": data})
 
 
-def get_model(table: RouteTable, caller: Caller, model: str) -> bytes | Refusal:
+async def get_model(table: RouteTable, caller: Caller, model: str, pool: EnginePool) -> bytes | Refusal:
     """One of them."""
     found = table.describe(caller, model)
-    return found if isinstance(found, Refusal) else orjson.dumps(_entry(model, found))
+    if isinstance(found, Refusal):
+        return found
+    (paths,) = await offers([found], table, pool)
+    return orjson.dumps(_entry(model, found, paths, table))

@@ -3,23 +3,48 @@
 from collections.abc import Callable
 from typing import Any
 
+from mizzen_gateway.protocols.openai.content import CONTAINERS, first_media, refused_content
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.rules import MAX_CHOICES, RULES
 from mizzen_gateway.stages import Refusal
 
 Body = dict[str, Any]
-MAX_CHOICES = 128
-MAX_OUTPUT_TOKENS = 1_000_000
+Check = Callable[[Body], Refusal | None]
 MODEL_NAME_LENGTH = 256
-OUTPUT_CAPS = ("max_tokens", "max_completion_tokens")
-REFUSED = {
-    "prompt_embeds": "it carries serialised objects",
-    "logits_processors": "it names code to run",
-    "chat_template": "it is code of the engine's template language",
-    "chat_template_kwargs": "it changes the engine's template",
-    "use_beam_search": "its work cannot be bounded",
-}
-STRIPPED = ("cache_salt", "priority", "kv_transfer_params", "data_parallel_rank", "request_id", "vllm_xargs")
-URL_PARTS = ("image_url", "audio_url", "video_url", "input_image")
+MAX_PROMPTS = 2048
+MAX_DOCUMENTS = 2048
+PLAIN_MESSAGE = 2
+"""Fields of a message that has a role and a text, and nothing else to look at."""
+DATA = frozenset({"tools", "tool_choice", "response_format", "structured_outputs", "text", "metadata", "logit_bias"})
+"""What an engine reads as data: a field of a schema may well be called image_url."""
+
+
+def first_refusal(check: Check, body: Body) -> Refusal | None:
+    """The first rule that the body breaks: of its fields, then of the operation's own."""
+    refusal = _model(body)
+    if refusal is not None:
+        return refusal
+    for field, value in body.items():
+        if value is None:
+            continue
+        rule = RULES.get(field)
+        if rule is not None:
+            refusal = rule(field, value)
+        elif type(value) in CONTAINERS and (field != "messages" or check is not chat):
+            refusal = refused_content(value, field)
+        if refusal is not None:
+            return refusal
+    return check(body)
+
+
+def media_in(body: Body) -> str | None:
+    """Where the first image, sound or file of a body is."""
+    for field, value in body.items():
+        if field not in DATA and type(value) in CONTAINERS:
+            found = first_media(value, field)
+            if found is not None:
+                return found
+    return None
 
 
 def _model(body: Body) -> Refusal | None:
@@ -29,112 +54,112 @@ def _model(body: Body) -> Refusal | None:
     return None
 
 
-def _integer(body: Body, field: str, low: int, high: int) -> Refusal | None:
-    value = body.get(field)
-    if value is None or (type(value) is int and low <= value <= high):
-        return None
-    return invalid(field, f"{field}: must be a whole number from {low} to {high}.")
-
-
-def _choices(body: Body) -> Refusal | None:
-    for field in ("n", "best_of"):
-        if field in body and (refusal := _integer(body, field, 1, MAX_CHOICES)):
-            return refusal
+def _choices_and_stream(body: Body) -> Refusal | None:
     if (body.get("best_of") or MAX_CHOICES) < (body.get("n") or 1):
         return invalid("best_of", "best_of: must not be smaller than n.")
-    return None
-
-
-def _caps(body: Body) -> Refusal | None:
-    for field in OUTPUT_CAPS:
-        if field in body and (refusal := _integer(body, field, 1, MAX_OUTPUT_TOKENS)):
-            return refusal
-    return _integer(body, "min_tokens", 0, MAX_OUTPUT_TOKENS)
-
-
-def _stream(body: Body) -> Refusal | None:
-    stream, options = body.get("stream"), body.get("stream_options")
-    if stream is not None and not isinstance(stream, bool):
-        return invalid("stream", "stream: must be true or false.")
-    if options is None:
+    if body.get("stream_options") is None or body.get("stream"):
         return None
-    if not isinstance(options, dict) or not isinstance(options.get("include_usage", False), bool):
-        return invalid("stream_options", 'stream_options: must be an object such as {"include_usage": true}.')
-    return None if stream else invalid("stream_options", "stream_options: only allowed with stream true; leave it out.")
+    return invalid("stream_options", "stream_options: only allowed with stream true; leave it out.")
 
 
-def _refused_fields(body: Body) -> Refusal | None:
-    for field, why in REFUSED.items():
-        if body.get(field) not in (None, False):
-            return invalid(field, f"{field}: not allowed, because {why}; leave it out.", "parameter_not_allowed")
-    return None
-
-
-def _messages(body: Body) -> Refusal | None:
-    messages = body.get("messages")
+def _messages(messages: Any) -> Refusal | None:
     if not isinstance(messages, list) or not messages:
         return invalid("messages", "messages: must be a list of at least one message.")
     for index, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             return invalid(f"messages[{index}]", f"messages[{index}]: must be an object with a role and content.")
         content = message.get("content")
-        if isinstance(content, list) and (refusal := _parts(content, f"messages[{index}].content")):
-            return refusal
-    return None
-
-
-def _parts(parts: list[Any], where: str) -> Refusal | None:
-    """An engine fetches what a URL names, from inside the network: only data URLs pass."""
-    for index, part in enumerate(parts):
-        if not isinstance(part, dict):
-            return invalid(f"{where}[{index}]", f"{where}[{index}]: must be an object with a type.")
-        for field in URL_PARTS:
-            held = part.get(field)
-            url = held.get("url") if isinstance(held, dict) else held
-            if url is not None and not (isinstance(url, str) and url.startswith("data:")):
-                field_name = f"{where}[{index}].{field}"
-                return invalid(
-                    field_name,
-                    f"{field_name}: only data: URLs are allowed; send the content itself.",
-                    "url_not_allowed",
-                )
-    return None
-
-
-def _prompt(body: Body) -> Refusal | None:
-    prompt = body.get("prompt")
-    if isinstance(prompt, str) or (isinstance(prompt, list) and prompt):
-        return None
-    return invalid("prompt", "prompt: must be a text, a list of texts, or a list of token ids.")
-
-
-def _input(body: Body) -> Refusal | None:
-    value = body.get("input")
-    if (isinstance(value, str) and value) or (isinstance(value, list) and value):
-        return None
-    return invalid("input", "input: must be a text, a list of texts, or a list of token ids, and not empty.")
-
-
-GENERATES = (_model, _choices, _caps, _stream, _refused_fields)
-CHECKS: dict[str, tuple[Callable[[Body], Refusal | None], ...]] = {
-    "chat.completions": (*GENERATES, _messages),
-    "completions": (*GENERATES, _prompt),
-    "embeddings": (_model, _refused_fields, _input),
-}
-
-
-def first_refusal(operation: str, body: Body) -> Refusal | None:
-    """The first rule that the body breaks."""
-    for check in CHECKS[operation]:
-        refusal = check(body)
+        if len(message) == PLAIN_MESSAGE and type(content) is str:
+            continue
+        refusal = _parts(content, f"messages[{index}].content") or refused_content(message, f"messages[{index}]")
         if refusal is not None:
             return refusal
     return None
 
 
-def prompt_count(body: Body) -> int:
-    """Prompts in a body of completions: a list of token ids is one."""
+def _parts(content: Any, where: str) -> Refusal | None:
+    if isinstance(content, list):
+        for index, part in enumerate(content):
+            if not isinstance(part, dict):
+                return invalid(f"{where}[{index}]", f"{where}[{index}]: must be an object with a type.")
+    return None
+
+
+def chat(body: Body) -> Refusal | None:
+    """chat/completions."""
+    return _choices_and_stream(body) or _messages(body.get("messages"))
+
+
+def completion(body: Body) -> Refusal | None:
+    """completions."""
+    refusal = _choices_and_stream(body)
+    if refusal is not None:
+        return refusal
     prompt = body.get("prompt")
-    if isinstance(prompt, list) and not isinstance(prompt[0], int):
-        return len(prompt)
-    return 1
+    if not isinstance(prompt, str) and not (isinstance(prompt, list) and prompt):
+        return invalid("prompt", "prompt: must be a text, a list of texts, or a list of token ids.")
+    return _count("prompt", prompt, MAX_PROMPTS)
+
+
+def texts(body: Body) -> Refusal | None:
+    """embeddings and classify: what they read is `input`, or a conversation."""
+    if body.get("stream"):
+        return invalid("stream", "stream: there is nothing to stream here; leave it out.")
+    if body.get("messages") is not None and body.get("input") is None:
+        return _messages(body["messages"])
+    return _texts(body, "input")
+
+
+def ranking(body: Body) -> Refusal | None:
+    """rerank: a query, and documents."""
+    query = body.get("query")
+    if not query or not isinstance(query, str | dict):
+        return invalid("query", "query: must be a text, and not empty.")
+    return _texts(body, "documents")
+
+
+PAIRS = (("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), ("data_1", "data_2"))
+"""Names that the two sides of score have."""
+
+
+def scoring(body: Body) -> Refusal | None:
+    """score: two texts, or one and several, or as many on both sides."""
+    for one, other in PAIRS:
+        if one in body and other in body:
+            refusal = _texts(body, one) or _texts(body, other)
+            if refusal is not None:
+                return refusal
+            left, right = entries_of(body[one]), entries_of(body[other])
+            if left in {1, right}:
+                return None
+            return invalid(one, f"{one}: {left} texts for {right} of {other}; send one, or as many.")
+    return invalid("text_1", "text_1, text_2: both are needed, each a text or a list of texts.")
+
+
+def picture(body: Body) -> Refusal | None:
+    """images/generations."""
+    if not isinstance(body.get("prompt"), str) or not body["prompt"]:
+        return invalid("prompt", "prompt: must be a text, and not empty.")
+    if body.get("response_format") not in (None, "b64_json"):
+        return invalid(
+            "response_format", "response_format: only b64_json is offered, since pictures are not kept here."
+        )
+    return None
+
+
+def _texts(body: Body, field: str) -> Refusal | None:
+    value = body.get(field)
+    if value and isinstance(value, str | list | dict):
+        return _count(field, value, MAX_DOCUMENTS)
+    return invalid(field, f"{field}: must be a text, a list of texts, or a list of token ids, and not empty.")
+
+
+def _count(field: str, value: Any, most: int) -> Refusal | None:
+    if entries_of(value) <= most:
+        return None
+    return invalid(field, f"{field}: {len(value)} entries, but {most} at most are taken; send several requests.")
+
+
+def entries_of(value: Any) -> int:
+    """Texts that a field holds: a list of token ids is one."""
+    return len(value) if isinstance(value, list) and not isinstance(value[0], int) else 1

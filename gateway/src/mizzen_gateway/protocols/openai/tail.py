@@ -1,12 +1,15 @@
 """Server-sent events on their way through: untouched, but for what we asked the engine for and the caller did not."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from mizzen_gateway.engine.exchange import EngineFailureError
-from mizzen_gateway.stages import Usage
+from mizzen_gateway.protocols.openai.errors import error_object
+from mizzen_gateway.stages import Refusal, Usage
 
 EVENT_END = re.compile(rb"\r?\n\r?\n")
 MARKS = (b'"usage":{', b'"usage": {', b'"error"')
@@ -17,14 +20,29 @@ class EngineSaidError(Exception):
     """The engine ended the stream with an error event; its text stays here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one kind of stream tells its end."""
+
+    usage: Callable[[dict[str, Any]], Usage | None]
+    """What an event says that was used."""
+    failed: Callable[[dict[str, Any]], bool]
+    """The event says that the engine failed."""
+    last_words: Callable[[Refusal], bytes]
+    """The event that tells the caller so."""
+    separate: bool = False
+    """Usage comes in an event without output, which a caller that did not ask does not get."""
+
+
 class StreamTail:
     """Reads just so much of a stream as is needed to know what it used."""
 
-    __slots__ = ("_held", "_rename", "_usage_wanted", "events", "usage")
+    __slots__ = ("_held", "_rename", "_shape", "_usage_wanted", "events", "usage")
 
-    def __init__(self, usage_wanted: bool, rename: tuple[bytes, bytes] | None) -> None:
+    def __init__(self, usage_wanted: bool, rename: tuple[bytes, bytes] | None, shape: Shape) -> None:
         self._usage_wanted = usage_wanted
         self._rename = rename
+        self._shape = shape
         self._held = b""
         self.events = 0
         """Events that carried output."""
@@ -76,23 +94,59 @@ class StreamTail:
             return True
         if not isinstance(chunk, dict):
             return True
-        if chunk.get("error") is not None:
+        if self._shape.failed(chunk):
             raise EngineSaidError
-        usage = usage_of(chunk)
+        usage = self._shape.usage(chunk)
         if usage is None:
             return True
         self.usage = usage
-        only_usage = not chunk.get("choices")
+        only_usage = self._shape.separate and not chunk.get("choices")
         self.events -= only_usage
         return self._usage_wanted or not only_usage
 
 
-def usage_of(document: dict[str, object]) -> Usage | None:
+def usage_of(document: dict[str, Any]) -> Usage | None:
     """What the engine says that it used; None where it does not or makes no sense."""
     usage = document.get("usage")
     if not isinstance(usage, dict):
         return None
-    prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens") or 0
+    prompt = usage.get("prompt_tokens", usage.get("input_tokens", 0))
+    completion = usage.get("completion_tokens", usage.get("output_tokens", 0)) or 0
     if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
-        return Usage(prompt, completion)
+        cached = _part(usage, "prompt_tokens_details", "input_tokens_details", "cached_tokens", prompt)
+        reasoning = _part(usage, "completion_tokens_details", "output_tokens_details", "reasoning_tokens", completion)
+        return Usage(prompt, completion, cached_tokens=cached, reasoning_tokens=reasoning)
     return None
+
+
+def _part(usage: dict[str, Any], details: str, other_details: str, name: str, whole: int) -> int:
+    """Tokens of a kind of their own, as chat completions or responses tell them; never more than there are in all."""
+    told = usage.get(details) or usage.get(other_details)
+    part = told.get(name) if isinstance(told, dict) else None
+    return min(part, whole) if type(part) is int and part > 0 else 0
+
+
+def _event_of(refusal: Refusal) -> bytes:
+    return b"data: " + orjson.dumps({"error": error_object(refusal)}) + b"\n\n"
+
+
+def _usage_of_response(event: dict[str, Any]) -> Usage | None:
+    response = event.get("response")
+    return usage_of(response) if isinstance(response, dict) else None
+
+
+def _response_failed(event: dict[str, Any]) -> bool:
+    return event.get("type") in {"error", "response.failed"} or event.get("error") is not None
+
+
+def _error_event(refusal: Refusal) -> bytes:
+    """The protocol's own event; `error` beside it is what the package openai raises."""
+    error = error_object(refusal)
+    event = {**error, "type": "error", "sequence_number": 0, "error": error}
+    return b"event: error\ndata: " + orjson.dumps(event) + b"\n\n"
+
+
+CHUNKS = Shape(usage_of, lambda chunk: chunk.get("error") is not None, _event_of, separate=True)
+"""chat/completions, completions: a chunk without choices tells the usage, where it was asked for."""
+EVENTS = Shape(_usage_of_response, _response_failed, _error_event)
+"""responses: the last event holds the whole response, with its usage."""

@@ -1,0 +1,245 @@
+-- What does a PostgreSQL do with limits? Every call is one function, one transaction, one atomic step; the clock is the
+-- server's. The same rules as in `limits.lua`; run at each start of a gateway, which changes nothing where all is there.
+--
+-- Levels of rates survive a crash but for its last moments. Whatever is about credit and about requests under way lies
+-- in tables that a crash empties, the epoch included: a server that lost the newest of it is known by that.
+-- An organization's calls come one after the other. Times are microseconds since the epoch; arrays go by the row.
+CREATE SCHEMA IF NOT EXISTS mizzen_limits;
+SET LOCAL search_path TO mizzen_limits;
+
+CREATE TABLE IF NOT EXISTS rate (
+  key text PRIMARY KEY, level float8 NOT NULL, at float8 NOT NULL, empty_at float8 NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE UNLOGGED TABLE IF NOT EXISTS memory (organization text PRIMARY KEY, epoch text NOT NULL);
+CREATE UNLOGGED TABLE IF NOT EXISTS running (
+  key text, id text, ends float8 NOT NULL, PRIMARY KEY (key, id)
+);
+CREATE UNLOGGED TABLE IF NOT EXISTS budget (
+  key text PRIMARY KEY, credit bigint NOT NULL, on_the_way bigint NOT NULL, reserved bigint NOT NULL,
+  usable_until float8 NOT NULL, charged bigint NOT NULL, sequence bigint NOT NULL, period text NOT NULL
+) WITH (fillfactor = 50);
+CREATE UNLOGGED TABLE IF NOT EXISTS reservation (
+  id text PRIMARY KEY, organization text NOT NULL, ends float8 NOT NULL, live boolean NOT NULL, keys text[] NOT NULL,
+  types smallint[] NOT NULL, amounts float8[] NOT NULL, windows float8[] NOT NULL, taken float8[] NOT NULL,
+  used float8[] NOT NULL, periods text[] NOT NULL
+) WITH (fillfactor = 70);
+CREATE INDEX IF NOT EXISTS reservation_ends ON reservation (organization, ends);
+
+CREATE OR REPLACE FUNCTION micros() RETURNS float8 LANGUAGE sql VOLATILE AS
+$$ SELECT extract(epoch FROM clock_timestamp())::float8 * 1000000 $$;
+
+-- Functions that callers call set the search path, for those that they call in turn.
+--
+-- The organization is this transaction's own from here on; its epoch.
+CREATE OR REPLACE FUNCTION enter(org text, fresh text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE current text;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM pg_advisory_xact_lock(hashtextextended(org, 5127));
+  SELECT epoch INTO current FROM memory WHERE organization = org;
+  IF current IS NULL THEN
+    current := fresh;
+    INSERT INTO memory VALUES (org, fresh);
+  END IF;
+  RETURN current;
+END $$;
+
+CREATE OR REPLACE FUNCTION add_level(k text, most float8, width float8, units float8, now float8)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE was rate; found_level float8 := 0;
+BEGIN
+  IF units = 0 THEN RETURN; END IF;
+  SELECT * INTO was FROM rate WHERE key = k;
+  IF FOUND THEN found_level := greatest(0, was.level - greatest(0, now - was.at) * most / width); END IF;
+  found_level := greatest(0, found_level + units);
+  INSERT INTO rate VALUES (k, found_level, now, now + found_level * width / most)
+  ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, empty_at = EXCLUDED.empty_at;
+END $$;
+
+-- Take out of every count what was held, and put in what is used; `live` is false where it had expired before.
+CREATE OR REPLACE FUNCTION release(r reservation, spent float8[], now float8)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE counted float8[] := CASE WHEN r.live THEN r.taken ELSE r.used END;
+BEGIN
+  FOR i IN 1 .. cardinality(r.keys) LOOP
+    IF r.types[i] = 0 THEN
+      CONTINUE WHEN spent[i] = counted[i];
+      PERFORM add_level(r.keys[i], r.amounts[i], r.windows[i], spent[i] - counted[i], now);
+    ELSIF r.types[i] = 1 THEN
+      DELETE FROM running WHERE key = r.keys[i] AND id = r.id;
+    ELSIF r.taken[i] <> 0 OR spent[i] <> 0 OR counted[i] <> 0 THEN
+      UPDATE budget SET
+        reserved = CASE WHEN r.live THEN greatest(0, reserved - r.taken[i]::bigint) ELSE reserved END,
+        on_the_way = on_the_way + spent[i]::bigint - CASE WHEN r.live THEN 0 ELSE counted[i]::bigint END
+      WHERE key = r.keys[i] AND (r.periods[i] = '' OR period = r.periods[i]);
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION sweep(org text, now float8)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE r reservation;
+BEGIN
+  FOR r IN SELECT * FROM reservation WHERE organization = org AND ends <= now ORDER BY ends LIMIT 20 LOOP
+    IF r.live THEN
+      PERFORM release(r, r.used, now);
+      UPDATE reservation SET live = false, ends = now + 600000000 WHERE id = r.id;
+    ELSE
+      DELETE FROM reservation WHERE id = r.id;
+    END IF;
+  END LOOP;
+END $$;
+
+-- status: 0 taken, 1 over, 2 lacking credit, 3 another epoch. Levels are those before.
+CREATE OR REPLACE FUNCTION take(
+  org text, known text, fresh text, reservation_id text, hold float8, keys text[], types smallint[], strict boolean[],
+  amounts float8[], windows float8[], units float8[],
+  OUT status int, OUT place int, OUT shadowed int[], OUT levels float8[], OUT epoch text
+) LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
+#variable_conflict use_variable
+DECLARE now float8; over boolean; b budget; periods text[];
+BEGIN
+  epoch := enter(org, fresh);
+  status := 3; place := 0; shadowed := '{}';
+  IF epoch <> known THEN RETURN; END IF;
+  status := 0;
+  now := micros();
+  IF EXISTS (SELECT FROM reservation r WHERE r.organization = org AND r.ends <= now) THEN PERFORM sweep(org, now); END IF;
+  SELECT array_agg(coalesce(greatest(0, r.level - greatest(0, now - r.at) * amounts[k.i] / windows[k.i]), 0) ORDER BY k.i)
+    INTO levels FROM unnest(keys) WITH ORDINALITY AS k(key, i) LEFT JOIN rate r ON r.key = k.key;
+  periods := array_fill(''::text, ARRAY[cardinality(keys)]);
+  FOR i IN 1 .. cardinality(keys) LOOP
+    IF types[i] = 0 THEN
+      over := levels[i] + units[i] > amounts[i];
+    ELSIF types[i] = 1 THEN
+      DELETE FROM running r WHERE r.key = keys[i] AND r.ends <= now;
+      levels[i] := (SELECT count(*) FROM running r WHERE r.key = keys[i]);
+      over := levels[i] + 1 > amounts[i];
+    ELSE
+      SELECT * INTO b FROM budget WHERE budget.key = keys[i];
+      levels[i] := CASE WHEN FOUND AND now < b.usable_until THEN b.credit - b.on_the_way - b.reserved ELSE 0 END;
+      periods[i] := coalesce(b.period, '');
+      over := units[i] > 0 AND levels[i] < units[i] AND strict[i];
+    END IF;
+    IF over AND NOT strict[i] THEN
+      shadowed := shadowed || (i - 1);
+    ELSIF over AND status = 0 THEN
+      status := CASE WHEN types[i] = 2 THEN 2 ELSE 1 END;
+      place := i - 1;
+    END IF;
+  END LOOP;
+  IF status <> 0 THEN RETURN; END IF;
+  INSERT INTO rate
+    SELECT keys[i], levels[i] + units[i], now, now + (levels[i] + units[i]) * windows[i] / amounts[i]
+    FROM generate_subscripts(keys, 1) AS i WHERE types[i] = 0 AND units[i] <> 0
+    ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, empty_at = EXCLUDED.empty_at;
+  FOR i IN 1 .. cardinality(keys) LOOP
+    IF types[i] = 1 THEN
+      INSERT INTO running VALUES (keys[i], reservation_id, now + hold);
+    ELSIF types[i] = 2 AND units[i] > 0 THEN
+      INSERT INTO budget VALUES (keys[i], 0, 0, units[i]::bigint, 0, 0, 0, '')
+      ON CONFLICT (key) DO UPDATE SET reserved = budget.reserved + EXCLUDED.reserved;
+    END IF;
+  END LOOP;
+  IF reservation_id <> '' THEN
+    INSERT INTO reservation VALUES (
+      reservation_id, org, now + hold, true, keys, types, amounts, windows, units,
+      array_fill(0::float8, ARRAY[cardinality(keys)]), periods);
+  END IF;
+END $$;
+
+-- What is not known any more was settled by its end.
+CREATE OR REPLACE FUNCTION settle(
+  org text, known text, fresh text, reservation_id text, keys text[], types smallint[], amounts float8[], windows float8[],
+  taken float8[], spent float8[]
+) RETURNS void LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
+#variable_conflict use_variable
+DECLARE now float8; r reservation; current text := enter(org, fresh);
+BEGIN
+  now := micros();
+  IF reservation_id = '' THEN
+    FOR i IN 1 .. cardinality(keys) LOOP
+      PERFORM add_level(keys[i], amounts[i], windows[i], spent[i] - taken[i], now);
+    END LOOP;
+  ELSIF current = known THEN
+    DELETE FROM reservation WHERE reservation.id = reservation_id RETURNING * INTO r;
+    IF FOUND THEN PERFORM release(r, spent, now); END IF;
+  END IF;
+END $$;
+
+-- One that is not known is taken up as it is. The epoch that is in force.
+CREATE OR REPLACE FUNCTION renew(
+  org text, known text, fresh text, reservation_id text, hold float8, keys text[], types smallint[], amounts float8[],
+  windows float8[], taken float8[], spent float8[]
+) RETURNS text LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
+#variable_conflict use_variable
+DECLARE now float8; r reservation; held boolean; was float8; periods text[]; current text := enter(org, fresh);
+BEGIN
+  IF current <> known THEN RETURN current; END IF;
+  now := micros();
+  SELECT * INTO r FROM reservation WHERE reservation.id = reservation_id;
+  held := FOUND;
+  periods := CASE WHEN held THEN r.periods ELSE array_fill(''::text, ARRAY[cardinality(keys)]) END;
+  FOR i IN 1 .. cardinality(keys) LOOP
+    was := CASE WHEN held AND NOT r.live THEN r.used[i] ELSE 0 END;
+    IF types[i] = 1 THEN
+      INSERT INTO running VALUES (keys[i], reservation_id, now + hold)
+      ON CONFLICT (key, id) DO UPDATE SET ends = EXCLUDED.ends;
+    ELSIF held AND r.live THEN
+      CONTINUE;
+    ELSIF types[i] = 0 THEN
+      PERFORM add_level(keys[i], amounts[i], windows[i], taken[i] - was, now);
+    ELSIF taken[i] > 0 THEN
+      INSERT INTO budget VALUES (keys[i], 0, 0, taken[i]::bigint, 0, 0, 0, '')
+      ON CONFLICT (key) DO UPDATE SET reserved = budget.reserved + EXCLUDED.reserved,
+        on_the_way = budget.on_the_way - CASE WHEN periods[i] = budget.period THEN was::bigint ELSE 0 END;
+      periods[i] := (SELECT budget.period FROM budget WHERE budget.key = keys[i]);
+    END IF;
+  END LOOP;
+  INSERT INTO reservation VALUES (
+    reservation_id, org, now + hold, true, keys, types, amounts, windows, taken, spent, periods)
+  ON CONFLICT (id) DO UPDATE SET ends = EXCLUDED.ends, live = true, used = EXCLUDED.used, periods = EXCLUDED.periods;
+  RETURN current;
+END $$;
+
+-- Sequence and charged are 0 where nobody knows the budget.
+CREATE OR REPLACE FUNCTION look(
+  org text, known text, fresh text, k text, OUT current text, OUT credit bigint, OUT on_the_way bigint,
+  OUT reserved bigint, OUT usable_seconds float8, OUT charged bigint, OUT sequence bigint, OUT period text
+) LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
+#variable_conflict use_variable
+DECLARE now float8; b budget;
+BEGIN
+  current := enter(org, fresh);
+  IF current <> known THEN RETURN; END IF;
+  now := micros();
+  PERFORM sweep(org, now);
+  SELECT * INTO b FROM budget WHERE budget.key = k;
+  credit := coalesce(b.credit, 0); on_the_way := coalesce(b.on_the_way, 0); reserved := coalesce(b.reserved, 0);
+  usable_seconds := greatest(0, (coalesce(b.usable_until, 0) - now) / 1000000);
+  charged := coalesce(b.charged, 0); sequence := coalesce(b.sequence, 0); period := coalesce(b.period, '');
+END $$;
+
+-- The epoch in force; empty where another answer came first.
+CREATE OR REPLACE FUNCTION put_credit(
+  org text, known text, fresh text, k text, seen bigint, number bigint, lent bigint, since bigint, charged_in_all bigint,
+  usable float8, of_period text
+) RETURNS text LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
+DECLARE ends float8; current text := enter(org, fresh);
+BEGIN
+  IF current <> known THEN RETURN current; END IF;
+  ends := micros() + usable;
+  INSERT INTO budget VALUES (k, 0, 0, 0, 0, 0, 0, '') ON CONFLICT (key) DO NOTHING;
+  UPDATE budget SET
+    on_the_way = CASE WHEN period IN ('', of_period) THEN greatest(0, on_the_way - since) ELSE 0 END,
+    reserved = CASE WHEN period IN ('', of_period) THEN reserved ELSE 0 END,
+    credit = lent, usable_until = ends, charged = charged_in_all, sequence = number, period = of_period
+  WHERE key = k AND sequence = seen;
+  RETURN CASE WHEN FOUND THEN current ELSE '' END;
+END $$;
+
+-- Forget what has drained.
+CREATE OR REPLACE FUNCTION tidy() RETURNS void LANGUAGE sql SET search_path TO mizzen_limits AS $$
+  DELETE FROM rate WHERE empty_at < micros() - 60000000;
+  DELETE FROM running WHERE ends < micros() - 60000000;
+$$;

@@ -1,0 +1,291 @@
+"""How are limits counted in PostgreSQL? By the functions of `limits.sql`, over there, with that server's clock."""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg  # type: ignore[import-untyped]  # it brings no types
+import structlog
+
+from mizzen_gateway.limits.rules import Amounts
+from mizzen_gateway.limits.shared_server import (
+    Credit,
+    CreditGrant,
+    EpochChangedError,
+    Rows,
+    Settlement,
+    StoreUnreachableError,
+    TakeAnswer,
+    budget_key,
+)
+
+SCHEMA = files("mizzen_gateway.limits").joinpath("limits.sql").read_text()
+DIGEST = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
+CALL_SECONDS = 1.0
+"""A server that keeps a call waiting for longer is taken for lost."""
+CONNECT_SECONDS = 2.0
+LONGEST_PAUSE = 1.0
+"""Between two tries to connect, in seconds."""
+TIDY_SECONDS = 60.0
+OTHER_EPOCH = 3
+SCHEMA_LOCK = 5127
+
+TAKE = "SELECT * FROM mizzen_limits.take($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+SETTLE = "SELECT mizzen_limits.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+RENEW = "SELECT mizzen_limits.renew($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+LOOK = "SELECT * FROM mizzen_limits.look($1, $2, $3, $4)"
+PUT_CREDIT = "SELECT mizzen_limits.put_credit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What is the same in every call about the same rows: an array for each column."""
+
+    keys: list[str]
+    types: list[int]
+    strict: list[bool]
+    amounts: list[float]
+    windows: list[float]
+
+
+class PostgresServer:
+    """A `LimitServer` on a few connections."""
+
+    def __init__(self, url: str) -> None:
+        """`?pgbouncer=true`: a pooler in transaction mode stands before it. `?connections=N`: at most so many (4)."""
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        self._pooled = options.pop("pgbouncer", "false") == "true"
+        self._connections = int(options.pop("connections", "4"))
+        self._url = urlunsplit(parts._replace(query=urlencode(options)))
+        self._pool: ConnectionPool | None = None
+        self._fresh = secrets.token_hex(8)
+        """Epoch to begin, should there be none; never one that was begun before."""
+        self._keeping: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+
+    @property
+    def reachable(self) -> bool:
+        """There are connections."""
+        return self._pool is not None
+
+    async def start(self) -> None:
+        """Connect and make the schema, at least try once; goes on trying in the background."""
+        with contextlib.suppress(StoreUnreachableError):
+            await self._connect()
+        self._keeping = asyncio.create_task(self._keep(), name="limits store")
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+        if self._pool is not None:
+            self._pool.close()
+
+    async def take(self, rows: Rows, epoch: str, reservation: str, amounts: Amounts, hold_seconds: float) -> TakeAnswer:
+        """See `LimitServer`."""
+        packed = packed_of(rows)
+        columns = (packed.keys, packed.types, packed.strict, packed.amounts, packed.windows, units_of(rows, amounts))
+        head = (rows.organization, epoch, self._fresh, reservation, hold_seconds * 1e6)
+        record = await self._row(TAKE, *head, *columns)
+        status, place, shadowed, levels, current = record
+        if status == OTHER_EPOCH:
+            raise self._changed(current)
+        return TakeAnswer(status, place, tuple(shadowed), tuple(levels))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """See `LimitServer`; in one transaction."""
+        calls = []
+        for one in settlements:
+            packed = packed_of(one.rows)
+            head = (one.rows.organization, one.epoch, self._fresh, one.id)
+            columns = (packed.keys, packed.types, packed.amounts, packed.windows)
+            calls.append((*head, *columns, units_of(one.rows, one.taken), units_of(one.rows, one.used)))
+        async with self._connection() as connection:
+            await connection.executemany(SETTLE, calls, timeout=CALL_SECONDS)
+
+    async def renew(self, running: Settlement, hold_seconds: float) -> None:
+        """See `LimitServer`."""
+        packed, rows = packed_of(running.rows), running.rows
+        head = (rows.organization, running.epoch, self._fresh, running.id, hold_seconds * 1e6)
+        columns = (packed.keys, packed.types, packed.amounts, packed.windows)
+        units = (units_of(rows, running.taken), units_of(rows, running.used))
+        (current,) = await self._row(RENEW, *head, *columns, *units)
+        if current != running.epoch:
+            raise self._changed(current)
+
+    async def look(self, organization: str, budget_id: str, epoch: str) -> Credit:
+        """See `LimitServer`."""
+        found = await self._row(LOOK, organization, epoch, self._fresh, organized(organization, budget_key(budget_id)))
+        current, *fields = found
+        if current != epoch:
+            raise self._changed(current)
+        return Credit(*fields)
+
+    async def grant(self, organization: str, budget_id: str, epoch: str, grant: CreditGrant) -> bool:
+        """See `LimitServer`."""
+        seen = grant.seen
+        since = max(0, grant.charged - seen.charged)
+        numbers = (seen.sequence, grant.sequence, grant.credit, since, grant.charged, grant.usable_seconds * 1e6)
+        key = organized(organization, budget_key(budget_id))
+        (current,) = await self._row(PUT_CREDIT, organization, epoch, self._fresh, key, *numbers, grant.period)
+        if current and current != epoch:
+            raise self._changed(current)
+        return bool(current)
+
+    def _changed(self, epoch: str) -> EpochChangedError:
+        self._fresh = secrets.token_hex(8)
+        return EpochChangedError(epoch)
+
+    async def _row(self, statement: str, *arguments: Any) -> Any:
+        async with self._connection() as connection:
+            row = await connection.fetchrow(statement, *arguments, timeout=CALL_SECONDS)
+        assert row is not None, "these functions answer one row"
+        return row
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        pool = self._pool
+        if pool is None:
+            raise StoreUnreachableError("no connection")
+        try:
+            connection = await pool.take()
+            try:
+                if self._pooled:
+                    # A pooler may give each statement another server: a transaction keeps question and answer together.
+                    async with connection.transaction():
+                        yield connection
+                else:
+                    yield connection
+            finally:
+                pool.put(connection)
+        except LOST as error:
+            if not isinstance(error, asyncpg.PostgresError) or connection.is_closed():
+                self._lose(pool)
+            raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
+
+    def _lose(self, pool: "ConnectionPool") -> None:
+        """One connection that fails tells of all."""
+        pool.close()
+        if self._pool is pool:
+            self._pool = None
+            self._lost.set()
+            log.warning("the store of limits is lost")
+
+    async def _connect(self) -> None:
+        connections: list[Any] = []
+        cached = 0 if self._pooled else 100
+        try:
+            for _ in range(self._connections):
+                connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, statement_cache_size=cached)
+                connections.append(connection)
+            await make_schema(connections[0])
+        except (*LOST, ValueError) as error:
+            for connection in connections:
+                connection.terminate()
+            log.warning("the store of limits cannot be used", error=f"{type(error).__name__}: {error}")
+            raise StoreUnreachableError(str(error)) from error
+        self._pool = ConnectionPool(connections)
+        self._lost.clear()
+        log.info("the store of limits is there")
+
+    async def _keep(self) -> None:
+        """Connect where there is none; forget what has drained."""
+        pause = 0.05
+        while True:
+            try:
+                if self._pool is None:
+                    await self._connect()
+                else:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._lost.wait(), TIDY_SECONDS)
+                    await self._row("SELECT mizzen_limits.tidy()")
+                pause = 0.05
+            except StoreUnreachableError:
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, 2 * pause)
+
+
+async def make_schema(connection: Any) -> None:
+    """Make or renew the functions, unless they are as this release has them."""
+    async with connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+        found = await connection.fetchval(
+            "SELECT obj_description(to_regnamespace('mizzen_limits')::oid, 'pg_namespace')"
+        )
+        if found != DIGEST:
+            await connection.execute(SCHEMA)
+            await connection.execute(f"COMMENT ON SCHEMA mizzen_limits IS '{DIGEST}'")
+
+
+class ConnectionPool:
+    """Connections that nobody uses, and those who wait for one: what a call needs of a pool, and no more."""
+
+    def __init__(self, connections: list[Any]) -> None:
+        self._all = connections
+        self._idle = list(connections)
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+
+    async def take(self) -> Any:
+        """A connection, within `CALL_SECONDS`; raises TimeoutError or OSError."""
+        if self._idle:
+            return self._idle.pop()
+        turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        async with asyncio.timeout(CALL_SECONDS):
+            return await turn
+
+    def put(self, connection: Any) -> None:
+        """Give it to the next, or keep it."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Hang up, and tell those who wait."""
+        for connection in self._all:
+            connection.terminate()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(ConnectionResetError("the store of limits is lost"))
+
+
+def packed_of(rows: Rows) -> Packed:
+    """The part that is the same each time, made once."""
+    packed: Packed | None = rows.packed
+    if packed is None:
+        packed = rows.packed = Packed(
+            [organized(rows.organization, row.key) for row in rows.rows],
+            [row.type for row in rows.rows],
+            [row.strict for row in rows.rows],
+            [float(row.amount) for row in rows.rows],
+            [float(row.window_us) for row in rows.rows],
+        )
+    return packed
+
+
+def units_of(rows: Rows, amounts: Amounts) -> list[float]:
+    """As the functions take them."""
+    return [float(units) for units in rows.units(amounts)]
+
+
+def organized(organization: str, key: str) -> str:
+    """Unique in the database."""
+    return f"{organization}:{key}"

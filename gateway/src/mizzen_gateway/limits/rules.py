@@ -1,0 +1,79 @@
+"""What does each limit and budget count? A request's amounts in six kinds, and the kind that each of them looks at.
+
+A request is bounded by a tuple of six amounts before it runs and has used another such tuple when it ended. A limit or
+budget takes the bound of its kind and is given back the difference.
+"""
+
+from dataclasses import dataclass
+
+from mizzen_crds.access import BudgetAccess, BudgetUnit, LimitAccess, LimitMetric, OnStoreLoss
+
+REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST, CONCURRENCY = range(6)
+Amounts = tuple[int, int, int, int, int, int]
+"""Requests, tokens, prompt tokens, generated tokens, money in pico, requests under way: in the order above."""
+
+NOTHING: Amounts = (0, 0, 0, 0, 0, 0)
+
+_KINDS = {
+    LimitMetric.REQUESTS: REQUESTS,
+    LimitMetric.TOKENS: TOKENS,
+    LimitMetric.INPUT_TOKENS: INPUT_TOKENS,
+    LimitMetric.OUTPUT_TOKENS: OUTPUT_TOKENS,
+    LimitMetric.COST: COST,
+    LimitMetric.CONCURRENCY: CONCURRENCY,
+}
+_WORDS = ("requests", "tokens", "prompt tokens", "generated tokens", "money", "requests at once")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRule:
+    """One limit that applies and is not off."""
+
+    limit: LimitAccess
+    count_id: str
+    """What is counted together: the limit's id, with the end user behind it where each has a count of its own."""
+    kind: int
+    """Which of the amounts it counts."""
+    enforced: bool
+    """It refuses; otherwise it only counts."""
+    allows_on_loss: bool
+    """Requests pass while the store cannot be reached."""
+
+    @property
+    def words(self) -> str:
+        """What it counts, for people."""
+        return _WORDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRule:
+    """One enforced budget that applies."""
+
+    budget: BudgetAccess
+    kind: int
+    """COST or TOKENS."""
+    allows_on_loss: bool
+    """Requests pass while the store or the ledger cannot be reached."""
+
+
+def limit_rule(limit: LimitAccess, count_id: str, *, enforced: bool) -> LimitRule:
+    """The rule of a limit."""
+    return LimitRule(
+        limit, count_id, _KINDS[limit.metric], enforced, limit.on_store_loss is OnStoreLoss.ALLOW or not enforced
+    )
+
+
+def budget_rule(budget: BudgetAccess) -> BudgetRule:
+    """The rule of a budget of money or tokens."""
+    kind = TOKENS if budget.unit is BudgetUnit.TOKENS else COST
+    return BudgetRule(budget, kind, budget.on_store_loss is OnStoreLoss.ALLOW)
+
+
+def bound_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:
+    """What a request takes; `output_tokens` of all choices together."""
+    return (1, input_tokens + output_tokens, input_tokens, output_tokens, cost_pico, 1)
+
+
+def used_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:
+    """What a billable request has used when it ended."""
+    return (1, input_tokens + output_tokens, input_tokens, output_tokens, cost_pico, 0)

@@ -1,0 +1,1 @@
+"""/v1/classify: text in, label and probabilities out, whatever the model's engine speaks."""

@@ -1,0 +1,96 @@
+"""A ModelInfer call: an inference like any other, whose answer becomes a message."""
+
+from mizzen_gateway.engine.exchange import Collected
+from mizzen_gateway.protocols.call import Answer
+from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT
+from mizzen_gateway.protocols.open_inference.call import InferCall, first_refusal
+from mizzen_gateway.protocols.open_inference.errors import engine_refused, invalid
+from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
+from mizzen_gateway.protocols.open_inference.grpc.request import read_infer
+from mizzen_gateway.protocols.open_inference.grpc.response import UnfitResponseError, infer_response
+from mizzen_gateway.stages import Refusal, Usage
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+LONGEST_VERSION = 9
+
+
+def parse(message: bytes, *, streamed: bool) -> "GrpcInferCall | Refusal":
+    """Read a ModelInferRequest and hold it to the rules that need no model."""
+    try:
+        found = read_infer(memoryview(message))
+    except MalformedMessageError as error:
+        return invalid("message", f"Message: not a ModelInferRequest that can be read ({error}).")
+    if not found.model:
+        return invalid("model_name", "model_name: missing; name the model.")
+    if not version_fits(found.version):
+        return Refusal(404, "version_not_found", f"Version '{found.version[:20]}': must be a number.", param="version")
+    refusal = first_refusal(found.document, len(found.binary))
+    if refusal is not None:
+        return refusal
+    call = GrpcInferCall(found.model, found.version or None, found.document, found.binary, 0, "")
+    call.streamed = streamed
+    return call
+
+
+def version_fits(version: str) -> bool:
+    """Empty, or a number."""
+    return not version or (version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION)
+
+
+class GrpcInferCall(InferCall):
+    """To the engine it is one of HTTP."""
+
+    streamed = False
+
+    def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:  # noqa: ARG002  # as all
+        """For one try."""
+        return GrpcAnswer(responder, headers, self.model, self.version, final=self.streamed)
+
+
+class GrpcAnswer:
+    """The engine's response becomes a message."""
+
+    def __init__(
+        self, responder: Responder, headers: HeaderList, public: str, version: str | None, *, final: bool
+    ) -> None:
+        self._responder = responder
+        self._headers = headers
+        self._public = public
+        self._version = version
+        self._final = final
+        self._held = Collected(RESPONSE_LIMIT)
+
+    @property
+    def status(self) -> int:
+        """The engine's status."""
+        return self._held.status
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Keep it."""
+        self._held.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it."""
+        self._held.on_body(data)
+
+    def complete(self) -> Usage | Refusal:
+        """Send it."""
+        held = self._held
+        if held.status != 200:
+            return engine_refused(held.status, self._public, self._version)
+        body = held.body
+        length = held.headers.get(b"inference-header-content-length", b"")
+        end = int(length) if length.isdigit() else len(body)
+        try:
+            message = infer_response(body[:end], memoryview(body)[end:], self._public, final=self._final)
+        except UnfitResponseError:
+            return engine_refused(500, self._public)
+        self._responder.send(200, self._headers, message)
+        return Usage()
+
+    def so_far(self) -> Usage:
+        """Nothing was delivered."""
+        return Usage(estimated=True, billable=False)
+
+    def break_off(self, refusal: Refusal) -> None:
+        """Nothing was written yet."""

@@ -1,0 +1,220 @@
+"""Every method of the service inference.GRPCInferenceService: offered, or refused by name."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn, Protocol, TypeAlias
+
+import grpc
+import orjson
+import structlog
+
+from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, parse, version_fits
+from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
+from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.open_inference.grpc.request import read_name
+from mizzen_gateway.protocols.open_inference.grpc.response import (
+    model_metadata,
+    server_metadata,
+    stream_error,
+    stream_response,
+    truth,
+)
+from mizzen_gateway.protocols.surface import Route
+from mizzen_gateway.stages import Caller, Headers, Refusal
+from mizzen_gateway.wire.response import HeaderList
+
+SERVICE = "/inference.GRPCInferenceService/"
+HEALTH = "/grpc.health.v1.Health/Check"
+SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
+OTHERS = "show other tenants' requests"
+REFUSED = {
+    "ModelConfig": "an engine's configuration shows paths inside of it; ModelMetadata has inputs and outputs",
+    "ModelStatistics": f"statistics of an engine {OTHERS}; use mizzen usage",
+    "TraceSetting": f"traces of an engine {OTHERS}; use the platform's own",
+    "LogSettings": f"logs of an engine {OTHERS}; use mizzen logs",
+    **dict.fromkeys(
+        ("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"),
+        "the model repository is managed through the control plane (mizzen models, mizzen apply)",
+    ),
+    **dict.fromkeys(
+        (f"{kind}SharedMemory{verb}" for kind in ("System", "Cuda") for verb in ("Status", "Register", "Unregister")),
+        "shared memory reaches no further than one machine; send tensors in the request",
+    ),
+}
+CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    502: grpc.StatusCode.UNAVAILABLE,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+INTERNAL = Refusal(500, "internal_error", "The gateway failed at this call; try again. The cause is in its log.")
+log = structlog.get_logger(__name__)
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class Serves(Protocol):
+    """The pipeline, as far as calls need it that do not come over HTTP."""
+
+    @property
+    def ready(self) -> bool:
+        """Keys can be told apart."""
+        ...
+
+    def caller_of(self, headers: Headers) -> Caller | Refusal:
+        """Whose key it is."""
+        ...
+
+    async def describe(self, route: Route, caller: Caller) -> bytes | Refusal:
+        """The body that HTTP would answer."""
+        ...
+
+    async def serve(
+        self, call: GrpcInferCall, caller: Caller, headers: Headers, responder: HeldResponder, template: str
+    ) -> Refusal | None:
+        """Key to settlement."""
+        ...
+
+    def refused(self, template: str, refusal: Refusal) -> None:
+        """Count one."""
+        ...
+
+
+class InferenceService(grpc.GenericRpcHandler):
+    """Messages are bytes on both sides."""
+
+    def __init__(self, serves: Serves) -> None:
+        self._serves = serves
+        answered: dict[str, Callable[[bytes, Context], Awaitable[bytes]]] = {
+            "ServerLive": self._live,
+            "ServerReady": self._ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelReady": self._model_ready,
+            "ModelMetadata": self._model_metadata,
+            "ModelInfer": self._infer,
+            **{name: self._refuses(name, why) for name, why in REFUSED.items()},
+        }
+        self._methods: dict[str, Method] = {
+            SERVICE + name: grpc.unary_unary_rpc_method_handler(one) for name, one in answered.items()
+        }
+        self._methods[HEALTH] = grpc.unary_unary_rpc_method_handler(self._health)
+        self._methods[SERVICE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
+        """For grpc."""
+        return self._methods.get(handler_call_details.method)
+
+    # Without a key, as over HTTP.
+
+    async def _live(self, _message: bytes, _context: Context) -> bytes:
+        return truth(True)
+
+    async def _ready(self, _message: bytes, _context: Context) -> bytes:
+        return truth(self._serves.ready)
+
+    async def _health(self, _message: bytes, _context: Context) -> bytes:
+        return SERVING if self._serves.ready else NOT_SERVING
+
+    # With one.
+
+    async def _server_metadata(self, _message: bytes, context: Context) -> bytes:
+        found = await self._described(context, Route("server.metadata", "grpc"))
+        return server_metadata(orjson.loads(found))
+
+    async def _model_metadata(self, message: bytes, context: Context) -> bytes:
+        name, version = await self._named(message, context)
+        found = await self._described(context, Route("model.metadata", "grpc", name, version))
+        return model_metadata(orjson.loads(found))
+
+    async def _model_ready(self, message: bytes, context: Context) -> bytes:
+        caller = await self._caller(context, headers_of(context))
+        name, version = await self._named(message, context)
+        found = await self._serves.describe(Route("model.ready", "grpc", name, version), caller)
+        return truth(not isinstance(found, Refusal))
+
+    async def _infer(self, message: bytes, context: Context) -> bytes:
+        headers = headers_of(context)
+        caller = await self._caller(context, headers)
+        answer = await self._answered(message, caller, headers, "grpc ModelInfer", streamed=False)
+        if isinstance(answer, Refusal):
+            await self._abort(context, answer)
+        context.set_trailing_metadata(answer.headers)
+        return answer.body
+
+    async def _stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+        """One request after the other, each with a key, limits and a row of its own."""
+        headers = headers_of(context)
+        async for message in messages:
+            caller = await self._caller(context, headers)  # each time: a key may be revoked meanwhile
+            answer = await self._answered(message, caller, headers, "grpc ModelStreamInfer", streamed=True)
+            if isinstance(answer, Refusal):
+                yield stream_error(answer.message)
+            else:
+                yield stream_response(answer.body)
+
+    async def _answered(
+        self, message: bytes, caller: Caller, headers: Headers, template: str, *, streamed: bool
+    ) -> HeldResponder | Refusal:
+        call = parse(message, streamed=streamed)
+        if isinstance(call, Refusal):
+            self._serves.refused(template, call)
+            return call
+        responder = HeldResponder()
+        try:
+            refusal = await self._serves.serve(call, caller, headers, responder, template)
+        except Exception:  # outermost guard of one call: whatever went wrong, its caller is told
+            log.exception("an error of the gateway's own ended a call", call=template)
+            return INTERNAL
+        return refusal or responder
+
+    def _refuses(self, name: str, why: str) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        async def refuse(_message: bytes, context: Context) -> bytes:
+            await self._caller(context, headers_of(context))
+            refusal = Refusal(403, "not_offered", f"Call {name}: not offered here, because {why}.")
+            self._serves.refused("grpc " + name, refusal)
+            await self._abort(context, refusal)
+
+        return refuse
+
+    async def _described(self, context: Context, route: Route) -> bytes:
+        caller = await self._caller(context, headers_of(context))
+        found = await self._serves.describe(route, caller)
+        if isinstance(found, Refusal):
+            self._serves.refused("grpc " + route.action, found)
+            await self._abort(context, found)
+        return found
+
+    async def _named(self, message: bytes, context: Context) -> tuple[str, str | None]:
+        try:
+            name, version = read_name(memoryview(message))
+        except MalformedMessageError as error:
+            await self._abort(context, Refusal(400, "invalid_message", f"Message: cannot be read ({error})."))
+        if not version_fits(version):
+            missing = Refusal(404, "version_not_found", f"Version '{version[:20]}': must be a number.")
+            await self._abort(context, missing)
+        return name, version or None
+
+    async def _caller(self, context: Context, headers: Headers) -> Caller:
+        found = self._serves.caller_of(headers)
+        if isinstance(found, Refusal):
+            self._serves.refused("grpc", found)
+            await self._abort(context, found)
+        return found
+
+    async def _abort(self, context: Context, refusal: Refusal) -> NoReturn:
+        code = CODES.get(refusal.status, grpc.StatusCode.INTERNAL)
+        trailing: HeaderList = (("x-error-code", refusal.code), *refusal.headers)
+        await context.abort(code, refusal.message, trailing)
+
+
+def headers_of(context: Context) -> Headers:
+    """Metadata as headers; what comes twice is joined, as in HTTP."""
+    found: dict[bytes, bytes] = {}
+    for name, value in context.invocation_metadata() or ():
+        key, held = name.encode(), value.encode() if isinstance(value, str) else value
+        found[key] = found[key] + b", " + held if key in found else held
+    return found

@@ -1,0 +1,91 @@
+"""Which endpoints does an engine have? Its own OpenAPI document says it: asked once for a set of endpoints, then held.
+
+An engine that has none (many have one) is taken at its word when it is called.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import orjson
+
+from mizzen_gateway.engine.exchange import Collected, EngineFailureError, EngineRequest
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Refusal
+
+DOCUMENT_LIMIT = 16 * 1024 * 1024
+ASK_SECONDS = 5.0
+HELD = ""
+"""Place in `Target.metadata` that no revision has: what is there goes when the endpoints change."""
+OFFERED = {
+    "/v1/chat/completions": "/v1/chat/completions",
+    "/v1/completions": "/v1/completions",
+    "/v1/responses": "/v1/responses",
+    "/v1/embeddings": "/v1/embeddings",
+    "/v1/rerank": "/v1/rerank",
+    "/v1/score": "/v1/score",
+    "/classify": "/v1/classify",
+    "/v1/audio/transcriptions": "/v1/audio/transcriptions",
+    "/v1/images/generations": "/v1/images/generations",
+}
+"""Path at the gateway by path at the engine."""
+Paths = frozenset[str]
+
+
+async def lacking(target: Target, pool: EnginePool, path: str, model: str) -> Refusal | None:
+    """404 where every engine says what it has, and `path` is not among it."""
+    held = target.metadata.get(HELD)
+    paths = held if isinstance(held, frozenset) else await abilities_of(target, pool)
+    if not paths or path in paths:
+        return None
+    has = ", ".join(OFFERED[one] for one in sorted(paths) if one in OFFERED) or "none of this API"
+    message = f"Model '{model}' has no {OFFERED[path]}: its engine does not offer it for this model; it has {has}."
+    return Refusal(404, "endpoint_not_available", message, param="model")
+
+
+async def abilities_of(target: Target, pool: EnginePool) -> Paths | None:
+    """Paths of all revisions that take requests; empty where an engine does not tell, None where none is there."""
+    held = target.metadata.get(HELD)
+    if isinstance(held, frozenset):
+        return held
+    if not isinstance(held, asyncio.Task):
+        endpoints = target.one_of_each_revision(pool.now())
+        if not endpoints:
+            return None
+        held = asyncio.get_running_loop().create_task(_ask(endpoints, pool))
+        metadata = target.metadata
+        metadata[HELD] = held
+        held.add_done_callback(lambda task: _keep(metadata, task))
+    # Several callers may wait for it; one that leaves does not end it for the others.
+    return await asyncio.shield(held)
+
+
+def _keep(metadata: dict[str, object], task: "asyncio.Task[Paths | None]") -> None:
+    found = None if task.cancelled() or task.exception() is not None else task.result()
+    if found is None:
+        metadata.pop(HELD, None)
+    else:
+        metadata[HELD] = found
+
+
+async def _ask(endpoints: Iterable[EndpointState], pool: EnginePool) -> Paths | None:
+    told = await asyncio.gather(*(_paths(endpoint, pool) for endpoint in endpoints))
+    if None in told:
+        return None
+    known = [one for one in told if one is not None]
+    return frozenset().union(*known) if all(known) else frozenset()
+
+
+async def _paths(endpoint: EndpointState, pool: EnginePool) -> Paths | None:
+    collected = Collected(DOCUMENT_LIMIT)
+    request = EngineRequest("/openapi.json", method="GET")
+    try:
+        await pool.exchange(endpoint.address, request, collected, ASK_SECONDS, ASK_SECONDS)
+        document = orjson.loads(collected.body) if collected.status == 200 else {}
+    except EngineFailureError:
+        return None
+    except orjson.JSONDecodeError:
+        return frozenset()
+    paths = document.get("paths") if isinstance(document, dict) else None
+    return frozenset(paths) if isinstance(paths, dict) else frozenset()

@@ -1,0 +1,93 @@
+"""What hides in the nested parts of a body: URLs that an engine would fetch, serialised objects, depth, media.
+
+An engine sits inside of the network. Wherever it takes a URL (in messages, in inputs, in documents to rank), it would
+fetch it from there, so only `data:` passes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.stages import Refusal
+
+MOST_DEPTH = 64
+"""Lists and objects within each other, at most."""
+URL_FIELDS = frozenset({"image_url", "audio_url", "video_url", "file_url", "server_url", "input_image"})
+"""Fields whose text, or whose field `url`, an engine fetches."""
+SERIALISED = frozenset({"image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"})
+"""Fields that an engine reads as serialised tensors."""
+MEDIA_FIELDS = URL_FIELDS | {"input_audio", "input_video", "file", "file_data", "image", "audio", "video"}
+"""Fields whose size says nothing of the tokens that they become."""
+CONTAINERS = (dict, list)
+
+
+def refused_content(value: Any, where: str) -> Refusal | None:
+    """A URL that is not data:, a serialised object, or too much depth, anywhere below `where`."""
+    for place, field, held in _fields(value, where):
+        if field is None:
+            return _too_deep(where)
+        if field in SERIALISED and held is not None:
+            message = f"{place}.{field}: not allowed, because it carries serialised objects; send the content itself."
+            return invalid(f"{place}.{field}", message, "parameter_not_allowed")
+        if field in URL_FIELDS and _is_fetched(held):
+            message = f"{place}.{field}: only data: URLs are allowed; send the content itself."
+            return invalid(f"{place}.{field}", message, "url_not_allowed")
+    return None
+
+
+def refused_depth(value: Any, where: str) -> Refusal | None:
+    """Too much depth, in what an engine reads as data (a schema, say)."""
+    return _too_deep(where) if any(field is None for _, field, _ in _fields(value, where)) else None
+
+
+def plain(value: Any) -> bool:
+    """A list of objects that hold texts and numbers alone, none of them named as media are: most conversations."""
+    if type(value) is not list:
+        return False
+    for entry in value:
+        if type(entry) is not dict or not MEDIA_FIELDS.isdisjoint(entry):
+            return False
+        for inner in entry.values():
+            if type(inner) in CONTAINERS:
+                return False
+    return True
+
+
+def first_media(value: Any, where: str) -> str | None:
+    """Where the first image, sound or file is."""
+    if plain(value):
+        return None
+    for place, field, held in _fields(value, where):
+        if field in MEDIA_FIELDS and held is not None and not isinstance(held, bool):
+            return f"{place}.{field}" if place else field
+    return None
+
+
+def _is_fetched(held: Any) -> bool:
+    url = held.get("url") if isinstance(held, dict) else held
+    return isinstance(url, str) and not url.startswith("data:")
+
+
+def _too_deep(where: str) -> Refusal:
+    return invalid(where, f"{where}: more than {MOST_DEPTH} lists and objects within each other; send a flatter one.")
+
+
+def _fields(value: Any, where: str) -> Iterator[tuple[str, str | None, Any]]:
+    """Place, name and value of each field, however deep; the name is None once, where it gets too deep."""
+    waiting = [(value, where, 1)]
+    while waiting:
+        held, place, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            yield place, None, None
+            return
+        if isinstance(held, dict):
+            for field, inner in held.items():
+                yield place, field, inner
+                if isinstance(inner, CONTAINERS):
+                    waiting.append((inner, f"{place}.{field}" if place else field, depth + 1))
+        elif isinstance(held, list):
+            waiting.extend(
+                (inner, f"{place}[{index}]", depth + 1)
+                for index, inner in enumerate(held)
+                if isinstance(inner, CONTAINERS)
+            )

@@ -1,0 +1,33 @@
+"""How much of a replica's time belongs to one request? Each moment is shared out evenly among those under way then.
+
+A clock that runs at one n-th of the speed while n requests are under way: what it advanced while a request was, is the
+request's share. So shares add up to the time during which anything was under way, at the cost of one addition each.
+"""
+
+
+class SharedTime:
+    """The clock of one endpoint, over the requests of this gateway."""
+
+    __slots__ = ("_at", "_clock", "_under_way")
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._at = 0.0
+        self._clock = 0.0
+
+    def begin(self, now: float) -> float:
+        """A request has come, at `now` in seconds; what it gets goes to `end`."""
+        self._advance(now)
+        self._under_way += 1
+        return self._clock
+
+    def end(self, began: float, now: float) -> float:
+        """It has gone: its share in seconds."""
+        self._advance(now)
+        self._under_way -= 1
+        return self._clock - began
+
+    def _advance(self, now: float) -> None:
+        if self._under_way:
+            self._clock += (now - self._at) / self._under_way
+        self._at = now

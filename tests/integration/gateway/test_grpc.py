@@ -1,0 +1,185 @@
+"""/v2 over gRPC behind the same pipeline: keys, limits, rows, callers who leave, and what a message may hold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import tritonclient.grpc.aio as triton
+from mizzen_gateway.wiring import CannotStartError
+from support.access_snapshots import a_limit
+from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
+from support.scripted_engine import Behaviour, Exchange, scripted_engine
+from support.tensor_engine import tensor_engine
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.utils import InferenceServerException
+
+KEY = make_key()
+NARROW = make_key(models=["other"])
+METADATA = (("authorization", KEY.headers["Authorization"]),)
+HEADERS = dict(METADATA)
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, behaviour: Behaviour | None = None, snapshot: dict[str, Any] | None = None, **environment: str
+) -> AsyncIterator[tuple[RunningGateway, str]]:
+    async with scripted_engine(behaviour or tensor_engine("inner")) as engine:
+        endpoints = endpoint_set("m", engine.address, protocol="OpenInference", engine="Triton", model_name="inner")
+        objects = [model_deployment("m"), endpoints]
+        keys = make_snapshot([KEY, NARROW], **(snapshot or {}))
+        async with running_gateway(folder, keys, *objects, MIZZEN_GRPC_PORT="0", **environment) as running:
+            yield running, f"127.0.0.1:{running.gateway.grpc_port}"
+
+
+def message(model: str = "m") -> bytes:
+    made = pb.ModelInferRequest(model_name=model, raw_input_contents=[b"\x00\x00\x80\x3f" * 2])
+    made.inputs.add(name="x", datatype="FP32", shape=[1, 2])
+    raw: bytes = made.SerializeToString()
+    return raw
+
+
+async def test_a_call_is_metered_as_any_inference(tmp_path: Path) -> None:
+    async with served(tmp_path) as (running, address), grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary(INFER)(message(), metadata=METADATA)
+        answer = pb.ModelInferResponse.FromString(await call)
+        assert answer.raw_output_contents[0] == b"\x00\x00\x00\x40" * 2
+        trailing = dict(await call.trailing_metadata())
+        (row,) = running.rows()
+    assert (row["operation"], row["status"], row["model"]) == ("infer", 200, "m")
+    assert trailing["x-request-id"] == row["request_id"]
+
+
+async def test_a_stream_makes_a_row_for_each_request(tmp_path: Path) -> None:
+    async def requests() -> AsyncIterator[bytes]:
+        for model in ("m", "nobody", "m"):
+            yield message(model)
+
+    async with served(tmp_path) as (running, address), grpc.aio.insecure_channel(address) as channel:
+        stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+        found = [pb.ModelStreamInferResponse.FromString(one) async for one in stream(requests(), metadata=METADATA)]
+        assert [bool(one.error_message) for one in found] == [False, True, False]
+        assert len(running.rows()) == 2
+
+
+async def test_a_limit_says_when_to_try_again(tmp_path: Path) -> None:
+    limit = a_limit(1, scope_id="prj_default")
+    async with (
+        served(tmp_path, snapshot={"limits": [limit]}) as (running, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        infer = channel.unary_unary(INFER)
+        await infer(message(), metadata=METADATA)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await infer(message(), metadata=METADATA)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        trailing = dict(refused.value.trailing_metadata() or ())
+        assert trailing["x-error-code"] == "rate_limit_exceeded"
+        assert int(trailing["retry-after"]) >= 1
+        assert len(running.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "code"),
+    [
+        ((), "UNAUTHENTICATED"),
+        ((("authorization", "Bearer mzk_wrong"),), "UNAUTHENTICATED"),
+        ((*METADATA, *METADATA), "UNAUTHENTICATED"),
+        ((("authorization", NARROW.headers["Authorization"]),), "PERMISSION_DENIED"),
+    ],
+)
+async def test_a_key_is_needed_as_over_http(tmp_path: Path, metadata: Any, code: str) -> None:
+    async with served(tmp_path) as (running, address), grpc.aio.insecure_channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_unary(INFER)(message(), metadata=metadata)
+        assert refused.value.code().name == code
+        assert running.rows() == []
+
+
+async def test_another_tenants_model_looks_like_none(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, address), grpc.aio.insecure_channel(address) as channel:
+        told = []
+        for name in ("secret/m", "nobody"):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary(INFER)(message(name), metadata=METADATA)
+            told.append((refused.value.code(), (refused.value.details() or "").replace(name, "X")))
+        assert told[0] == told[1]
+
+
+async def test_a_caller_that_leaves_ends_the_engines_request(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    tells = tensor_engine("inner")
+
+    async def hangs(exchange: Exchange) -> None:
+        if exchange.path.endswith("/infer"):
+            asked.set()
+            await asyncio.Event().wait()
+        await tells(exchange)
+
+    async with scripted_engine(hangs) as engine:
+        endpoints = endpoint_set("m", engine.address, protocol="OpenInference", engine="Triton", model_name="inner")
+        async with (
+            running_gateway(
+                tmp_path, make_snapshot([KEY]), model_deployment("m"), endpoints, MIZZEN_GRPC_PORT="0"
+            ) as running,
+            grpc.aio.insecure_channel(f"127.0.0.1:{running.gateway.grpc_port}") as channel,
+        ):
+            call = channel.unary_unary(INFER)(message(), metadata=METADATA)
+            await asyncio.wait_for(asked.wait(), 5)
+            call.cancel()
+            await asyncio.wait_for(engine.gone.wait(), 1)
+            engine.gone.clear()
+            asked.clear()
+            with pytest.raises(grpc.aio.AioRpcError) as late:
+                await channel.unary_unary(INFER)(message(), metadata=METADATA, timeout=0.5)
+            assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            await asyncio.wait_for(engine.gone.wait(), 1)
+
+
+async def test_a_message_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path, MIZZEN_MAX_BODY_BYTES="1000") as (running, address):
+        async with grpc.aio.insecure_channel(address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary(INFER)(message() + b"x" * 2000, metadata=METADATA)
+            assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            packed = channel.unary_unary(INFER)
+            big = message() + b"\x1a\x88\x27" + b"x" * 5000
+            with pytest.raises(grpc.aio.AioRpcError) as opened:
+                await packed(big, metadata=METADATA, compression=grpc.Compression.Gzip)
+            assert opened.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert running.rows() == []
+
+
+async def test_an_unknown_method_is_unimplemented(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, address), grpc.aio.insecure_channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_unary("/inference.GRPCInferenceService/Nothing")(b"", metadata=METADATA)
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_model_of_the_other_protocol_says_where_to_call_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as (running, address):
+        running.put(model_deployment("chat"), endpoint_set("chat", ("127.0.0.1", 9)))
+        async with triton.InferenceServerClient(address) as client:
+            tensor = triton.InferInput("x", [1, 2], "FP32")
+            tensor._raw_content = b"\x00" * 8
+            with pytest.raises(InferenceServerException, match="/v1/chat/completions"):
+                await client.infer("chat", [tensor], headers=HEADERS)
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    async with served(tmp_path / "one") as (_, address):
+        with pytest.raises(CannotStartError, match="MIZZEN_GRPC_PORT"):
+            async with running_gateway(
+                tmp_path / "two", make_snapshot([KEY]), MIZZEN_GRPC_PORT=address.partition(":")[2]
+            ):
+                pass
+
+
+async def test_without_its_port_there_is_no_grpc(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, make_snapshot([KEY])) as running:
+        assert running.gateway.grpc_port == 0

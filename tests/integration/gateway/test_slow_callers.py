@@ -1,0 +1,98 @@
+"""Callers that are slow, stuck or half open: what they hold is bounded, and others are served."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import orjson
+from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
+from support.scripted_engine import Exchange, completion, scripted_engine
+from support.until import until
+
+KEY = make_key()
+SNAPSHOT = make_snapshot([KEY])
+CHAT = "/v1/chat/completions"
+STUCK_READER_BYTES = 256 * 1024
+HALF_OPEN = 500
+
+
+def request(text: str, **more: object) -> bytes:
+    """A chat request as bytes."""
+    body = orjson.dumps({"model": "chat", "messages": [{"role": "user", "content": text}], **more})
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY.text}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def floods(exchange: Exchange) -> None:
+    """As fast as it can, in large pieces."""
+    await exchange.start_events()
+    while True:
+        data = b'data: {"id":"c","object":"chat.completion.chunk","choices":[]}\n\n' * 8000
+        exchange.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+        await exchange.writer.drain()
+
+
+async def test_a_stuck_reader_holds_no_more_than_its_share(tmp_path: Path) -> None:
+    async with scripted_engine(floods) as engine, AsyncExitStack() as stack:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects))
+        server = running.gateway.server
+        for _ in range(8):
+            _, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port, limit=1)
+            stack.callback(writer.close)
+            writer.write(request("flood", stream=True))
+        await until(lambda: sum(one.stuck for one in server.connections) == 8, 20)
+        held = [connection.held_bytes for connection in server.connections]
+        print(f"held by stuck readers: {sorted(held)}")
+        assert max(held) <= STUCK_READER_BYTES
+
+
+async def well(exchange: Exchange) -> None:
+    """A whole answer."""
+    await exchange.send_json(completion("chat"))
+
+
+async def half_open(port: int, number: int) -> asyncio.StreamWriter:
+    """A connection that never becomes a request: nothing, half a header, half a body, or half of a second request."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = request(f"half {number}")
+    ways = (b"", b"POST /v1/cha", whole[: whole.index(b"\r\n\r\n")], whole[:-5], whole + whole[:9])
+    writer.write(ways[number % len(ways)])
+    return writer
+
+
+async def test_many_half_open_connections_leave_others_alone_and_end_by_their_deadlines(tmp_path: Path) -> None:
+    short = {f"MIZZEN_{name}_SECONDS": "1" for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "KEEP_ALIVE")}
+    async with scripted_engine(well) as engine, AsyncExitStack() as stack:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects, **short))
+        server = running.gateway.server
+        writers = await asyncio.gather(*(half_open(running.gateway.port, number) for number in range(HALF_OPEN)))
+        for writer in writers:
+            stack.callback(writer.close)
+        await until(lambda: server.connection_count == HALF_OPEN, 20)
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=KEY.headers))
+        body = {"model": "chat", "messages": [{"role": "user", "content": "healthy"}]}
+        for _ in range(50):
+            async with session.post(running.url + CHAT, json=body) as answer:
+                assert answer.status == 200
+        await until(lambda: server.connection_count <= 1, 20)
+        assert server.evicted == 0
+
+
+async def test_many_connections_at_once_leave_room_for_the_next(tmp_path: Path) -> None:
+    """The process may open so few files that half-open connections alone would take them all."""
+    async with scripted_engine(well) as engine, AsyncExitStack() as stack:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        url = stack.enter_context(
+            gateway_process(tmp_path, SNAPSHOT, *objects, open_files=200, MIZZEN_HEADER_TIMEOUT_SECONDS="60")
+        )
+        port = int(url.rpartition(":")[2])
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=KEY.headers | {"Connection": "close"}))
+        body = {"model": "chat", "messages": [{"role": "user", "content": "healthy"}]}
+        for start in range(0, 300, 100):
+            for number in range(start, start + 100):
+                stack.callback((await half_open(port, number)).close)
+            async with session.post(url + CHAT, json=body) as answer:
+                assert answer.status == 200
