@@ -42,8 +42,8 @@ cluster-tools: setup ## build the programs of a Kubernetes, once; they stay in t
 test-cluster: cluster-tools ## run the tests on a real API server, no root; SUITE="crds library" runs these alone
 	$(RUN) pytest $(or $(addprefix tests/cluster/,$(SUITE)),tests/cluster) -n 3 --dist loadfile $(PYTEST_ARGS)
 
-cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s cluster-up)
-	@$(RUN) python tools/cluster/playground.py up
+cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s cluster-up); MIZZEN=1 runs Mizzen's programs beside it
+	@$(RUN) python tools/cluster/playground.py up $(if $(MIZZEN),--mizzen)
 
 cluster-down: setup ## end it
 	@$(RUN) python tools/cluster/playground.py down

@@ -4,10 +4,10 @@ The API server evaluates the CEL, which the generated CRD carries; the Pydantic 
 REST API and the command line refuse with the same sentence. A table of objects in the contract tests runs on both.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -16,6 +16,10 @@ from mizzen_crds.mistakes import Mistake
 
 EACH = "[]"
 """In a path: every entry of the list."""
+
+
+STORED: Final = "stored"
+"""Key in the context of a validation: true where the object is one that the API server took at some time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Rule:
     """True where the rule holds. Empty where the schema's list type says it."""
     holds: Callable[[Any], bool]
     """The same in Python, given the model at `at`."""
+    of_stored: bool = True
+    """False: objects that an earlier release took may break it, so that only what people write is held to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,12 @@ class ChangeRule:
     """The same in Python, given the model before and after."""
 
 
-def refuse_broken(rules: Iterable[Rule], model: BaseModel, root: str = "") -> None:
-    """Raise a ValidationError with an entry wherever a rule is broken; `model` stands at the path `root`."""
+def refuse_broken(rules: Iterable[Rule], model: BaseModel, root: str = "", context: object = None) -> None:
+    """Raise a ValidationError with an entry wherever a rule is broken; `model` stands at the path `root`.
+
+    `context` is that of the validation; it tells what is stored, which some rules do not judge.
+    """
+    stored = isinstance(context, Mapping) and bool(context.get(STORED))
     broken = [
         InitErrorDetails(
             type=PydanticCustomError("rule", "{sentence}", {"sentence": rule.message}),
@@ -56,6 +66,7 @@ def refuse_broken(rules: Iterable[Rule], model: BaseModel, root: str = "") -> No
             input=None,
         )
         for rule in rules
+        if rule.of_stored or not stored
         for location, part in _places(model, _below(rule.at, root))
         if not rule.holds(part)
     ]

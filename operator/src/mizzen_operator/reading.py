@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final, TypeVar
 
+from mizzen_crds.rules import STORED
 from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_REPAIRS: Final = 64
 UNKNOWN_FIELD: Final = "extra_forbidden"
+_STORED: Final = {STORED: True}
 
 
 class UnreadableError(Exception):
@@ -25,7 +27,7 @@ def read_object(model: type[Model], body: Mapping[str, Any]) -> Model:
     Raises UnreadableError where the spec says something that cannot be understood.
     """
     try:
-        return model.model_validate(body)
+        return model.model_validate(body, context=_STORED)
     except ValidationError as error:
         found = error
     rest = deepcopy(dict(body))
@@ -34,7 +36,7 @@ def read_object(model: type[Model], body: Mapping[str, Any]) -> Model:
         if not any(removed):
             break
         try:
-            return model.model_validate(rest)
+            return model.model_validate(rest, context=_STORED)
         except ValidationError as error:
             found = error
     first = next((one for one in found.errors() if not _passed_over(one)), found.errors()[0])

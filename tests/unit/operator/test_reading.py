@@ -19,6 +19,11 @@ def test_unknown_fields_are_passed_over_at_any_depth() -> None:
     assert "thermals" in given["spec"]  # type: ignore[operator]  # the given object stays whole
 
 
+def test_a_class_of_which_no_pod_gets_an_accelerator_is_read_as_earlier_releases_took_it() -> None:
+    read = read_object(ModelDeployment, body(resources={"acceleratorClass": "h100", "acceleratorsPerPod": 0}))
+    assert read.spec.resources.accelerators_per_pod == 0
+
+
 def test_an_unknown_value_in_the_spec_is_told_with_its_field() -> None:
     with pytest.raises(UnreadableError, match="strategy"):
         read_object(ModelDeployment, body(rollout={"strategy": "Teleport"}))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from mizzen_crds.rules import STORED
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.rules import forbidden_changes
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -100,7 +101,7 @@ async def apply_deployment(
                 f"A deployment named {name!r} exists already: choose another name, or change it.", code="name_taken"
             )
         _require_match(if_match, before)
-        document = _checked(owner, name, body)
+        document = _checked(owner, name, body, before)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})
         wanted = replace(wanted_of(document, manager), partial=True)
         written = await _write(store, session, subject, owner, before, document, wanted)
@@ -126,7 +127,7 @@ async def patch_deployment(
         patch = patch_of(before)
         require_writable(before, manager, patch)
         changed = merge_patch({"metadata": _owned_metadata(before), "spec": before["spec"]}, patch)
-        document = _checked(owner, name, changed)
+        document = _checked(owner, name, changed, before)
         wanted = wanted_of(document, manager)
         return owner, await _write(store, session, subject, owner, before, document, wanted, action)
 
@@ -211,9 +212,9 @@ async def _write(
     return written
 
 
-def _checked(owner: Project, name: str, body: Document) -> Document:
+def _checked(owner: Project, name: str, body: Document, before: Document | None) -> Document:
     """The manifest, valid and in the project's own namespace; raises Invalid."""
-    document = validated(_key(owner, name), body)
+    document = validated(_key(owner, name), body, before)
     given = document["metadata"].get("namespace")
     if given not in (None, "", owner.namespace):
         raise invalid_field(
@@ -225,7 +226,8 @@ def _checked(owner: Project, name: str, body: Document) -> Document:
 
 
 def _require_allowed_change(before: Document, after: Document) -> None:
-    old, new = (ModelDeployment.model_validate({**part, "status": {}}) for part in (before, after))
+    parts = ({**part, "status": {}} for part in (before, after))
+    old, new = (ModelDeployment.model_validate(part, context={STORED: True}) for part in parts)
     found = forbidden_changes(old, new)
     if found:
         errors = [FieldError(mistake.pointer, mistake.message) for mistake in found]

@@ -64,7 +64,7 @@ def model_fits(deployment: ModelDeployment, observation: Observation) -> Said:
     """Whether the estimate of memory is within the accelerators' memory, with its numbers."""
     resources, runtime = deployment.spec.resources, observation.runtime
     if resources.accelerators_per_pod == 0:
-        return yes(conditions.NO_ACCELERATOR)
+        return yes(conditions.NO_ACCELERATOR, _on_cpus_with(resources.accelerator_class))
     if resources.fit_check is FitCheck.DISABLED:
         return yes(conditions.FIT_CHECK_DISABLED)
     if runtime is not None and not runtime.spec.formats:
@@ -80,6 +80,16 @@ def model_fits(deployment: ModelDeployment, observation: Observation) -> Said:
     if has_served(deployment, observation.artifact):
         return yes(conditions.FITS, f"It has run so, whatever the estimate says. {fit.message}")
     return no(conditions.FITS_BARELY, fit.message)
+
+
+def _on_cpus_with(named: str | None) -> str:
+    """Earlier releases took a class of which no pod gets an accelerator."""
+    if named is None:
+        return ""
+    return (
+        f"The replicas run on CPUs: spec.resources names the class {named}, and acceleratorsPerPod is 0. Set it to the "
+        "accelerators that each pod gets, or remove acceleratorClass."
+    )
 
 
 def model_cached(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:

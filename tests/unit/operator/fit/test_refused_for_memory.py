@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from mizzen_crds.registry import MemoryFacts
 from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.status import RevisionState, RevisionStatus
 from mizzen_operator.kinds.accelerator_class.placement import accelerator_kind
 from mizzen_operator.kinds.model_deployment.admission import blocks_pods, refusals
 from mizzen_operator.kinds.model_deployment.artifact import Artifact
 from mizzen_operator.kinds.model_deployment.environment import AcceleratorKind, PlanEnvironment
 from mizzen_operator.observation import Observation
+from mizzen_operator.reading import read_object
 from mizzen_operator.revision import revision_hash
 from mizzen_operator.rollout.fleet import Capacity, Fleet, ObservedPod, ObservedRevision
 from mizzen_operator.runtimes.builtin import builtin_runtimes
@@ -44,7 +46,8 @@ ON_80_GIB = PlanEnvironment(
 
 
 def wanted(fit_check: str = "Enforce", accelerators: int = 1, **resources: object):
-    asked = {"acceleratorClass": "h100", "acceleratorsPerPod": accelerators, "fitCheck": fit_check} | resources
+    of_class = {"acceleratorClass": "h100", "acceleratorsPerPod": accelerators} if accelerators else {}
+    asked = of_class | {"fitCheck": fit_check} | resources
     engine = {"type": "vLLM", "maxModelLen": 8192, "parallelism": {"tensor": max(1, accelerators)}}
     return deployment("llm", engine=engine, resources=asked)
 
@@ -199,3 +202,11 @@ def test_a_runtime_that_loads_no_weights_has_none_to_fit():
     observation = Observation(runtime=simulated, artifact=LARGE, accelerator_bytes=GIB)
     status = build_status(one, observation, None, NOON)
     assert next(said for said in status.conditions if said.type == "ModelFits").status == "True"
+
+
+def test_a_class_of_which_no_pod_gets_one_is_said_to_run_on_cpus():
+    spec = {"model": {"uri": "hf://a/b"}, "engine": {"type": "vLLM"}, "resources": {"acceleratorClass": "h100"}}
+    taken_earlier = read_object(ModelDeployment, {"metadata": {"name": "llm", "namespace": "n"}, "spec": spec})
+    condition, _, _ = fits(taken_earlier, SMALL)
+    assert (condition.status, condition.reason) == ("True", "NoAccelerator")
+    assert "names the class h100, and acceleratorsPerPod is 0" in condition.message

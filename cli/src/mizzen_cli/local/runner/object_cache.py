@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
+from mizzen_crds.rules import STORED
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.serving_runtime import ServingRuntime
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ class ObjectCache:
         """A deployment; None where it is gone or cannot be read."""
         body = self._objects["ModelDeployment"].get(key)
         try:
-            return ModelDeployment.model_validate(body) if body else None
+            return ModelDeployment.model_validate(body, context={STORED: True}) if body else None
         except ValidationError as error:
             log.warning("deployment cannot be read", namespace=key[0], name=key[1], error=str(error))
             return None

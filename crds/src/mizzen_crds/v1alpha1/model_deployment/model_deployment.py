@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from mizzen_crds.rules import refuse_broken
 from mizzen_crds.v1alpha1.metadata import ObjectMeta
@@ -50,8 +50,8 @@ class ModelDeploymentSpec(Resource):
     """An offer to other projects."""
 
     @model_validator(mode="after")
-    def _rules_hold(self) -> Self:
-        refuse_broken(SPEC_RULES, self, "spec")
+    def _rules_hold(self, validated: ValidationInfo) -> Self:
+        refuse_broken(SPEC_RULES, self, "spec", validated.context)
         return self
 
 

@@ -193,6 +193,14 @@ ENGINE_RULES: Final = (
         _accelerators_match,
     ),
     Rule(
+        "spec.resources",
+        "acceleratorsPerPod",
+        "must be at least 1 with acceleratorClass (0 means CPUs); set it, or remove acceleratorClass",
+        "!has(self.acceleratorClass) || self.acceleratorsPerPod > 0",
+        lambda it: it.accelerator_class is None or it.accelerators_per_pod > 0,
+        of_stored=False,
+    ),
+    Rule(
         "spec",
         "resources.sharing",
         "TimeSliced and MIG need engine.parallelism.tensor = 1; set sharing to Exclusive, or tensor to 1",

@@ -77,7 +77,7 @@ class Resources(Resource):
     accelerator_class: DnsLabel | None = None
     """AcceleratorClass to run on; none for CPU."""
     accelerators_per_pod: Annotated[WholeNumber, Field(ge=0, le=64)] = 0
-    """Whole accelerators of that class for each pod."""
+    """Accelerators of that class for each pod; at least 1 where a class is named."""
     sharing: Sharing = Sharing.EXCLUSIVE
     """How the accelerators are shared; anything but Exclusive needs parallelism.tensor = 1."""
     requests: Annotated[dict[str, Quantity], Field(max_length=16)] = {}
