@@ -3,13 +3,15 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from mizzen_gateway.engine.exchange import EngineFailureError
+from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -17,6 +19,16 @@ MOST_TRIES = 3
 """Engines that one request is sent to, at most; those that could not be reached do not count."""
 ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
+CAUSES = {"timeout": Cause.TIMED_OUT, "overloaded": Cause.OVERLOADED}
+RETRY_CAUSES = {
+    "connect": "ConnectionFailed",
+    "broken": "ConnectionFailed",
+    "malformed": "ConnectionFailed",
+    "unavailable": "Unavailable",
+    "overloaded": "Overloaded",
+}
+"""What a ModelRoute calls the failures after which a request may be tried again."""
+NEVER = float("inf")
 CALLER_LEFT = 499
 NOTHING_USED = Usage(billable=False)
 LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
@@ -57,6 +69,10 @@ class Run:
     """Endpoint that has its prompt to read before it answers."""
     unread: int = 0
     """Bytes of that prompt that it has not read before."""
+    travel: Travel | None = None
+    """Of a request of a route: its way."""
+    cause: Cause | None = None
+    """Why it failed, as far as another deployment could do better."""
 
     @property
     def answered(self) -> bool:
@@ -94,9 +110,16 @@ class Forwarder:
             now = self._loop.time()
             endpoint = target.choose(now, run.pods, run.ask)
             if endpoint is None:
+                if run.travel is not None and run.travel.answers_elsewhere(run.cause or Cause.NOT_READY, now):
+                    if run.cause is not None:
+                        return broken(run.call.model)
+                    run.cause = Cause.NOT_READY
+                    return target.not_ready("no replica is ready")
                 hold_until = hold_until or now + target.facts.park_seconds
+                full = target.queue_full
                 refusal = await target.park(hold_until)
                 if refusal is not None:
+                    run.cause = Cause.OVERLOADED if full else Cause.NOT_READY
                     return refusal
                 continue
             failure = await self._try(run, endpoint)
@@ -113,16 +136,24 @@ class Forwarder:
         """None to try elsewhere."""
         run.pods |= {endpoint.facts.pod}
         if isinstance(failure, Refusal):
+            run.cause = Cause.FAILED if failure.status >= 500 else None
             return failure
-        run.first_byte_at = None
+        run.cause = CAUSES.get(failure.kind, Cause.FAILED)
         if failure.kind == "timeout":
             return timed_out(run.call.model)
-        if failure.kind == "connect":
+        rule = run.travel.leg.rule if run.travel is not None else None
+        if rule is None or rule.attempts is None:
+            most = MOST_TRIES
+        elif RETRY_CAUSES[failure.kind] in rule.retries:
+            most = rule.attempts + 1
+        else:
+            most = 0
+        if failure.kind == "connect" and most > 1:
             return None
         if not run.call.repeatable:
             return broken(run.call.model)
         run.reached += 1
-        if run.reached >= MOST_TRIES or not run.target.may_retry():
+        if run.reached >= most or not run.target.may_retry():
             return broken(run.call.model)
         return None
 
@@ -173,7 +204,8 @@ class Forwarder:
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
-                await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+                first_byte, idle = self._waits(run)
+                await connection.exchange(request, answer, first_byte, idle)
             except asyncio.CancelledError:
                 if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
                     run.usage = answer.so_far()
@@ -197,6 +229,15 @@ class Forwarder:
                     run.usage = answer.so_far()
             return self._finish(run, endpoint, answer)
 
+    def _waits(self, run: Run) -> tuple[float, float]:
+        """Seconds until the first byte, and between two parts of an answer."""
+        first_byte, idle = self._first_byte_seconds, run.target.facts.idle_seconds
+        if run.travel is not None:
+            rule = run.travel.leg.rule
+            first_byte = first_byte if rule.first_byte_seconds is None else rule.first_byte_seconds or NEVER
+            idle = idle if rule.idle_seconds is None else rule.idle_seconds or NEVER
+        return first_byte, idle
+
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
         elsewhere = answer.status in ELSEWHERE
         if answer.status == 503 or (run.call.operation != "infer" and (elsewhere or answer.status >= 500)):
@@ -206,7 +247,8 @@ class Forwarder:
         # Any other error of an inference counts neither way: a model's code fails at what one caller sent, and no
         # caller may eject an endpoint for the others.
         if elsewhere:
-            return EngineFailureError("broken", True, f"engine answered {answer.status}")
+            kind: FailureKind = "overloaded" if answer.status == 429 else "unavailable"
+            return EngineFailureError(kind, True, f"engine answered {answer.status}")
         result = answer.complete()
         if isinstance(result, Usage):
             run.usage, run.status, run.code = result, 200, ""

@@ -1,6 +1,6 @@
 """The path of one request, from its first byte to its usage row: read this file first.
 
-`Pipeline._infer` is the order of things; the stages are interfaces (`stages.py`), put together by `wiring.py`.
+`Pipeline._infer` and `_serve` are the order of things; the stages are interfaces (`stages.py`), put together by `wiring.py`.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
+from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
@@ -37,6 +38,7 @@ from mizzen_gateway.stages import (
     Refusal,
     Reservation,
 )
+from mizzen_gateway.travelling import Travel, travel
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -76,6 +78,7 @@ class Pipeline:
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
         self._forwarder = Forwarder(pool, first_byte_seconds)
+        self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}
 
@@ -174,23 +177,41 @@ class Pipeline:
     # The rest, in order
 
     async def _infer(self, call: Call, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
-        started_at = datetime.now(UTC)
         # 2: grant
-        target = self._table.find(caller, call.model)
-        if isinstance(target, Refusal):
-            return target
+        found = self._table.way(caller, call.model, request.headers)
+        if isinstance(found, Refusal):
+            return found
+        if isinstance(found, Target):
+            return await self._serve(call, caller, found, request, responder)
+
+        async def serve(leg: Travel) -> Refusal | None:
+            return await self._serve(call, caller, leg.leg.target, request, responder, leg)
+
+        return await travel(found, serve, self._loop.time)
+
+    async def _serve(
+        self,
+        call: Call,
+        caller: Caller,
+        target: Target,
+        request: Request,
+        responder: Responder,
+        under_way: Travel | None = None,
+    ) -> Refusal | None:
+        """The rest, at one deployment; `under_way` where a route leads to it."""
+        started_at = datetime.now(UTC)
         # 3: admit
         refusal = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
         if refusal is not None:
             return refusal
         # 4: reserve
-        model = served_name(call, caller, target)
+        model = served_name(caller, target)
         reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time())
         if isinstance(reservation, Awaitable):
             reservation = await reservation
         if isinstance(reservation, Refusal):
             return reservation
-        run = self._run(call, caller, target, model, started_at, reservation, request, responder)
+        run = self._run(call, caller, target, model, started_at, reservation, request, responder, under_way)
         run.prompt_bytes = call.prompt_bytes
         if target.affinity is not None:
             run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
@@ -212,6 +233,8 @@ class Pipeline:
         finally:
             # 8: settle, exactly once
             self._settle(run, reservation, intended)
+            if under_way is not None:
+                under_way.cause = run.cause if call.repeatable else None
 
     def _run(
         self,
@@ -223,8 +246,10 @@ class Pipeline:
         reservation: Reservation,
         request: Request,
         responder: Responder,
+        under_way: Travel | None,
     ) -> Run:
-        request_id = self._stages.meter.new_request_id()
+        mint = self._stages.meter.new_request_id
+        request_id = mint() if under_way is None else under_way.mint(mint)
         namespace, name = target.facts.key
         intent = Intent(request_id, caller, model, namespace, name, call.operation, started_at)
         headers = (("x-request-id", request_id), *reservation.headers)
@@ -234,7 +259,7 @@ class Pipeline:
             forwarded = tuple(
                 (name, held[key].decode("latin-1")) for name, key in self._forwarded_headers if key in held
             )
-        return Run(
+        run = Run(
             call,
             target,
             intent,
@@ -245,9 +270,19 @@ class Pipeline:
             forwarded,
             self._loop.time(),
         )
+        if under_way is not None:
+            run.travel = under_way
+            if not under_way.copied:
+                under_way.copied = True
+                copies = under_way.way.copies()
+                self.mirrors.send(copies, call, run.cache_salt, run.output_cap, request_id)
+        return run
 
     async def _forward(self, run: Run) -> Refusal | None:
-        seconds = run.target.facts.request_seconds
+        seconds: float | None = run.target.facts.request_seconds
+        if run.travel is not None:
+            own = run.travel.seconds_left(self._loop.time())
+            seconds = seconds if own is None else own
         if not seconds:
             return await self._forwarder.forward(run)
         try:
@@ -303,8 +338,8 @@ def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
     responder.send(refusal.status, (JSON, *refusal.headers), body)
 
 
-def served_name(call: Call, caller: Caller, target: Target) -> str:
+def served_name(caller: Caller, target: Target) -> str:
     """The name that limits, prices and rows are kept under: never an alias."""
     if target.facts.tenant == caller.project:
         return target.name
-    return f"{call.model.partition('/')[0]}/{target.name}"
+    return f"{target.facts.tenant}/{target.name}"

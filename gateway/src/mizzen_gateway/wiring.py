@@ -58,6 +58,7 @@ class Gateway:
         self._object_feed = object_feed(settings, session, self.objects)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
+        self.mirrors = self._handler.mirrors
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
         self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
         self.port = self.admin_port = self.grpc_port = 0
@@ -122,6 +123,7 @@ class Gateway:
         seconds = self._settings.drain_seconds
         grpc = () if self._grpc is None else (self._grpc.drain(seconds),)
         await asyncio.gather(self.server.drain(seconds), *grpc)
+        await self.mirrors.close()
         for task in self._background:
             task.cancel()
             with suppress(asyncio.CancelledError):
