@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
-from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
@@ -59,6 +59,8 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    asked: tuple[Address, str] | None = None
+    """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0
     """Its share of the time of accelerators, over all tries."""
     prompt_bytes: int = 0
@@ -204,6 +206,7 @@ class Forwarder:
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
+                run.asked = (endpoint.address, model)
                 first_byte, idle = self._waits(run)
                 await connection.exchange(request, answer, first_byte, idle)
             except asyncio.CancelledError:

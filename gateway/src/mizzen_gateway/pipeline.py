@@ -17,6 +17,7 @@ from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import transcription
@@ -81,6 +82,8 @@ class Pipeline:
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}
+        self._counting: set[asyncio.Task[None]] = set()
+        """Ended requests whose tokens are being counted."""
 
     # 1 and 2: parse, key
 
@@ -232,7 +235,10 @@ class Pipeline:
             return refusal
         finally:
             # 8: settle, exactly once
-            self._settle(run, reservation, intended)
+            if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
+                self._settle_counted(run, reservation, intended)
+            else:
+                self._settle(run, reservation, intended, self._loop.time())
             if under_way is not None:
                 under_way.cause = run.cause if call.repeatable else None
 
@@ -295,15 +301,34 @@ class Pipeline:
             run.responder.break_off()
             return None
 
-    def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
-        now, usage = self._loop.time(), run.usage
+    def _settle_counted(self, run: Run, reservation: Reservation, intended: bool) -> None:
+        """Settle once the tokenizer has counted what the engine did not tell; the caller waits no longer."""
+        ended_at = self._loop.time()
+
+        async def count_and_settle() -> None:
+            address, model = run.asked or (("", 0), "")
+            try:
+                run.usage = await prompt_counted(run.usage, run.call, model, address, self._pool)
+            finally:
+                self._settle(run, reservation, intended, ended_at)
+
+        task = self._loop.create_task(count_and_settle())
+        self._counting.add(task)
+        task.add_done_callback(self._counting.discard)
+
+    async def settled(self) -> None:
+        """Wait until every request that has ended is settled; seconds at most."""
+        await asyncio.gather(*self._counting, return_exceptions=True)
+
+    def _settle(self, run: Run, reservation: Reservation, intended: bool, ended_at: float) -> None:
+        usage = run.usage
         if run.accelerator_seconds:
             usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
             answered=run.answered,
             revision=run.revision,
-            duration_ms=(now - run.began_at) * 1000,
+            duration_ms=(ended_at - run.began_at) * 1000,
             ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
             usage=usage,
             attempts=tuple(run.tries),

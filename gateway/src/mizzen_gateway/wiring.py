@@ -123,6 +123,7 @@ class Gateway:
         seconds = self._settings.drain_seconds
         grpc = () if self._grpc is None else (self._grpc.drain(seconds),)
         await asyncio.gather(self.server.drain(seconds), *grpc)
+        await self._handler.settled()
         await self.mirrors.close()
         for task in self._background:
             task.cancel()
