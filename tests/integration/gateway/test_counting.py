@@ -81,7 +81,9 @@ async def test_where_the_tokenizer_is_not_lent_the_estimate_by_bytes_stands(tmp_
     assert (row["input_tokens"], row["estimated"]) == (len(body) // 4 + 1, True)
 
 
-async def test_a_gateway_that_stops_settles_what_is_being_counted_first(tmp_path: Path) -> None:
+async def test_a_gateway_that_stops_settles_what_is_being_counted_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = asyncio.Event()
     release = asyncio.Event()
 
@@ -90,12 +92,19 @@ async def test_a_gateway_that_stops_settles_what_is_being_counted_first(tmp_path
         await release.wait()
         await counts_to_four(exchange)
 
+    async def done_already(*_: object) -> bool:
+        return True
+
     async with serving(tmp_path, slow) as (gateway, engine):
         await leave(gateway, engine, stream=False)
         await asked.wait()
-        assert not gateway.rows()
-        stopping = asyncio.create_task(gateway.gateway.server.drain(1))
+        running, folder = gateway.gateway, gateway.gateway.accounting.spool.folder
+        monkeypatch.setattr(running.accounting.shipper, "drain", done_already)
+        stopping = asyncio.create_task(running.stop())
+        await until(lambda: running.server.draining)
+        await asyncio.wait({stopping}, timeout=0.3)
+        assert not stopping.done()
         release.set()
         await stopping
-    kept = gateway.gateway.accounting.spool.folder
-    assert sum(kept.read(number).count(b'"input_tokens":4') for number in kept.numbers()) == 1
+        monkeypatch.setattr(running, "stop", done_already)
+        assert sum(folder.read(number).count(b'"input_tokens":4') for number in folder.numbers()) == 1
