@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
 from mizzen_gateway.engine.pool import Address, EnginePool
+from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
@@ -71,10 +72,18 @@ class Run:
     """Endpoint that has its prompt to read before it answers."""
     unread: int = 0
     """Bytes of that prompt that it has not read before."""
+    heartbeats: Heartbeats | None = None
+    """While a stream waits for a replica."""
     travel: Travel | None = None
     """Of a request of a route: its way."""
     cause: Cause | None = None
     """Why it failed, as far as another deployment could do better."""
+
+    def stop_heartbeats(self) -> None:
+        """An engine has it, or nobody waits for it any more."""
+        if self.heartbeats is not None:
+            self.heartbeats.stop()
+            self.heartbeats = None
 
     @property
     def answered(self) -> bool:
@@ -119,11 +128,12 @@ class Forwarder:
                     return target.not_ready("no replica is ready")
                 hold_until = hold_until or now + target.facts.park_seconds
                 full = target.queue_full
-                refusal = await target.park(hold_until)
+                refusal = await self._park(run, hold_until)
                 if refusal is not None:
                     run.cause = Cause.OVERLOADED if full else Cause.NOT_READY
                     return refusal
                 continue
+            run.stop_heartbeats()
             failure = await self._try(run, endpoint)
             if failure is None or run.responder.started:
                 return None
@@ -133,6 +143,20 @@ class Forwarder:
             hold_until = hold_until or now + target.facts.park_seconds
             if self._loop.time() > hold_until:
                 return broken(run.call.model)
+
+    async def _park(self, run: Run, until: float) -> Refusal | None:
+        """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
+        words = run.call.last_words
+        if run.heartbeats is None and words is not None:
+            run.heartbeats = Heartbeats(run.responder, run.headers, words)
+        try:
+            refusal = await run.target.park(until)
+        except asyncio.CancelledError:
+            run.stop_heartbeats()
+            raise
+        if refusal is not None:
+            run.stop_heartbeats()
+        return refusal
 
     def _verdict(self, run: Run, endpoint: EndpointState, failure: "EngineFailureError | Refusal") -> Refusal | None:
         """None to try elsewhere."""

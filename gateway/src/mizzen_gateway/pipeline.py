@@ -1,6 +1,7 @@
 """The path of one request, from its first byte to its usage row: read this file first.
 
-`Pipeline._infer` and `_serve` are the order of things; the stages are interfaces (`stages.py`), put together by `wiring.py`.
+`Pipeline._infer` and `_serve` are the order of things; the stages are interfaces (`stages.py`), put together by
+`wiring.py`.
 """
 
 import asyncio
@@ -358,6 +359,9 @@ def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
     """Say no, in the words of the protocol that the path belongs to."""
     if responder.started:
         responder.break_off()
+        return
+    if responder.waiting is not None:
+        responder.give_up_waiting(refusal)
         return
     body = surface.dialect_of(request.target).render(refusal)
     responder.send(refusal.status, (JSON, *refusal.headers), body)

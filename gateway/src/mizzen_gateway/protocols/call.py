@@ -1,5 +1,6 @@
 """What the pipeline needs to know of a request and its answer, whatever protocol the caller speaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -76,6 +77,11 @@ class Call(Protocol):
     @property
     def model(self) -> str:
         """Name as the caller wrote it."""
+        ...
+
+    @property
+    def last_words(self) -> Callable[[Refusal], bytes] | None:
+        """How a refusal looks in a stream that has begun; None where the answer is none that could wait."""
         ...
 
     @property

@@ -33,6 +33,7 @@ class ClassifyCall:
         self._signature: Signature | None = None
 
     prompt_bytes = 0
+    last_words = None
 
     def prompt(self) -> None:
         """Engines keep nothing of it."""

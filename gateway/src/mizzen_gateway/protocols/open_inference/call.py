@@ -101,6 +101,7 @@ class InferCall:
     protocol: Literal["OpenInference"] = "OpenInference"
     repeatable = True
     prompt_bytes = 0
+    last_words = None
 
     def __init__(
         self, model: str, version: str | None, document: dict[str, Any], body: bytes, end: int, accept: str

@@ -106,6 +106,7 @@ class TranscriptionCall:
     operation = "audio.transcriptions"
     protocol: Literal["OpenAI"] = "OpenAI"
     prompt_bytes = 0
+    last_words = None
 
     def __init__(self, form: Form, file: Part, reader: MultipartReader) -> None:
         self.model = form.get("model") or ""
