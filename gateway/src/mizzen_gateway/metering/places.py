@@ -1,4 +1,4 @@
-"""Which folder does a process keep its usage in? A worker the first that no other has; its number ends its name, too."""
+"""Which folder does a process keep its usage in? A worker the first that no other has; its number ends its name."""
 
 import fcntl
 import os
