@@ -112,6 +112,11 @@ class Gateway:
         settings = self._settings
         if settings.grpc_port is None:
             return
+        if settings.tls_dir is not None:
+            raise CannotStartError(
+                "MIZZEN_GRPC_PORT: gRPC is spoken without TLS, but MIZZEN_TLS_DIR asks for it; unset one of them, and"
+                " let an ingress end TLS in front of both ports."
+            )
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
         self._grpc = GrpcServer(self._handler, settings.body_bytes)

@@ -126,6 +126,12 @@ class InferCall:
         return refusal
 
     def _refused_by(self, metadata: ModelMetadata) -> Refusal | None:
+        if metadata.decoupled:
+            message = (
+                f"Model '{self.model}' answers one request with several responses (decoupled), which is not offered"
+                " here; serve a version of it that answers once."
+            )
+            return Refusal(400, "not_offered", message, param="model")
         binary = memoryview(self._body)[self._end :]
         return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
             self._document.get("outputs", []), metadata
