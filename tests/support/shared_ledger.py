@@ -82,6 +82,11 @@ class SharedLedger:
             closed_until=datetime.fromtimestamp(max(older), UTC) if older else None,
         )
 
+    def held(self) -> int:
+        """Credit that holders have now."""
+        now = time.time()
+        return sum(one.credit for one in self.leases.values() if one.expires_at > now)
+
     def charge(self, holder: str, amount: int) -> None:
         """An event has arrived."""
         self.spent += amount

@@ -50,7 +50,7 @@ RENEW = "SELECT mizzen_limits.renew($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
 LOOK = "SELECT * FROM mizzen_limits.look($1, $2, $3, $4)"
 PUT_CREDIT = "SELECT mizzen_limits.put_credit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = structlog.get_logger(__name__)
 
@@ -204,21 +204,22 @@ class PostgresServer:
         pool = self._pool
         if pool is None:
             raise StoreUnreachableError("no connection")
+        connection = None
         try:
             connection = await pool.take()
-            try:
-                if self._pooled:
-                    # A pooler may give each statement another server: a transaction keeps question and answer together.
-                    async with connection.transaction():
-                        yield connection
-                else:
+            if self._pooled:
+                # A pooler may give each statement another server: a transaction keeps question and answer together.
+                async with connection.transaction():
                     yield connection
-            finally:
-                pool.put(connection)
+            else:
+                yield connection
         except LOST as error:
-            if not isinstance(error, asyncpg.PostgresError) or connection.is_closed():
+            if connection is not None and (not isinstance(error, asyncpg.PostgresError) or connection.is_closed()):
                 self._lose(pool)
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
+        finally:
+            if connection is not None:
+                pool.put(connection)
 
     def _lose(self, pool: "ConnectionPool") -> None:
         """One connection that fails tells of all."""
@@ -280,10 +281,13 @@ class ConnectionPool:
     def __init__(self, connections: list[Any]) -> None:
         self._all = connections
         self._idle = list(connections)
+        self._closed = False
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
     async def take(self) -> Any:
         """A connection, within `CALL_SECONDS`; raises TimeoutError or OSError."""
+        if self._closed:
+            raise ConnectionResetError("the store of limits is lost")
         if self._idle:
             return self._idle.pop()
         turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -293,6 +297,8 @@ class ConnectionPool:
 
     def put(self, connection: Any) -> None:
         """Give it to the next, or keep it."""
+        if self._closed:
+            return
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -302,6 +308,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Hang up, and tell those who wait."""
+        self._closed = True
         for connection in self._all:
             connection.terminate()
         while self._waiting:
