@@ -35,7 +35,7 @@ class QuotaGateway:
 
     async def reserve(self, estimate: Estimate, end_user: str = "") -> Reservation | Refusal:
         """As the pipeline does."""
-        answer = self.quota.reserve(CALLER, "m", estimate, time.time(), end_user)
+        answer = self.quota.reserve(CALLER, "m", estimate, time.time(), lambda: end_user)
         return await answer if isinstance(answer, Awaitable) else answer
 
     async def admitted(self, estimate: Estimate) -> Reservation:

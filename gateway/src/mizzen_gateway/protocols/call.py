@@ -102,6 +102,10 @@ class Call(Protocol):
         """It can still be sent to an engine, from its beginning."""
         ...
 
+    def end_user(self) -> str:
+        """Whom the caller says that it asks for, where limits count each end user; empty for nobody."""
+        ...
+
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """What only the model can tell to be wrong."""
         ...

@@ -42,6 +42,10 @@ class ClassifyCall:
         """Whoever asks."""
         return self._as_texts.session()
 
+    def end_user(self) -> str:
+        """`user` of the body."""
+        return self._as_texts.end_user()
+
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """Whether the model is a classifier; waits for one that is on its way from zero, as every request does."""
         until = pool.now() + target.facts.park_seconds

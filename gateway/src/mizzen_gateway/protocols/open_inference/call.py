@@ -144,6 +144,10 @@ class InferCall:
         """The protocol has no field for it."""
         return ""
 
+    def end_user(self) -> str:
+        """Nor for whom it asks."""
+        return ""
+
     def estimate(self, _target: Target) -> Estimate:
         """Nothing is counted in tokens."""
         return Estimate(0, 0, 0)

@@ -83,6 +83,11 @@ class OpenAICall:
         """For routing."""
         return session_of(self.body)
 
+    def end_user(self) -> str:
+        """`safety_identifier`, else `user`, which it replaces."""
+        named = self.body.get("safety_identifier") or self.body.get("user")
+        return named if isinstance(named, str) else ""
+
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """An endpoint that the engine lacks; a cap beyond the context, where the deployment names it."""
         refusal = await lacking(target, pool, self._kind.path, self.model)

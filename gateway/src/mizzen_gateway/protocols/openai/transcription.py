@@ -123,6 +123,10 @@ class TranscriptionCall:
         """Whoever asks."""
         return self._form.get("user") or ""
 
+    def end_user(self) -> str:
+        """`user` of the form."""
+        return self._form.get("user") or ""
+
     @property
     def repeatable(self) -> bool:
         """Until a byte of the file has gone to an engine."""
