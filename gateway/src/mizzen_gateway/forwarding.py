@@ -1,6 +1,7 @@
 """Steps 5 to 7 of the pipeline: find an endpoint or wait for one, ask it, ask another while nothing is written."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
@@ -11,7 +12,7 @@ from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.stages import Intent, Refusal, Reservation, Tried, Usage
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -60,6 +61,10 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    reservation: Reservation | None = None
+    """What it holds of limits and budgets."""
+    intended: bool = False
+    """Its intent is written: it has a row."""
     asked: tuple[Address, str] | None = None
     """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0
@@ -107,9 +112,10 @@ class Run:
 class Forwarder:
     """Shared by all requests; holds no state of one."""
 
-    def __init__(self, pool: EnginePool, first_byte_seconds: float) -> None:
+    def __init__(self, pool: EnginePool, first_byte_seconds: float, intend: "Callable[[Run], Refusal | None]") -> None:
         self._pool = pool
         self._first_byte_seconds = first_byte_seconds
+        self._intend = intend
         self._loop = asyncio.get_running_loop()
 
     async def forward(self, run: Run) -> Refusal | None:
@@ -134,6 +140,12 @@ class Forwarder:
                     return refusal
                 continue
             run.stop_heartbeats()
+            if not run.intended:
+                # A durable intent, before an engine works: what no engine was asked for has no row.
+                refusal = self._intend(run)
+                if refusal is not None:
+                    return refusal
+                run.intended = True
             failure = await self._try(run, endpoint)
             if failure is None or run.responder.started:
                 return None
@@ -222,6 +234,8 @@ class Forwarder:
         fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.responder, run.headers, model)
+            if run.reservation is not None:
+                run.reservation.watch(answer.so_far)
             connection = None
             stale = False
             try:

@@ -45,6 +45,8 @@ from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
+LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
+"""For the metrics alone: nobody is there to read it."""
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
 
 
@@ -79,7 +81,7 @@ class Pipeline:
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
-        self._forwarder = Forwarder(pool, first_byte_seconds)
+        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend)
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}
@@ -210,7 +212,7 @@ class Pipeline:
             return refusal
         # 4: reserve
         model = served_name(caller, target)
-        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time())
+        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time(), call.end_user)
         if isinstance(reservation, Awaitable):
             reservation = await reservation
         if isinstance(reservation, Refusal):
@@ -219,14 +221,10 @@ class Pipeline:
         run.prompt_bytes = call.prompt_bytes
         if target.affinity is not None:
             run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
-        intended = False
+        run.reservation = reservation
         try:
-            # 6: a durable intent, before the engine works
-            refusal = self._stages.meter.intend(run.intent, reservation.bound)
-            intended = refusal is None
-            # 5 to 7: route, forward, stream
-            if refusal is None:
-                refusal = await self._forward(run)
+            # 5 to 7: route, forward (with a durable intent before an engine works), stream
+            refusal = await self._forward(run)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
         except Exception:
@@ -237,9 +235,9 @@ class Pipeline:
         finally:
             # 8: settle, exactly once
             if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
-                self._settle_counted(run, reservation, intended)
+                self._settle_counted(run, reservation)
             else:
-                self._settle(run, reservation, intended, self._loop.time())
+                self._settle(run, reservation, self._loop.time())
             if under_way is not None:
                 under_way.cause = run.cause if call.repeatable else None
 
@@ -302,7 +300,12 @@ class Pipeline:
             run.responder.break_off()
             return None
 
-    def _settle_counted(self, run: Run, reservation: Reservation, intended: bool) -> None:
+    def _intend(self, run: Run) -> Refusal | None:
+        """6: say durably that an engine will be asked."""
+        held = run.reservation
+        return None if held is None else self._stages.meter.intend(run.intent, held.bound)
+
+    def _settle_counted(self, run: Run, reservation: Reservation) -> None:
         """Settle once the tokenizer has counted what the engine did not tell; the caller waits no longer."""
         ended_at = self._loop.time()
 
@@ -311,7 +314,7 @@ class Pipeline:
             try:
                 run.usage = await prompt_counted(run.usage, run.call, model, address, self._pool)
             finally:
-                self._settle(run, reservation, intended, ended_at)
+                self._settle(run, reservation, ended_at)
 
         task = self._loop.create_task(count_and_settle())
         self._counting.add(task)
@@ -321,7 +324,7 @@ class Pipeline:
         """Wait until every request that has ended is settled; seconds at most."""
         await asyncio.gather(*self._counting, return_exceptions=True)
 
-    def _settle(self, run: Run, reservation: Reservation, intended: bool, ended_at: float) -> None:
+    def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
         usage = run.usage
         if run.accelerator_seconds:
             usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
@@ -337,9 +340,11 @@ class Pipeline:
         )
         charge = reservation.settle(usage)
         self._count(run, outcome)
-        if intended:
+        if run.intended:
             self._stages.meter.settle(run.intent, outcome, charge)
             self._stages.observer.ended(run.intent, outcome)
+        elif run.status == CALLER_LEFT:
+            self._stages.observer.refused(run.call.operation, LEFT_WHILE_PARKED)
 
     def _count(self, run: Run, outcome: Outcome) -> None:
         counter = run.target.book.count(run.target.facts.key, outcome.revision)

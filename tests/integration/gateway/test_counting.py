@@ -1,4 +1,4 @@
-"""What the engine did not tell is counted by the model's own tokenizer, once the caller has gone."""
+"""What is metered where an engine did not tell, and where none was asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
@@ -108,3 +109,18 @@ async def test_a_gateway_that_stops_settles_what_is_being_counted_first(
         await stopping
         monkeypatch.setattr(running, "stop", done_already)
         assert sum(folder.read(number).count(b'"input_tokens":4') for number in folder.numbers()) == 1
+
+
+async def test_what_no_engine_was_asked_for_has_no_row_and_is_counted(tmp_path: Path) -> None:
+    scaling = {"minReplicas": 0, "maxReplicas": 1, "coldStart": {"holdSeconds": 0.05, "queueLimit": 5}}
+    objects = [model_deployment("chat", autoscaling=scaling), endpoint_set("chat")]
+    async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
+        async with aiohttp.ClientSession(headers=KEY.headers) as session:
+            async with session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer:
+                assert answer.status == 503
+            async with session.get(gateway.admin_url + "/metrics") as page:
+                metrics = await page.text()
+        assert not gateway.rows()
+        assert gateway.gateway.accounting.spool.open_intents == 0
+    [refused] = [line for line in metrics.splitlines() if line.startswith("mizzen_gateway_refused_total{")]
+    assert 'code="model_not_ready"' in refused
