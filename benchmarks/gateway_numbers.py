@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import interpreter
 from gateway_costs import QUICK, Sizes, bytes_of_tensors, cost_of_a_request, cost_of_an_event, requests_per_core
 from gateway_delays import added_latency, among_slow_callers, told_by_time
 from gateway_memory import idle_and_stuck, memory_of_a_worker
@@ -105,8 +106,9 @@ def main() -> int:
         print(f"{peer} {version}")
     if not quick and not only:
         packages = ["mizzen-gateway", "uvloop", "httptools", "orjson", "aiohttp"]
+        versions = {**run.versions, "python of the gateway and LiteLLM": interpreter.version()}
         path = write_results(
-            "gateway", run.results, seed=seed, started_at=started_at, packages=packages, peers=run.versions
+            "gateway", run.results, seed=seed, started_at=started_at, packages=packages, peers=versions
         )
         print(f"written to {path}")
     missed = [result.name for result in run.results if not result.holds]

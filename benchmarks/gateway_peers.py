@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import interpreter
 import yaml
 from cluster.toolchain import cache_folder
+from mizzen_cli.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTER, SGLANG, LITELLM = "vllm-router==0.1.17", "sglang-router==0.3.2", "litellm[proxy]==1.82.6"
@@ -87,7 +89,7 @@ def vllm_router() -> Peer:
 
     def command(_folder: Path, port: int, engine: int) -> list[str]:
         to = ["--host", "127.0.0.1", "--port", str(port), "--worker-urls", f"http://127.0.0.1:{engine}"]
-        return [str(program), *to, *flags, str(port + 1)]
+        return [str(program), *to, *flags, str(free_port({port, engine}))]
 
     return Peer("vllm-router", ROUTER.partition("==")[2], " ".join(flags[:-1]), command)
 
@@ -99,7 +101,7 @@ def sglang_router() -> Peer:
 
     def command(_folder: Path, port: int, engine: int) -> list[str]:
         to = ["--host", "127.0.0.1", "--port", str(port), "--worker-urls", f"http://127.0.0.1:{engine}"]
-        return [str(program), "launch", *to, *flags, str(port + 1)]
+        return [str(program), "launch", *to, *flags, str(free_port({port, engine}))]
 
     return Peer("sglang-router", SGLANG.partition("==")[2], " ".join(flags[:-1]), command)
 
@@ -146,7 +148,7 @@ def _nginx() -> Path:
 
 def _environment(requirement: str) -> Path:
     """An environment with one peer in it, made once and kept in the cache folder."""
-    name = requirement.replace("[proxy]", "").replace("==", "-")
+    name = f"{requirement.replace('[proxy]', '').replace('==', '-')}-{interpreter.version().split()[0]}"
     folder = cache_folder() / "peers" / name
     done = folder / ".whole"
     if not done.exists():
@@ -154,7 +156,7 @@ def _environment(requirement: str) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         print(f"installing {requirement}", file=sys.stderr, flush=True)
         uv = shutil.which("uv") or ROOT / ".uv/bin/uv"
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+        subprocess.run([uv, "venv", "--quiet", "--python", interpreter.measured(), folder], check=True)
         python = folder / "bin" / "python"
         subprocess.run([uv, "pip", "install", "--quiet", "--python", python, requirement], check=True)
         done.touch()

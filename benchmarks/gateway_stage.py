@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import interpreter
 from cluster.toolchain import cache_folder
 from gateway_peers import Peer
 from gateway_plane import OTHER, PEPPER, Key, control_plane, deployment, endpoint_set, make_keys, snapshot_of
@@ -199,7 +199,7 @@ def stage(key_count: int, seed: int) -> Iterator[Stage]:
         found = Stage(folder, native, keys, Front("engine", engine_port, running), exits)
         port, admin = free_port(set()), free_port(set())
         environment = gateway_environment(folder / "gateway", port, admin, plane.port)
-        program = [sys.executable, "-m", "mizzen_gateway"]
+        program = interpreter.command("mizzen_gateway")
         process = exits.enter_context(Pinned(program, CORE_OF_THE_MEASURED, folder / "gateway.log", environment))
         process.wait_for_port(admin, "/readyz")
         found.fronts["gateway"] = Front("gateway", port, process)

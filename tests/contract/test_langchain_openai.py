@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from pydantic import BaseModel
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
 from support.simulated_engine import simulated_engine
 
@@ -36,3 +40,63 @@ def test_embeddings_answer(url: str) -> None:
     embeddings = OpenAIEmbeddings(model="chat", base_url=url, api_key=KEY.text, check_embedding_ctx_length=False)
     one, two = embeddings.embed_documents(["a", "b"])
     assert len(one) == len(two) > 0
+
+
+def chat(url: str, model: str = "chat", **more: object) -> ChatOpenAI:
+    return ChatOpenAI(model=model, base_url=url, api_key=KEY.text, max_retries=0, **more)
+
+
+@tool
+def weather(place: str, days: int) -> str:
+    """The weather at a place."""
+    return f"{place}: {days} days of sun"
+
+
+def test_a_tool_is_called_and_its_answer_taken(url: str) -> None:
+    able = chat(url).bind_tools([weather])
+    asked = able.invoke("how is the weather?")
+    (called,) = asked.tool_calls
+    assert called["name"] == "weather"
+    answer = weather.invoke(called)
+    assert able.invoke([("user", "how is the weather?"), asked, answer]).content
+
+
+class Forecast(BaseModel):
+    """A forecast."""
+
+    place: str
+    days: int
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_structured_output_is_parsed(url: str, method: str) -> None:
+    assert isinstance(chat(url).with_structured_output(Forecast, method=method).invoke("hi"), Forecast)
+
+
+def test_a_chain_answers_streams_and_runs_in_batches(url: str) -> None:
+    chain = (
+        ChatPromptTemplate.from_messages([("system", "be short"), ("user", "{text}")]) | chat(url) | StrOutputParser()
+    )
+    assert chain.invoke({"text": "hi"})
+    assert "".join(chain.stream({"text": "hi"}))
+    assert all(chain.batch([{"text": str(number)} for number in range(5)]))
+
+
+async def test_a_chain_runs_async(url: str) -> None:
+    chain = ChatPromptTemplate.from_messages([("user", "{text}")]) | chat(url) | StrOutputParser()
+    assert await chain.ainvoke({"text": "hi"})
+    assert "".join([piece async for piece in chain.astream({"text": "hi"})])
+
+
+def test_another_model_answers_where_the_first_is_not_there(url: str) -> None:
+    both = chat(url, "nobody").with_fallbacks([chat(url)])
+    assert both.invoke("hi").response_metadata["model_name"] == "chat"
+
+
+def test_the_api_of_responses_answers_and_streams(url: str) -> None:
+    model = chat(url, use_responses_api=True, max_tokens=6)
+    answer = model.invoke("hi")
+    assert answer.text
+    assert answer.usage_metadata is not None
+    assert answer.usage_metadata["output_tokens"] == 6
+    assert "".join(str(piece.text) for piece in model.stream("hi"))

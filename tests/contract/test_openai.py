@@ -1,23 +1,48 @@
 """The package `openai`, unmodified, against the gateway and a simulated engine."""
 
+import asyncio
+import base64
+import io
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
+from pydantic import BaseModel
+from support.access_snapshots import a_budget, a_limit, a_price
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
 from support.simulated_engine import simulated_engine
 
 KEY = make_key()
 NARROW = make_key(models=["other"])
+LIMITED = make_key("limited")
+POOR = make_key("poor")
+LIMITS = {
+    "limits": [a_limit(1, scope_id="prj_limited", window_seconds=1)],
+    "budgets": [a_budget(10, scope_id="prj_poor")],
+    "prices": [a_price(pico_per_request=1000)],
+}
+MESSAGES: Any = [{"role": "user", "content": "hi"}]
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"place": {"type": "string"}, "days": {"type": "integer"}}},
+    },
+}
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     objects = [model_deployment("chat", aliases=["gpt-4o"]), model_deployment("other")]
-    with simulated_engine("inner", "--decode-ms", "1") as address:
-        endpoints = endpoint_set("chat", address, model_name="inner")
+    objects += [model_deployment("chat", namespace=name) for name in ("limited", "poor")]
+    with simulated_engine("inner", "--decode-ms", "1", "--faults") as address:
+        spaces = ("default", "limited", "poor")
+        objects += [endpoint_set("chat", address, namespace=name, model_name="inner") for name in spaces]
         folder = tmp_path_factory.mktemp("gateway")
-        with gateway_process(folder, make_snapshot([KEY, NARROW]), *objects, endpoints) as found:
+        snapshot = make_snapshot([KEY, NARROW, LIMITED, POOR], projects=spaces, **LIMITS)
+        with gateway_process(folder, snapshot, *objects) as found:
             yield found
 
 
@@ -42,14 +67,13 @@ def test_a_chat_answers_under_the_name_that_was_asked(client: openai.OpenAI, mod
 
 
 def test_a_streamed_chat_ends_well_and_without_usage_unless_asked(client: openai.OpenAI) -> None:
-    messages = [{"role": "user", "content": "hi"}]
-    chunks = list(client.chat.completions.create(model="chat", messages=messages, max_tokens=8, stream=True))
+    chunks = list(client.chat.completions.create(model="chat", messages=MESSAGES, max_tokens=8, stream=True))
     assert "".join(one.choices[0].delta.content or "" for one in chunks)
     assert all(one.usage is None for one in chunks)
     options = {"include_usage": True}
     asked = list(
         client.chat.completions.create(
-            model="chat", messages=messages, max_tokens=8, stream=True, stream_options=options
+            model="chat", messages=MESSAGES, max_tokens=8, stream=True, stream_options=options
         )
     )
     assert asked[-1].choices == []
@@ -65,12 +89,11 @@ def test_completions_and_embeddings_answer(client: openai.OpenAI) -> None:
 
 
 def test_refusals_become_the_exceptions_of_the_package(client: openai.OpenAI, url: str) -> None:
-    messages = [{"role": "user", "content": "hi"}]
     with pytest.raises(openai.NotFoundError) as unknown:
-        client.chat.completions.create(model="nobody", messages=messages)
+        client.chat.completions.create(model="nobody", messages=MESSAGES)
     assert unknown.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as wrong:
-        client.chat.completions.create(model="chat", messages=messages, max_tokens=0)
+        client.chat.completions.create(model="chat", messages=MESSAGES, max_tokens=0)
     assert wrong.value.param == "max_tokens"
     with openai.OpenAI(base_url=url + "/v1", api_key="mzk_wrong", max_retries=0) as stranger:
         with pytest.raises(openai.AuthenticationError) as refused:
@@ -80,13 +103,122 @@ def test_refusals_become_the_exceptions_of_the_package(client: openai.OpenAI, ur
         openai.OpenAI(base_url=url + "/v1", api_key=NARROW.text, max_retries=0) as narrow,
         pytest.raises(openai.PermissionDeniedError) as forbidden,
     ):
-        narrow.chat.completions.create(model="chat", messages=messages)
+        narrow.chat.completions.create(model="chat", messages=MESSAGES)
     assert forbidden.value.code == "model_not_allowed"
 
 
-def test_a_tool_call_passes_through(client: openai.OpenAI) -> None:
-    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
-    answer = client.chat.completions.create(
-        model="chat", messages=[{"role": "user", "content": "hi"}], tools=tools, max_tokens=16
-    )
-    assert answer.choices[0].finish_reason in {"stop", "length", "tool_calls"}
+def test_a_tool_is_called_and_its_answer_taken(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="chat", messages=MESSAGES, tools=[WEATHER])
+    (called,) = answer.choices[0].message.tool_calls or ()
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert called.type == "function"
+    assert set(json.loads(called.function.arguments)) == {"place", "days"}
+    result: Any = {"role": "tool", "tool_call_id": called.id, "content": "sunny"}
+    turns = [*MESSAGES, answer.choices[0].message, result]
+    assert client.chat.completions.create(model="chat", messages=turns, tools=[WEATHER]).choices[0].message.content
+
+
+def test_a_tool_call_is_streamed(client: openai.OpenAI) -> None:
+    with client.chat.completions.stream(model="chat", messages=MESSAGES, tools=[WEATHER]) as stream:
+        final = stream.get_final_completion()
+    (called,) = final.choices[0].message.tool_calls or ()
+    assert set(json.loads(called.function.arguments)) == {"place", "days"}
+
+
+class Forecast(BaseModel):
+    place: str
+    days: int
+
+
+def test_structured_outputs_fit_their_schema(client: openai.OpenAI) -> None:
+    parsed = client.chat.completions.parse(model="chat", messages=MESSAGES, response_format=Forecast)
+    assert isinstance(parsed.choices[0].message.parsed, Forecast)
+    response = client.responses.parse(model="chat", input="hi", text_format=Forecast)
+    assert isinstance(response.output_parsed, Forecast)
+
+
+def test_a_response_answers_whole_and_in_events(client: openai.OpenAI) -> None:
+    whole = client.responses.create(model="chat", input="hi", instructions="be short", max_output_tokens=6)
+    assert (whole.model, whole.status) == ("chat", "incomplete")
+    assert whole.output_text.startswith("This is")
+    assert whole.usage is not None
+    assert whole.usage.output_tokens == 6
+    with client.responses.stream(model="chat", input=[{"role": "user", "content": "hi"}]) as stream:
+        said = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        assert stream.get_final_response().output_text == said
+    with pytest.raises(openai.BadRequestError) as kept:
+        client.responses.create(model="chat", input="hi", store=True)
+    assert kept.value.param == "store"
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve("resp_1")
+
+
+def test_a_sound_becomes_a_text(client: openai.OpenAI) -> None:
+    sound = ("a.wav", io.BytesIO(b"x" * 100_000))
+    assert client.audio.transcriptions.create(model="chat", file=sound).text.startswith("This is")
+    plain = client.audio.transcriptions.create(model="chat", file=("a.wav", b"x" * 1000), response_format="text")
+    assert str(plain).startswith("This is")
+
+
+def test_a_picture_is_painted(client: openai.OpenAI) -> None:
+    (painted,) = client.images.generate(model="chat", prompt="a dot").data or ()
+    assert base64.b64decode(painted.b64_json or "").startswith(b"\x89PNG")
+
+
+def test_the_async_client_asks_many_at_once_and_streams(url: str) -> None:
+    async def asked() -> None:
+        async with openai.AsyncOpenAI(base_url=url + "/v1", api_key=KEY.text, max_retries=0) as client:
+            answers = await asyncio.gather(
+                *(client.chat.completions.create(model="chat", messages=MESSAGES, max_tokens=4) for _ in range(20))
+            )
+            assert all(one.choices[0].message.content for one in answers)
+            stream = await client.chat.completions.create(model="chat", messages=MESSAGES, max_tokens=4, stream=True)
+            assert "".join([one.choices[0].delta.content or "" async for one in stream])
+
+    asyncio.run(asked())
+
+
+def test_a_request_over_a_limit_is_repeated_when_the_gateway_says(url: str) -> None:
+    with openai.OpenAI(base_url=url + "/v1", api_key=LIMITED.text, max_retries=3) as client:
+        for _ in range(2):
+            raw = client.chat.completions.with_raw_response.create(model="chat", messages=MESSAGES, max_tokens=2)
+            assert raw.headers["x-ratelimit-limit-requests"] == "1"
+    with (
+        openai.OpenAI(base_url=url + "/v1", api_key=LIMITED.text, max_retries=0) as client,
+        pytest.raises(openai.RateLimitError) as refused,
+    ):
+        ask_twice(client)
+    assert refused.value.code == "rate_limit_exceeded"
+    assert int(refused.value.response.headers["retry-after-ms"]) <= 1000
+
+
+def ask_twice(client: openai.OpenAI) -> None:
+    for _ in range(2):
+        client.chat.completions.create(model="chat", messages=MESSAGES, max_tokens=2)
+
+
+def test_a_picture_under_a_hard_budget_is_refused_by_its_place(url: str) -> None:
+    messages: Any = [{"role": "user", "content": [IMAGE]}]
+    with (
+        openai.OpenAI(base_url=url + "/v1", api_key=POOR.text, max_retries=0) as client,
+        pytest.raises(openai.BadRequestError) as refused,
+    ):
+        client.chat.completions.create(model="chat", messages=messages)
+    assert refused.value.code == "unbounded_input"
+    assert refused.value.param == "messages[0].content[0].image_url"
+
+
+IMAGE: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+
+
+def test_a_client_that_waits_no_longer_times_out(client: openai.OpenAI) -> None:
+    impatient = client.with_options(timeout=0.5)
+    with pytest.raises(openai.APITimeoutError):
+        impatient.chat.completions.create(model="chat", messages=MESSAGES, extra_body={"x_simulate": "hang=1"})
+
+
+def test_an_engine_that_fails_is_an_error_with_our_words(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as failed:
+        client.chat.completions.create(model="chat", messages=MESSAGES, extra_body={"x_simulate": "error=500"})
+    assert failed.value.code == "upstream_error"
+    assert "simulated fault" not in str(failed.value)

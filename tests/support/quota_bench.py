@@ -52,7 +52,7 @@ class QuotaBench:
     async def reserve(
         self, estimate: Estimate, model: str = "m", caller: Caller = CALLER, end_user: str = ""
     ) -> Reservation | Refusal:
-        answer = self.quota.reserve(caller, model, estimate, self.clock(), end_user)
+        answer = self.quota.reserve(caller, model, estimate, self.clock(), lambda: end_user)
         return await answer if isinstance(answer, Awaitable) else answer
 
     async def admitted(self, estimate: Estimate) -> Reservation:

@@ -7,15 +7,15 @@ from typing import Final
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow, Hardness, LimitMetric, OnStoreLoss, Scope
 
-HELD_METRICS: Final = frozenset({LimitMetric.REQUESTS, LimitMetric.TOKENS})
+HELD_METRICS: Final = frozenset(LimitMetric)
 """What limits may count."""
-HELD_SCOPES: Final = frozenset({Scope.ORGANIZATION, Scope.PROJECT, Scope.KEY})
+HELD_SCOPES: Final = frozenset(Scope)
 """What limits and budgets may be counted over."""
-HELD_UNITS: Final = frozenset({BudgetUnit.MONEY})
+HELD_UNITS: Final = frozenset({BudgetUnit.MONEY, BudgetUnit.TOKENS})
 """What budgets may be of."""
-HELD_WINDOWS: Final = frozenset({BudgetWindow.DAY, BudgetWindow.WEEK, BudgetWindow.MONTH, BudgetWindow.LIFETIME})
+HELD_WINDOWS: Final = frozenset(BudgetWindow)
 """When budgets may begin anew."""
 HELD_HARDNESS: Final = frozenset({Hardness.HARD})
 """How budgets may be held."""
-HELD_ON_STORE_LOSS: Final = frozenset({OnStoreLoss.REFUSE})
+HELD_ON_STORE_LOSS: Final = frozenset(OnStoreLoss)
 """What limits and budgets may do while the store cannot be reached."""

@@ -21,6 +21,7 @@ from mizzen_gateway.limits.quota import SnapshotQuota
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.load.report import Load, LoadReporter
 from mizzen_gateway.metering.ledger import LedgerClient
+from mizzen_gateway.metering.left_spools import LeftSpools
 from mizzen_gateway.metering.meter import SpoolMeter
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool, SpoolSettings
@@ -44,7 +45,9 @@ class AccountingSettings:
     gateway: str
     """Stable name: holder of leases, sender of load."""
     data_dir: Path
-    """Holds `spool/` and `access.json`."""
+    """Holds `access.json`."""
+    spool_dir: Path
+    """Usage on its way to the ledger; this process's own."""
     pepper: bytes
     """What key digests are made with."""
     snapshot_max_age_seconds: float = 86_400.0
@@ -64,7 +67,7 @@ class Accounting:
         self.state = AccessState(settings.snapshot_max_age_seconds)
         self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
         self.feed.load_cache()
-        self.spool = Spool(settings.data_dir / "spool", settings.spool)
+        self.spool = Spool(settings.spool_dir, settings.spool)
         ledger = LedgerClient(session, settings.controlplane_url, settings.gateway)
         self.leases = CreditLeases(ledger, time.time)
         self.store = open_store(settings.limits, self.leases, ledger)
@@ -87,6 +90,7 @@ class Accounting:
         self._reporter = (
             LoadReporter(session, settings.operator_url, settings.gateway, load) if settings.operator_url else None
         )
+        self._left = LeftSpools(settings.data_dir, settings.spool_dir, ledger)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -94,6 +98,7 @@ class Accounting:
         self._go(self.feed.run, "access feed")
         self._go(self.spool.run, "spool")
         self._go(self.shipper.run, "shipper")
+        self._go(self._left.run, "left spools")
         self._go(self._renew_leases, "leases")
         if isinstance(self.store, SharedStore):
             self._go(self.store.run, "limits")

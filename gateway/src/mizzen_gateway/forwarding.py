@@ -1,15 +1,19 @@
 """Steps 5 to 7 of the pipeline: find an endpoint or wait for one, ask it, ask another while nothing is written."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mizzen_gateway.engine.exchange import EngineFailureError
-from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
+from mizzen_gateway.engine.pool import Address, EnginePool
+from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.stages import Intent, Refusal, Tried, Usage
+from mizzen_gateway.stages import Intent, Refusal, Reservation, Tried, Usage
+from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -17,6 +21,16 @@ MOST_TRIES = 3
 """Engines that one request is sent to, at most; those that could not be reached do not count."""
 ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
+CAUSES = {"timeout": Cause.TIMED_OUT, "overloaded": Cause.OVERLOADED}
+RETRY_CAUSES = {
+    "connect": "ConnectionFailed",
+    "broken": "ConnectionFailed",
+    "malformed": "ConnectionFailed",
+    "unavailable": "Unavailable",
+    "overloaded": "Overloaded",
+}
+"""What a ModelRoute calls the failures after which a request may be tried again."""
+NEVER = float("inf")
 CALLER_LEFT = 499
 NOTHING_USED = Usage(billable=False)
 LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
@@ -47,6 +61,12 @@ class Run:
     """Engines that got the request."""
     pods: frozenset[str] = frozenset()
     """Pods that failed it."""
+    reservation: Reservation | None = None
+    """What it holds of limits and budgets."""
+    intended: bool = False
+    """Its intent is written: it has a row."""
+    asked: tuple[Address, str] | None = None
+    """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0
     """Its share of the time of accelerators, over all tries."""
     prompt_bytes: int = 0
@@ -57,6 +77,18 @@ class Run:
     """Endpoint that has its prompt to read before it answers."""
     unread: int = 0
     """Bytes of that prompt that it has not read before."""
+    heartbeats: Heartbeats | None = None
+    """While a stream waits for a replica."""
+    travel: Travel | None = None
+    """Of a request of a route: its way."""
+    cause: Cause | None = None
+    """Why it failed, as far as another deployment could do better."""
+
+    def stop_heartbeats(self) -> None:
+        """An engine has it, or nobody waits for it any more."""
+        if self.heartbeats is not None:
+            self.heartbeats.stop()
+            self.heartbeats = None
 
     @property
     def answered(self) -> bool:
@@ -80,9 +112,10 @@ class Run:
 class Forwarder:
     """Shared by all requests; holds no state of one."""
 
-    def __init__(self, pool: EnginePool, first_byte_seconds: float) -> None:
+    def __init__(self, pool: EnginePool, first_byte_seconds: float, intend: "Callable[[Run], Refusal | None]") -> None:
         self._pool = pool
         self._first_byte_seconds = first_byte_seconds
+        self._intend = intend
         self._loop = asyncio.get_running_loop()
 
     async def forward(self, run: Run) -> Refusal | None:
@@ -94,11 +127,25 @@ class Forwarder:
             now = self._loop.time()
             endpoint = target.choose(now, run.pods, run.ask)
             if endpoint is None:
+                if run.travel is not None and run.travel.answers_elsewhere(run.cause or Cause.NOT_READY, now):
+                    if run.cause is not None:
+                        return broken(run.call.model)
+                    run.cause = Cause.NOT_READY
+                    return target.not_ready("no replica is ready")
                 hold_until = hold_until or now + target.facts.park_seconds
-                refusal = await target.park(hold_until)
+                full = target.queue_full
+                refusal = await self._park(run, hold_until)
                 if refusal is not None:
+                    run.cause = Cause.OVERLOADED if full else Cause.NOT_READY
                     return refusal
                 continue
+            run.stop_heartbeats()
+            if not run.intended:
+                # A durable intent, before an engine works: what no engine was asked for has no row.
+                refusal = self._intend(run)
+                if refusal is not None:
+                    return refusal
+                run.intended = True
             failure = await self._try(run, endpoint)
             if failure is None or run.responder.started:
                 return None
@@ -109,20 +156,42 @@ class Forwarder:
             if self._loop.time() > hold_until:
                 return broken(run.call.model)
 
+    async def _park(self, run: Run, until: float) -> Refusal | None:
+        """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
+        words = run.call.last_words
+        if run.heartbeats is None and words is not None:
+            run.heartbeats = Heartbeats(run.responder, run.headers, words)
+        try:
+            refusal = await run.target.park(until)
+        except asyncio.CancelledError:
+            run.stop_heartbeats()
+            raise
+        if refusal is not None:
+            run.stop_heartbeats()
+        return refusal
+
     def _verdict(self, run: Run, endpoint: EndpointState, failure: "EngineFailureError | Refusal") -> Refusal | None:
         """None to try elsewhere."""
         run.pods |= {endpoint.facts.pod}
         if isinstance(failure, Refusal):
+            run.cause = Cause.FAILED if failure.status >= 500 else None
             return failure
-        run.first_byte_at = None
+        run.cause = CAUSES.get(failure.kind, Cause.FAILED)
         if failure.kind == "timeout":
             return timed_out(run.call.model)
-        if failure.kind == "connect":
+        rule = run.travel.leg.rule if run.travel is not None else None
+        if rule is None or rule.attempts is None:
+            most = MOST_TRIES
+        elif RETRY_CAUSES[failure.kind] in rule.retries:
+            most = rule.attempts + 1
+        else:
+            most = 0
+        if failure.kind == "connect" and most > 1:
             return None
         if not run.call.repeatable:
             return broken(run.call.model)
         run.reached += 1
-        if run.reached >= MOST_TRIES or not run.target.may_retry():
+        if run.reached >= most or not run.target.may_retry():
             return broken(run.call.model)
         return None
 
@@ -165,6 +234,8 @@ class Forwarder:
         fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.responder, run.headers, model)
+            if run.reservation is not None:
+                run.reservation.watch(answer.so_far)
             connection = None
             stale = False
             try:
@@ -173,7 +244,9 @@ class Forwarder:
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
-                await connection.exchange(request, answer, self._first_byte_seconds, facts.idle_seconds)
+                run.asked = (endpoint.address, model)
+                first_byte, idle = self._waits(run)
+                await connection.exchange(request, answer, first_byte, idle)
             except asyncio.CancelledError:
                 if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
                     run.usage = answer.so_far()
@@ -197,6 +270,15 @@ class Forwarder:
                     run.usage = answer.so_far()
             return self._finish(run, endpoint, answer)
 
+    def _waits(self, run: Run) -> tuple[float, float]:
+        """Seconds until the first byte, and between two parts of an answer."""
+        first_byte, idle = self._first_byte_seconds, run.target.facts.idle_seconds
+        if run.travel is not None:
+            rule = run.travel.leg.rule
+            first_byte = first_byte if rule.first_byte_seconds is None else rule.first_byte_seconds or NEVER
+            idle = idle if rule.idle_seconds is None else rule.idle_seconds or NEVER
+        return first_byte, idle
+
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
         elsewhere = answer.status in ELSEWHERE
         if answer.status == 503 or (run.call.operation != "infer" and (elsewhere or answer.status >= 500)):
@@ -206,7 +288,8 @@ class Forwarder:
         # Any other error of an inference counts neither way: a model's code fails at what one caller sent, and no
         # caller may eject an endpoint for the others.
         if elsewhere:
-            return EngineFailureError("broken", True, f"engine answered {answer.status}")
+            kind: FailureKind = "overloaded" if answer.status == 429 else "unavailable"
+            return EngineFailureError(kind, True, f"engine answered {answer.status}")
         result = answer.complete()
         if isinstance(result, Usage):
             run.usage, run.status, run.code = result, 200, ""

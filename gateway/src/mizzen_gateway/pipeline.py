@@ -1,6 +1,7 @@
 """The path of one request, from its first byte to its usage row: read this file first.
 
-`Pipeline._infer` is the order of things; the stages are interfaces (`stages.py`), put together by `wiring.py`.
+`Pipeline._infer` and `_serve` are the order of things; the stages are interfaces (`stages.py`), put together by
+`wiring.py`.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
+from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import transcription
@@ -37,10 +40,13 @@ from mizzen_gateway.stages import (
     Refusal,
     Reservation,
 )
+from mizzen_gateway.travelling import Travel, travel
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
+LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
+"""For the metrics alone: nobody is there to read it."""
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
 
 
@@ -75,9 +81,12 @@ class Pipeline:
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
-        self._forwarder = Forwarder(pool, first_byte_seconds)
+        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend)
+        self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}
+        self._counting: set[asyncio.Task[None]] = set()
+        """Ended requests whose tokens are being counted."""
 
     # 1 and 2: parse, key
 
@@ -174,34 +183,48 @@ class Pipeline:
     # The rest, in order
 
     async def _infer(self, call: Call, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
-        started_at = datetime.now(UTC)
         # 2: grant
-        target = self._table.find(caller, call.model)
-        if isinstance(target, Refusal):
-            return target
+        found = self._table.way(caller, call.model, request.headers)
+        if isinstance(found, Refusal):
+            return found
+        if isinstance(found, Target):
+            return await self._serve(call, caller, found, request, responder)
+
+        async def serve(leg: Travel) -> Refusal | None:
+            return await self._serve(call, caller, leg.leg.target, request, responder, leg)
+
+        return await travel(found, serve, self._loop.time)
+
+    async def _serve(
+        self,
+        call: Call,
+        caller: Caller,
+        target: Target,
+        request: Request,
+        responder: Responder,
+        under_way: Travel | None = None,
+    ) -> Refusal | None:
+        """The rest, at one deployment; `under_way` where a route leads to it."""
+        started_at = datetime.now(UTC)
         # 3: admit
         refusal = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
         if refusal is not None:
             return refusal
         # 4: reserve
-        model = served_name(call, caller, target)
-        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time())
+        model = served_name(caller, target)
+        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time(), call.end_user)
         if isinstance(reservation, Awaitable):
             reservation = await reservation
         if isinstance(reservation, Refusal):
             return reservation
-        run = self._run(call, caller, target, model, started_at, reservation, request, responder)
+        run = self._run(call, caller, target, model, started_at, reservation, request, responder, under_way)
         run.prompt_bytes = call.prompt_bytes
         if target.affinity is not None:
             run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
-        intended = False
+        run.reservation = reservation
         try:
-            # 6: a durable intent, before the engine works
-            refusal = self._stages.meter.intend(run.intent, reservation.bound)
-            intended = refusal is None
-            # 5 to 7: route, forward, stream
-            if refusal is None:
-                refusal = await self._forward(run)
+            # 5 to 7: route, forward (with a durable intent before an engine works), stream
+            refusal = await self._forward(run)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
         except Exception:
@@ -211,7 +234,12 @@ class Pipeline:
             return refusal
         finally:
             # 8: settle, exactly once
-            self._settle(run, reservation, intended)
+            if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
+                self._settle_counted(run, reservation)
+            else:
+                self._settle(run, reservation, self._loop.time())
+            if under_way is not None:
+                under_way.cause = run.cause if call.repeatable else None
 
     def _run(
         self,
@@ -223,8 +251,10 @@ class Pipeline:
         reservation: Reservation,
         request: Request,
         responder: Responder,
+        under_way: Travel | None,
     ) -> Run:
-        request_id = self._stages.meter.new_request_id()
+        mint = self._stages.meter.new_request_id
+        request_id = mint() if under_way is None else under_way.mint(mint)
         namespace, name = target.facts.key
         intent = Intent(request_id, caller, model, namespace, name, call.operation, started_at)
         headers = (("x-request-id", request_id), *reservation.headers)
@@ -234,7 +264,7 @@ class Pipeline:
             forwarded = tuple(
                 (name, held[key].decode("latin-1")) for name, key in self._forwarded_headers if key in held
             )
-        return Run(
+        run = Run(
             call,
             target,
             intent,
@@ -245,9 +275,19 @@ class Pipeline:
             forwarded,
             self._loop.time(),
         )
+        if under_way is not None:
+            run.travel = under_way
+            if not under_way.copied:
+                under_way.copied = True
+                copies = under_way.way.copies()
+                self.mirrors.send(copies, call, run.cache_salt, run.output_cap, request_id)
+        return run
 
     async def _forward(self, run: Run) -> Refusal | None:
-        seconds = run.target.facts.request_seconds
+        seconds: float | None = run.target.facts.request_seconds
+        if run.travel is not None:
+            own = run.travel.seconds_left(self._loop.time())
+            seconds = seconds if own is None else own
         if not seconds:
             return await self._forwarder.forward(run)
         try:
@@ -260,15 +300,39 @@ class Pipeline:
             run.responder.break_off()
             return None
 
-    def _settle(self, run: Run, reservation: Reservation, intended: bool) -> None:
-        now, usage = self._loop.time(), run.usage
+    def _intend(self, run: Run) -> Refusal | None:
+        """6: say durably that an engine will be asked."""
+        held = run.reservation
+        return None if held is None else self._stages.meter.intend(run.intent, held.bound)
+
+    def _settle_counted(self, run: Run, reservation: Reservation) -> None:
+        """Settle once the tokenizer has counted what the engine did not tell; the caller waits no longer."""
+        ended_at = self._loop.time()
+
+        async def count_and_settle() -> None:
+            address, model = run.asked or (("", 0), "")
+            try:
+                run.usage = await prompt_counted(run.usage, run.call, model, address, self._pool)
+            finally:
+                self._settle(run, reservation, ended_at)
+
+        task = self._loop.create_task(count_and_settle())
+        self._counting.add(task)
+        task.add_done_callback(self._counting.discard)
+
+    async def settled(self) -> None:
+        """Wait until every request that has ended is settled; seconds at most."""
+        await asyncio.gather(*self._counting, return_exceptions=True)
+
+    def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
+        usage = run.usage
         if run.accelerator_seconds:
             usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
             answered=run.answered,
             revision=run.revision,
-            duration_ms=(now - run.began_at) * 1000,
+            duration_ms=(ended_at - run.began_at) * 1000,
             ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
             usage=usage,
             attempts=tuple(run.tries),
@@ -276,9 +340,11 @@ class Pipeline:
         )
         charge = reservation.settle(usage)
         self._count(run, outcome)
-        if intended:
+        if run.intended:
             self._stages.meter.settle(run.intent, outcome, charge)
             self._stages.observer.ended(run.intent, outcome)
+        elif run.status == CALLER_LEFT:
+            self._stages.observer.refused(run.call.operation, LEFT_WHILE_PARKED)
 
     def _count(self, run: Run, outcome: Outcome) -> None:
         counter = run.target.book.count(run.target.facts.key, outcome.revision)
@@ -299,12 +365,15 @@ def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
     if responder.started:
         responder.break_off()
         return
+    if responder.waiting is not None:
+        responder.give_up_waiting(refusal)
+        return
     body = surface.dialect_of(request.target).render(refusal)
     responder.send(refusal.status, (JSON, *refusal.headers), body)
 
 
-def served_name(call: Call, caller: Caller, target: Target) -> str:
+def served_name(caller: Caller, target: Target) -> str:
     """The name that limits, prices and rows are kept under: never an alias."""
     if target.facts.tenant == caller.project:
         return target.name
-    return f"{call.model.partition('/')[0]}/{target.name}"
+    return f"{target.facts.tenant}/{target.name}"

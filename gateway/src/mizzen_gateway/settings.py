@@ -33,6 +33,10 @@ class Settings:
     """Content of MIZZEN_PEPPER_FILE, as text in bytes."""
     data_dir: Path
     """MIZZEN_DATA_DIR: spool and cached feeds."""
+    spool_dir: Path
+    """Usage on its way to the ledger: `spool` in it, of a worker `worker-<n>/spool`."""
+    workers: int
+    """MIZZEN_WORKERS: processes on the port, under a supervisor; 0 for one process alone."""
     host: str
     """MIZZEN_HOST."""
     port: int
@@ -84,6 +88,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         operator_token_file=_operator_token_file(environment),
         pepper=_secret(environment, "MIZZEN_PEPPER_FILE").encode(),
         data_dir=Path(_text(environment, "MIZZEN_DATA_DIR")),
+        spool_dir=Path(_text(environment, "MIZZEN_DATA_DIR")) / "spool",
+        workers=_workers(environment),
         host=environment.get("MIZZEN_HOST", "127.0.0.1"),
         port=_whole(environment, "MIZZEN_PORT", 8480),
         admin_port=_whole(environment, "MIZZEN_ADMIN_PORT", 8481),
@@ -112,6 +118,16 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}: is not set; see docs/reference/between-programs.md for what it holds.")
     return value
+
+
+def _workers(environment: Mapping[str, str]) -> int:
+    workers = _whole(environment, "MIZZEN_WORKERS", 0)
+    if workers > 1 and (environment.get("MIZZEN_LIMITS_STORE") or PROCESS) == PROCESS:
+        raise SettingsError(
+            f"MIZZEN_WORKERS: {workers} workers must share their limits, or each would admit all of them; set"
+            " MIZZEN_LIMITS_STORE to a Redis, Valkey or PostgreSQL, or MIZZEN_WORKERS to 1."
+        )
+    return workers
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

@@ -153,17 +153,22 @@ class Reservation(Protocol):
         ...
 
 
+def nobody() -> str:
+    """The end user of a request that names none."""
+    return ""
+
+
 class Quota(Protocol):
     """Stage 4: every limit and budget that matches, in one atomic step."""
 
     def reserve(
-        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: str = ""
+        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: "Callable[[], str]" = nobody
     ) -> "Reservation | Refusal | Awaitable[Reservation | Refusal]":
         """Take from all or from none.
 
         `model` is the served name (the main one, never an alias; `project/name` where it is another project's), `now`
-        seconds since the epoch, `end_user` whom the caller says that it asks for. Awaitable only where a shared store
-        decides, or a budget lease must be refilled first.
+        seconds since the epoch; `end_user` tells whom the caller says that it asks for. Awaitable only where a shared
+        store decides, or a budget lease must be refilled first.
         """
         ...
 

@@ -16,6 +16,7 @@ from mizzen_gateway.admin import AdminPages
 from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.metering.spool import SpoolSettings
 from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
@@ -23,11 +24,13 @@ from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import KUBERNETES, Settings
 from mizzen_gateway.wire.authority import Authority
 from mizzen_gateway.wire.certificate import Certificate
-from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.inheritance import Inheritance
+from mizzen_gateway.wire.limits import ADMIN_LIMITS, CONTROL_LIMITS, WireLimits
+from mizzen_gateway.wire.listening import listen, listen_on, serve_on
 from mizzen_gateway.wire.server import Server
 
-ADMIN_BODY_BYTES = 4096
 ADMIN_DRAIN_SECONDS = 0.5
+READY_POLL_SECONDS = 0.02
 OPEN_FILES = 1 << 20
 CALLERS_SHARE = 0.6
 """Of the open files: a request under way has one to its caller and one to its engine."""
@@ -37,10 +40,6 @@ if TYPE_CHECKING:
 CERTIFICATE_SECONDS = 10.0
 """Between two looks whether the certificate was renewed."""
 log = structlog.get_logger(__name__)
-
-
-class CannotStartError(Exception):
-    """A port or the data folder cannot be had; the message names the variable and the remedy."""
 
 
 class Gateway:
@@ -58,8 +57,10 @@ class Gateway:
         self._object_feed = object_feed(settings, session, self.objects)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
+        self.mirrors = self._handler.mirrors
         pages = AdminPages(self.why_not_ready, self.accounting.metrics)
-        self.admin = Server(pages, WireLimits(body_bytes=ADMIN_BODY_BYTES))
+        self.admin = Server(pages, ADMIN_LIMITS)
+        self._control = Server(pages, CONTROL_LIMITS)
         self.port = self.admin_port = self.grpc_port = 0
         self._grpc: GrpcServer | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -87,24 +88,35 @@ class Gateway:
             return f"deployments not listed yet; see that the {source} runs and can be reached"
         return None
 
-    async def start(self) -> None:
-        """Listen on both ports, follow the feeds. Raises CannotStartError."""
+    async def start(self, inherited: Inheritance | None = None) -> None:
+        """Listen on both ports, or on what a supervisor passed on, and follow the feeds. Raises CannotStartError."""
         settings = self._settings
         certificate = certificate_in(settings.tls_dir)
         tls = None if certificate is None else certificate.context
-        self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
-        self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
+        if inherited is None:
+            self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
+            self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
         await self._listen_for_grpc()
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         if certificate is not None:
             self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
+        if inherited is not None:
+            await serve_on(self._control, inherited.control)
+            while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide
+                await asyncio.sleep(READY_POLL_SECONDS)
+            self.port = await listen_on(self.server, inherited.listener, tls)
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
     async def _listen_for_grpc(self) -> None:
         settings = self._settings
         if settings.grpc_port is None:
             return
+        if settings.tls_dir is not None:
+            raise CannotStartError(
+                "MIZZEN_GRPC_PORT: gRPC is spoken without TLS, but MIZZEN_TLS_DIR asks for it; unset one of them, and"
+                " let an ingress end TLS in front of both ports."
+            )
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
         self._grpc = GrpcServer(self._handler, settings.body_bytes)
@@ -122,6 +134,8 @@ class Gateway:
         seconds = self._settings.drain_seconds
         grpc = () if self._grpc is None else (self._grpc.drain(seconds),)
         await asyncio.gather(self.server.drain(seconds), *grpc)
+        await self._handler.settled()
+        await self.mirrors.close()
         for task in self._background:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -181,6 +195,7 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
         operator_url=settings.operator_url,
         gateway=settings.name,
         data_dir=settings.data_dir,
+        spool_dir=settings.spool_dir,
         pepper=settings.pepper,
         snapshot_max_age_seconds=settings.snapshot_max_age_seconds,
         spool=SpoolSettings(fsync_seconds=settings.spool_fsync_seconds, max_bytes=settings.spool_max_bytes),
@@ -193,6 +208,7 @@ def open_accounting(settings: Settings, session: aiohttp.ClientSession, book: Lo
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Accounting(accounting_settings(settings), session, book)
     except OSError as error:
         raise CannotStartError(
@@ -232,14 +248,3 @@ async def keep_renewed(files: Certificate | Authority) -> None:
     while True:
         await asyncio.sleep(CERTIFICATE_SECONDS)
         files.renew()
-
-
-async def listen(server: Server, host: str, port: int, variable: str, tls: ssl.SSLContext | None = None) -> int:
-    """Listen; a port in use is a sentence, not a traceback."""
-    try:
-        return await server.listen(host, port, tls)
-    except OSError as error:
-        raise CannotStartError(
-            f"{variable}: cannot listen on {host}:{port} ({error.strerror or error});"
-            f" stop the program that uses it, or set {variable} to a free port."
-        ) from error

@@ -141,22 +141,22 @@ async def test_a_route_that_asks_for_what_gateways_do_not_do_is_told_so_and_is_u
 ) -> None:
     await serve(objects, "real", engines)
     await gateway.served("real")
-    rules = [{**weighted(real=1)[0], "mirrors": [{"deployment": "real"}], "timeouts": {"requestSeconds": 9}}]
-    objects.create(route("mirrored", objects.namespace, rules=rules))
-    found = objects.wait("ModelRoute", "mirrored", says("Accepted", "False", "NotServedYet"), SECONDS)
-    sentence = "Gateways do not do this yet: spec.rules[0].mirrors, spec.rules[0].timeouts."
+    rules = [{"name": "all", "pipeline": [{"name": "one", "deployment": "real"}]}]
+    objects.create(route("piped", objects.namespace, rules=rules))
+    found = objects.wait("ModelRoute", "piped", says("Accepted", "False", "NotServedYet"), SECONDS)
+    sentence = "Gateways do not do this yet: spec.rules[0].pipeline."
     assert sentence in condition(found, "Accepted")["message"]
     assert condition(found, "Ready")["status"] == "False"
     objects.create(route("plain", objects.namespace, "real"))
     await gateway.served("plain")  # so this gateway has heard of the other one too
-    assert "mirrored" not in gateway.models()
-    assert (await gateway.ask("mirrored")).status_code == 404
+    assert "piped" not in gateway.models()
+    assert (await gateway.ask("piped")).status_code == 404
 
-    objects.merge("ModelRoute", "mirrored", {"spec": {"rules": weighted(real=1)}})
-    await gateway.served("mirrored")
-    assert await gateway.ask_ok("mirrored") == "real"
-    objects.merge("ModelRoute", "mirrored", {"spec": {"rules": rules}})
-    await until(lambda: "mirrored" not in gateway.models(), SECONDS)
+    objects.merge("ModelRoute", "piped", {"spec": {"rules": weighted(real=1)}})
+    await gateway.served("piped")
+    assert await gateway.ask_ok("piped") == "real"
+    objects.merge("ModelRoute", "piped", {"spec": {"rules": rules}})
+    await until(lambda: "piped" not in gateway.models(), SECONDS)
 
 
 async def test_a_deployment_keeps_its_name_unless_the_route_leads_to_it(

@@ -48,8 +48,7 @@ def test_a_cycle_of_routes_stalls_them_until_it_is_broken(within: Objects) -> No
     broken = [{"name": "all", "backends": [{"deployment": "small"}]}]
     within.merge("ModelRoute", "b", {"spec": {"rules": broken}})
     within.wait("ModelRoute", "b", says("Accepted"), SECONDS)
-    found = within.wait("ModelRoute", "a", says("Accepted", "False", "NotServedYet"), SECONDS)
-    assert "spec.rules[0].backends[0].route" in str(found["status"]["conditions"])
+    within.wait("ModelRoute", "a", says("Accepted"), SECONDS)
 
 
 def test_a_name_is_the_older_routes_over_all_namespaces_of_a_project(objects: Objects) -> None:

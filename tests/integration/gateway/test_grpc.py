@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 import tritonclient.grpc.aio as triton
+import trustme
 from mizzen_gateway.wiring import CannotStartError
 from support.access_snapshots import a_limit
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
@@ -159,6 +160,31 @@ async def test_an_unknown_method_is_unimplemented(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_unary("/inference.GRPCInferenceService/Nothing")(b"", metadata=METADATA)
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_model_that_answers_several_times_is_refused_by_name(tmp_path: Path) -> None:
+    tells = tensor_engine("inner")
+
+    async def decoupled(exchange: Exchange) -> None:
+        if exchange.path.endswith("/config"):
+            await exchange.send_json({"model_transaction_policy": {"decoupled": True}})
+        else:
+            await tells(exchange)
+
+    async with served(tmp_path, decoupled) as (running, address), grpc.aio.insecure_channel(address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="decoupled"):
+            await channel.unary_unary(INFER)(message(), metadata=METADATA)
+        assert running.rows() == []
+
+
+async def test_grpc_does_not_start_beside_tls_that_it_does_not_speak(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    (tmp_path / "tls.key").write_bytes(issued.private_key_pem.bytes())
+    (tmp_path / "tls.crt").write_bytes(issued.cert_chain_pems[0].bytes())
+    asked = {"MIZZEN_GRPC_PORT": "0", "MIZZEN_TLS_DIR": str(tmp_path)}
+    with pytest.raises(CannotStartError, match="MIZZEN_TLS_DIR"):
+        async with running_gateway(tmp_path, make_snapshot([KEY]), **asked):
+            pass
 
 
 async def test_a_model_of_the_other_protocol_says_where_to_call_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from mizzen_crds.v1alpha1.model_route import ModelRouteSpec
 from mizzen_crds.v1alpha1.model_route.served import unserved_fields
 from mizzen_crds.wire import Observed
 
+from mizzen_gateway.discovery.route_rules import rule_facts
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
 from mizzen_gateway.routing.route import RouteFacts
 
@@ -210,12 +211,11 @@ def route_facts(document: dict[str, Any]) -> RouteFacts:
     view = RouteView.model_validate(document)
     if fields := unserved_fields(view.spec):
         raise NotServedError(", ".join(fields))
-    metadata, rule = view.metadata, view.spec.rules[0]  # without matches there is but one
+    metadata = view.metadata
     return RouteFacts(
         key=(metadata.namespace, metadata.name),
         project=view.status.project,
         name=view.spec.served_model_name or metadata.name,
-        backends=tuple((one.deployment, one.weight) for one in rule.backends if one.deployment and one.weight),
-        fallbacks=tuple(one.deployment for one in rule.fallbacks if one.deployment),
+        rules=tuple(rule_facts(rule) for rule in view.spec.rules),
         created_at=metadata.creation_timestamp.isoformat() if metadata.creation_timestamp else "",
     )

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from mizzen_gateway.record import record
 
-FailureKind = Literal["connect", "broken", "timeout", "malformed"]
+FailureKind = Literal["connect", "broken", "timeout", "malformed", "unavailable", "overloaded"]
 
 
 @record
@@ -51,7 +51,8 @@ class EngineFailureError(Exception):
     def __init__(self, kind: FailureKind, began: bool, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-        """connect: never reached; broken: closed before the end; timeout: no byte for too long; malformed: not HTTP."""
+        """connect: never reached; broken: closed before the end; timeout: no byte for too long; malformed: not HTTP;
+        unavailable: answered 502, 503 or 504; overloaded: answered 429."""
         self.began = began
         """A byte of the response had come."""
 

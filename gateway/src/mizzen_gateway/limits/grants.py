@@ -100,10 +100,10 @@ class GrantTable:
         self._grants: dict[tuple[str, str, str], Grant] = {}
 
     def grant(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
-        """What applies to this caller, served name and end user."""
+        """What applies to this caller, served name and end user; empty for an end user whom no limit counts."""
         if index is not self._index:
             self._take_up(index)
-        place = (caller.key_id, model, end_user if index.counts_users else "")
+        place = (caller.key_id, model, end_user)
         grant = self._grants.get(place)
         if grant is None:
             if len(self._grants) >= GRANTS_LIMIT:

@@ -62,25 +62,26 @@ end
 
 -- A budget that another epoch wrote is one that nobody wrote.
 local function budget(key)
-  local f = redis.call('HMGET', key, 'epoch', 'credit', 'on_the_way', 'reserved', 'until', 'period', 'sequence', 'charged')
+  local f = redis.call('HMGET', key, 'epoch', 'credit', 'on_the_way', 'reserved', 'until', 'period', 'sequence', 'charged', 'early')
   if f[1] ~= epoch then
     redis.call('DEL', key)
-    return {credit = 0, on_the_way = 0, reserved = 0, ends = 0, period = '', sequence = '0', charged = '0'}
+    return {credit = 0, on_the_way = 0, early = 0, reserved = 0, ends = 0, period = '', sequence = '0', charged = '0'}
   end
   return {credit = tonumber(f[2]), on_the_way = tonumber(f[3]), reserved = tonumber(f[4]), ends = tonumber(f[5]),
-          period = f[6], sequence = f[7], charged = f[8]}
+          period = f[6], sequence = f[7], charged = f[8], early = tonumber(f[9])}
 end
 
 local function put_budget(key, b)
   redis.call('HSET', key, 'epoch', epoch, 'credit', whole(b.credit), 'on_the_way', whole(b.on_the_way), 'reserved',
-             whole(b.reserved), 'until', whole(b.ends), 'period', b.period, 'sequence', b.sequence, 'charged', b.charged)
+             whole(b.reserved), 'until', whole(b.ends), 'period', b.period, 'sequence', b.sequence, 'charged', b.charged,
+             'early', whole(b.early))
   redis.call('PEXPIRE', key, KEEP_BUDGET_MS)
 end
 
 -- What requests change, of a budget that is there.
 local function put_use(key, b)
   if b.sequence == '0' then return put_budget(key, b) end
-  redis.call('HSET', key, 'on_the_way', whole(b.on_the_way), 'reserved', whole(b.reserved))
+  redis.call('HSET', key, 'on_the_way', whole(b.on_the_way), 'reserved', whole(b.reserved), 'early', whole(b.early))
 end
 
 local function free(b)
@@ -103,8 +104,9 @@ local function drop_record(id)
   redis.call('ZREM', KEYS[3], id)
 end
 
--- Take out of every count what the record holds, and put in what is used; `held` is 0 where it expired before.
-local function release(id, record, counted, used, held)
+-- Take out of every count what the record holds, and put in what is used; `held` is 0 where it expired before. What the
+-- ledger charged before its request had ended here (`early`) is not on its way any more, when that end is `told`.
+local function release(id, record, counted, used, held, told)
   local rows, taken = unpack_rows(record.rows), unpack_units(record.taken)
   for i, row in ipairs(rows) do
     local key = record.keys[i]
@@ -116,7 +118,9 @@ local function release(id, record, counted, used, held)
       local b = budget(key)
       if record.periods[i] == '' or b.period == record.periods[i] then
         b.reserved = math.max(0, b.reserved - held * taken[i])
-        b.on_the_way = b.on_the_way + used[i] - (1 - held) * counted[i]
+        local use = used[i] - (1 - held) * counted[i]
+        local early = told and math.max(0, math.min(b.early, use)) or 0
+        b.early, b.on_the_way = b.early - early, b.on_the_way + use - early
         put_use(key, b)
       end
     end
@@ -127,7 +131,7 @@ local function sweep()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', whole(now_ms), 'LIMIT', 0, SWEPT_AT_ONCE)) do
     local record = get_record(id)
     if record and record.state == LIVE then
-      release(id, record, unpack_units(record.taken), unpack_units(record.used), 1)
+      release(id, record, unpack_units(record.taken), unpack_units(record.used), 1, false)
       record.state = EXPIRED
       put_record(id, record, now_ms + KEEP_EXPIRED_MS)
     else
@@ -205,7 +209,7 @@ function calls.settle()
   local record = get_record(id)
   if record then
     local live = record.state == LIVE
-    release(id, record, unpack_units(live and record.taken or record.used), used, live and 1 or 0)
+    release(id, record, unpack_units(live and record.taken or record.used), used, live and 1 or 0, true)
     drop_record(id)
   end
   return 'settled'
@@ -257,9 +261,10 @@ function calls.grant()
   local b = budget(KEYS[4])
   if b.sequence ~= ARGV[4] then return 'overtaken' end
   if b.period ~= '' and b.period ~= ARGV[10] then
-    b.on_the_way, b.reserved = 0, 0
+    b.on_the_way, b.reserved, b.early = 0, 0, 0
   else
-    b.on_the_way = math.max(0, b.on_the_way - ARGV[7])
+    local left = b.on_the_way - ARGV[7]
+    b.on_the_way, b.early = math.max(0, left), math.min(b.reserved, math.max(0, -left))
   end
   b.credit, b.ends, b.sequence = tonumber(ARGV[6]), now_ms + ARGV[9], ARGV[5]
   b.charged, b.period = ARGV[8], ARGV[10]

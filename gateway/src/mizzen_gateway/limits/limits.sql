@@ -16,7 +16,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS running (
 );
 CREATE UNLOGGED TABLE IF NOT EXISTS budget (
   key text PRIMARY KEY, credit bigint NOT NULL, on_the_way bigint NOT NULL, reserved bigint NOT NULL,
-  usable_until float8 NOT NULL, charged bigint NOT NULL, sequence bigint NOT NULL, period text NOT NULL
+  usable_until float8 NOT NULL, charged bigint NOT NULL, sequence bigint NOT NULL, period text NOT NULL,
+  early bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE UNLOGGED TABLE IF NOT EXISTS reservation (
   id text PRIMARY KEY, organization text NOT NULL, ends float8 NOT NULL, live boolean NOT NULL, keys text[] NOT NULL,
@@ -56,10 +57,11 @@ BEGIN
   ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, empty_at = EXCLUDED.empty_at;
 END $$;
 
--- Take out of every count what was held, and put in what is used; `live` is false where it had expired before.
-CREATE OR REPLACE FUNCTION release(r reservation, spent float8[], now float8)
+-- Take out of every count what was held, and put in what is used; `live` is false where it had expired before. What the
+-- ledger charged before its request had ended here (`early`) is not on its way any more, when that end is `told`.
+CREATE OR REPLACE FUNCTION release(r reservation, spent float8[], now float8, told boolean)
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE counted float8[] := CASE WHEN r.live THEN r.taken ELSE r.used END;
+DECLARE counted float8[] := CASE WHEN r.live THEN r.taken ELSE r.used END; use bigint;
 BEGIN
   FOR i IN 1 .. cardinality(r.keys) LOOP
     IF r.types[i] = 0 THEN
@@ -68,9 +70,11 @@ BEGIN
     ELSIF r.types[i] = 1 THEN
       DELETE FROM running WHERE key = r.keys[i] AND id = r.id;
     ELSIF r.taken[i] <> 0 OR spent[i] <> 0 OR counted[i] <> 0 THEN
+      use := spent[i]::bigint - CASE WHEN r.live THEN 0 ELSE counted[i]::bigint END;
       UPDATE budget SET
         reserved = CASE WHEN r.live THEN greatest(0, reserved - r.taken[i]::bigint) ELSE reserved END,
-        on_the_way = on_the_way + spent[i]::bigint - CASE WHEN r.live THEN 0 ELSE counted[i]::bigint END
+        on_the_way = on_the_way + use - CASE WHEN told THEN greatest(0, least(early, use)) ELSE 0 END,
+        early = early - CASE WHEN told THEN greatest(0, least(early, use)) ELSE 0 END
       WHERE key = r.keys[i] AND (r.periods[i] = '' OR period = r.periods[i]);
     END IF;
   END LOOP;
@@ -82,7 +86,7 @@ DECLARE r reservation;
 BEGIN
   FOR r IN SELECT * FROM reservation WHERE organization = org AND ends <= now ORDER BY ends LIMIT 20 LOOP
     IF r.live THEN
-      PERFORM release(r, r.used, now);
+      PERFORM release(r, r.used, now, false);
       UPDATE reservation SET live = false, ends = now + 600000000 WHERE id = r.id;
     ELSE
       DELETE FROM reservation WHERE id = r.id;
@@ -163,7 +167,7 @@ BEGIN
     END LOOP;
   ELSIF current = known THEN
     DELETE FROM reservation WHERE reservation.id = reservation_id RETURNING * INTO r;
-    IF FOUND THEN PERFORM release(r, spent, now); END IF;
+    IF FOUND THEN PERFORM release(r, spent, now, true); END IF;
   END IF;
 END $$;
 
@@ -233,6 +237,7 @@ BEGIN
   UPDATE budget SET
     on_the_way = CASE WHEN period IN ('', of_period) THEN greatest(0, on_the_way - since) ELSE 0 END,
     reserved = CASE WHEN period IN ('', of_period) THEN reserved ELSE 0 END,
+    early = CASE WHEN period IN ('', of_period) THEN least(reserved, greatest(0, since - on_the_way)) ELSE 0 END,
     credit = lent, usable_until = ends, charged = charged_in_all, sequence = number, period = of_period
   WHERE key = k AND sequence = seen;
   RETURN CASE WHEN FOUND THEN current ELSE '' END;

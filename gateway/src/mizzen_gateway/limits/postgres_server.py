@@ -1,4 +1,8 @@
-"""How are limits counted in PostgreSQL? By the functions of `limits.sql`, over there, with that server's clock."""
+"""How are limits counted in PostgreSQL? By the functions of `limits.sql`, over there, with that server's clock.
+
+A request that comes alone is one call; those that come while it is on its way are decided together in the next
+transaction, one by one. So a burst costs transactions by the dozen, not by the thousand.
+"""
 
 import asyncio
 import contextlib
@@ -34,6 +38,9 @@ CONNECT_SECONDS = 2.0
 LONGEST_PAUSE = 1.0
 """Between two tries to connect, in seconds."""
 TIDY_SECONDS = 60.0
+TAKEN_AT_ONCE = 64
+CONNECTIONS = 3
+"""One decides, one hears of ends, one is for credit: an organization's calls come one after the other anyway."""
 OTHER_EPOCH = 3
 SCHEMA_LOCK = 5127
 
@@ -43,7 +50,7 @@ RENEW = "SELECT mizzen_limits.renew($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
 LOOK = "SELECT * FROM mizzen_limits.look($1, $2, $3, $4)"
 PUT_CREDIT = "SELECT mizzen_limits.put_credit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = structlog.get_logger(__name__)
 
@@ -63,17 +70,20 @@ class PostgresServer:
     """A `LimitServer` on a few connections."""
 
     def __init__(self, url: str) -> None:
-        """`?pgbouncer=true`: a pooler in transaction mode stands before it. `?connections=N`: at most so many (4)."""
+        """`?pgbouncer=true`: a pooler in transaction mode stands before it."""
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query))
         self._pooled = options.pop("pgbouncer", "false") == "true"
-        self._connections = int(options.pop("connections", "4"))
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
         self._pool: ConnectionPool | None = None
         self._fresh = secrets.token_hex(8)
         """Epoch to begin, should there be none; never one that was begun before."""
         self._keeping: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
+        self._taking = False
+        self._next: deque[tuple[tuple[Any, ...], asyncio.Future[Any]]] = deque()
+        """Calls that wait for the one on its way."""
+        self._takes: asyncio.Task[None] | None = None
 
     @property
     def reachable(self) -> bool:
@@ -96,20 +106,29 @@ class PostgresServer:
             self._pool.close()
 
     async def take(self, rows: Rows, epoch: str, reservation: str, amounts: Amounts, hold_seconds: float) -> TakeAnswer:
-        """See `LimitServer`."""
+        """See `LimitServer`. Those that come while another is on its way go together, in the next transaction."""
         packed = packed_of(rows)
         columns = (packed.keys, packed.types, packed.strict, packed.amounts, packed.windows, units_of(rows, amounts))
-        head = (rows.organization, epoch, self._fresh, reservation, hold_seconds * 1e6)
-        record = await self._row(TAKE, *head, *columns)
+        arguments = (rows.organization, epoch, self._fresh, reservation, hold_seconds * 1e6, *columns)
+        if self._taking:
+            turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._next.append((arguments, turn))
+            record = await turn
+        else:
+            self._taking = True
+            try:
+                record = await self._row(TAKE, *arguments)
+            finally:
+                self._take_next()
         status, place, shadowed, levels, current = record
         if status == OTHER_EPOCH:
             raise self._changed(current)
         return TakeAnswer(status, place, tuple(shadowed), tuple(levels))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """See `LimitServer`; in one transaction."""
+        """See `LimitServer`; in one transaction, which locks organizations in their order."""
         calls = []
-        for one in settlements:
+        for one in sorted(settlements, key=lambda one: one.rows.organization):
             packed = packed_of(one.rows)
             head = (one.rows.organization, one.epoch, self._fresh, one.id)
             columns = (packed.keys, packed.types, packed.amounts, packed.windows)
@@ -146,6 +165,30 @@ class PostgresServer:
             raise self._changed(current)
         return bool(current)
 
+    def _take_next(self) -> None:
+        """Those who wait, or nobody."""
+        if self._next:
+            self._takes = asyncio.create_task(self._take_together())
+        else:
+            self._taking = False
+
+    async def _take_together(self) -> None:
+        some = [self._next.popleft() for _ in range(min(TAKEN_AT_ONCE, len(self._next)))]
+        some.sort(key=lambda one: one[0][0])
+        try:
+            async with self._connection() as connection:
+                # A list of rows, one for each call, in their order.
+                found = await connection.fetchmany(TAKE, [arguments for arguments, _ in some], timeout=CALL_SECONDS)
+            for (_, turn), record in zip(some, found, strict=True):
+                if not turn.done():
+                    turn.set_result(record)
+        except StoreUnreachableError as error:
+            for _, turn in some:
+                if not turn.done():
+                    turn.set_exception(StoreUnreachableError(str(error)))
+        finally:
+            self._take_next()
+
     def _changed(self, epoch: str) -> EpochChangedError:
         self._fresh = secrets.token_hex(8)
         return EpochChangedError(epoch)
@@ -161,21 +204,22 @@ class PostgresServer:
         pool = self._pool
         if pool is None:
             raise StoreUnreachableError("no connection")
+        connection = None
         try:
             connection = await pool.take()
-            try:
-                if self._pooled:
-                    # A pooler may give each statement another server: a transaction keeps question and answer together.
-                    async with connection.transaction():
-                        yield connection
-                else:
+            if self._pooled:
+                # A pooler may give each statement another server: a transaction keeps question and answer together.
+                async with connection.transaction():
                     yield connection
-            finally:
-                pool.put(connection)
+            else:
+                yield connection
         except LOST as error:
-            if not isinstance(error, asyncpg.PostgresError) or connection.is_closed():
+            if connection is not None and (not isinstance(error, asyncpg.PostgresError) or connection.is_closed()):
                 self._lose(pool)
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
+        finally:
+            if connection is not None:
+                pool.put(connection)
 
     def _lose(self, pool: "ConnectionPool") -> None:
         """One connection that fails tells of all."""
@@ -189,7 +233,7 @@ class PostgresServer:
         connections: list[Any] = []
         cached = 0 if self._pooled else 100
         try:
-            for _ in range(self._connections):
+            for _ in range(CONNECTIONS):
                 connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, statement_cache_size=cached)
                 connections.append(connection)
             await make_schema(connections[0])
@@ -237,10 +281,13 @@ class ConnectionPool:
     def __init__(self, connections: list[Any]) -> None:
         self._all = connections
         self._idle = list(connections)
+        self._closed = False
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
     async def take(self) -> Any:
         """A connection, within `CALL_SECONDS`; raises TimeoutError or OSError."""
+        if self._closed:
+            raise ConnectionResetError("the store of limits is lost")
         if self._idle:
             return self._idle.pop()
         turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -250,6 +297,8 @@ class ConnectionPool:
 
     def put(self, connection: Any) -> None:
         """Give it to the next, or keep it."""
+        if self._closed:
+            return
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -259,6 +308,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Hang up, and tell those who wait."""
+        self._closed = True
         for connection in self._all:
             connection.terminate()
         while self._waiting:

@@ -31,7 +31,7 @@ from mizzen_gateway.limits.refusals import (
     time_unbounded,
 )
 from mizzen_gateway.limits.rules import COST, NOTHING, Amounts, BudgetRule, LimitRule, used_amounts
-from mizzen_gateway.stages import Caller, Charge, Estimate, Refusal, Reservation, Usage
+from mizzen_gateway.stages import Caller, Charge, Estimate, Refusal, Reservation, Usage, nobody
 
 
 class Gate(Protocol):
@@ -57,7 +57,7 @@ class SnapshotQuota:
         """Requests that met a limit or budget whose store was away, by (limit or budget, name, refused or allowed)."""
 
     def reserve(
-        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: str = ""
+        self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: Callable[[], str] = nobody
     ) -> Reservation | Refusal | Awaitable[Reservation | Refusal]:
         """Take from all or from none; awaitable only where a store or the ledger must be asked."""
         refusal = self._gate.closed()
@@ -66,7 +66,7 @@ class SnapshotQuota:
         index = self._state.current(now)
         if index is None:
             return access_unavailable(self._state)
-        grant = self._grants.grant(index, caller, model, end_user)
+        grant = self._grants.grant(index, caller, model, end_user() if index.counts_users else "")
         if grant.budgets and estimate.why_unbounded is not None:
             refusal = estimate.why_unbounded()
             if refusal is not None:

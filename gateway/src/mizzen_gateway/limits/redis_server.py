@@ -116,7 +116,7 @@ class RedisServer:
     async def grant(self, organization: str, budget_id: str, epoch: str, grant: CreditGrant) -> bool:
         """See `LimitServer`."""
         seen = grant.seen
-        since = grant.charged - seen.charged
+        since = max(0, grant.charged - seen.charged)
         numbers = (seen.sequence, grant.sequence, grant.credit, since, grant.charged, int(grant.usable_seconds * 1000))
         arguments = (*(b"%d" % number for number in numbers), grant.period.encode())
         packed = packed_budget(organization, budget_id)

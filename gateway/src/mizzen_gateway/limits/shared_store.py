@@ -86,6 +86,7 @@ class SharedStore:
         self._running: dict[str, SharedHolding] = {}
         self._due: deque[Settlement] = deque()
         self._settled = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._names = (f"{secrets.token_hex(6)}{number:x}" for number in itertools.count())
 
     @property
@@ -169,22 +170,30 @@ class SharedStore:
         """Wait until the server has every settlement, for at most so long; whether it has."""
         try:
             async with asyncio.timeout(seconds):
-                while self._due:
+                while self._due or self._sending.locked():
                     if not await self._settle_some():
                         await asyncio.sleep(PAUSE_SECONDS)
         except TimeoutError:
             return False
         return True
 
+    async def settle_all(self) -> None:
+        """Tell the server now what waits for company; raises StoreUnreachableError."""
+        while self._due or self._sending.locked():
+            if not await self._settle_some():
+                raise StoreUnreachableError("ends of requests cannot be told")
+
     async def _settle_some(self) -> bool:
-        some = [self._due.popleft() for _ in range(min(SETTLED_AT_ONCE, len(self._due)))]
-        try:
-            await self.server.settle(some)
-        except StoreUnreachableError:
-            self.fail()
-            # Those that held nothing cannot be told apart when they come twice: what they took stays taken.
-            self._due.extendleft(reversed([one for one in some if one.id]))
-            return False
+        async with self._sending:  # so that who finds nothing due knows that all is told
+            some = [self._due.popleft() for _ in range(min(SETTLED_AT_ONCE, len(self._due)))]
+            try:
+                if some:
+                    await self.server.settle(some)
+            except StoreUnreachableError:
+                self.fail()
+                # Those that held nothing cannot be told apart when they come twice: what they took stays taken.
+                self._due.extendleft(reversed([one for one in some if one.id]))
+                return False
         return True
 
     async def _renew(self, holding: "SharedHolding") -> None:
@@ -286,6 +295,7 @@ class SharedCounts:
         if store.credit.exhausted(known):
             return OverBudget(place, known.period_end)
         need = amounts[known.rule.kind]
+        await store.settle_all()  # what has ended here is told before the ledger says what it has charged
         await store.credit.refill_for(known, need, store.epochs[self._rows.organization])
         return None
 

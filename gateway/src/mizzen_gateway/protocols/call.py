@@ -1,5 +1,6 @@
 """What the pipeline needs to know of a request and its answer, whatever protocol the caller speaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -79,6 +80,11 @@ class Call(Protocol):
         ...
 
     @property
+    def last_words(self) -> Callable[[Refusal], bytes] | None:
+        """How a refusal looks in a stream that has begun; None where the answer is none that could wait."""
+        ...
+
+    @property
     def prompt_bytes(self) -> int:
         """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
         ...
@@ -94,6 +100,10 @@ class Call(Protocol):
     @property
     def repeatable(self) -> bool:
         """It can still be sent to an engine, from its beginning."""
+        ...
+
+    def end_user(self) -> str:
+        """Whom the caller says that it asks for, where limits count each end user; empty for nobody."""
         ...
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:

@@ -22,9 +22,7 @@ def targets_of(facts: Facts, table: RouteTable) -> list[Target]:
     """Every deployment that may answer under a name."""
     if not isinstance(facts, RouteFacts):
         return [table.target(facts.key)] if facts.key in table else []
-    names = [name for name, _ in facts.backends] + list(facts.fallbacks)
-    keys = [(facts.key[0], name) for name in names]
-    return [table.target(key) for key in keys if key in table]
+    return table.behind(facts)
 
 
 async def offers(many: Iterable[Facts], table: RouteTable, pool: EnginePool) -> list[list[str] | None]:

@@ -1,14 +1,95 @@
-"""Which of a route's deployments takes the next request? By weight among those that can; a fallback where none can."""
+"""What does a ModelRoute say to the gateway? Rules, tried in order; `way.py` goes by them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
-from typing import Final
+from enum import StrEnum
+from typing import Final, Literal
 
 from mizzen_gateway.routing.deployment import Key
-from mizzen_gateway.routing.target import Target
 
 NO_ROUTES: Final[Mapping[str, "RouteFacts"]] = {}
+
+
+class Cause(StrEnum):
+    """Why a request goes on to a fallback, in the words of the ModelRoute."""
+
+    NOT_READY = "NotReady"
+    OVERLOADED = "Overloaded"
+    FAILED = "Failed"
+    TIMED_OUT = "TimedOut"
+
+
+EVERY_CAUSE: Final = frozenset(Cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What answers."""
+
+    kind: Literal["deployment", "model", "route"]
+    """A deployment or a route of the route's namespace, or `project/served-name` of another project."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """What answers when the backends do not."""
+
+    ref: Ref
+    causes: frozenset[Cause] = EVERY_CAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderTest:
+    """A header that a request must have."""
+
+    name: bytes
+    """In lower case."""
+    kind: Literal["Exact", "Prefix", "Present"]
+    value: bytes = b""
+
+    def holds(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether these headers have it."""
+        found = headers.get(self.name)
+        if found is None or self.kind == "Present":
+            return found is not None
+        return found == self.value if self.kind == "Exact" else found.startswith(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """One way of a route."""
+
+    name: str
+    backends: tuple[tuple[Ref, int], ...]
+    """With weights above 0."""
+    fallbacks: tuple[Fallback, ...] = ()
+    """In the order in which they are tried."""
+    matches: tuple[tuple[HeaderTest, ...], ...] = ()
+    """Requests that fulfil all of any entry; none given: all requests."""
+    mirrors: tuple[tuple[Ref, int], ...] = ()
+    """What gets copies, of so many requests in a hundred."""
+    sticky: bytes | None = None
+    """Header whose value keeps to one backend; empty for the caller's key, None for chance."""
+    attempts: int | None = None
+    """Further tries on other endpoints; None: as many as without a route."""
+    retries: frozenset[str] = frozenset()
+    """ConnectionFailed, Unavailable, Overloaded: what is tried again."""
+    request_seconds: float | None = None
+    """Until the answer's end, over all tries; 0 for no limit, None for the deployment's own."""
+    first_byte_seconds: float | None = None
+    """Until the first byte, each try."""
+    idle_seconds: float | None = None
+    """Between two parts of an answer."""
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """The backends."""
+        return tuple(ref for ref, _ in self.backends)
+
+    def takes(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request with these headers goes this way."""
+        return not self.matches or any(all(test.holds(headers) for test in tests) for tests in self.matches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +102,14 @@ class RouteFacts:
     """Project whose callers may use the name."""
     name: str
     """Public name."""
-    backends: tuple[tuple[str, int], ...]
-    """Names of deployments of the namespace, with weights above 0."""
-    fallbacks: tuple[str, ...] = ()
-    """Names of deployments of the namespace, tried in order while no backend has an endpoint."""
+    rules: tuple[RuleFacts, ...]
+    """Tried in order."""
     created_at: str = ""
     """RFC 3339; of two routes with one name the older wins."""
+
+    def rule_for(self, headers: Mapping[bytes, bytes]) -> RuleFacts | None:
+        """The first rule that takes a request with these headers."""
+        return next((rule for rule in self.rules if rule.takes(headers)), None)
 
 
 class Routes:
@@ -47,6 +130,10 @@ class Routes:
         before = self._known.pop(key, None)
         return self._index({before.project}) if before is not None else set()
 
+    def get(self, key: Key) -> RouteFacts | None:
+        """A route by namespace and name; None where it is not followed."""
+        return self._known.get(key)
+
     def of(self, project: str) -> Mapping[str, RouteFacts]:
         """A project's routes by public name."""
         return self._by_name.get(project, NO_ROUTES)
@@ -59,32 +146,3 @@ class Routes:
                 named.setdefault(route.name, route)
             self._by_name[project] = named
         return projects
-
-
-def pick(route: RouteFacts, targets: Mapping[Key, Target], now: float, chance: Random) -> Target | None:
-    """The deployment of the next request; None where none of them is there. `now` is loop time.
-
-    One with an endpoint comes before one that a request would have to wait for, and that before one that refuses.
-    A deployment that has left the route's project is none of its deployments.
-    """
-
-    def there(name: str) -> Target | None:
-        found = targets.get((route.key[0], name))
-        return found if found is not None and found.facts.tenant == route.project else None
-
-    backends = [(target, weight) for name, weight in route.backends if (target := there(name)) is not None]
-    fallbacks = [target for name in route.fallbacks if (target := there(name)) is not None]
-    fitness: tuple[Callable[[Target], bool], ...] = (
-        lambda target: target.takes_requests(now),
-        lambda target: target.why_not_parked() is None,
-        lambda _: True,
-    )
-    for fits in fitness:
-        able = [(target, weight) for target, weight in backends if fits(target)]
-        if able:
-            chosen: Target = chance.choices([one for one, _ in able], [weight for _, weight in able])[0]
-            return chosen
-        for fallback in fallbacks:
-            if fits(fallback):
-                return fallback
-    return None

@@ -7,9 +7,10 @@ from typing import Literal
 
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
-from mizzen_gateway.routing.route import RouteFacts, Routes, pick
+from mizzen_gateway.routing.route import RouteFacts, Routes
 from mizzen_gateway.routing.target import DEFAULT_RETRY_AFTER, Address, Target
-from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.routing.way import Guide, Traveller, Way
+from mizzen_gateway.stages import Caller, Headers, Refusal
 
 Protocol = Literal["OpenAI", "OpenInference"]
 Facts = DeploymentFacts | RouteFacts
@@ -35,6 +36,12 @@ def not_allowed(model: str) -> Refusal:
         "(`mizzen keys update`).",
         param="model",
     )
+
+
+def unmatched(model: str) -> Refusal:
+    """404: a route that the project has, none of whose rules takes the request."""
+    message = f"Model '{model}': none of its route's rules matches the headers of this request; see what they ask for."
+    return Refusal(404, "model_not_found", message, param="model")
 
 
 def nothing_behind(route: RouteFacts) -> Refusal:
@@ -77,7 +84,12 @@ class RouteTable:
         self._routes = Routes()
         self._own: dict[str, dict[str, Target]] = {}
         """What the project's own callers mean by a name: `_by_name` without the names that routes have."""
-        self._chance = chance or Random()  # noqa: S311 - shares of traffic
+        self._guide = Guide(
+            self._targets,
+            self._routes.get,
+            self._model_of,
+            chance or Random(),  # noqa: S311 - shares of traffic
+        )
 
     def put_deployment(self, facts: DeploymentFacts) -> None:
         """A deployment is new or has changed."""
@@ -141,6 +153,10 @@ class RouteTable:
         """The target of a deployment. Raises KeyError."""
         return self._targets[key]
 
+    def behind(self, route: RouteFacts) -> list[Target]:
+        """Every deployment of a route's namespace that may answer for it, by other routes too."""
+        return list(self._guide.behind(route))
+
     def _index(self, tenant: str) -> None:
         names: dict[str, Target] = {}
         own = [target for target in self._targets.values() if target.facts.tenant == tenant]
@@ -154,16 +170,25 @@ class RouteTable:
     def find(self, caller: Caller, model: str) -> Target | Refusal:
         """The target behind a served name, an alias, `project/model` of another project, or a route's public name.
 
-        A route's is picked anew each time.
+        A route's is picked anew each time, as for a request without headers that any rule asks for.
         """
+        found = self.way(caller, model, {})
+        return found.first.target if isinstance(found, Way) else found
+
+    def way(self, caller: Caller, model: str, headers: Headers) -> Target | Way | Refusal:
+        """Where a request goes: a target, or the way of a route."""
         target = self._own.get(caller.project, {}).get(model)
         if target is not None:
             # Most requests end here, which is why it is not left to `_resolve`.
             return target if caller.models is None or _may_call(caller, model, target) else not_allowed(model)
-        found = self._resolve(caller, model)
-        if not isinstance(found, RouteFacts):
-            return found
-        return pick(found, self._targets, asyncio.get_running_loop().time(), self._chance) or nothing_behind(found)
+        route = self._resolve(caller, model)
+        if not isinstance(route, RouteFacts):
+            return route
+        rule = route.rule_for(headers)
+        if rule is None:
+            return unmatched(model)
+        traveller = Traveller(headers, caller.key_id, asyncio.get_running_loop().time())
+        return self._guide.way(route, rule, traveller, caller.grants) or nothing_behind(route)
 
     def describe(self, caller: Caller, model: str) -> Facts | Refusal:
         """What a name stands for: a deployment or a route."""
@@ -182,17 +207,27 @@ class RouteTable:
 
     def _find_shared(self, caller: Caller, model: str) -> Target | Refusal:
         """Routes are not shared: the name is a deployment's, even where its own project has a route of that name."""
-        project, slash, name = model.partition("/")
-        known = bool(slash) and project != caller.project and self._namespace_of(project) is not None
-        target = self._by_name.get(project, {}).get(name) if known else None
+        target = self._offered(caller.project, model, caller.grants)
         if target is None:
             return unknown(model)
-        public = f"{project}/{target.name}"
-        if caller.project not in target.facts.shared_with or public not in caller.grants:
-            return unknown(model)
+        public = f"{target.facts.tenant}/{target.name}"
         if caller.models is not None and public not in caller.models and model not in caller.models:
             return not_allowed(model)
         return target
+
+    def _offered(self, to: str, model: str, grants: frozenset[str]) -> Target | None:
+        """A model of another project that this one offers to `to`, and that is granted."""
+        project, slash, name = model.partition("/")
+        known = bool(slash) and project != to and self._namespace_of(project) is not None
+        target = self._by_name.get(project, {}).get(name) if known else None
+        if target is None or to not in target.facts.shared_with or f"{project}/{target.name}" not in grants:
+            return None
+        return target
+
+    def _model_of(self, project: str, model: str, grants: frozenset[str]) -> Target | None:
+        """What a route of `project` means by `any-project/name`: its own, or what is offered to it."""
+        own, _, name = model.partition("/")
+        return self._by_name.get(own, {}).get(name) if own == project else self._offered(project, model, grants)
 
     def visible(self, caller: Caller) -> Iterator[tuple[str, Facts]]:
         """Every name that the caller may use, with what it stands for."""

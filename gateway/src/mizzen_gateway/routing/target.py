@@ -170,6 +170,11 @@ class Target:
         """Requests that wait for an endpoint."""
         return len(self._parked)
 
+    @property
+    def queue_full(self) -> bool:
+        """No more requests may wait."""
+        return len(self._parked) >= self.facts.park_limit
+
     def not_ready(self, why: str) -> Refusal:
         """503 model_not_ready."""
         seconds = max(1, round(self.facts.start_seconds or DEFAULT_RETRY_AFTER))

@@ -33,3 +33,9 @@ class WireLimits:
     """Bytes of their bodies, from which on it is no longer read either."""
     connections: int = 0
     """At once, before one that waits for its caller makes room for the next; 0 for no bound."""
+
+
+ADMIN_LIMITS = WireLimits(body_bytes=4096)
+"""Of the port for those who run the gateway."""
+CONTROL_LIMITS = WireLimits(body_bytes=4096, header_seconds=float("inf"), idle_seconds=float("inf"))
+"""Of the connection on which a supervisor asks its worker."""

@@ -1,9 +1,11 @@
 """The answering side of a connection: a whole response, or a stream with backpressure."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
+from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.http_date import HttpDate
 
 HeaderList = tuple[tuple[str, str], ...]
@@ -40,6 +42,7 @@ class Responder:
         "done",
         "source",
         "started",
+        "waiting",
     )
 
     def __init__(
@@ -58,6 +61,8 @@ class Responder:
         self.done = False
         """The answer is whole."""
         self.bytes_out = 0
+        self.waiting: Callable[[Refusal], bytes] | None = None
+        """Set while nothing but heartbeats was written: how a refusal looks in the stream that has begun."""
 
     @property
     def closes(self) -> bool:
@@ -86,12 +91,33 @@ class Responder:
             self._transport.writelines([head, body])
 
     def start(self, status: int, headers: HeaderList) -> None:
-        """Begin a stream; its head goes out with its first bytes."""
+        """Begin a stream; its head goes out with its first bytes, or did with those of heartbeats."""
+        if self.waiting is not None:
+            self.waiting = None
+            self.started = True
+            return
         if not self._chunked:
             self._close = True
         framing = "transfer-encoding: chunked\r\n" if self._chunked else ""
         self._held = self._head(status, headers, framing)
         self.started = True
+
+    def keep_waiting(self, headers: HeaderList, heartbeat: bytes, last_words: Callable[[Refusal], bytes]) -> None:
+        """A sign of life in a stream whose answer has not begun. From the first one on its status is 200."""
+        if self.waiting is None:
+            self.start(200, headers)
+            self.started = False
+            self.waiting = last_words
+        self.write(heartbeat)
+
+    def give_up_waiting(self, refusal: Refusal) -> None:
+        """The answer will never begin: one event says so, and the stream ends. Only while `waiting`."""
+        assert self.waiting is not None
+        self._close = True
+        words, self.waiting = self.waiting(refusal), None
+        self.started = True
+        self.write(words)
+        self.finish()
 
     def write(self, data: bytes) -> None:
         """Bytes of a stream."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterable
 from itertools import islice
@@ -56,10 +57,21 @@ class Server:
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Begin; the port that was taken (of use where 0 was asked for). Raises OSError where it is in use."""
-        self._listener = await self.loop.create_server(lambda: Connection(self), host, port, backlog=4096, ssl=tls)
+        return self._begin(await self.loop.create_server(self.connection, host, port, backlog=4096, ssl=tls))
+
+    async def listen_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> int:
+        """The same on a socket that listens already."""
+        return self._begin(await self.loop.create_server(self.connection, sock=listener, backlog=4096, ssl=tls))
+
+    def _begin(self, listener: asyncio.Server) -> int:
+        self._listener = listener
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
-        taken: int = self._listener.sockets[0].getsockname()[1]
+        taken: int = listener.sockets[0].getsockname()[1]
         return taken
+
+    def connection(self) -> Connection:
+        """For the event loop: the protocol of one more connection."""
+        return Connection(self)
 
     def joined(self, connection: Connection) -> None:
         """A connection began; where there are too many, the one that is idle longest makes room."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mizzen_gateway.discovery import kubernetes_views as views
 from mizzen_gateway.discovery.object_views import NotServedError, deployment_facts, endpoint_set_facts, route_facts
-from mizzen_gateway.routing.route import RouteFacts
+from mizzen_gateway.routing.route import EVERY_CAUSE, Cause, Fallback, HeaderTest, Ref, RouteFacts, RuleFacts
 
 LABELS = {"app.kubernetes.io/managed-by": "mizzen", "mizzen.dev/deployment": "chat"}
 
@@ -157,20 +157,52 @@ def test_a_route_without_a_project_serves_no_one() -> None:
     assert followed(unclaimed) is None
 
 
+RULE: dict[str, Any] = {"retries": frozenset({"ConnectionFailed", "Unavailable"})}
+
+
+def test_every_part_of_a_rule_is_read() -> None:
+    rule = {
+        "backends": [{"model": "other/llama"}, {"route": "next", "weight": 2}],
+        "fallbacks": [{"deployment": "last"}],
+        "matches": [{"headers": [{"name": "x-tier", "value": "gold"}, {"name": "x-test", "type": "Present"}]}],
+        "mirrors": [{"deployment": "new", "percent": 5}],
+        "sticky": {"by": "Header", "header": "x-user"},
+        "retries": {"attempts": 3, "causes": ["Overloaded"]},
+        "timeouts": {"requestSeconds": 30, "firstByteSeconds": 0, "idleSeconds": 5},
+    }
+    manifest = route()
+    manifest["spec"]["rules"] = [{"name": "gold", **rule}]
+    (found,) = route_facts(views.route_document(manifest)).rules
+    assert found == RuleFacts(
+        name="gold",
+        backends=((Ref("model", "other/llama"), 1), (Ref("route", "next"), 2)),
+        fallbacks=(Fallback(Ref("deployment", "last"), EVERY_CAUSE),),
+        matches=((HeaderTest(b"x-tier", "Exact", b"gold"), HeaderTest(b"x-test", "Present")),),
+        mirrors=((Ref("deployment", "new"), 5),),
+        sticky=b"x-user",
+        attempts=3,
+        retries=frozenset({"Overloaded"}),
+        request_seconds=30,
+        first_byte_seconds=0,
+        idle_seconds=5,
+    )
+
+
 def test_facts_of_a_route_leave_backends_without_a_weight_out() -> None:
     fallbacks = [{"deployment": "last", "causes": ["NotReady"]}]
     facts = route_facts(views.route_document(route(fallbacks=fallbacks)))
+    last = Fallback(Ref("deployment", "last"), frozenset({Cause.NOT_READY}))
+    backends = ((Ref("deployment", "one"), 3), (Ref("deployment", "two"), 1))
     wanted = RouteFacts(
         key=("team-a", "r"),
         project="team",
         name="chat",
-        backends=(("one", 3), ("two", 1)),
-        fallbacks=("last",),
+        rules=(RuleFacts("all", backends, (last,), **RULE),),
         created_at="2026-01-01T00:00:00+00:00",
     )
     assert facts == wanted
 
 
 def test_a_route_that_asks_for_more_than_this_gateway_does_is_not_read_by_half() -> None:
-    with pytest.raises(NotServedError, match=r"spec\.rules\[0\]\.mirrors"):
-        route_facts(views.route_document(route(mirrors=[{"deployment": "two"}])))
+    with pytest.raises(NotServedError, match=r"spec\.rules\[0\]\.pipeline"):
+        route_facts(views.route_document(route(backends=[], pipeline=[{"name": "one", "deployment": "two"}])))

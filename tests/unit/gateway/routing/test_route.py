@@ -12,9 +12,10 @@ from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.openai.models import get_model, list_models
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
 from mizzen_gateway.routing.load import LoadBook
-from mizzen_gateway.routing.route import RouteFacts
+from mizzen_gateway.routing.route import Cause, Fallback, HeaderTest, Ref, RouteFacts, RuleFacts
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.routing.target import Target
+from mizzen_gateway.routing.way import Way
 from mizzen_gateway.stages import Caller, Refusal
 
 PROJECTS = {"a": "ns-a", "b": "ns-b"}
@@ -41,8 +42,17 @@ def table(*deployments: str) -> RouteTable:
     return made
 
 
-def route(*backends: tuple[str, int], name: str = "chat", project: str = "a", **facts: Any) -> RouteFacts:
-    return RouteFacts(("ns-a", f"route-{name}"), project, name, backends, **facts)
+def to(*backends: tuple[str, int], fallbacks: tuple[str, ...] = (), **facts: Any) -> RuleFacts:
+    """A rule; fallbacks are for backends that are not ready."""
+    refs = tuple((Ref("deployment", name), weight) for name, weight in backends)
+    spare = tuple(Fallback(Ref("deployment", name), frozenset({Cause.NOT_READY})) for name in fallbacks)
+    return RuleFacts("all", refs, spare, **facts)
+
+
+def route(
+    *backends: tuple[str, int], name: str = "chat", project: str = "a", created_at: str = "", **rule: Any
+) -> RouteFacts:
+    return RouteFacts(("ns-a", f"route-{name}"), project, name, (to(*backends, **rule),), created_at)
 
 
 def found(made: RouteTable, model: str = "chat", who: Caller | None = None) -> str:
@@ -148,8 +158,8 @@ async def test_a_route_has_its_name_before_a_backend_that_is_called_so_and_gives
 
 async def test_the_older_of_two_routes_of_one_name_has_it() -> None:
     made = table("one", "two")
-    made.put_route(RouteFacts(("ns-a", "young"), "a", "chat", (("two", 1),), created_at="2"))
-    made.put_route(RouteFacts(("ns-a", "old"), "a", "chat", (("one", 1),), created_at="1"))
+    made.put_route(RouteFacts(("ns-a", "young"), "a", "chat", (to(("two", 1)),), created_at="2"))
+    made.put_route(RouteFacts(("ns-a", "old"), "a", "chat", (to(("one", 1)),), created_at="1"))
     assert found(made) == "one"
     made.drop_route(("ns-a", "old"))
     assert found(made) == "two"
@@ -177,3 +187,145 @@ async def test_models_are_listed_with_the_routes_public_name() -> None:
     assert isinstance(one, bytes)
     assert orjson.loads(one) == entry
     pool.close()
+
+
+def by_rules(*rules: RuleFacts, name: str = "chat") -> RouteFacts:
+    return RouteFacts(("ns-a", name), "a", name, rules)
+
+
+def way(made: RouteTable, headers: dict[bytes, bytes] | None = None, who: Caller | None = None) -> Way:
+    found = made.way(who or caller(), "chat", headers or {})
+    assert isinstance(found, Way), found
+    return found
+
+
+def first(made: RouteTable, headers: dict[bytes, bytes] | None = None, who: Caller | None = None) -> str:
+    return way(made, headers, who).first.target.facts.key[1]
+
+
+GOLD = HeaderTest(b"x-tier", "Exact", b"gold")
+
+
+async def test_the_first_rule_whose_headers_match_takes_the_request() -> None:
+    made = table("one", "two", "three")
+    beta = HeaderTest(b"x-app", "Prefix", b"beta-")
+    rules = (
+        to(("one", 1), matches=((GOLD, HeaderTest(b"x-app", "Present")), (beta,))),
+        to(("two", 1), matches=((GOLD,),)),
+        to(("three", 1)),
+    )
+    made.put_route(by_rules(*rules))
+    assert first(made, {b"x-tier": b"gold", b"x-app": b""}) == "one"
+    assert first(made, {b"x-app": b"beta-7"}) == "one"
+    assert first(made, {b"x-tier": b"gold"}) == "two"
+    assert first(made, {b"x-tier": b"golden"}) == "three"
+
+
+async def test_a_request_that_no_rule_takes_is_told_so_and_a_stranger_is_not() -> None:
+    made = table("one")
+    made.put_route(by_rules(to(("one", 1), matches=((GOLD,),))))
+    refusal = made.way(caller(), "chat", {})
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, "none of its route's rules matches" in refusal.message) == (404, True)
+    other = made.way(caller("b"), "chat", {})
+    assert isinstance(other, Refusal)
+    assert "does not exist" in other.message
+
+
+@pytest.mark.parametrize("by", [b"", b"x-user"])
+async def test_who_is_sticky_stays_with_a_backend_and_the_shares_are_the_weights(by: bytes) -> None:
+    made = table("one", "two")
+    made.put_route(by_rules(to(("one", 3), ("two", 1), sticky=by)))
+
+    def homes() -> list[str]:
+        if by:
+            return [first(made, {by: f"u{number}".encode()}) for number in range(1000)]
+        keys = [replace(caller(), key_id=f"key_{number}") for number in range(1000)]
+        return [first(made, who=who) for who in keys]
+
+    before = homes()
+    assert before == homes()
+    assert 680 <= before.count("one") <= 820
+    add(made, "one", ready=False)
+    assert set(homes()) == {"two"}
+    add(made, "one")
+    assert homes() == before, "they come back"
+
+
+async def test_a_backend_more_takes_sticky_callers_only_to_itself() -> None:
+    made = table("one", "two", "three")
+    headers = [{b"x-user": f"u{number}".encode()} for number in range(500)]
+    made.put_route(by_rules(to(("one", 1), ("two", 1), sticky=b"x-user")))
+    before = [first(made, one) for one in headers]
+    made.put_route(by_rules(to(("one", 1), ("two", 1), ("three", 1), sticky=b"x-user")))
+    after = [first(made, one) for one in headers]
+    assert {new for old, new in zip(before, after, strict=True) if old != new} == {"three"}
+
+
+async def test_a_fallback_answers_only_for_its_causes_and_each_deployment_is_asked_once() -> None:
+    made = table("one", "two", "three", "four")
+    fallbacks = (
+        Fallback(Ref("deployment", "two"), frozenset({Cause.OVERLOADED})),
+        Fallback(Ref("deployment", "one")),
+        Fallback(Ref("deployment", "three"), frozenset({Cause.FAILED})),
+        Fallback(Ref("deployment", "four")),
+    )
+    made.put_route(by_rules(replace(to(("one", 1)), fallbacks=fallbacks)))
+
+    def chain(*causes: Cause) -> list[str]:
+        going, names = way(made), []
+        leg = going.first
+        for cause in causes:
+            going.been.add(leg.target.facts.key)
+            following = going.after(leg, cause, asyncio.get_running_loop().time())
+            if following is None:
+                return [*names, "-"]
+            leg = following
+            names.append(leg.target.facts.key[1])
+        return names
+
+    assert chain(Cause.OVERLOADED, Cause.FAILED, Cause.FAILED, Cause.FAILED) == ["two", "three", "four", "-"]
+    assert chain(Cause.TIMED_OUT, Cause.TIMED_OUT) == ["four", "-"]
+
+
+async def test_a_route_leads_to_another_route_by_its_rules_and_fallbacks() -> None:
+    made = table("one", "two", "spare")
+    inner = to(("one", 1), fallbacks=("two",), idle_seconds=7.0)
+    made.put_route(by_rules(inner, name="inner"))
+    outer = RuleFacts("all", ((Ref("route", "inner"), 1),), (Fallback(Ref("deployment", "spare")),))
+    made.put_route(by_rules(outer))
+    assert first(made) == "one"
+    assert way(made).first.rule.idle_seconds == 7.0
+    add(made, "one", ready=False)
+    going = way(made)
+    assert going.first.target.facts.key[1] == "two"
+    going.been.add(("ns-a", "two"))
+    following = going.after(going.first, Cause.FAILED, asyncio.get_running_loop().time())
+    assert following is not None
+    assert following.target.facts.key[1] == "spare", "the outer route's, as the inner one's are tried"
+
+
+async def test_a_chain_of_routes_that_comes_back_ends() -> None:
+    made = table("one")
+    made.put_route(by_rules(RuleFacts("all", ((Ref("route", "chat"), 1),))))
+    assert isinstance(made.way(caller(), "chat", {}), Refusal)
+
+
+async def test_a_route_leads_to_another_projects_model_only_where_it_is_offered_and_granted() -> None:
+    made = table()
+    made.put_deployment(DeploymentFacts(("ns-b", "llama"), "1", ("llama",), frozenset({"a"}), project="b"))
+    made.put_route(by_rules(RuleFacts("all", ((Ref("model", "b/llama"), 1),))))
+    assert found(made) == "model_not_ready", "not granted"
+    assert found(made, who=caller(grants=frozenset({"b/llama"}))) == "llama"
+    made.put_deployment(DeploymentFacts(("ns-b", "llama"), "1", ("llama",), project="b"))
+    assert found(made, who=caller(grants=frozenset({"b/llama"}))) == "model_not_ready", "offered no more"
+
+
+async def test_copies_go_to_mirrors_by_their_share() -> None:
+    made = table("one", "two", "three")
+    mirrors = ((Ref("deployment", "two"), 100), (Ref("deployment", "three"), 20), (Ref("deployment", "gone"), 100))
+    made.put_route(by_rules(to(("one", 1), mirrors=mirrors)))
+    copied = Counter(leg.target.facts.key[1] for _ in range(1000) for leg in way(made).copies())
+    assert copied["two"] == 1000
+    assert 140 <= copied["three"] <= 260
+    assert set(copied) == {"two", "three"}

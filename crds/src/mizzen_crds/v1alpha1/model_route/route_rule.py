@@ -70,6 +70,22 @@ class Timeouts(Resource):
     """Between two parts of an answer; 0 for no limit."""
 
 
+class StickyBy(StrEnum):
+    """What keeps requests together."""
+
+    KEY = "Key"
+    HEADER = "Header"
+
+
+class Sticky(Resource):
+    """Requests that stay with one backend, as long as it takes requests; the shares stay those of the weights."""
+
+    by: StickyBy = StickyBy.KEY
+    """Key: all requests of an API key. Header: all with the same value of a header; those without it go by chance."""
+    header: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=HEADER_PATTERN)] | None = None
+    """Name in lower case, for Header. Headers that carry credentials are refused."""
+
+
 class RouteRule(Resource):
     """One way: backends by weight, or a pipeline."""
 
@@ -85,6 +101,8 @@ class RouteRule(Resource):
     """What gets copies of requests."""
     pipeline: Annotated[list[PipelineStep], Field(max_length=MOST_STEPS, json_schema_extra=keyed_by("name"))] = []
     """Models one after the other. Exactly one of backends and pipeline."""
+    sticky: Sticky | None = None
+    """Who stays with one backend; by default each request goes by chance."""
     retries: Retries = Retries()
     """Further tries."""
     timeouts: Timeouts = Timeouts()

@@ -129,6 +129,20 @@ ROUTE_RULES: Final = (
         lambda it: _distinct(header.name for header in it.headers),
     ),
     Rule(
+        "spec.rules.[].sticky",
+        "header",
+        "must be set with by Header, and only then; add it, or remove it",
+        "(self.by == 'Header') == has(self.header)",
+        lambda it: (it.by == "Header") == (it.header is not None),
+    ),
+    Rule(
+        "spec.rules.[].sticky",
+        "header",
+        "headers that carry credentials cannot be used, because they should reach no hash; choose by Key",
+        f"!has(self.header) || !self.header.matches('{_CREDENTIALS}')",
+        lambda it: it.header is None or re.fullmatch(_CREDENTIALS, it.header) is None,
+    ),
+    Rule(
         "spec.rules.[].timeouts",
         "firstByteSeconds",
         "must be at most requestSeconds; lower it, or raise requestSeconds",

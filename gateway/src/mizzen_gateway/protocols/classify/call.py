@@ -33,6 +33,7 @@ class ClassifyCall:
         self._signature: Signature | None = None
 
     prompt_bytes = 0
+    last_words = None
 
     def prompt(self) -> None:
         """Engines keep nothing of it."""
@@ -40,6 +41,10 @@ class ClassifyCall:
     def session(self) -> str:
         """Whoever asks."""
         return self._as_texts.session()
+
+    def end_user(self) -> str:
+        """`user` of the body."""
+        return self._as_texts.end_user()
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """Whether the model is a classifier; waits for one that is on its way from zero, as every request does."""

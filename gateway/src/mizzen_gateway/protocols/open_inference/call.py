@@ -101,6 +101,7 @@ class InferCall:
     protocol: Literal["OpenInference"] = "OpenInference"
     repeatable = True
     prompt_bytes = 0
+    last_words = None
 
     def __init__(
         self, model: str, version: str | None, document: dict[str, Any], body: bytes, end: int, accept: str
@@ -125,6 +126,12 @@ class InferCall:
         return refusal
 
     def _refused_by(self, metadata: ModelMetadata) -> Refusal | None:
+        if metadata.decoupled:
+            message = (
+                f"Model '{self.model}' answers one request with several responses (decoupled), which is not offered"
+                " here; serve a version of it that answers once."
+            )
+            return Refusal(400, "not_offered", message, param="model")
         binary = memoryview(self._body)[self._end :]
         return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
             self._document.get("outputs", []), metadata
@@ -135,6 +142,10 @@ class InferCall:
 
     def session(self) -> str:
         """The protocol has no field for it."""
+        return ""
+
+    def end_user(self) -> str:
+        """Nor for whom it asks."""
         return ""
 
     def estimate(self, _target: Target) -> Estimate:

@@ -38,6 +38,8 @@ class ModelMetadata:
     outputs: dict[str, Tensor]
     max_batch: int
     """Largest batch; 0 where the model does not batch or it is not known."""
+    decoupled: bool = False
+    """It answers one request with any number of responses."""
 
     def lacks(self, version: str | None, model: str) -> Refusal | None:
         """404 where the caller names a version that the engine does not serve."""
@@ -88,6 +90,7 @@ def understand(document: dict[str, Any], config: dict[str, Any]) -> ModelMetadat
         {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
         {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
         int(config.get("max_batch_size", 0)),
+        bool((config.get("model_transaction_policy") or {}).get("decoupled")),
     )
 
 

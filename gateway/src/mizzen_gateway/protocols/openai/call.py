@@ -1,5 +1,6 @@
 """A request of the OpenAI API whose body is JSON."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import orjson
@@ -16,7 +17,7 @@ from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
 from mizzen_gateway.protocols.openai.passing import PassedAnswer
 from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
 from mizzen_gateway.protocols.openai.rules import OUTPUT_CAPS, STRIPPED
-from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS
+from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS, Shape
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal
 from mizzen_gateway.wire.request import Request
@@ -61,6 +62,15 @@ class OpenAICall:
         self._usage_wanted = options.get("include_usage") is True
 
     @property
+    def _shape(self) -> Shape:
+        return CHUNKS if self._kind.asks_for_usage else EVENTS
+
+    @property
+    def last_words(self) -> Callable[[Refusal], bytes] | None:
+        """Only streams can wait for longer than their callers do."""
+        return self._shape.last_words if self._stream else None
+
+    @property
     def prompt_bytes(self) -> int:
         """Of the whole body."""
         return len(self._raw)
@@ -72,6 +82,11 @@ class OpenAICall:
     def session(self) -> str:
         """For routing."""
         return session_of(self.body)
+
+    def end_user(self) -> str:
+        """`safety_identifier`, else `user`, which it replaces."""
+        named = self.body.get("safety_identifier") or self.body.get("user")
+        return named if isinstance(named, str) else ""
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """An endpoint that the engine lacks; a cap beyond the context, where the deployment names it."""
@@ -169,5 +184,4 @@ class OpenAICall:
             return PassedAnswer(responder, headers, self.model, counts_text=False)
         if not self._stream:
             return WholeAnswer(responder, headers, self.model, engine_model, prompt_bytes)
-        shape = CHUNKS if self._kind.asks_for_usage else EVENTS
-        return StreamAnswer(responder, headers, self.model, engine_model, prompt_bytes, self._usage_wanted, shape)
+        return StreamAnswer(responder, headers, self.model, engine_model, prompt_bytes, self._usage_wanted, self._shape)

@@ -106,6 +106,7 @@ class TranscriptionCall:
     operation = "audio.transcriptions"
     protocol: Literal["OpenAI"] = "OpenAI"
     prompt_bytes = 0
+    last_words = None
 
     def __init__(self, form: Form, file: Part, reader: MultipartReader) -> None:
         self.model = form.get("model") or ""
@@ -120,6 +121,10 @@ class TranscriptionCall:
 
     def session(self) -> str:
         """Whoever asks."""
+        return self._form.get("user") or ""
+
+    def end_user(self) -> str:
+        """`user` of the form."""
         return self._form.get("user") or ""
 
     @property

@@ -9,7 +9,7 @@ class HeldResponder(Responder):
     __slots__ = ("body", "headers")
 
     def __init__(self) -> None:
-        self.source = None
+        self.source = self.waiting = None
         self.started = self.done = False
         self.bytes_out = 0
         self._close = False

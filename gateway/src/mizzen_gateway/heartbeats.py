@@ -1,0 +1,32 @@
+"""What does the caller of a stream see while no replica is ready? A comment now and then: it is not forgotten."""
+
+import asyncio
+from collections.abc import Callable
+
+from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+HEARTBEAT_SECONDS = 10.0
+"""Before the first one, and between two: until then a refusal can still be a 503."""
+HEARTBEAT = b": waiting for a replica\n\n"
+STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+
+
+class Heartbeats:
+    """Those of one request, until they are stopped."""
+
+    def __init__(self, responder: Responder, headers: HeaderList, last_words: Callable[[Refusal], bytes]) -> None:
+        """`last_words` is how a refusal looks in the stream, from the first heartbeat on."""
+        self._responder = responder
+        self._headers = (*STREAM_HEADERS, *headers)
+        self._last_words = last_words
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        self._responder.keep_waiting(self._headers, HEARTBEAT, self._last_words)
+        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+
+    def stop(self) -> None:
+        """An engine has the request, or nobody waits for it any more."""
+        self._timer.cancel()

@@ -1,0 +1,259 @@
+"""The three stores of limits are alike: the same suite on each.
+
+Gateways are whole stage fours in one process here. `tests/services` has them as processes of their own, one, two and
+eight of them, and more tries.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from mizzen_crds.access import BudgetUnit
+from mizzen_gateway.stages import Estimate, Refusal, Usage
+from support.access_snapshots import Enforcement, LimitMetric, a_budget, a_limit, a_price, a_snapshot
+from support.limit_gateways import QuotaGateway, quota_gateways
+from support.limit_servers import RedisProcess, running_valkey
+from support.postgres import Postgres, running_postgres
+from support.shared_ledger import SharedLedger
+
+DAY = 86_400
+ONE = Estimate(0, 0, 0)
+STORES = ("process", "valkey", "postgres")
+FLEETS = [("process", 1), ("valkey", 2), ("postgres", 2)]
+TRIES = 800
+PRICES = [a_price(pico_per_input_token=1, pico_per_output_token=1, pico_per_request=0)]
+UNLIMITED = SharedLedger(10**15)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[RedisProcess]:
+    with running_valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def addresses(valkey: RedisProcess, postgres: Postgres) -> dict[str, str]:
+    """Of the stores; tests share them, so that each names limits of its own."""
+    return {
+        "process": "process",
+        "valkey": valkey.url,
+        "postgres": postgres.new_database().replace("+asyncpg", ""),
+    }
+
+
+def fresh(prefix: str = "lim") -> str:
+    return f"{prefix}_{secrets.token_hex(6)}"
+
+
+def seeded() -> random.Random:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    return random.Random(seed)
+
+
+async def tries(gateways: list[QuotaGateway], count: int, estimate: Estimate, chance: random.Random) -> int:
+    """How many of so many at once are admitted."""
+
+    async def one() -> bool:
+        gateway = chance.choice(gateways)
+        await asyncio.sleep(chance.random() * 0.02)
+        return not isinstance(await gateway.reserve(estimate), Refusal)
+
+    return sum(await asyncio.gather(*(one() for _ in range(count))))
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS)
+async def test_of_many_at_once_a_limit_of_a_hundred_a_day_admits_exactly_a_hundred(addresses, store, count):
+    snapshot = a_snapshot(limits=[a_limit(100, id=fresh(), window_seconds=DAY)])
+    async with quota_gateways(addresses[store], count, snapshot, UNLIMITED) as gateways:
+        admitted = await tries(gateways, TRIES, ONE, seeded())
+    print(f"{store}, {count} gateways: {admitted} of {TRIES} admitted by a limit of 100 a day")
+    assert admitted == 100
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS)
+async def test_a_budget_is_spent_to_its_last_token_by_one_gateway_while_the_others_hold_some(addresses, store, count):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        held = [await gateway.admitted(Estimate(10, 0, 0)) for gateway in gateways[1:]]
+        admitted = await tries(gateways[:1], TRIES, Estimate(10, 0, 0), seeded())
+        print(f"{store}, {count} gateways: {admitted} of {TRIES} admitted by what {len(held)} others leave of a budget")
+        assert admitted == 100 - len(held)
+        for reservation in held:
+            reservation.settle(Usage(0, 0, billable=False))
+        for gateway in gateways:
+            await gateway.told()
+        assert await tries(gateways[:1], 200, Estimate(10, 0, 0), seeded()) == len(held)
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS)
+async def test_two_hundred_streams_at_once_never_overshoot_a_hard_budget_of_a_thousand_tokens(addresses, store, count):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    chance = seeded()
+    delivered, admitted = 0, 0
+
+    async def stream(gateway: QuotaGateway) -> None:
+        nonlocal delivered, admitted
+        answer = await gateway.reserve(Estimate(5, 1, 25))
+        if isinstance(answer, Refusal):
+            assert answer.code == "budget_exceeded", answer.message
+            return
+        assert answer.output_cap == 25
+        admitted += 1
+        used = 5 + chance.randrange(26)
+        await asyncio.sleep(chance.random() * 0.05)
+        delivered += used
+        charge = answer.settle(Usage(5, used - 5))
+        await asyncio.sleep(chance.random() * 0.05)
+        ledger.charge(charge.holder or "gateway", used)
+        if store == "process":
+            gateway.leases.acknowledge({budget.id: used})
+
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        rounds = 0
+        while delivered <= 970 and rounds < 20:
+            rounds += 1
+            await asyncio.gather(*(stream(chance.choice(gateways)) for _ in range(200)))
+            await asyncio.gather(*(gateway.told() for gateway in gateways))
+    print(
+        f"{store}, {count} gateways: {admitted} streams delivered {delivered} of 1,000 tokens, {rounds} rounds of 200"
+    )
+    assert 970 < delivered <= 1000
+    assert ledger.spent == delivered
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_what_one_rule_refuses_takes_from_no_other(addresses, store):
+    limits = [
+        a_limit(10, id=fresh(), name="requests"),
+        a_limit(1000, LimitMetric.TOKENS, id=fresh(), name="tokens"),
+        a_limit(20, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0),
+    ]
+    budget = a_budget(700, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    snapshot = a_snapshot(limits=limits, further_budgets=[budget])
+    async with quota_gateways(addresses[store], 1, snapshot, SharedLedger(700)) as [gateway]:
+        for tokens, code in ((1001, "rate_limit_exceeded"), (701, "budget_exceeded")):
+            refusal = await gateway.reserve(Estimate(tokens, 0, 0))
+            assert isinstance(refusal, Refusal)
+            assert refusal.code == code
+        held = [await gateway.admitted(Estimate(70, 0, 0)) for _ in range(10)]
+        refusal = await gateway.reserve(ONE)
+        assert isinstance(refusal, Refusal)
+        assert "requests" in refusal.message
+        assert len(held) == 10
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_what_was_not_used_comes_back_and_what_was_used_beyond_is_taken(addresses, store):
+    limits = [a_limit(1000, LimitMetric.TOKENS, id=fresh(), window_seconds=DAY)]
+    async with quota_gateways(addresses[store], 1, a_snapshot(limits=limits), UNLIMITED) as [gateway]:
+        first = await gateway.admitted(Estimate(100, 1, 800))
+        assert dict(first.headers)["x-ratelimit-remaining-tokens"] == "100"
+        first.settle(Usage(100, 50))
+        await gateway.told()
+        second = await gateway.admitted(Estimate(10, 0, 0))
+        headers = dict(second.headers)
+        assert headers["x-ratelimit-limit-tokens"] == "1000"
+        assert headers["x-ratelimit-remaining-tokens"] == "840"
+        assert float(headers["x-ratelimit-reset-tokens"][:-1]) == pytest.approx(160 * DAY / 1000, abs=60)
+        second.settle(Usage(60, 0))
+        third = await gateway.admitted(Estimate(1, 0, 0))
+        third.settle(Usage(billable=False))
+        await gateway.told()
+        last = await gateway.admitted(ONE)
+        assert dict(last.headers)["x-ratelimit-remaining-tokens"] == "790"
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_refusal_says_when_to_try_again(addresses, store):
+    limits = [a_limit(2, id=fresh(), name="gold")]
+    async with quota_gateways(addresses[store], 1, a_snapshot(limits=limits), UNLIMITED) as [gateway]:
+        for _ in range(2):
+            await gateway.admitted(ONE)
+        refusal = await gateway.reserve(ONE)
+        assert isinstance(refusal, Refusal)
+        headers = dict(refusal.headers)
+        assert (refusal.status, refusal.code) == (429, "rate_limit_exceeded")
+        assert 20 < int(headers["retry-after"]) <= 30
+        assert headers["x-ratelimit-remaining-requests"] == "0"
+        assert "gold" in refusal.message
+        assert "2 requests per 60 s" in refusal.message
+
+
+@pytest.mark.parametrize(("store", "count"), [("process", 1), ("valkey", 2), ("postgres", 2)])
+async def test_so_many_run_at_once_and_a_place_is_free_when_one_ends(addresses, store, count):
+    limits = [a_limit(3, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0)]
+    async with quota_gateways(addresses[store], count, a_snapshot(further_limits=limits), UNLIMITED) as gateways:
+        held = [await gateways[number % count].admitted(ONE) for number in range(3)]
+        refusal = await gateways[-1].reserve(ONE)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "too_many_concurrent_requests"
+        held[0].settle(Usage(1, 1))
+        await gateways[0].told()
+        await gateways[-1].admitted(ONE)
+        assert isinstance(await gateways[0].reserve(ONE), Refusal)
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_shadow_limit_counts_and_refuses_nobody_and_one_that_is_off_does_neither(addresses, store):
+    limits = [
+        a_limit(1, id=fresh(), name="watched", enforcement=Enforcement.SHADOW),
+        a_limit(1, id=fresh(), name="resting", enforcement=Enforcement.OFF),
+    ]
+    async with quota_gateways(addresses[store], 1, a_snapshot(limits=limits), UNLIMITED) as [gateway]:
+        for _ in range(3):
+            await gateway.admitted(ONE)
+        assert dict(gateway.quota.refused_by) == {("limit", "watched", "shadow"): 2}
+
+
+async def test_the_stores_give_the_same_answers_to_the_same_requests(addresses):
+    chance = seeded()
+    steps = [(chance.random() < 0.45, chance.randrange(1, 60), chance.random()) for _ in range(160)]
+    answers = {}
+    for store in STORES:
+        # A window so long that nothing drains while the test runs.
+        kinds = {"requests": 90, "tokens": 1500, "input_tokens": 1100, "output_tokens": 700, "cost": 2500}
+        limits = [
+            a_limit(amount, LimitMetric(kind), id=fresh(), name=kind, window_seconds=10**7)
+            for kind, amount in kinds.items()
+        ]
+        limits.append(a_limit(12, LimitMetric.CONCURRENCY, id=fresh(), name="at once", window_seconds=0))
+        budget = a_budget(900, id=fresh("bud"))
+        snapshot = a_snapshot(further_limits=limits, budgets=[budget], prices=PRICES)
+        async with quota_gateways(addresses[store], 1, snapshot, SharedLedger(900)) as [gateway]:
+            answers[store] = await played(gateway, steps)
+    assert answers["valkey"] == answers["process"]
+    assert answers["postgres"] == answers["process"]
+    refused = {answer for answer in answers["process"] if isinstance(answer, str)}
+    print(len(answers["process"]), "answers alike; refused by", sorted(refused))
+    assert refused
+
+
+async def played(gateway: QuotaGateway, steps: list[tuple[bool, int, float]]) -> list[object]:
+    """What a gateway says to a sequence of beginnings and ends."""
+    found: list[object] = []
+    running = []
+    for ends, tokens, share in steps:
+        if ends and running:
+            reservation, bound = running.pop(int(share * len(running)))
+            reservation.settle(Usage(int(bound * share), bound // 2, billable=share > 0.2))
+            await gateway.told()
+            continue
+        answer = await gateway.reserve(Estimate(tokens, 1, tokens // 2))
+        if isinstance(answer, Refusal):
+            found.append(f"{answer.code}: {answer.message[:40].partition(' is ')[0].partition(' of ')[0]}")
+        else:
+            running.append((answer, tokens))
+            headers = dict(answer.headers)
+            found.append(tuple(headers[f"x-ratelimit-remaining-{unit}"] for unit in ("requests", "tokens")))
+    return found

@@ -1,0 +1,35 @@
+"""Lets atheris look for bytes that break a target: `python -m support.fuzz TARGET SECONDS FOLDER`.
+
+What is found lies in FOLDER as `crash-...`; kept in `tests/corpus/fuzz/TARGET`, every run of the tests replays it.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["mizzen_gateway"]):
+    from support.fuzz_targets import TARGETS, kept, seeds
+
+
+def main(target: str, seconds: int, folder: Path) -> None:
+    """Ends the process: code 0 where nothing was found."""
+    begin = folder / "corpus"
+    begin.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate((*seeds(target), *kept(target))):
+        (begin / f"seed-{number}").write_bytes(data)
+    words = [
+        sys.argv[0],
+        f"-max_total_time={seconds}",
+        f"-artifact_prefix={folder}/",
+        "-max_len=4096",
+        "-timeout=20",
+        "-print_final_stats=1",
+        str(begin),
+    ]
+    atheris.Setup(words, TARGETS[target])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
