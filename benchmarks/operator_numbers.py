@@ -1,7 +1,7 @@
 """Does the operator hold its numbers, on a real API server? Against a bare loop of the same writes, and a plain kopf.
 
 CHECK=1 exits 1 when a goal is missed; QUICK=1 runs small sizes, and writes no result; ONLY="creation memory" runs
-these parts alone, and writes none either; SEED chooses which deployments are changed.
+these parts alone, and puts them into the file of the last whole run; SEED chooses which deployments are changed.
 """
 
 import os
@@ -17,7 +17,7 @@ from operator_latency import latencies
 from operator_measures import costs, creation, writes
 from operator_memory import memory
 from operator_stage import Stage
-from result_file import Result, median_of, print_table, write_results
+from result_file import Result, median_of, print_table, replace_results, write_results
 from support.cluster.cluster import start
 from support.cluster.credentials import User
 
@@ -142,7 +142,9 @@ def main() -> int:
     seed, only = int(os.environ.get("SEED", "20260101")), set(os.environ.get("ONLY", "").split())
     quick = os.environ.get("QUICK") == "1"
     results = measure(QUICK if quick else Sizes(), seed, only)
-    if not quick and not only:
+    if only and not quick:
+        print(f"put into {replace_results('operator', results, started_at=started_at) or 'no file, as there is none'}")
+    elif not quick:
         packages = ["mizzen-operator", "kopf", "kubernetes", "aiohttp", "orjson", "pydantic"]
         print(f"written to {write_results('operator', results, seed=seed, started_at=started_at, packages=packages)}")
     missed = [result.name for result in results if not result.holds]

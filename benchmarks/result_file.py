@@ -66,6 +66,26 @@ def write_results(
     return path
 
 
+def replace_results(name: str, results: list[Result], *, started_at: datetime) -> Path | None:
+    """Put parts that were measured alone in the place of theirs in `results/<name>.json`; None where there is no file.
+
+    Each says of which commit it is, when it began and how busy the machine was; the others stay as they were.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return None
+    document = json.loads(path.read_text())
+    alone = {
+        "commit": _commit(),
+        "started_at": started_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "load_average_at_end": os.getloadavg()[0],
+    }
+    newer = {result.name: {**asdict(result), "holds": result.holds, "measured_alone": alone} for result in results}
+    document["results"] = [newer.pop(one["name"], one) for one in document["results"]] + list(newer.values())
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    return path
+
+
 def print_table(results: list[Result]) -> None:
     """For people."""
     for result in results:

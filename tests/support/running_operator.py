@@ -1,6 +1,7 @@
 """How does a test run the operator against a cluster? As the process that production runs, with its settings."""
 
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,15 +29,22 @@ class RunningOperator:
     process: Process
     port: Port
     environment: dict[str, str] = field(default_factory=dict)
+    authority: Path | None = None
+    """Of its certificate, where it speaks TLS (MIZZEN_TLS_DIR)."""
 
     @property
     def url(self) -> str:
         """Where pods, gateways, probes and Prometheus reach it."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.authority else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """What its clients trust."""
+        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
 
     def get(self, path: str) -> httpx.Response:
         """What it answers."""
-        return httpx.get(f"{self.url}{path}", timeout=10.0, trust_env=False)
+        return httpx.get(f"{self.url}{path}", timeout=10.0, trust_env=False, verify=self.trusted)
 
     def metric(self, name: str, **labels: str) -> float:
         """Sum of a metric's values over all that have these labels; 0 where there is none."""
@@ -89,12 +97,13 @@ def operator(
     *,
     wait: bool = True,
     program: Sequence[str] = ("-m", "mizzen_operator"),
+    authority: Path | None = None,
     **settings: Any,
 ) -> Iterator[RunningOperator]:
     """`with operator(cluster, workers=4) as running:`; keywords are settings, `resync_seconds=1` for example.
 
-    `kubeconfig` may lead through a proxy or belong to another user; `program` is what Python runs. It ends with the
-    `with`.
+    `kubeconfig` may lead through a proxy or belong to another user; `program` is what Python runs; with `authority`,
+    that of its certificate, it is asked over TLS. It ends with the `with`.
     """
     port = reserve()
     with _LOCK:
@@ -110,7 +119,7 @@ def operator(
         **_variables(settings),
     }
     process = Process("operator", [sys.executable, *program], cluster.folder.log(f"operator-{number}"), environment)
-    running = RunningOperator(process, port, environment)
+    running = RunningOperator(process, port, environment, authority)
     ensure_namespace(cluster)
     process.start()
     try:

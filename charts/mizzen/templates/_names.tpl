@@ -50,7 +50,7 @@ http{{ if (.Values.controlplane.tls).secretName }}s{{ end }}://{{ include "mizze
 {{- end }}
 
 {{- define "mizzen.operatorUrl" -}}
-http://{{ include "mizzen.name" . }}-operator.{{ .Release.Namespace }}.svc:8482
+http{{ if (.Values.operator.tls).secretName }}s{{ end }}://{{ include "mizzen.name" . }}-operator.{{ .Release.Namespace }}.svc:8482
 {{- end }}
 
 {{/* Where callers reach the gateway. */}}

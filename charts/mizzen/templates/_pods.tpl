@@ -80,11 +80,12 @@ projected:
     - serviceAccountToken: {audience: {{ index . 1 }}, expirationSeconds: 3600, path: token}
 {{- end }}
 
-{{/* What callers of the control plane need where it speaks TLS: whom they trust for it, and never its key. */}}
-{{- define "mizzen.controlplaneAuthority" -}}
-name: controlplane-ca
+{{/* What callers of a program need where it speaks TLS: whom they trust for it, and never its key: (list $ "operator"). */}}
+{{- define "mizzen.authority" -}}
+{{- $tls := (index (index . 0).Values (index . 1)).tls -}}
+name: {{ index . 1 }}-ca
 secret:
-  secretName: {{ (.Values.controlplane.tls).caSecretName | default (.Values.controlplane.tls).secretName | quote }}
+  secretName: {{ $tls.caSecretName | default $tls.secretName | quote }}
   defaultMode: 0440
   items: [{key: ca.crt, path: ca.crt}]
 {{- end }}

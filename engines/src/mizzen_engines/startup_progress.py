@@ -3,10 +3,10 @@
 import contextlib
 import http.client
 import json
+import ssl
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +28,7 @@ class ProgressReport:
 
     def __init__(self, environment: Mapping[str, str], phase: Phase) -> None:
         self._url = environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/")
+        self._authority = environment.get("MIZZEN_OPERATOR_CA", "")
         self._token_file = environment.get("MIZZEN_REGISTRY_TOKEN_FILE", "")
         self._pod = environment.get("POD_NAME", "")
         self._phase: Phase = phase
@@ -35,6 +36,7 @@ class ProgressReport:
         self._began = time.monotonic()
         self._due = self._began + 0.2
         self._lock = threading.Lock()
+        self._failure_told = False
 
     def bytes_so_far(self, done: int, total: int | None) -> None:
         """Tell how many bytes of how many are there."""
@@ -87,10 +89,19 @@ class ProgressReport:
             pod=self._pod, phase=self._phase, bytes_done=done, bytes_total=total, seconds=seconds, done=ended
         )
         headers = {"content-type": "application/json"}
-        with contextlib.suppress(OSError, http.client.HTTPException, urllib.error.URLError):
+        try:
             if self._token_file:
                 headers["authorization"] = f"Bearer {Path(self._token_file).read_text().strip()}"
             request = urllib.request.Request(  # noqa: S310  # the scheme is checked above
                 f"{self._url}/v1/startup-progress", json.dumps(body.model_dump(mode="json")).encode(), headers
             )
-            urllib.request.urlopen(request, timeout=2).close()  # noqa: S310  # the scheme is checked above
+            trusted = ssl.create_default_context(cadata=self._authority) if self._authority else None
+            urllib.request.urlopen(request, timeout=2, context=trusted).close()  # noqa: S310  # the scheme is checked above
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._tell_failure(error)
+
+    def _tell_failure(self, error: Exception) -> None:
+        """Once: a start goes on without its reports, and the reason of the first loss is that of most."""
+        if not self._failure_told:
+            self._failure_told = True
+            sys.stderr.write(f"{self._phase}: the operator at {self._url} did not take a report of progress: {error}\n")

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -59,10 +60,16 @@ class AccountingSettings:
 class Accounting:
     """The stages, and their tasks."""
 
-    def __init__(self, settings: AccountingSettings, session: aiohttp.ClientSession, load: Load) -> None:
+    def __init__(
+        self,
+        settings: AccountingSettings,
+        session: aiohttp.ClientSession,
+        load: Load,
+        operator_trust: ssl.SSLContext | bool = True,
+    ) -> None:
         """Opens the spool and takes up the cached snapshot; raises OSError where the data folder cannot be used.
 
-        `session` carries the gateway's token.
+        `session` carries the gateway's token; `operator_trust` as in LoadReporter.
         """
         self.state = AccessState(settings.snapshot_max_age_seconds)
         self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
@@ -88,7 +95,9 @@ class Accounting:
             )
         )
         self._reporter = (
-            LoadReporter(session, settings.operator_url, settings.gateway, load) if settings.operator_url else None
+            LoadReporter(session, settings.operator_url, settings.gateway, load, operator_trust)
+            if settings.operator_url
+            else None
         )
         self._left = LeftSpools(settings.data_dir, settings.spool_dir, ledger)
         self._tasks: list[asyncio.Task[None]] = []

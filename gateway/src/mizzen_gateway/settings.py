@@ -47,6 +47,8 @@ class Settings:
     """MIZZEN_GRPC_PORT: where /v2 is spoken over gRPC; None for nowhere."""
     operator_url: str
     """MIZZEN_OPERATOR_URL; empty where nobody wants the load."""
+    operator_ca: Path | None
+    """MIZZEN_OPERATOR_CA: PEM file with the authority of its certificate; None for those that the system trusts."""
     name: str
     """MIZZEN_GATEWAY_NAME: stable; holder of budget leases."""
     snapshot_max_age_seconds: float
@@ -95,6 +97,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         admin_port=_whole(environment, "MIZZEN_ADMIN_PORT", 8481),
         grpc_port=_whole(environment, "MIZZEN_GRPC_PORT", 0) if environment.get("MIZZEN_GRPC_PORT") else None,
         operator_url=environment.get("MIZZEN_OPERATOR_URL", "").rstrip("/"),
+        operator_ca=_path(environment, "MIZZEN_OPERATOR_CA"),
         name=environment.get("MIZZEN_GATEWAY_NAME", "gateway"),
         snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
         body_bytes=_whole(environment, "MIZZEN_MAX_BODY_BYTES", 64 * MIB),

@@ -49,7 +49,9 @@ class Gateway:
         """`session` carries the gateway's token. Raises CannotStartError where the data folder cannot be used."""
         self._settings = settings
         self.book = LoadBook()
-        self.accounting = open_accounting(settings, session, self.book)
+        self._operator = authority_in(settings.operator_ca, "MIZZEN_OPERATOR_CA")
+        trusted = True if self._operator is None else self._operator.context
+        self.accounting = open_accounting(settings, session, self.book, trusted)
         self.pool = EnginePool()
         self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of, self.pool.leave)
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
@@ -99,8 +101,9 @@ class Gateway:
         await self._listen_for_grpc()
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
-        if certificate is not None:
-            self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
+        for files in (certificate, self._operator):
+            if files is not None:
+                self._background.append(asyncio.create_task(keep_renewed(files), name="certificates"))
         if inherited is not None:
             await serve_on(self._control, inherited.control)
             while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide
@@ -203,13 +206,15 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
     )
 
 
-def open_accounting(settings: Settings, session: aiohttp.ClientSession, book: LoadBook) -> Accounting:
+def open_accounting(
+    settings: Settings, session: aiohttp.ClientSession, book: LoadBook, operator_trust: ssl.SSLContext | bool
+) -> Accounting:
     """Make the data folder, for the owner alone, and open what is in it."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Accounting(accounting_settings(settings), session, book)
+        return Accounting(accounting_settings(settings), session, book, operator_trust)
     except OSError as error:
         raise CannotStartError(
             f"MIZZEN_DATA_DIR: cannot write {error.filename or folder} ({error.strerror or error});"
@@ -230,16 +235,16 @@ def certificate_in(folder: Path | None) -> Certificate | None:
         ) from error
 
 
-def authority_in(file: Path | None) -> Authority | None:
-    """The authority of MIZZEN_CONTROLPLANE_CA; None for those that the system trusts. Raises CannotStartError."""
+def authority_in(file: Path | None, variable: str = "MIZZEN_CONTROLPLANE_CA") -> Authority | None:
+    """The authority of a variable's file; None for those that the system trusts. Raises CannotStartError."""
     if file is None:
         return None
     try:
         return Authority(file)
     except (OSError, ssl.SSLError) as error:
         raise CannotStartError(
-            f"MIZZEN_CONTROLPLANE_CA: {file} holds no certificate ({error}); put the authority of the control plane's"
-            " certificate there as PEM, or unset it where the system trusts that authority."
+            f"{variable}: {file} holds no certificate ({error}); put the authority there as PEM, or unset the variable"
+            " where the system trusts that authority."
         ) from error
 
 

@@ -38,6 +38,7 @@ from mizzen_operator.reconcile.status_write import StatusWriter
 from mizzen_operator.reconcile.stuck import stuck
 from mizzen_operator.reconcile.telemetry import Telemetry
 from mizzen_operator.serve.administration import add_administration
+from mizzen_operator.serve.certificate import Certificate
 from mizzen_operator.serve.endpoint import Reports, report_app
 from mizzen_operator.serve.identities import Identities
 from mizzen_operator.settings import Settings
@@ -53,7 +54,9 @@ class Operator:
     """One replica of the operator."""
 
     def __init__(self, settings: Settings, connection: Connection, api: Api, telemetry: Telemetry) -> None:
+        """Raises SettingError for a certificate that cannot be used."""
         self._settings = settings
+        self._certificate = Certificate(settings.tls_dir) if settings.tls_dir is not None else None
         self._telemetry = telemetry
         # Keys of ModelDeployments have two parts, those of other kinds a third one, the kind.
         self._queue: KeyedQueue[Any] = KeyedQueue()
@@ -113,7 +116,7 @@ class Operator:
         add_administration(app, self._telemetry.registry, self._ill, self._unready)
         try:
             async with (
-                serving(app, settings.host, settings.port),
+                serving(app, settings.host, settings.port, self._certificate),
                 asyncio.TaskGroup() as group,
             ):
                 group.create_task(self._begin_to_lead())  # before workers wait: it is woken before them
@@ -268,14 +271,19 @@ class Operator:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """Serve an application meanwhile."""
+async def serving(
+    app: web.Application, host: str, port: int, certificate: Certificate | None = None
+) -> AsyncIterator[None]:
+    """Serve an application meanwhile; over TLS with a certificate, which is kept renewed."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
+    renewing = asyncio.create_task(certificate.keep_renewed(), name="certificate") if certificate else None
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=certificate.context if certificate else None).start()
         yield
     finally:
+        if renewing is not None:
+            renewing.cancel()
         await runner.cleanup()
 
 

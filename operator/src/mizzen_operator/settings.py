@@ -32,6 +32,8 @@ class Settings:
     host: str
     port: int
     """For pods, gateways, probes and metrics."""
+    tls_dir: Path | None
+    """Folder with tls.crt and tls.key; None for plain HTTP."""
     controlplane_url: str
     controlplane_token_file: Path | None
     controlplane_ca: Path | None
@@ -63,6 +65,7 @@ def settings_from(environment: Mapping[str, str], own_namespace: str = "") -> Se
         identity=read.text("MIZZEN_POD_NAME", socket.gethostname()),
         host=read.text("MIZZEN_HOST", "0.0.0.0"),  # noqa: S104 -- pods reach it by its Service
         port=port,
+        tls_dir=read.file("MIZZEN_TLS_DIR"),
         controlplane_url=controlplane,
         controlplane_token_file=read.file("MIZZEN_TOKEN_FILE"),
         controlplane_ca=read.file("MIZZEN_CONTROLPLANE_CA"),
@@ -81,12 +84,14 @@ def settings_from(environment: Mapping[str, str], own_namespace: str = "") -> Se
 
 def _plan(read: "_Reader", namespace: str, controlplane: str, port: int) -> PlanEnvironment:
     """What pods are rendered with. It enters new revisions alone: what runs is left as it is."""
-    own = f"http://mizzen-operator.{namespace}.svc:{port}"
+    scheme = "https" if read.file("MIZZEN_TLS_DIR") else "http"
+    own = f"{scheme}://mizzen-operator.{namespace}.svc:{port}"
     return PlanEnvironment(
         platform_image=read.text("MIZZEN_PLATFORM_IMAGE", PLATFORM_IMAGE),
         registry_url=read.text("MIZZEN_REGISTRY_URL", controlplane),
         registry_ca=read.certificates("MIZZEN_CONTROLPLANE_CA"),
         operator_url=read.text("MIZZEN_OPERATOR_URL", own),
+        operator_ca=read.certificates("MIZZEN_OPERATOR_CA"),
         gateway=Peer(namespace, {PEER_LABEL: "mizzen-gateway"}),
         monitoring=Peer(
             read.text("MIZZEN_MONITORING_NAMESPACE", "monitoring"),

@@ -29,8 +29,8 @@ from support.served_schemas import LOCATION
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "chart"
 BEFORE = Path(__file__).resolve().parents[2] / "releases" / "0.2.0-rc.1" / "charts" / "mizzen"
-NEEDED = {("controlplane", "tls", "secretName")}
-"""Newer than the release before, and yet never taken away alone: without it the control plane would speak HTTP."""
+NEEDED = {("controlplane", "tls", "secretName"), ("operator", "tls", "secretName")}
+"""Newer than the release before, and yet never taken away alone: without it the program would speak HTTP."""
 SETS = sorted(path.stem for path in (GOLDEN / "values").glob("*.yaml"))
 every_set = pytest.mark.parametrize("values", SETS)
 PLUGGED_IN = ("ServiceMonitor", "PrometheusRule")
@@ -132,6 +132,7 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("fetch.privateStores[0].ports={9000}", "privateStores/0"),
         ("gateway.ingress.enabled=true", "gateway.ingress.host is needed"),
         ("controlplane.tls.caSecretName=ca", "controlplane.tls.secretName is empty"),
+        ("operator.tls.caSecretName=ca", "operator.tls.secretName is empty"),
         ("gateway.autoscaling.minReplicas=11", "minReplicas is 11 and maxReplicas is 10: set minReplicas"),
         ("gateway.resources.requests.cpu=null", "gateway.resources.requests.cpu is missing"),
         ("gateway.resources.requests.cpu=100x", "/gateway/resources/requests/cpu"),
@@ -279,6 +280,7 @@ def test_the_values_of_the_release_before_are_taken_as_helm_reuses_them(tmp_path
         "",
         "image.overrides.gateway=a:1",
         "controlplane.tls.secretName=tls",
+        "operator.tls.secretName=tls",
         "controlplane.ingress.enabled=true,controlplane.ingress.host=a.example",
         "monitoring.serviceMonitor.enabled=true",
         "operator.podLabels.team=a,gateway.extraEnv[0].name=A,gateway.extraEnv[0].value=b",

@@ -54,7 +54,7 @@ def test_a_class_that_is_not_there_is_named_until_it_is(cards: Cluster) -> None:
 def test_what_is_lacking_is_told_with_what_is_free_on_which_nodes(cards: Cluster) -> None:
     objects = team(cards, "greedy")
     objects.create(on("big", 3, replicas=2))
-    words = f"1 more pods need 3 {GPU} of class big, 3 on one node; 1 are free, room for 0 pods: big-0 1 of 4"
+    words = f"1 more pod needs 3 {GPU} of class big, 3 on one node; 1 is free, room for 0 pods: big-0 1 of 4"
     found = objects.wait(
         "ModelDeployment", "on-big", lambda one: words in str(condition(one, "CapacityAvailable")), SECONDS
     )

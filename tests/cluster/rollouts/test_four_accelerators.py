@@ -36,7 +36,7 @@ def test_an_update_needs_no_fifth_accelerator_and_keeps_all_but_one_ready(object
     assert max(one.bound for one in seen) == 4, seen
     assert len(uids(objects, "2") - before) == 4
     assert deployment["status"]["rollout"]["strategyInUse"] == "Replace"
-    assert "needs 1 accelerators, 0 are free" in deployment["status"]["rollout"]["strategyReason"]
+    assert "needs 1 accelerator, 0 are free" in deployment["status"]["rollout"]["strategyReason"]
     assert "lastFailure" not in deployment["status"], "a pod that waits for the place of another is no failure"
 
 

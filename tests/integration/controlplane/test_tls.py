@@ -1,7 +1,6 @@
 """The control plane speaks TLS itself, and each program that asks it trusts the authority that it is told, no other."""
 
 import asyncio
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,27 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-from cryptography.x509 import load_pem_x509_certificate
 from mizzen_cli.client import ApiClient
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError
 from mizzen_operator.reconcile.controlplane import ControlPlane as AskedByOperator
 from mizzen_operator.reconcile.controlplane import ControlPlaneAwayError
+from support.certificates import serial_shown, write_pair
 from support.cluster.objects import wait_until
 from support.controlplane import ControlPlane, free_port
 
 RESOLVE = {"namespace": "default", "model": "nothing", "version": "1"}
-
-
-def write_pair(authority: trustme.CA, folder: Path, *names: str) -> None:
-    """A fresh certificate, each file put in its place at once, as a kubelet does; all, or those named."""
-    folder.mkdir(exist_ok=True)
-    issued = authority.issue_cert("127.0.0.1")
-    pair = {"tls.key": issued.private_key_pem.bytes(), "tls.crt": issued.cert_chain_pems[0].bytes()}
-    for file in names or pair:
-        fresh = folder / f"{file}.new"
-        fresh.write_bytes(pair[file])
-        fresh.rename(folder / file)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +46,6 @@ def stranger(tmp_path: Path) -> Path:
     return file
 
 
-def shown(plane: ControlPlane) -> int:
-    """Serial number of the certificate that the port shows."""
-    text = ssl.get_server_certificate(("127.0.0.1", plane.port))
-    return load_pem_x509_certificate(text.encode()).serial_number
-
-
 def test_whoever_speaks_plain_http_gets_no_answer(plane: ControlPlane) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.get(f"http://127.0.0.1:{plane.port}/healthz", trust_env=False)
@@ -71,12 +53,12 @@ def test_whoever_speaks_plain_http_gets_no_answer(plane: ControlPlane) -> None:
 
 def test_a_renewed_certificate_is_taken_up_and_half_a_pair_is_not(plane: ControlPlane, authority: trustme.CA) -> None:
     folder = Path(plane.environment["MIZZEN_TLS_DIR"])
-    first = shown(plane)
+    first = serial_shown(plane.port)
     write_pair(authority, folder, "tls.crt")
     wait_until(lambda: "renewed certificate is not usable" in plane.log, 40, lambda: plane.log)
-    assert shown(plane) == first
+    assert serial_shown(plane.port) == first
     write_pair(authority, folder)
-    wait_until(lambda: shown(plane) != first, 40, lambda: plane.log)
+    wait_until(lambda: serial_shown(plane.port) != first, 40, lambda: plane.log)
 
 
 def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ async def test_a_half_renewed_pair_leaves_the_old_one_in_use(tmp_path: Path, ren
     assert certificate.renew() is False
 
 
+async def test_a_file_that_holds_no_authority_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(wiring.CannotStartError, match=r"MIZZEN_OPERATOR_CA: .* holds no certificate"):
+        async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_OPERATOR_CA=str(tmp_path / "none")):
+            pass
+
+
 async def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(wiring.CannotStartError, match=r"MIZZEN_TLS_DIR.*tls\.crt and tls\.key"):
         async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_TLS_DIR=str(tmp_path / "none")):

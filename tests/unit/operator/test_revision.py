@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from mizzen_crds.v1alpha1 import labels
@@ -81,6 +82,14 @@ def test_an_upgrade_of_mizzen_or_of_a_runtime_keeps_the_revision_and_its_templat
     )
     assert later.revision == first.revision
     assert later.manifests[1]["spec"]["template"] == first.revision.template
+
+
+def test_an_operator_that_begins_to_speak_tls_keeps_the_revision_and_its_template() -> None:
+    runtime = builtin_runtimes()["triton"]
+    first = desired(deployment(), runtime, ARTIFACT, ENVIRONMENT)
+    speaking = replace(ENVIRONMENT, operator_url="https://operator", operator_ca="PEM")
+    assert desired(deployment(), runtime, ARTIFACT, speaking).revision.hash == first.revision.hash
+    assert desired(deployment(), runtime, ARTIFACT, speaking, frozen=first.revision).revision == first.revision
 
 
 def test_a_revision_survives_its_controller_revision():

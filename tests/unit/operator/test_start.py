@@ -23,6 +23,22 @@ def test_without_an_api_server_it_says_in_one_sentence_where_it_looked_and_what_
     )
 
 
+def test_a_certificate_that_is_not_there_ends_it_with_the_same_code(tmp_path: Path) -> None:
+    ended = start(tmp_path, MIZZEN_TLS_DIR=str(tmp_path), KUBECONFIG=str(kubeconfig(tmp_path)))
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
+    assert "MIZZEN_TLS_DIR" in ended.stderr
+
+
+def kubeconfig(folder: Path) -> Path:
+    """Of an API server that is not there."""
+    file = folder / "kubeconfig"
+    file.write_text(
+        "{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}],"
+        " users: [{name: a, user: {token: t}}], clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}]}"
+    )
+    return file
+
+
 def test_a_setting_that_cannot_be_ends_with_the_same_code(tmp_path: Path) -> None:
     ended = start(tmp_path, MIZZEN_PORT="none")
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)

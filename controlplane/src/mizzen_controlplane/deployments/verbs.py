@@ -15,10 +15,10 @@ LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def scale(document: Document, replicas: int) -> Patch:
-    """Another number of replicas; raises Conflict where the autoscaler decides it."""
+    """Another number of replicas; raises Conflict where the autoscaler's bounds are set."""
     if document["spec"].get("autoscaling"):
         raise Conflict(
-            "spec.autoscaling decides the number of replicas, spec.replicas is ignored with it: change "
+            "spec.autoscaling bounds the number of replicas, so it is not scaled by hand: change "
             "spec.autoscaling.minReplicas and maxReplicas, or remove spec.autoscaling first.",
             code="autoscaling_active",
         )

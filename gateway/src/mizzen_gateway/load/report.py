@@ -5,6 +5,7 @@ A report that gets lost is not repeated: the next one says more, as its counters
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -36,9 +37,20 @@ class Load(Protocol):
 class LoadReporter:
     """Sends reports to one operator."""
 
-    def __init__(self, session: aiohttp.ClientSession, operator_url: str, gateway: str, load: Load) -> None:
-        """`session` carries the gateway's token; `operator_url` has no slash at its end."""
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        operator_url: str,
+        gateway: str,
+        load: Load,
+        trust: ssl.SSLContext | bool = True,
+    ) -> None:
+        """`session` carries the gateway's token; `operator_url` has no slash at its end.
+
+        `trust`: whose certificates are taken for the operator's; True for those of authorities that the system trusts.
+        """
         self._session = session
+        self._trust = trust
         self._url = f"{operator_url}/v1/load"
         self._gateway = gateway
         self._boot_id = secrets.token_hex(8)
@@ -68,7 +80,9 @@ class LoadReporter:
         timeout = aiohttp.ClientTimeout(total=SEND_SECONDS)
         try:
             body = report.model_dump_json()
-            async with self._session.post(self._url, data=body, headers=headers, timeout=timeout) as response:
+            async with self._session.post(
+                self._url, data=body, headers=headers, timeout=timeout, ssl=self._trust
+            ) as response:
                 response.raise_for_status()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._lost += 1

@@ -1,4 +1,4 @@
-"""Whom does the gateway take for the control plane? Who shows a certificate of MIZZEN_CONTROLPLANE_CA's authority."""
+"""Whom does the gateway take for the control plane, or the operator? Who shows a certificate of its authority."""
 
 import ssl
 from pathlib import Path

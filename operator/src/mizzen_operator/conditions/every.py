@@ -24,10 +24,11 @@ def every_condition(
         conditions.CAPACITY_AVAILABLE: room.capacity_available(deployment, observation, plan),
         conditions.WORKLOAD_AVAILABLE: serving.workload_available(deployment, observation, plan),
         conditions.ROUTE_READY: serving.route_ready(deployment, observation, plan),
-        conditions.UP_TO_DATE: serving.up_to_date(observation, plan),
+        conditions.UP_TO_DATE: serving.up_to_date(deployment, observation, plan),
         conditions.AUTOSCALING_ACTIVE: serving.autoscaling_active(deployment, observation),
         conditions.ADAPTERS_LOADED: model.adapters_loaded(deployment, observation),
     }
+    said = summary.with_cause(said)
     stuck = summary.stalled(said)
     whole = {conditions.READY: summary.ready(deployment, said, plan), **said}
     moving = summary.reconciling(observation, said, plan, stuck)

@@ -5,10 +5,13 @@ from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.rollout import LifecycleState
 
 from mizzen_operator.conditions.model import FETCH_REASONS, refused_by
-from mizzen_operator.conditions.verdict import Said, needs_spec_change, no, unknown, yes
+from mizzen_operator.conditions.verdict import Said, meaning_of, needs_spec_change, no, unknown, yes
+from mizzen_operator.counted import counted, ready_of, verb
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.rollout.fleet import PodFailure
 from mizzen_operator.rollout.outcome import RolloutPlan
+from mizzen_operator.rollout.plan import wanted_replicas
+from mizzen_operator.rollout.situation import resolved
 
 
 def zero_reason(deployment: ModelDeployment) -> str:
@@ -37,22 +40,23 @@ def workload_available(deployment: ModelDeployment, observation: Observation, pl
     if plan is None:
         if refusal is not None and ready == 0:
             return no(refusal.reason, refusal.message)
-        return yes(conditions.AVAILABLE, f"{ready} replicas are ready.") if ready else unknown("Nothing was planned.")
+        told = f"{counted(ready, 'replica')} {verb(ready, 'is', 'are')} ready."
+        return yes(conditions.AVAILABLE, told) if ready else unknown("No replica was planned in this pass.")
     if plan.wanted == 0:
         return yes(zero_reason(deployment))
     enough = max(1, plan.least)
     if ready >= enough:
-        return yes(conditions.AVAILABLE, f"{ready} of {plan.wanted} replicas are ready.")
+        return yes(conditions.AVAILABLE, ready_of(ready, plan.wanted))
     return _unavailable(observation, plan, ready, enough, refusal)
 
 
 def _unavailable(observation: Observation, plan: RolloutPlan, ready: int, enough: int, refusal: Refusal | None) -> Said:
-    text = f"{ready} replicas are ready; {enough} must be."
+    text = f"{counted(ready, 'replica')} {verb(ready, 'is', 'are')} ready; {enough} must be."
     if refusal is not None:
         return no(refusal.reason, f"{text} {refusal.message}")
     failure = newest_failure(observation)
     if failure is not None and failure.reason in FETCH_REASONS:
-        return no(conditions.NO_REPLICA_READY, f"{text} The condition ModelCached says why.")
+        return Said("False", conditions.NO_REPLICA_READY, f"{text} The condition ModelCached says why.")
     if failure is not None:
         return no(failure.reason, f"{text} {failure.component}: {failure.message}".strip())
     waiting = [pod for one in observation.fleet.revisions for pod in one.live if not pod.ready]
@@ -79,11 +83,12 @@ def route_ready(deployment: ModelDeployment, observation: Observation, plan: Rol
     return yes(conditions.ROUTED)
 
 
-def up_to_date(observation: Observation, plan: RolloutPlan | None) -> Said:
+def up_to_date(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:
     """Whether all replicas run the newest revision, and it gets all traffic."""
     refusal = refused_by(observation, conditions.WORKLOAD_AVAILABLE)
     if refusal is not None:
-        return no(refusal.reason, f"{refusal.message} What served before goes on serving.")
+        kept = " What served before goes on serving." if any(one.ready for one in observation.fleet.revisions) else ""
+        return no(refusal.reason, f"{refusal.message}{kept}")
     if plan is None:
         return unknown("The newest revision is not known in this pass.")
     hold = plan.hold
@@ -91,8 +96,19 @@ def up_to_date(observation: Observation, plan: RolloutPlan | None) -> Said:
         # A gate that opens without another spec says itself how; the table's words would say it once more.
         return no(hold.gate, hold.reason) if needs_spec_change(hold.gate) else Said("False", hold.gate, hold.reason)
     if plan.complete or plan.wanted == 0:
-        return yes(conditions.ROLLED_OUT)
+        return yes(conditions.ROLLED_OUT, _more_than_run(deployment, plan.wanted))
     return no(conditions.PROGRESSING, hold.reason if hold is not None else "")
+
+
+def _more_than_run(deployment: ModelDeployment, wanted: int) -> str:
+    """Say that minAvailable asks for more than there are, before a rollout stands still for it; empty where not."""
+    bound = deployment.spec.rollout.min_available
+    if bound is None or resolved(bound, wanted) <= wanted:
+        return ""
+    return (
+        f"{meaning_of(conditions.ROLLED_OUT)} spec.rollout.minAvailable, {bound}, is above the replicas and counts as "
+        f"{wanted}: no rollout may free a replica before its successor is ready."
+    )
 
 
 def autoscaling_active(deployment: ModelDeployment, observation: Observation) -> Said:
@@ -100,5 +116,10 @@ def autoscaling_active(deployment: ModelDeployment, observation: Observation) ->
     if deployment.spec.autoscaling is None:
         return no(conditions.NOT_CONFIGURED)
     if observation.autoscaling is None or observation.autoscaling.last_decision_time is None:
-        return unknown("The autoscaler has not decided yet; the number of replicas is held.")
+        bounds, count = deployment.spec.autoscaling, wanted_replicas(deployment)
+        return no(
+            conditions.NO_AUTOSCALER,
+            f"spec.replicas, {deployment.spec.replicas}, is kept within {bounds.min_replicas} and "
+            f"{bounds.max_replicas}, so {counted(count, 'replica')} {verb(count, 'is', 'are')} wanted.",
+        )
     return yes(conditions.SCALING)

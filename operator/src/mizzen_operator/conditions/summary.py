@@ -6,7 +6,8 @@ from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 
 from mizzen_operator.conditions.serving import zero_reason
-from mizzen_operator.conditions.verdict import Said, needs_spec_change, yes
+from mizzen_operator.conditions.verdict import Said, meaning_of, needs_spec_change, unknown, yes
+from mizzen_operator.counted import counted, ready_of, verb
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
 
@@ -23,9 +24,35 @@ CAUSES = (
 )
 """Where the reason is looked for when replicas are missing: the first that is False, in the order of a start."""
 
+CAUSES_UNTOLD = frozenset({conditions.REGISTRY_UNAVAILABLE})
+"""Reasons of a condition that is Unknown, and yet says what is in the way."""
+
 ON_ITS_WAY = frozenset(
     row.reason for row in conditions.REASONS.values() if conditions.RECONCILING in row.condition_types
 )
+
+
+def cause(said: Mapping[str, Said]) -> str:
+    """Return the condition that says why replicas are missing: WorkloadAvailable where no other says more."""
+    false = [name for name in CAUSES if said[name].false]
+    certain = [name for name in false if said[name].reason not in ON_ITS_WAY]
+    untold = [name for name in CAUSES if said[name].status == "Unknown" and said[name].reason in CAUSES_UNTOLD]
+    own = [conditions.WORKLOAD_AVAILABLE] if said[conditions.WORKLOAD_AVAILABLE].false else []
+    first = next(iter((*certain, *untold, *own, *false)), conditions.WORKLOAD_AVAILABLE)
+    return conditions.WORKLOAD_AVAILABLE if said[first].reason == said[conditions.WORKLOAD_AVAILABLE].reason else first
+
+
+def with_cause(said: Mapping[str, Said]) -> dict[str, Said]:
+    """Return the conditions; those that no replica is behind name the one that says why."""
+    name = cause(said)
+    pointed = dict(said)
+    if said[conditions.ROUTE_READY].reason == conditions.NO_REPLICA_READY:
+        text = f"{meaning_of(conditions.NO_REPLICA_READY)} The condition {name} says why."
+        pointed[conditions.ROUTE_READY] = Said("False", conditions.NO_REPLICA_READY, text)
+    workload = said[conditions.WORKLOAD_AVAILABLE]
+    if workload.status == "Unknown" and name != conditions.WORKLOAD_AVAILABLE:
+        pointed[conditions.WORKLOAD_AVAILABLE] = unknown(f"{workload.message} The condition {name} says why.")
+    return pointed
 
 
 def ready(deployment: ModelDeployment, said: Mapping[str, Said], plan: RolloutPlan | None) -> Said:
@@ -38,10 +65,16 @@ def ready(deployment: ModelDeployment, said: Mapping[str, Said], plan: RolloutPl
         return yes(conditions.AVAILABLE, said[conditions.WORKLOAD_AVAILABLE].message)
     if said[conditions.WORKLOAD_AVAILABLE].true:
         return missing[0]
-    causes = [said[name] for name in CAUSES if said[name].false]
-    certain = [one for one in causes if one.reason not in ON_ITS_WAY]
-    blocked = certain or [one for one in missing if one.false] or causes
-    return blocked[0] if blocked else missing[0]
+    blocking = said[cause(said)]
+    if blocking.status == "Unknown" and said[conditions.ROUTE_READY].false:
+        return Said("False", *_known_cause(blocking, said[conditions.ROUTE_READY]))
+    return blocking
+
+
+def _known_cause(blocking: Said, route: Said) -> tuple[str, str]:
+    """Return reason and message of a cause that is not certain; the route's where it was not observed at all."""
+    told = route if blocking.reason == conditions.NOT_OBSERVED else blocking
+    return told.reason, told.message
 
 
 def stalled(said: Mapping[str, Said]) -> Said | None:
@@ -72,7 +105,9 @@ def _replicas_moving(observation: Observation, said: Mapping[str, Said], plan: R
     ready_now = sum(one.ready for one in observation.fleet.revisions)
     waits_for_a_person = said[conditions.UP_TO_DATE].false
     if plan.wanted == 0 and (live or going):
-        return Said("True", conditions.STOPPING, f"{live} replicas are on their way out.")
+        return Said(
+            "True", conditions.STOPPING, f"{counted(live, 'replica')} {verb(live, 'is', 'are')} on the way out."
+        )
     if not waits_for_a_person and ready_now != plan.wanted:
-        return Said("True", conditions.SCALING_REPLICAS, f"{ready_now} of {plan.wanted} replicas are ready.")
+        return Said("True", conditions.SCALING_REPLICAS, ready_of(ready_now, plan.wanted))
     return None

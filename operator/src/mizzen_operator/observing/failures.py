@@ -21,7 +21,7 @@ WEBHOOK: Final = "webhook"
 QUOTA_WORDS: Final = "exceeded quota"
 CERTAIN: Final = ("violates PodSecurity", " is invalid: ", "runAsNonRoot", "executable file not found")
 """Words of the API server or the kubelet about the pod's own template: the same pod is refused again and again."""
-NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "[^"]*" not found')
+NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]*)" not found')
 """Words of the scheduler."""
 KILLED: Final = frozenset({137, 143})
 """Exit codes of a container that was ended by a signal: SIGKILL and SIGTERM."""
@@ -49,8 +49,10 @@ def unschedulable(pod: PodView) -> PodFailure | None:
     """The scheduler finds no place for it, or does not look for one without its claim."""
     if pod.scheduled or not pod.unscheduled_message:
         return None
-    reason = conditions.CLAIM_NOT_FOUND if NO_CLAIM.search(pod.unscheduled_message) else conditions.UNSCHEDULABLE
-    return PodFailure(reason, pod.unscheduled_message, component="scheduler")
+    if missing := NO_CLAIM.search(pod.unscheduled_message):
+        text = f"There is no PersistentVolumeClaim {missing[1]} in the namespace {pod.namespace}."
+        return PodFailure(conditions.CLAIM_NOT_FOUND, text, component="scheduler")
+    return PodFailure(conditions.UNSCHEDULABLE, pod.unscheduled_message, component="scheduler")
 
 
 def image_missing(pod: PodView) -> PodFailure | None:

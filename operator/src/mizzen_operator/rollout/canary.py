@@ -88,12 +88,13 @@ def _promoted(deployment: ModelDeployment, situation: Situation, step: int) -> b
 
 
 def _for_a_person(deployment: ModelDeployment, situation: Situation, step: int) -> Wait:
-    percent = deployment.spec.rollout.canary.steps[step].traffic_percent
+    percent, name = deployment.spec.rollout.canary.steps[step].traffic_percent, deployment.metadata.name
+    from_registry = deployment.spec.model.version_ref is not None
+    back = f"`mizzen rollout rollback {name}`" if from_registry else "apply the former spec, as it names a uri"
     return Wait(
         conditions.AWAITING_PROMOTION,
         f"Step {step} at {percent} % of requests waits. Look at the new revision, then "
-        f"`mizzen rollout promote {deployment.metadata.name}` (or annotate "
-        f"{labels.PROMOTE}={situation.goal.hash}/{step}), or `mizzen rollout rollback {deployment.metadata.name}`.",
+        f"`mizzen rollout promote {name}` (or annotate {labels.PROMOTE}={situation.goal.hash}/{step}), or {back}.",
     )
 
 

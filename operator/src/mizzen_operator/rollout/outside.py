@@ -4,7 +4,8 @@ from typing import Final
 
 from mizzen_crds.v1alpha1 import conditions
 
-from mizzen_operator.conditions.verdict import needs_spec_change
+from mizzen_operator.conditions.verdict import needs_spec_change, with_remedy
+from mizzen_operator.counted import counted, verb
 from mizzen_operator.rollout.fleet import ObservedPod, ObservedRevision, PodFailure
 from mizzen_operator.rollout.situation import Situation
 from mizzen_operator.rollout.strategies import DRAIN, Wait
@@ -54,14 +55,18 @@ def _room(situation: Situation) -> Wait | None:
     if waiting and len(waiting) <= situation.going:
         return DRAIN
     if waiting:
-        words = next((pod.failure.message for pod in waiting if pod.failure is not None), "")
-        text = f"{len(waiting)} replicas wait for a place to run. {words}".rstrip()
+        failure = next((pod.failure for pod in waiting if pod.failure is not None), None)
+        if failure is not None and failure.reason == conditions.CLAIM_NOT_FOUND:
+            return Wait(failure.reason, with_remedy(failure.reason, failure.message))
+        who = f"{counted(len(waiting), 'replica')} {verb(len(waiting), 'waits', 'wait')}"
+        text = f"{who} for a place to run. {failure.message if failure else ''}".rstrip()
         return Wait(conditions.UNSCHEDULABLE, text, need or None, capacity.free_accelerators if need else None)
     missing = situation.wanted - len(goal.live)
     if missing > 0 and goal.refusal is not None and goal.refusal.reason == conditions.RESOURCE_QUOTA_EXCEEDED:
         return Wait(goal.refusal.reason, goal.refusal.message)
     if missing > 0 and situation.quota_binds:
         left = capacity.quota_accelerators
-        text = f"{missing} replicas need {need} accelerators each; {capacity.quota or 'the quota'} leaves {left}."
+        who = f"{counted(missing, 'replica')} {verb(missing, 'needs', 'need')} {counted(need, 'accelerator')}"
+        text = f"{who} each; {capacity.quota or 'the quota'} leaves {left}."
         return Wait(conditions.QUOTA_EXCEEDED, text, need, left)
     return None

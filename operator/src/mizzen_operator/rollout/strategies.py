@@ -7,6 +7,7 @@ from typing import Final
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment.rollout import Strategy
 
+from mizzen_operator.counted import counted, verb
 from mizzen_operator.rollout.situation import Situation, trimmed
 
 DRAINING: Final = "Draining"
@@ -55,16 +56,25 @@ def choose(situation: Situation, spec: Strategy, in_use: str, reason: str = "") 
         return Strategy.REPLACE, reason or "chosen when the rollout began: no spare replica fitted"
     if situation.need == 0:
         return Strategy.SURGE, "replicas need no accelerators, so a spare one fits"
-    free, quota = situation.capacity.free_accelerators, situation.capacity.quota_accelerators
+    needed, quota = counted(situation.need, "accelerator"), situation.capacity.quota_accelerators
     if situation.without_place and situation.others_wanted:
         return Strategy.REPLACE, "the spare replica found no place"
     if in_use == Strategy.SURGE:
         return Strategy.SURGE, reason or "chosen when the rollout began: a spare replica fitted"
     if situation.quota_binds:
-        return Strategy.REPLACE, f"a spare replica needs {situation.need} accelerators, the quota leaves {quota}"
+        return Strategy.REPLACE, f"a spare replica needs {needed}, the quota leaves {quota}"
     if situation.full:
-        return Strategy.REPLACE, f"a spare replica needs {situation.need} accelerators, {free} are free"
-    return Strategy.SURGE, f"a spare replica needs {situation.need} accelerators and fits"
+        return Strategy.REPLACE, f"a spare replica needs {needed}, {_left_over(situation)}"
+    return Strategy.SURGE, f"a spare replica needs {needed} and fits"
+
+
+def _left_over(situation: Situation) -> str:
+    """Return what is left for one more replica; of what a class has free, waiting pods take theirs first."""
+    left, room = situation.capacity.free_accelerators, situation.capacity.room
+    told = f"{'?' if left is None else left} {verb(left or 0, 'is', 'are')}"
+    if room is None or left is None or room.free == left:
+        return f"{told} free"
+    return f"{told} left for it of {room.free} free: waiting pods take theirs, and a pod needs its own on one node"
 
 
 def surge(situation: Situation, goal_wanted: int | None = None, floor: int = 0) -> Step:
@@ -122,7 +132,24 @@ def blue_green(situation: Situation, *, switched: bool) -> Step:
     if up and switched:
         return Step(situation.wanted, dict.fromkeys(others, 0), None, "blue/green: switched", 100)
     share = 100 if up or situation.others_ready == 0 else 0
-    return Step(situation.wanted, others, _unplaced(situation), "blue/green: second set starting", share)
+    wait = _unplaced(situation)
+    if wait is not None and wait.gate == conditions.NO_SPARE_ACCELERATOR:
+        wait = _no_second_set(situation)
+    return Step(situation.wanted, others, wait, "blue/green: second set starting", share)
+
+
+def _no_second_set(situation: Situation) -> Wait:
+    """A whole second set stands beside the first, so that minAvailable frees nothing."""
+    missing = situation.goal.unschedulable
+    needed, many = missing * situation.need, counted(missing, "replica")
+    more = f", which need {counted(needed, 'accelerator')}; {_left_over(situation)}" if needed else ""
+    return Wait(
+        conditions.NO_SPARE_ACCELERATOR,
+        f"The second set of BlueGreen lacks a place for {many}{more}. Make room for all of them, or set "
+        "spec.rollout.strategy to Auto, which goes on with the places there are.",
+        needed=needed or None,
+        free=situation.capacity.free_accelerators if needed else None,
+    )
 
 
 def canary(situation: Situation, percent: int, before: int, place: Strategy) -> Step:
@@ -161,15 +188,25 @@ def _no_place(situation: Situation) -> Wait:
         return Wait(
             conditions.NO_SPARE_ACCELERATOR,
             "The new replica finds no place to run, and spec.rollout.minAvailable "
-            f"({situation.least} of {situation.wanted}) keeps the old ones. Lower it, or make room.",
+            f"({situation.least} of {situation.wanted}) keeps the old ones. {_way_on(situation, 'make room')}",
         )
     left = quota if situation.quota_binds else free
-    unusable = " which the scheduler does not give it (CPUs, memory, taints, spec.placement)" if left else ""
+    unusable = ", which the scheduler does not give it (CPUs, memory, taints, spec.placement)" if left else ""
+    over = f"the quota leaves {left}" if situation.quota_binds else _left_over(situation)
+    needed = counted(situation.need, "accelerator")
     return Wait(
         conditions.NO_SPARE_ACCELERATOR,
-        f"A new replica needs {situation.need} accelerators and {'?' if left is None else left} are free{unusable}; "
-        f"spec.rollout.minAvailable is {situation.least} of {situation.wanted} replicas. Free {situation.need} "
-        "accelerators, set spec.rollout.strategy to Replace, or lower spec.rollout.minAvailable.",
+        f"A new replica needs {needed} and {over}{unusable}; spec.rollout.minAvailable is {situation.least} of "
+        f"{counted(situation.wanted, 'replica')}. {_way_on(situation, f'free {needed}')}",
         needed=situation.need,
         free=left,
     )
+
+
+def _way_on(situation: Situation, make_room: str) -> str:
+    """Return what helps: with minAvailable at every replica no strategy may free one, so that comes first."""
+    begun = make_room[0].upper() + make_room[1:]
+    if situation.least >= situation.wanted:
+        lower = f"lower spec.rollout.minAvailable to {situation.wanted - 1} (with strategy Auto or Replace)"
+        return f"{begun}, or {lower}: no old replica may go before that."
+    return f"{begun}, or set spec.rollout.strategy to Auto or Replace, or lower spec.rollout.minAvailable."

@@ -55,7 +55,51 @@ def said(status) -> dict[str, tuple[str, str]]:
 GATED = "Scheduling is blocked due to non-empty scheduling gates"
 STOPPED = deployment(lifecycle={"state": "Stopped"})
 AUTOSCALED = deployment(replicas=0, autoscaling={"minReplicas": 0, "maxReplicas": 2})
+SUMS = (conditions.READY, conditions.RECONCILING, conditions.STALLED)
+"""They repeat the reasons of others."""
+AWAY = Refusal("RegistryUnavailable", "spec.model.versionRef could not be resolved: the control plane does not answer.")
+CLAIMLESS = ObservedPod("p1", NOON, scheduled=False, failure=PodFailure("ClaimNotFound", "There is no claim w."))
+UNPLACED = ObservedPod("p1", NOON, scheduled=False, failure=PodFailure("Unschedulable", "0/2 nodes.", "scheduler"))
 SITUATIONS = {
+    "without a place, in the scheduler's words": (
+        seen(UNPLACED),
+        None,
+        {"CapacityAvailable": ("False", "Unschedulable"), "WorkloadAvailable": ("False", "Unschedulable")},
+    ),
+    "without its claim": (
+        seen(CLAIMLESS),
+        None,
+        {
+            "ModelCached": ("False", "ClaimNotFound"),
+            "UpToDate": ("False", "ClaimNotFound"),
+            "CapacityAvailable": ("Unknown", "NotObserved"),
+            "Ready": ("False", "ClaimNotFound"),
+        },
+    ),
+    "no LeaderWorkerSet": (
+        seen(fleet=Fleet(), refusals=(Refusal("LeaderWorkerSetNotInstalled", "there is none."),)),
+        None,
+        {"Ready": ("False", "LeaderWorkerSetNotInstalled"), "CapacityAvailable": ("Unknown", "NotObserved")},
+    ),
+    **{
+        f"refused for {reason}": (
+            seen(fleet=Fleet(), refusals=(Refusal(reason, "its own words."),)),
+            None,
+            {"UpToDate": ("False", reason), "Ready": ("False", reason)},
+        )
+        for reason in (
+            "RuntimeNotFound",
+            "RuntimeMismatch",
+            "ArgNotAllowed",
+            "ImageNotAllowed",
+            "EngineVersionNotFound",
+            "EnvNotAllowed",
+            "ChildOwnedBySomeoneElse",
+            "ApplyFailed",
+            "PodRefused",
+            "PodNotCreated",
+        )
+    },
     "serving": (seen(READY), None, {"Ready": ("True", "Available"), "UpToDate": ("True", "RolledOut")}),
     "starting": (
         seen(STARTING),
@@ -121,6 +165,8 @@ def test_every_condition_is_set_on_every_pass_and_the_two_of_kstatus_only_while_
     assert all(told[key][0] == "True" for key in set(told) - always)
     assert all(reason in conditions.REASONS for _, reason in told.values())
     assert not {conditions.RECONCILING, conditions.STALLED} <= set(told)
+    own = {key: reason for key, (_, reason) in told.items() if key not in SUMS}
+    assert {key: reason for key, reason in own.items() if key not in conditions.REASONS[reason].condition_types} == {}
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -157,14 +203,34 @@ WAITS = {
         None,
         "or `mizzen rollout rollback sentiment`.",
     ),
-    "no spare": ({"minAvailable": 1}, 1, "or lower spec.rollout.minAvailable."),
+    "a person, of a uri": (
+        {"strategy": "Canary", "canary": {"steps": [{"trafficPercent": 50, "pause": "Manual"}]}},
+        None,
+        "or apply the former spec, as it names a uri.",
+    ),
+    "no spare": (
+        {"minAvailable": 1},
+        1,
+        "or lower spec.rollout.minAvailable to 0 (with strategy Auto or Replace): no old replica may go before that.",
+    ),
+    "no spare of a surge": (
+        {"minAvailable": 0, "strategy": "Surge"},
+        1,
+        "Free 1 accelerator, or set spec.rollout.strategy to Auto or Replace, or lower spec.rollout.minAvailable.",
+    ),
+    "no second set": (
+        {"strategy": "BlueGreen"},
+        1,
+        "Make room for all of them, or set spec.rollout.strategy to Auto, which goes on with the places there are.",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", WAITS)
 def test_a_rollout_that_waits_says_once_what_lets_it_go_on(name):
     rollout, accelerators, remedy = WAITS[name]
-    wanted = deployment(resources={"acceleratorsPerPod": 1 if accelerators else 0})
+    source = {"model": {"uri": "s3://models/sentiment"}} if "uri" in name else {}
+    wanted = deployment(resources={"acceleratorsPerPod": 1 if accelerators else 0}, **source)
     message, hold = up_to_date(SimulatedCluster(wanted, NOON, random.Random(1), accelerators), rollout)
     assert message == hold
     assert message.endswith(remedy)
@@ -175,6 +241,62 @@ def test_a_revision_that_was_given_up_is_told_with_the_remedy_of_the_table():
     simulated.broken.add("v2")
     message, hold = up_to_date(simulated, {"progressDeadlineSeconds": 100})
     assert message == f"{hold} {conditions.REASONS['ProgressDeadlineExceeded'].remedy}"
+
+
+CAUSES = {
+    "the control plane away": ({"artifact": None, "resolution_failure": AWAY}, "ModelResolved", "RegistryUnavailable"),
+    "no such version": (
+        {"artifact": None, "resolution_failure": Refusal("VersionNotFound", "spec.model.versionRef: no version 9.")},
+        "ModelResolved",
+        "VersionNotFound",
+    ),
+    "a format of another engine": (
+        {"refusals": (Refusal("FormatNotServed", "runtime triton serves ONNX."),)},
+        "ModelResolved",
+        "FormatNotServed",
+    ),
+    "no such class": (
+        {"refusals": (Refusal("AcceleratorClassNotFound", "there is no a100."),)},
+        "CapacityAvailable",
+        "AcceleratorClassNotFound",
+    ),
+    "no such flag": ({"refusals": (Refusal("ArgNotAllowed", "--x."),)}, "WorkloadAvailable", "ArgNotAllowed"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_where_nothing_may_run_ready_and_route_name_the_condition_that_is_the_cause(name):
+    more, cause, reason = CAUSES[name]
+    status = status_of(seen(**({"fleet": Fleet(), "revision": None, "routed": None} | more)), planned=False)
+    conditions_by_type = {one.type: one for one in status.conditions}
+    assert conditions_by_type[cause].reason == reason
+    assert (conditions_by_type["Ready"].status, conditions_by_type["Ready"].reason) == ("False", reason)
+    assert conditions_by_type["Ready"].message == conditions_by_type[cause].message
+    assert conditions_by_type["RouteReady"].message.endswith(f"503 with Retry-After. The condition {cause} says why.")
+
+
+def test_min_available_above_the_replicas_is_said_before_a_rollout_stands_still_for_it():
+    status = status_of(seen(READY), deployment(replicas=1, rollout={"minAvailable": 3}))
+    message = next(one.message for one in status.conditions if one.type == "UpToDate")
+    assert "spec.rollout.minAvailable, 3, is above the replicas and counts as 1" in message
+
+
+def test_without_an_autoscaler_the_bounds_that_hold_are_told():
+    status = status_of(seen(READY), deployment(replicas=5, autoscaling={"minReplicas": 1, "maxReplicas": 2}))
+    told = next(one for one in status.conditions if one.type == "AutoscalingActive")
+    assert (told.status, told.reason) == ("False", "NoAutoscaler")
+    assert told.message.startswith("spec.replicas, 5, is kept within 1 and 2, so 2 replicas are wanted.")
+
+
+def test_nothing_is_said_to_serve_on_where_nothing_served():
+    refused = Refusal("ArgNotAllowed", "--x.")
+    first, later = seen(fleet=Fleet(), refusals=(refused,)), seen(READY, refusals=(refused,))
+    told = [said_of("UpToDate", status_of(one, planned=False)) for one in (first, later)]
+    assert ["goes on serving" in one for one in told] == [False, True]
+
+
+def said_of(name, status) -> str:
+    return next(one.message for one in status.conditions if one.type == name)
 
 
 def test_a_registry_that_is_away_leaves_serving_as_it_is_and_says_unknown():

@@ -66,7 +66,7 @@ WITHOUT_CLAIM = [UNSCHEDULABLE[0] | {"message": '0/2 nodes are available: persis
     ("seen", "reason", "words"),
     [
         (pod(conditions=UNSCHEDULABLE, node=""), "Unschedulable", "0/2 nodes"),
-        (pod(conditions=WITHOUT_CLAIM, node=""), "ClaimNotFound", '"w" not found'),
+        (pod(conditions=WITHOUT_CLAIM, node=""), "ClaimNotFound", "no PersistentVolumeClaim w in the namespace n"),
         (pod(engine=waiting("ImagePullBackOff", "Back-off pulling x")), "ImagePullFailed", "Back-off pulling x"),
         (pod(engine=waiting("CreateContainerConfigError", 'secret "s" not found')), "SecretNotFound", "secret"),
         (pod(engine=waiting("CreateContainerError", "context deadline exceeded")), "PodNotCreated", "deadline"),

@@ -95,7 +95,7 @@ def test_without_a_spare_accelerator_the_new_pod_waits_first_and_then_an_old_one
     assert (first.of("v1").replicas, first.of("v2").replicas) == (2, 1)
     assert (second.of("v1").replicas, second.of("v2").replicas) == (1, 1)
     assert first.rollout.strategy_in_use == "Replace"
-    assert "needs 1 accelerators, 0 are free" in first.rollout.strategy_reason
+    assert "needs 1 accelerator, 0 are free" in first.rollout.strategy_reason
 
 
 @pytest.mark.parametrize("unusable", [1, 3])

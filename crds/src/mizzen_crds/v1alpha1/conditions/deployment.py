@@ -49,7 +49,9 @@ NO_WEIGHTS: Final = reason_row(
     "NoWeights", (MODEL_CACHED,), "The runtime serves no weights, so there is nothing to fetch."
 )
 WITHIN_QUOTA: Final = reason_row("WithinQuota", (QUOTA_RESERVED,), "The quota covers all wanted replicas.")
-NO_QUOTA: Final = reason_row("NoQuota", (QUOTA_RESERVED, QUOTA_READY), "No quota bounds this project.")
+NO_QUOTA: Final = reason_row(
+    "NoQuota", (QUOTA_RESERVED, QUOTA_READY), "No quota bounds this project, or none that counts its accelerators."
+)
 SUFFICIENT_CAPACITY: Final = reason_row(
     "SufficientCapacity", (CAPACITY_AVAILABLE,), "Every wanted replica has a place to run."
 )
@@ -60,6 +62,12 @@ NOT_CONFIGURED: Final = reason_row(
     "NotConfigured",
     (AUTOSCALING_ACTIVE,),
     "spec.autoscaling is not set; the number of replicas is spec.replicas.",
+)
+NO_AUTOSCALER: Final = reason_row(
+    "NoAutoscaler",
+    (AUTOSCALING_ACTIVE,),
+    "This release has no autoscaler: of spec.autoscaling only the bounds hold, and spec.replicas is kept within them.",
+    "Set spec.replicas, or have a HorizontalPodAutoscaler or KEDA do it (docs/how-to/autoscalers.md).",
 )
 ADAPTERS_IN_PLACE: Final = reason_row("AdaptersInPlace", (ADAPTERS_LOADED,), "All adapters to be preloaded are loaded.")
 NO_ADAPTERS: Final = reason_row("NoAdapters", (ADAPTERS_LOADED,), "The spec names no adapters.")
@@ -103,7 +111,8 @@ AWAITING_PROMOTION: Final = reason_row(
     "AwaitingPromotion",
     (UP_TO_DATE,),
     "The canary waits for a person: at a step with pause: Manual, or for an evaluation; this release runs none.",
-    "Look at the new revision, then `mizzen rollout promote NAME`, or `mizzen rollout rollback NAME`.",
+    "Look at the new revision, then `mizzen rollout promote NAME`, or `mizzen rollout rollback NAME` "
+    "(of a uri: apply the former spec).",
 )
 PAUSED: Final = reason_row(
     "Paused",
@@ -241,12 +250,14 @@ QUEUED: Final = reason_row(
 NO_SPARE_ACCELERATOR: Final = reason_row(
     "NoSpareAccelerator",
     (UP_TO_DATE, CAPACITY_AVAILABLE),
-    "The rollout needs an accelerator more than is free, and spec.rollout.minAvailable keeps it from freeing one.",
-    "Lower spec.rollout.minAvailable, or free as many accelerators as status.rollout.hold.needed says.",
+    "The rollout needs more accelerators than are free, and neither its strategy nor spec.rollout.minAvailable lets it "
+    "free any.",
+    "Do what the message says, which depends on strategy and minAvailable; or free as many accelerators as "
+    "status.rollout.hold.needed says.",
 )
 UNSCHEDULABLE: Final = reason_row(
     "Unschedulable",
-    (CAPACITY_AVAILABLE, UP_TO_DATE),
+    (CAPACITY_AVAILABLE, UP_TO_DATE, WORKLOAD_AVAILABLE),
     "No node takes a replica; the message has the scheduler's words.",
     "Add a node with the wanted accelerators, relax spec.placement, or lower spec.resources.",
 )
@@ -267,34 +278,34 @@ POD_REFUSED: Final = reason_row(
 # The workload
 RUNTIME_NOT_FOUND: Final = reason_row(
     "RuntimeNotFound",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "There is no ServingRuntime of the name in spec.engine.runtimeRef.",
     "Apply it, or name one of `kubectl get servingruntimes.mizzen.dev` (on one machine: of `mizzen engines list`).",
 )
 RUNTIME_MISMATCH: Final = reason_row(
     "RuntimeMismatch",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "The ServingRuntime in spec.engine.runtimeRef starts another engine than spec.engine.type.",
     "Name a runtime of that engine.",
     needs_spec_change=True,
 )
 ARG_NOT_ALLOWED: Final = reason_row(
     "ArgNotAllowed",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "A flag in spec.engine.args is not on the runtime's list of allowed ones, or it is set by Mizzen.",
     "Remove the flag, or have the platform's owner add it to allowedArgs of the ServingRuntime.",
     needs_spec_change=True,
 )
 IMAGE_NOT_ALLOWED: Final = reason_row(
     "ImageNotAllowed",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "spec.engine.image is not on the runtime's list of allowed images.",
     "Remove it, or have the platform's owner add it to allowedImages of the ServingRuntime.",
     needs_spec_change=True,
 )
 ENGINE_VERSION_NOT_FOUND: Final = reason_row(
     "EngineVersionNotFound",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "The runtime does not list the version in spec.engine.version.",
     "Choose one of the versions that the message lists.",
     needs_spec_change=True,
@@ -337,7 +348,7 @@ REPLICA_UNREADY: Final = reason_row(
 )
 APPLY_FAILED: Final = reason_row(
     "ApplyFailed",
-    (WORKLOAD_AVAILABLE, NAMESPACES_BOUND, QUOTA_READY, ACCESS_READY),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE, NAMESPACES_BOUND, QUOTA_READY, ACCESS_READY),
     "A write to the cluster failed; it is tried again.",
     "The message has the server's words; check the operator's permissions if it lasts.",
 )
@@ -363,7 +374,7 @@ ANALYSIS_PAUSED: Final = reason_row(
     (UP_TO_DATE,),
     "The canary does worse than spec.rollout.canary.analysis allows and waits at its step, as onFailure is Pause.",
     "Compare the revisions (`mizzen rollout status NAME`); then `mizzen rollout promote NAME`, "
-    "`mizzen rollout rollback NAME`, or wait for better figures.",
+    "`mizzen rollout rollback NAME` (of a uri: apply the former spec), or wait for better figures.",
 )
 
 # The route
@@ -379,7 +390,7 @@ NO_REPLICA_READY: Final = reason_row(
     "NoReplicaReady",
     (ROUTE_READY, WORKLOAD_AVAILABLE),
     "No replica is ready, so callers get 503 with Retry-After.",
-    "The condition WorkloadAvailable says why.",
+    "Look at the condition that the message names; Ready repeats its reason.",
 )
 GATEWAY_UNAVAILABLE: Final = reason_row(
     "GatewayUnavailable",

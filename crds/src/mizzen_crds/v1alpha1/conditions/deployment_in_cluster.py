@@ -24,26 +24,26 @@ NAMESPACE_TERMINATING: Final = reason_row(
 # Children
 CHILD_OWNED_BY_SOMEONE_ELSE: Final = reason_row(
     "ChildOwnedBySomeoneElse",
-    (WORKLOAD_AVAILABLE, ROUTE_READY, NAMESPACES_BOUND),
+    (WORKLOAD_AVAILABLE, ROUTE_READY, UP_TO_DATE, NAMESPACES_BOUND),
     "An object of the name that a child would have exists and belongs to someone else; it was left alone.",
     "Delete or rename that object, or give yours another name; the message has kind, name and owner.",
 )
 LEADER_WORKER_SET_NOT_INSTALLED: Final = reason_row(
     "LeaderWorkerSetNotInstalled",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "spec.multiNode is set, but the cluster has no LeaderWorkerSet.",
     "Install LeaderWorkerSet (leaderworkerset.x-k8s.io), or fit the model into one pod without multiNode.",
 )
 ENV_NOT_ALLOWED: Final = reason_row(
     "EnvNotAllowed",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "A variable in spec.engine.env is on the runtime's list of refused ones.",
     "Remove the variable, or have the platform's owner take it off refusedEnv of the ServingRuntime.",
     needs_spec_change=True,
 )
 CLAIM_NOT_FOUND: Final = reason_row(
     "ClaimNotFound",
-    (MODEL_CACHED,),
+    (MODEL_CACHED, UP_TO_DATE),
     "The PersistentVolumeClaim that the spec names does not exist in the namespace.",
     "Make it, or correct spec.model.cache.claimName or the claim in spec.model.uri.",
 )
@@ -64,7 +64,7 @@ LOAD_STALLED: Final = reason_row(
 )
 POD_NOT_CREATED: Final = reason_row(
     "PodNotCreated",
-    (WORKLOAD_AVAILABLE,),
+    (WORKLOAD_AVAILABLE, UP_TO_DATE),
     "The cluster did not make a pod, or a node did not make its container; it is tried again, and the message has "
     "their words.",
     "Wait if it is new; else look at what the message names: a webhook or policy that denies or does not answer, "

@@ -37,7 +37,7 @@ class ModelDeploymentSpec(Resource):
     multi_node: MultiNode | None = None
     """A replica that spans several pods; cannot be changed once set."""
     replicas: Replicas = 1
-    """Replicas to run; ignored with autoscaling."""
+    """Replicas to run; with autoscaling, kept within its bounds."""
     autoscaling: Autoscaling | None = None
     """The autoscaler's settings."""
     rollout: Rollout = Rollout()

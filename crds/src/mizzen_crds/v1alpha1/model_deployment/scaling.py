@@ -68,7 +68,7 @@ class Schedule(Resource):
 
 
 class Autoscaling(Resource):
-    """The autoscaler's settings; with them, `replicas` is ignored."""
+    """The autoscaler's settings. This release holds the bounds alone."""
 
     min_replicas: Replicas = 1
     """Lower bound; 0 lets the deployment go to zero."""

@@ -8,6 +8,7 @@ from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_deployment.workload import Sharing
 
+from mizzen_operator.counted import counted, verb
 from mizzen_operator.kinds.accelerator_class.capacity import ClassCapacity
 from mizzen_operator.kinds.accelerator_class.placement import offered
 from mizzen_operator.observation import Refusal
@@ -39,15 +40,20 @@ def room_refusal(deployment: ModelDeployment, capacity: ClassCapacity, pods: int
     if not each or pods <= 0:
         return None
     if not capacity.rooms or not capacity.allocatable:
-        text = f"No node that takes pods offers {capacity.resource} of class {name}; {capacity.nodes} nodes match."
+        text = f"No node that takes pods offers {capacity.resource} of class {name}; "
+        text += f"{counted(capacity.nodes, 'node')} {verb(capacity.nodes, 'matches', 'match')}."
         return Refusal(conditions.NO_NODE_OF_CLASS, text)
     places = capacity.places(each)
     if places >= pods:
         return None
     text = (
-        f"{pods} more pods need {pods * each} {capacity.resource} of class {name}, {each} on one node; "
-        f"{capacity.free} are free, room for {places} pods: {free_places(capacity)}."
+        f"{counted(pods, 'more pod')} {verb(pods, 'needs', 'need')} {pods * each} {capacity.resource} of class {name}, "
+        f"{each} on one node; {capacity.free} {verb(capacity.free, 'is', 'are')} free, room for "
+        f"{counted(places, 'pod')}: {free_places(capacity)}."
     )
+    if each > (largest := max(room.allocatable for room in capacity.rooms)):
+        text += f" No node of the class has more than {largest} in all, so none can ever take such a pod: lower "
+        text += "spec.resources.acceleratorsPerPod, spread a replica by spec.multiNode, or add a larger node."
     return Refusal(conditions.INSUFFICIENT_ACCELERATORS, text)
 
 

@@ -90,6 +90,8 @@ class PlanEnvironment:
     """Where people reach the gateway."""
     registry_ca: str = ""
     """PEM of the authority of the registry's certificate; empty: init containers trust what their image trusts."""
+    operator_ca: str = ""
+    """The same of the operator's certificate."""
 
     def accelerator_bytes(self, resources: Resources) -> int | None:
         """Return the memory of one accelerator that a pod gets; None where no class of the name says it."""

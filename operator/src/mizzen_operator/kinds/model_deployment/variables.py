@@ -79,11 +79,14 @@ def fetch_variables(deployment: ModelDeployment, mounts: Mounts, environment: Pl
 
 
 def report_variables(environment: PlanEnvironment) -> list[Variable]:
-    """Return whom an init container tells how far it is, and the token by which it is known."""
-    return [
+    """Return whom an init container tells how far it is, how it knows them, and the token by which it is known."""
+    named = [
         value("MIZZEN_REGISTRY_TOKEN_FILE", TOKEN_FILE),
         value("MIZZEN_OPERATOR_URL", environment.operator_url),
     ]
+    if environment.operator_ca:
+        named.append(value("MIZZEN_OPERATOR_CA", environment.operator_ca))
+    return named
 
 
 def engine_variables(deployment: ModelDeployment, runtime: ServingRuntimeSpec) -> list[Variable]:

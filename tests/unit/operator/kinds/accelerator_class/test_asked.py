@@ -42,7 +42,7 @@ def test_room_is_told_with_what_is_needed_and_free_and_where() -> None:
     assert refused is not None
     assert refused.reason == "InsufficientAccelerators"
     assert refused.message == (
-        "2 more pods need 4 nvidia.com/gpu of class h100, 2 on one node; 4 are free, room for 1 pods: "
+        "2 more pods need 4 nvidia.com/gpu of class h100, 2 on one node; 4 are free, room for 1 pod: "
         "b 3 of 8, a 1 of 8."
     )
 
@@ -51,4 +51,11 @@ def test_no_node_at_all_is_told_apart() -> None:
     refused = room_refusal(asking(), class_capacity(h100(), [node("a", cordoned=True)], []), 1)
     assert refused is not None
     assert refused.reason == "NoNodeOfClass"
-    assert "1 nodes match" in refused.message
+    assert "1 node matches" in refused.message
+
+
+def test_a_pod_that_no_node_could_ever_take_is_told_so() -> None:
+    refused = room_refusal(asking(9), class_capacity(h100(), [node("a"), node("b")], []), 1)
+    assert refused is not None
+    assert "No node of the class has more than 8 in all, so none can ever take such a pod" in refused.message
+    assert "in all" not in str(room_refusal(asking(8), class_capacity(h100(), [node("a")], [pod(1, "a")]), 1))

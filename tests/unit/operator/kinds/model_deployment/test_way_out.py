@@ -112,6 +112,22 @@ def test_the_fetch_alone_is_told_whom_to_trust_for_the_registry(authority: str, 
     assert not any(variables.values())
 
 
+@pytest.mark.parametrize(("authority", "told"), [("", []), ("PEM", ["PEM"])])
+def test_whoever_reports_to_the_operator_is_told_whom_to_trust_and_the_engine_is_not(
+    authority: str, told: list[str]
+) -> None:
+    environment = replace(ENVIRONMENT, operator_ca=authority)
+    artifact = Artifact("s3://bucket/weights", format="ONNX")
+    made = desired(deployment(engine="Triton"), builtin_runtimes()["triton"], artifact, environment)
+    spec = made.revision.template["spec"]
+    variables = {
+        container["name"]: [one["value"] for one in container["env"] if one["name"] == "MIZZEN_OPERATOR_CA"]
+        for container in (*spec["initContainers"], *spec["containers"])
+    }
+    assert (variables.pop("fetch"), variables.pop("layout")) == (told, told)
+    assert not any(variables.values())
+
+
 def test_a_registered_version_comes_from_the_control_plane_and_nowhere_else() -> None:
     rules = way_out(Artifact("mizzen://mv_1"), replace(ENVIRONMENT, private_stores=private_stores(STORES)))
     assert peers(rules) == ["mizzen-operator", "mizzen-controlplane"]
