@@ -1,6 +1,7 @@
 """What is metered where an engine did not tell, and where none was asked."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import aiohttp
 import orjson
 import pytest
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
-from support.scripted_engine import Exchange, ScriptedEngine, chunk, scripted_engine
+from support.scripted_engine import Exchange, ScriptedEngine, chunk, completion, scripted_engine
 from support.until import until
 
 KEY = make_key()
@@ -124,3 +125,26 @@ async def test_what_no_engine_was_asked_for_has_no_row_and_is_counted(tmp_path: 
         assert gateway.gateway.accounting.spool.open_intents == 0
     [refused] = [line for line in metrics.splitlines() if line.startswith("mizzen_gateway_refused_total{")]
     assert 'code="model_not_ready"' in refused
+
+
+async def test_the_time_of_accelerators_is_shared_out_among_the_requests_under_way(tmp_path: Path) -> None:
+    async def answers_two_at_once(exchange: Exchange) -> None:
+        await until(lambda: len(engine.exchanges) == 2)
+        await exchange.send_json(completion("chat"))
+
+    async with scripted_engine(answers_two_at_once) as engine:
+        objects = [model_deployment("chat", resources={"acceleratorsPerPod": 4}), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
+            began = time.monotonic()
+            async with aiohttp.ClientSession(headers=KEY.headers) as session:
+
+                async def ask() -> None:
+                    async with session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer:
+                        assert answer.status == 200
+
+                await asyncio.gather(ask(), ask())
+            seconds = time.monotonic() - began
+            await until(lambda: len(gateway.rows()) == 2)
+            times = [row["accelerator_ms"] for row in gateway.rows()]
+    assert all(each > 0 for each in times)
+    assert sum(times) <= 4 * seconds * 1000 + 1, "four accelerators, and none of them twice"
