@@ -89,3 +89,13 @@ secret:
   defaultMode: 0440
   items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
+
+{{/* Port of the server in the URL of a store of limits. */}}
+{{- define "mizzen.limitsStorePort" -}}
+{{- $named := regexFind ":[0-9]+$" (urlParse .).host -}}
+{{- if $named -}}
+{{- trimPrefix ":" $named -}}
+{{- else -}}
+{{- ternary "5432" "6379" (hasPrefix "postgres" .) -}}
+{{- end -}}
+{{- end }}

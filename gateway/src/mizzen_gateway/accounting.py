@@ -26,8 +26,10 @@ from mizzen_gateway.metering.left_spools import LeftSpools
 from mizzen_gateway.metering.meter import SpoolMeter
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool, SpoolSettings
+from mizzen_gateway.stages import Observer
+from mizzen_gateway.telemetry.access_log import AccessLog
 from mizzen_gateway.telemetry.counts import RequestCounts
-from mizzen_gateway.telemetry.exposition import Sources, exposition
+from mizzen_gateway.telemetry.exposition import Sources
 
 DRAIN_SECONDS = 5.0
 """How long a stopping gateway waits for the ledger; what is left is shipped by the next start."""
@@ -51,6 +53,8 @@ class AccountingSettings:
     """Usage on its way to the ledger; this process's own."""
     pepper: bytes
     """What key digests are made with."""
+    access_log_share: float = 0.0
+    """Of the requests that end well, those with a line in the access log; 0 for no access log."""
     snapshot_max_age_seconds: float = 86_400.0
     """How long serving survives without the control plane."""
     spool: SpoolSettings = field(default_factory=SpoolSettings)
@@ -88,11 +92,11 @@ class Accounting:
         self.authenticator = KeyAuthenticator(self.state, settings.pepper)
         self.quota = SnapshotQuota(self.state, self.store, self.spool)
         self.meter = SpoolMeter(self.spool, settings.gateway)
-        self.observer = RequestCounts()
-        self.metrics = exposition(
-            Sources(
-                self.observer, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions, self.store
-            )
+        counts = RequestCounts()
+        self.lines = AccessLog(counts, settings.access_log_share) if settings.access_log_share else None
+        self.observer: Observer = self.lines or counts
+        self.sources = Sources(
+            counts, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions, self.store
         )
         self._reporter = (
             LoadReporter(session, settings.operator_url, settings.gateway, load, operator_trust)
@@ -125,6 +129,8 @@ class Accounting:
         self.spool.flush()
         await self.shipper.drain(DRAIN_SECONDS)
         await self.spool.close()
+        if self.lines is not None:
+            self.lines.close()
 
     async def _renew_leases(self) -> None:
         while True:

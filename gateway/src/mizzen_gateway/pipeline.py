@@ -85,6 +85,8 @@ class Pipeline:
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}
+        self._part_of_ms = 0.0
+        """Accelerator time that no request was told of yet."""
         self._counting: set[asyncio.Task[None]] = set()
         """Ended requests whose tokens are being counted."""
 
@@ -327,7 +329,11 @@ class Pipeline:
     def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
         usage = run.usage
         if run.accelerator_seconds:
-            usage = replace(usage, accelerator_ms=round(run.accelerator_seconds * 1000))
+            # What is left of a millisecond goes to the next request: many short ones add up to what they used.
+            exact = run.accelerator_seconds * 1000 + self._part_of_ms
+            whole = int(exact)
+            self._part_of_ms = exact - whole
+            usage = replace(usage, accelerator_ms=whole)
         outcome = Outcome(
             status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
             answered=run.answered,

@@ -65,6 +65,8 @@ class Settings:
     """MIZZEN_KEEP_ALIVE_SECONDS: how long a connection may stand between two requests."""
     write_stall_seconds: float
     """MIZZEN_WRITE_TIMEOUT_SECONDS: how long a caller may take no byte of its answer."""
+    access_log_share: float
+    """MIZZEN_ACCESS_LOG: `off`, `all`, or a share of the requests, from 0 to 1."""
     drain_seconds: float
     """MIZZEN_DRAIN_SECONDS: how long requests under way may take after SIGTERM."""
     spool_fsync_seconds: float
@@ -106,6 +108,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         body_seconds=_seconds(environment, "MIZZEN_BODY_TIMEOUT_SECONDS", 30),
         idle_seconds=_seconds(environment, "MIZZEN_KEEP_ALIVE_SECONDS", 75),
         write_stall_seconds=_seconds(environment, "MIZZEN_WRITE_TIMEOUT_SECONDS", 60),
+        access_log_share=_share(environment, "MIZZEN_ACCESS_LOG"),
         drain_seconds=_seconds(environment, "MIZZEN_DRAIN_SECONDS", 25),
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
@@ -186,6 +189,18 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise SettingsError(f"{name}: {value!r} is not a whole number, 0 or more.")
     return int(value)
+
+
+def _share(environment: Mapping[str, str], name: str) -> float:
+    value = environment.get(name) or "off"
+    try:
+        share = {"off": 0.0, "all": 1.0}.get(value)
+        share = float(value) if share is None else share
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(f"{name}: {value!r} is not `off`, `all` or a share of the requests from 0 to 1.")
+    return share
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

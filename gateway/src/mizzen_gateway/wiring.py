@@ -4,6 +4,7 @@ import asyncio
 import resource
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +23,8 @@ from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import KUBERNETES, Settings
+from mizzen_gateway.telemetry.exposition import exposition
+from mizzen_gateway.telemetry.serving_metrics import ServingCollector
 from mizzen_gateway.wire.authority import Authority
 from mizzen_gateway.wire.certificate import Certificate
 from mizzen_gateway.wire.inheritance import Inheritance
@@ -60,12 +63,17 @@ class Gateway:
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
-        pages = AdminPages(self.why_not_ready, self.accounting.metrics)
+        pages = AdminPages(self.why_not_ready, self._metrics())
         self.admin = Server(pages, ADMIN_LIMITS)
         self._control = Server(pages, CONTROL_LIMITS)
         self.port = self.admin_port = self.grpc_port = 0
         self._grpc: GrpcServer | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    def _metrics(self) -> Callable[[], bytes]:
+        clock = asyncio.get_running_loop().time
+        serving = ServingCollector(self.book.places, self.server, self.accounting.lines, clock)
+        return exposition(self.accounting.sources, serving)
 
     def _pipeline(self) -> Pipeline:
         parts = self.accounting
@@ -199,6 +207,7 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
         gateway=settings.name,
         data_dir=settings.data_dir,
         spool_dir=settings.spool_dir,
+        access_log_share=settings.access_log_share,
         pepper=settings.pepper,
         snapshot_max_age_seconds=settings.snapshot_max_age_seconds,
         spool=SpoolSettings(fsync_seconds=settings.spool_fsync_seconds, max_bytes=settings.spool_max_bytes),

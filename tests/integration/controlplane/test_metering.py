@@ -37,6 +37,41 @@ def test_an_event_that_is_sent_again_counts_once(spending: Spending) -> None:
     assert [(row["requests"], row["input_tokens"], row["cost"]) for row in _usage(spending)] == [(1, 7, "1.00")]
 
 
+def test_meters_are_shown_apart_and_each_is_invoiced_at_its_price(spending: Spending) -> None:
+    model = f"m-{spending.project}"
+    price = {"per_million_input_tokens": "2", "per_million_cached_tokens": "1", "per_accelerator_second": "0.5"}
+    with spending.controlplane.client() as admin:
+        card = admin.post(
+            "/api/v1/rate-cards",
+            json={"name": model, "project": spending.project, "prices": [{"model": model, **price}]},
+        )
+        assert card.status_code == 201, card.text
+    cost = 600_000 * 2 * 10**6 + 400_000 * 10**6 + 3000 * 5 * 10**8
+    spending.send(
+        spending.event(
+            model=model, input_tokens=1_000_000, cached_tokens=400_000, output_tokens=50, reasoning_tokens=20,
+            accelerator_ms=3000, cost_pico=cost, rate_card_id=card.json()["version_id"],
+        ),
+        spending.event(model=model, interrupted=True, estimated=True, status=500),
+    )  # fmt: skip
+    [row] = _usage(spending)
+    meters = ("requests", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "accelerator_seconds")
+    assert [row[name] for name in meters] == [2, 600_000, 400_000, 30, 20, 3.0]
+    requests = spending.admin("GET", "/requests").json()["items"]
+    assert sorted((row["interrupted"], row["cached_tokens"]) for row in requests) == [(False, 400_000), (True, 0)]
+    invoice = spending.admin("GET", f"/invoices/{datetime.now(UTC):%Y-%m}").json()
+    lines = {line["kind"]: (line["quantity"], line["amount"]) for line in invoice["lines"]}
+    assert lines["input_tokens"] == (600_000, "1.20")
+    assert lines["cached_tokens"] == (400_000, "0.40")
+    assert lines["accelerator_seconds"] == (3.0, "1.50")
+    assert (invoice["total"], "adjustment" in lines) == ("3.10", False)
+
+
+def test_more_cached_tokens_than_a_prompt_has_are_refused(spending: Spending) -> None:
+    receipt = spending.send(spending.event(input_tokens=5, cached_tokens=6))
+    assert [(item.code, "cached_tokens" in item.detail) for item in receipt.refused] == [("out_of_range", True)]
+
+
 def test_the_same_request_id_in_two_projects_is_two_requests(spending: Spending) -> None:
     other = new_spending(spending.controlplane)
     event = spending.event()

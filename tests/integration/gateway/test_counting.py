@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 import pytest
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
-from support.scripted_engine import Exchange, ScriptedEngine, chunk, scripted_engine
+from support.scripted_engine import Exchange, ScriptedEngine, chunk, completion, scripted_engine
 from support.until import until
 
 KEY = make_key()
@@ -124,3 +124,26 @@ async def test_what_no_engine_was_asked_for_has_no_row_and_is_counted(tmp_path: 
         assert gateway.gateway.accounting.spool.open_intents == 0
     [refused] = [line for line in metrics.splitlines() if line.startswith("mizzen_gateway_refused_total{")]
     assert 'code="model_not_ready"' in refused
+
+
+async def test_the_time_of_accelerators_is_shared_out_and_none_of_it_lost_or_twice(tmp_path: Path) -> None:
+    async def answers_two_at_once(exchange: Exchange) -> None:
+        await until(lambda: len(engine.exchanges) % 2 == 0)
+        await exchange.send_json(completion("chat"))
+
+    async with scripted_engine(answers_two_at_once) as engine:
+        objects = [model_deployment("chat", resources={"acceleratorsPerPod": 4}), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
+            [endpoint] = gateway.gateway.table.target(("default", "chat")).endpoints()
+            async with aiohttp.ClientSession(headers=KEY.headers) as session:
+
+                async def ask() -> None:
+                    async with session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer:
+                        assert answer.status == 200
+
+                for _ in range(20):
+                    await asyncio.gather(ask(), ask())
+            await until(lambda: len(gateway.rows()) == 40)
+            told = sum(row.get("accelerator_ms", 0) for row in gateway.rows())
+            busy = 4000 * endpoint.time.busy_seconds
+    assert busy - 1 < told <= busy + 1e-6

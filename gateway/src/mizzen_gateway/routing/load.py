@@ -44,6 +44,12 @@ class LoadBook:
             del self._counts[known]
         self.endpoints.pop(key, None)
 
+    def places(self) -> Iterator[tuple[str, str, str, EndpointState]]:
+        """Every endpoint, behind its namespace, deployment and pod."""
+        for (namespace, name), told in self.endpoints.items():
+            for endpoint in told():
+                yield namespace, name, endpoint.facts.pod, endpoint
+
     def revisions(self) -> Iterator[RevisionLoad]:
         """Load by revision, as it is sent."""
         for ((namespace, name), revision), count in self._counts.items():

@@ -8,12 +8,14 @@ request's share. So shares add up to the time during which anything was under wa
 class SharedTime:
     """The clock of one endpoint, over the requests of this gateway."""
 
-    __slots__ = ("_at", "_clock", "_under_way")
+    __slots__ = ("_at", "_clock", "_under_way", "busy_seconds")
 
     def __init__(self) -> None:
         self._under_way = 0
         self._at = 0.0
         self._clock = 0.0
+        self.busy_seconds = 0.0
+        """During which anything was under way."""
 
     def begin(self, now: float) -> float:
         """A request has come, at `now` in seconds; what it gets goes to `end`."""
@@ -29,5 +31,7 @@ class SharedTime:
 
     def _advance(self, now: float) -> None:
         if self._under_way:
-            self._clock += (now - self._at) / self._under_way
+            passed = now - self._at
+            self.busy_seconds += passed
+            self._clock += passed / self._under_way
         self._at = now

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from mizzen_crds.serving import RevisionLoad
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,7 +17,7 @@ from mizzen_gateway.limits.quota import SnapshotQuota
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool
-from mizzen_gateway.telemetry.counts import BOUNDS_MS, Histogram, RequestCounts
+from mizzen_gateway.telemetry.counts import Histogram, RequestCounts
 
 PICO = 10**12
 
@@ -51,42 +52,59 @@ class GatewayCollector(Collector):
         yield from _load(self._sources.load())
 
 
-def exposition(sources: Sources) -> Callable[[], bytes]:
+def exposition(sources: Sources, *more: Collector) -> Callable[[], bytes]:
     """A function that gives the text of /metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(GatewayCollector(sources))
+    for collector in (GatewayCollector(sources), *more):
+        registry.register(collector)
     return lambda: generate_latest(registry)
 
 
 def _requests(counts: RequestCounts) -> Iterator[Metric]:
-    requests = CounterMetricFamily(
-        "mizzen_gateway_requests", "Admitted requests", labels=["operation", "status", "model"]
-    )
-    for (operation, status, model), count in list(counts.requests.items()):
-        requests.add_metric([operation, str(status), model], count)
+    of = ["operation", "model", "project"]
+    requests = CounterMetricFamily("mizzen_gateway_requests", "Admitted requests", labels=[*of, "status"])
+    errors = CounterMetricFamily("mizzen_gateway_errors", "Admitted requests that failed", labels=[*of, "code"])
+    tokens = CounterMetricFamily("mizzen_gateway_tokens", "Tokens; no token counts twice", labels=[*of, "direction"])
+    series = list(counts.series.items())
+    for key, one in series:
+        for status, count in list(one.statuses.items()):
+            requests.add_metric([*key, str(status)], count)
+        for code, count in list(one.errors.items()):
+            errors.add_metric([*key, code], count)
+        for direction, count in (
+            ("input", one.input_tokens),
+            ("cached", one.cached_tokens),
+            ("output", one.output_tokens),
+            ("reasoning", one.reasoning_tokens),
+        ):
+            if count:
+                tokens.add_metric([*key, direction], count)
     yield requests
+    yield errors
+    yield tokens
     refused = CounterMetricFamily("mizzen_gateway_refused", "Refused requests", labels=["route", "status", "code"])
     for (route, status, code), count in list(counts.refusals.items()):
         refused.add_metric([route, str(status), code], count)
     yield refused
-    tokens = CounterMetricFamily("mizzen_gateway_tokens", "Tokens", labels=["direction", "model"])
-    for (direction, model), count in list(counts.tokens.items()):
-        tokens.add_metric([direction, model], count)
-    yield tokens
-    yield _histogram("mizzen_gateway_request_duration_seconds", "Until the last byte", counts.durations)
-    yield _histogram("mizzen_gateway_first_byte_seconds", "Until the engine's first byte", counts.first_bytes)
+    for name, text, histogram in (
+        ("request_duration", "Until the last byte", attrgetter("durations")),
+        ("first_byte", "Until the engine's first byte: time to first token", attrgetter("first_bytes")),
+        ("time_per_output_token", "From one token to the next, on average of a request", attrgetter("per_token")),
+    ):
+        family = HistogramMetricFamily(f"mizzen_gateway_{name}_seconds", text, labels=of)
+        for key, one in series:
+            _add(family, key, histogram(one))
+        yield family
 
 
-def _histogram(name: str, text: str, histograms: dict[tuple[str, str], Histogram]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, text, labels=["operation", "model"])
-    for (operation, model), histogram in list(histograms.items()):
-        buckets: list[tuple[str, float]] = []
-        below = 0
-        for bound, count in zip((*BOUNDS_MS, float("inf")), histogram.counts, strict=True):
-            below += count
-            buckets.append(("+Inf" if bound == float("inf") else f"{bound / 1000:g}", below))
-        family.add_metric([operation, model], buckets, sum_value=histogram.total / 1000)
-    return family
+def _add(family: HistogramMetricFamily, key: tuple[str, str, str], histogram: Histogram) -> None:
+    buckets: list[tuple[str, float]] = []
+    below = 0
+    for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
+        below += count
+        buckets.append(("+Inf" if bound == float("inf") else f"{bound / 1000:g}", below))
+    if below:
+        family.add_metric(list(key), buckets, sum_value=histogram.total / 1000)
 
 
 def _limits(sources: Sources) -> Iterator[Metric]:

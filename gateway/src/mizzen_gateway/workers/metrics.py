@@ -8,7 +8,9 @@ LARGEST = frozenset(
     }
 )
 """Gauges of which the worst worker's tells most."""
-SMALLEST = frozenset({"mizzen_gateway_snapshot_version"})
+SMALLEST = frozenset(
+    {"mizzen_gateway_snapshot_version", "mizzen_gateway_endpoint_healthy", "mizzen_gateway_limits_store_up"}
+)
 """Gauges of which the one farthest behind tells most."""
 
 Series = dict[str, float]

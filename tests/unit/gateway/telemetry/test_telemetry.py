@@ -6,15 +6,17 @@ import json
 import structlog
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool
-from mizzen_gateway.stages import Refusal
+from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.telemetry import counts
 from mizzen_gateway.telemetry.counts import RequestCounts
 from mizzen_gateway.telemetry.exposition import Sources, exposition
 from mizzen_gateway.telemetry.logs import SteadyStream, redact
+from mizzen_gateway.telemetry.serving_metrics import ServingCollector
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from support.access_snapshots import KEY, Enforcement, a_limit, a_snapshot
 from support.ledger_double import LedgerDouble
-from support.quota_bench import QuotaBench
+from support.quota_bench import CALLER, QuotaBench
 from support.records import an_intent, an_outcome
 
 
@@ -31,7 +33,7 @@ async def test_metrics_can_be_parsed_and_say_what_happened(tmp_path):
     )
     families = {family.name: family for family in text_string_to_metric_families(read().decode())}
     samples = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
-    labels = (("model", "m"), ("operation", "chat.completions"))
+    labels = (("model", "m"), ("operation", "chat.completions"), ("project", CALLER.project))
     assert samples["mizzen_gateway_requests_total", *labels, ("status", "200")] == 1
     assert samples["mizzen_gateway_request_duration_seconds_count", *labels] == 1
     assert samples["mizzen_gateway_request_duration_seconds_sum", *labels] == 0.0125
@@ -45,11 +47,15 @@ async def test_metrics_can_be_parsed_and_say_what_happened(tmp_path):
 
 
 def test_models_beyond_the_bound_are_counted_together(monkeypatch):
-    monkeypatch.setattr(counts, "MODELS_LIMIT", 2)
+    monkeypatch.setattr(counts, "SERIES_LIMIT", 2)
     observed = RequestCounts()
     for model in ("a", "b", "c", "d", "a"):
         observed.ended(an_intent("req_1", model), an_outcome())
-    assert {model for _, _, model in observed.requests} == {"a", "b", "other"}
+    assert {(model, project == "other") for _, model, project in observed.series} == {
+        ("a", False),
+        ("b", False),
+        ("other", True),
+    }
 
 
 def test_no_key_or_token_reaches_a_log_line():
@@ -69,3 +75,43 @@ def test_a_log_that_cannot_be_written_breaks_nothing():
         structlog.PrintLogger(stream).msg("x" * 10_000)
         assert stream.lost > 0
         full.buffer.raw.close()
+
+
+class Endpoint:
+    def __init__(self, healthy: bool, in_flight: int) -> None:
+        self.healthy, self.in_flight = healthy, in_flight
+
+    def takes_requests(self, now: float) -> bool:
+        return self.healthy
+
+
+class Callers:
+    connection_count, evicted = 7, 2
+
+
+class Lines:
+    dropped = 3
+
+
+def test_each_endpoints_health_and_the_callers_connections_are_told():
+    told = [("default", "chat", "pod-a", Endpoint(True, 4)), ("default", "chat", "pod-b", Endpoint(False, 0))]
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ServingCollector(lambda: told, Callers(), Lines(), lambda: 0.0))
+    place = {"namespace": "default", "deployment": "chat"}
+    assert registry.get_sample_value("mizzen_gateway_endpoint_healthy", {**place, "pod": "pod-a"}) == 1
+    assert registry.get_sample_value("mizzen_gateway_endpoint_healthy", {**place, "pod": "pod-b"}) == 0
+    assert registry.get_sample_value("mizzen_gateway_endpoint_in_flight", {**place, "pod": "pod-a"}) == 4
+    assert registry.get_sample_value("mizzen_gateway_connections") == 7
+    assert registry.get_sample_value("mizzen_gateway_connections_evicted_total") == 2
+    assert registry.get_sample_value("mizzen_gateway_access_log_dropped_total") == 3
+
+
+def test_tokens_count_once_and_times_are_told_by_token():
+    observed = RequestCounts()
+    usage = Usage(10, 5, cached_tokens=4, reasoning_tokens=2)
+    observed.ended(an_intent("req_1"), an_outcome(usage=usage))
+    [series] = observed.series.values()
+    counted = (series.input_tokens, series.cached_tokens, series.output_tokens, series.reasoning_tokens)
+    assert counted == (6, 4, 3, 2)
+    assert series.per_token.total == (12.5 - 3.0) / 4
+    assert sum(series.per_token.counts) == sum(series.first_bytes.counts) == 1
