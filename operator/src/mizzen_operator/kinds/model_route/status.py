@@ -21,6 +21,10 @@ UNUSABLE: Final = {
     BackendState.NOT_FOUND: conditions.BACKEND_NOT_FOUND,
     BackendState.NOT_PERMITTED: conditions.REF_NOT_PERMITTED,
 }
+UNUSABLE_WORDS: Final = {
+    BackendState.NOT_FOUND: "there is no",
+    BackendState.NOT_PERMITTED: "this project is offered or granted no",
+}
 Seen = Sequence[tuple[Reference, BackendState]]
 
 
@@ -59,8 +63,14 @@ def accepted(route: ModelRoute, around: Neighbours) -> Said:
         text = f"The chain is {' -> '.join(long)}; at most {LONGEST_CHAIN} routes may follow one another."
         return no(conditions.ROUTE_TOO_DEEP, text)
     if fields := unserved_fields(route.spec):
-        return no(conditions.NOT_SERVED_YET, f"Gateways do not do this yet: {', '.join(fields)}.")
+        return no(conditions.NOT_SERVED_YET, f"Gateways do not do this yet: {', '.join(fields)}.{_of_causes(fields)}")
     return yes(conditions.ROUTE_ACCEPTED)
+
+
+def _of_causes(fields: Sequence[str]) -> str:
+    """A fallback without `causes` asks for all of them, so that there is no field to remove."""
+    asked = [one for one in fields if one.endswith(".causes")]
+    return f" Write `causes: [NotReady]` at {', '.join(asked)}: without it all causes are asked for." if asked else ""
 
 
 def _namesake(route: ModelRoute, around: Neighbours) -> str:
@@ -86,7 +96,7 @@ def resolved_refs(seen: Seen, around: Neighbours) -> Said:
         return mixed
     for state, reason in UNUSABLE.items():
         if bad := [one for one, found in seen if found is state]:
-            text = ", ".join(f"{one.path}: {one.target}" for one in bad)
+            text = ", ".join(f"{one.path}: {UNUSABLE_WORDS[state]} {one.target}" for one in bad)
             return no(reason, f"{text}.")
     return yes(conditions.REFS_RESOLVED)
 
