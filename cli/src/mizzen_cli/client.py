@@ -1,5 +1,6 @@
 """How the commands talk to the control plane: one small client that turns problems into sentences."""
 
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -120,10 +121,21 @@ def unreachable(url: str, error: Exception) -> CommandError:
             ExitCode.UNREACHABLE,
         )
     return CommandError(
-        f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). "
-        "Is it running? See `mizzen status`; start it with `mizzen up`.",
+        f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). {_way_to_it(url)}",
         ExitCode.UNREACHABLE,
     )
+
+
+def _way_to_it(url: str) -> str:
+    """Only one on this machine is started by `mizzen up`; one of a cluster may be reached through a port-forward."""
+    if os.environ.get("MIZZEN_CONTROLPLANE_URL"):
+        return (
+            "MIZZEN_CONTROLPLANE_URL names it: correct that, or see that it runs and can be reached from here (of a "
+            "cluster: `kubectl -n mizzen-system get pods`, and the port-forward, if it goes through one)."
+        )
+    if httpx.URL(url).host in {"127.0.0.1", "localhost", "::1"}:
+        return "Is it running? See `mizzen status`; start it with `mizzen up`."
+    return "See that it runs and can be reached from here; `mizzen env` shows which one the context names."
 
 
 def refused(response: httpx.Response) -> CommandError:

@@ -29,6 +29,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "versions MODEL` lists them.",
     "project_not_found": "`mizzen projects list` shows those there are; choose one with --project or MIZZEN_PROJECT.",
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
+    "rollout_paused": "`mizzen rollout resume NAME` does that.",
     "upload_incomplete": "Push again: files that arrived whole are not sent twice.",
     "upload_stalled": "Push again when the network allows.",
     "version_archived": "`mizzen models versions MODEL` lists those that can be used.",

@@ -180,7 +180,12 @@ class Reflector(Generic[T]):
         if isinstance(error, GoneError):
             self._version = ""
         if isinstance(error, NotFoundError):
+            if not self.absent:  # told once: an optional kind may never come
+                log.info(
+                    "kind not installed", kind=str(self._resource), looked_for_again_seconds=self._attention.absent
+                )
             self._forget_kind()
+            return
         say = log.info if isinstance(error, GoneError) else log.warning
         if self._backoff.failures in (0, 1, 5) or self._backoff.failures % 50 == 0:
             say("watch broke off", kind=str(self._resource), failures=self._backoff.failures, error=error.message)

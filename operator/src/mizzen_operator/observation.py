@@ -44,6 +44,8 @@ class Observation:
     """The endpoints were published to the gateways."""
     project: str = ""
     """Project of the namespace."""
+    project_found: bool = True
+    """There is a Project object for it; without one only the control plane knows whether the project exists."""
     startup: StartupStatus | None = None
     """The ledger of starts."""
     last_failure: LastFailure | None = None

@@ -138,6 +138,7 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.resources.requests.cpu=100x", "/gateway/resources/requests/cpu"),
         ("operator.resources.limits.memory=-1Gi", "/operator/resources/limits/memory"),
         ("image.tag=a b", "/image/tag"),
+        ("image.overrides.operator=registry.example.com:5000/operator", "/image/overrides/operator"),
         ("image.overrides.gateway=a@sha256:12", "/image/overrides/gateway"),
         ("image.overrides.cli=a:1", "additional properties 'cli' not allowed"),
         ("operator.podLabels.app\\.kubernetes\\.io/name=other", "/operator/podLabels/app.kubernetes.io"),

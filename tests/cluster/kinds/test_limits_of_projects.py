@@ -80,13 +80,13 @@ def test_the_project_of_the_example_becomes_ready_and_its_limits_reach_the_gatew
     for klass in ("h100", "l4"):
         installation.cluster.objects.create(accelerator_class(klass))
     installation.cluster.objects.apply(yaml.safe_load(EXAMPLE.read_text()))
-    found = installation.wait("reviews", "Ready", "True", "ProjectInPlace")
+    found = installation.wait("support", "Ready", "True", "ProjectInPlace")
     assert condition_of(found, "LimitsReady")["reason"] == "LimitsInForce"
-    limits = installation.asked("/api/v1/projects/reviews/limits")["items"]
+    limits = installation.asked("/api/v1/projects/support/limits")["items"]
     assert {one["name"]: one["amount"] for one in limits} == {"fair-use": 600, "daily-tokens": 50_000_000}
     carried = installation.snapshot()
     assert {one["id"] for one in limits} <= {one["id"] for one in carried["limits"]}
-    budgets = installation.asked("/api/v1/projects/reviews/budgets")["items"]
+    budgets = installation.asked("/api/v1/projects/support/budgets")["items"]
     assert [(one["name"], one["amount"]) for one in budgets] == [("monthly", "2500.00")]
 
 

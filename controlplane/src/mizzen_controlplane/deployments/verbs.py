@@ -36,7 +36,7 @@ def restart(now: datetime) -> Patch:
 
 
 def promote(document: Document) -> Patch:
-    """The present canary step may pass; raises Conflict where no step waits."""
+    """The present canary step may pass; raises Conflict where no step waits, or none may be taken."""
     status = document.get("status") or {}
     step = (status.get("rollout") or {}).get("step")
     under_way = [
@@ -47,6 +47,11 @@ def promote(document: Document) -> Patch:
             "No canary step is under way, so there is nothing to promote. See status.rollout; steps are made by "
             "spec.rollout.strategy Canary.",
             code="nothing_to_promote",
+        )
+    if (document["spec"].get("rollout") or {}).get("mode") == "Paused":
+        raise Conflict(
+            "spec.rollout.mode is Paused, so no step passes: set it to Active, then promote.",
+            code="rollout_paused",
         )
     return _annotation(PROMOTE, f"{under_way[0]['hash']}/{step}")
 

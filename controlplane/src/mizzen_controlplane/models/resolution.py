@@ -54,8 +54,14 @@ def _unusable(named: str, version: ModelVersion) -> Conflict:
 
 async def _model(session: AsyncSession, namespace: str, name: str) -> tuple[Project, Model]:
     project = await project_of_namespace(session, namespace)
-    model = await find_model(session, project.id, name) if project is not None else None
-    if project is None or model is None:
+    if project is None:
+        raise NotFound(
+            f"No project has the namespace {namespace!r}, so there is no model {name!r} in it and no key for its "
+            f"callers. `mizzen projects create {namespace}` makes one.",
+            code="model_not_found",
+        )
+    model = await find_model(session, project.id, name)
+    if model is None:
         raise NotFound(f"There is no model {name!r} in the project of {namespace!r}.", code="model_not_found")
     return project, model
 

@@ -80,7 +80,16 @@ def route_ready(deployment: ModelDeployment, observation: Observation, plan: Rol
         return unknown("Whether gateways know the endpoints was not looked at in this pass.")
     if not observation.routed:
         return no(conditions.GATEWAY_UNAVAILABLE, "The endpoints could not be published to the gateways.")
-    return yes(conditions.ROUTED)
+    return yes(conditions.ROUTED, "" if observation.project_found else _for_nobody(deployment, observation.project))
+
+
+def _for_nobody(deployment: ModelDeployment, project: str) -> str:
+    """The operator cannot tell whether the control plane has a project that has no object."""
+    return (
+        f"{meaning_of(conditions.ROUTED)} No Project object names the namespace {deployment.metadata.namespace}, so "
+        f"only keys of a project {project} of the control plane reach it: `mizzen projects list` shows whether there "
+        f"is one, `mizzen projects create {project}` makes it."
+    )
 
 
 def up_to_date(deployment: ModelDeployment, observation: Observation, plan: RolloutPlan | None) -> Said:

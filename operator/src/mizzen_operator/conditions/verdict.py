@@ -53,8 +53,13 @@ def with_remedy(reason: str, message: str) -> str:
     row = conditions.REASONS.get(reason)
     remedy = row.remedy if row is not None else ""
     if remedy and remedy not in message:
-        message = f"{message.rstrip()} {remedy}"
+        message = f"{_ended(message.rstrip())} {remedy}"
     return message[:LONGEST_MESSAGE]
+
+
+def _ended(message: str) -> str:
+    """Others' words often end without a full stop."""
+    return message if not message or message[-1] in ".:;!?" else f"{message}."
 
 
 def needs_spec_change(reason: str) -> bool:

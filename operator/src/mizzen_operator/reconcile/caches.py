@@ -58,6 +58,8 @@ class Caches:
         """The project of a deployment, with what its pods hold; None where no Project has the namespace."""
         self.queue_of: Callable[[str], str] = lambda _: ""
         """Kueue's LocalQueue of the project that has a namespace; empty where it has none."""
+        self.has_project: Callable[[str], bool] = lambda _: True
+        """Whether some Project names the namespace, or is named by its label."""
         self.granted: dict[Key, tuple[str, int]] = {}
         """By deployment: its class, and accelerators that it was granted and no pod holds yet."""
         self.primaries = Primaries(self.project_of)

@@ -130,7 +130,7 @@ class Registry:
         if status not in (404, 409) or code not in RESOLUTION_REASONS:
             raise ControlPlaneAwayError(words_of(status, body))
         self._known.pop(key, None)
-        return Refusal(RESOLUTION_REASONS[code], f"spec.model.versionRef: {detail}")
+        return Refusal(RESOLUTION_REASONS[code], detail)
 
 
 def reference_key(project: str, reference: VersionRef) -> Reference:

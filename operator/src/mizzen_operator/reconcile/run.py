@@ -130,6 +130,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
         capacity=capacity,
         routed=routed(deployment, target, outcome),
         project=project,
+        project_found=hands.caches.has_project(key[0]),
         startup=hands.startups.status(key, youngest_phases(decision.fleet, target), deployment.status.startup),
         last_failure=stall_of(outcome, now),
     )

@@ -11,6 +11,12 @@ def status_patch(before: BaseModel, after: BaseModel) -> dict[str, Any]:
     return merge_patch(_body(before), _body(after))
 
 
+def status_patch_with_zeros(before: BaseModel, after: BaseModel) -> dict[str, Any]:
+    """The same, with fields that were never written: `kubectl get` shows a 0 for what is absent as a blank."""
+    written = {before.__class__.model_fields[name].alias or name for name in before.model_fields_set}
+    return merge_patch({name: value for name, value in _body(before).items() if name in written}, _body(after))
+
+
 def _body(status: BaseModel) -> dict[str, Any]:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 

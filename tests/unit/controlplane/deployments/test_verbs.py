@@ -84,6 +84,12 @@ def test_promote_without_a_step_under_way_is_refused() -> None:
         verbs.promote({"spec": {}, "status": {"revisions": [_revision(1, "Serving")]}})
 
 
+def test_promote_while_paused_says_to_resume_first() -> None:
+    status = {"rollout": {"step": 1}, "revisions": [_revision(2, "Progressing"), _revision(1, "Serving")]}
+    with pytest.raises(Conflict, match="set it to Active, then promote"):
+        verbs.promote({"spec": {"rollout": {"mode": "Paused"}}, "status": status})
+
+
 def test_what_git_owns_is_not_written_but_answered_with_the_patch_to_commit() -> None:
     document = {"metadata": {"managedFields": [{"manager": "argocd-controller"}]}}
     with pytest.raises(Conflict) as refused:

@@ -275,6 +275,12 @@ def test_where_nothing_may_run_ready_and_route_name_the_condition_that_is_the_ca
     assert conditions_by_type["RouteReady"].message.endswith(f"503 with Retry-After. The condition {cause} says why.")
 
 
+def test_that_no_project_has_the_namespace_is_said_where_callers_are_looked_for():
+    told = said_of("RouteReady", status_of(seen(READY, project="team", project_found=False)))
+    assert "only keys of a project team of the control plane reach it" in told
+    assert "No Project" not in said_of("RouteReady", status_of(seen(READY, project="team")))
+
+
 def test_min_available_above_the_replicas_is_said_before_a_rollout_stands_still_for_it():
     status = status_of(seen(READY), deployment(replicas=1, rollout={"minAvailable": 3}))
     message = next(one.message for one in status.conditions if one.type == "UpToDate")

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as some
+from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClassStatus
 from mizzen_operator.observation import Observation, Refusal
 from mizzen_operator.reconcile.next_look import seconds_until_next_look
-from mizzen_operator.reconcile.status_patch import merge_patch
+from mizzen_operator.reconcile.status_patch import merge_patch, status_patch_with_zeros
 from mizzen_operator.rollout.fleet import Fleet, ObservedPod, ObservedRevision
 from support.deployments import NOON, deployment
 
@@ -55,3 +56,10 @@ def test_a_starting_pod_and_a_refusal_bring_the_next_look() -> None:
     assert soon == 5
     refused = Observation(refusals=(Refusal("PodRefused", "no"),))
     assert seconds_until_next_look(deployment(), refused, None, NOON) == 15
+
+
+def test_a_zero_that_was_never_written_is_written_once() -> None:
+    counted = AcceleratorClassStatus(observed_generation=1)
+    patch = status_patch_with_zeros(AcceleratorClassStatus.model_validate({"observedGeneration": -1}), counted)
+    assert (patch["observedGeneration"], patch["nodes"], patch["free"]) == (1, 0, 0)
+    assert status_patch_with_zeros(AcceleratorClassStatus.model_validate(patch), counted) == {}

@@ -21,6 +21,10 @@ UNUSABLE: Final = {
     BackendState.NOT_FOUND: conditions.BACKEND_NOT_FOUND,
     BackendState.NOT_PERMITTED: conditions.REF_NOT_PERMITTED,
 }
+UNUSABLE_WORDS: Final = {
+    BackendState.NOT_FOUND: "there is no",
+    BackendState.NOT_PERMITTED: "this project is offered or granted no",
+}
 Seen = Sequence[tuple[Reference, BackendState]]
 
 
@@ -86,7 +90,7 @@ def resolved_refs(seen: Seen, around: Neighbours) -> Said:
         return mixed
     for state, reason in UNUSABLE.items():
         if bad := [one for one, found in seen if found is state]:
-            text = ", ".join(f"{one.path}: {one.target}" for one in bad)
+            text = ", ".join(f"{one.path}: {UNUSABLE_WORDS[state]} {one.target}" for one in bad)
             return no(reason, f"{text}.")
     return yes(conditions.REFS_RESOLVED)
 

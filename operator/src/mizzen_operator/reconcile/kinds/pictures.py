@@ -70,6 +70,7 @@ class Pictures:
         caches.primaries.heard = self._deployment_changed
         caches.share_of = self.share_of
         caches.queue_of = self.queue_of
+        caches.has_project = self.has_project
 
     @property
     def reflectors(self) -> Mapping[str, Reflector[Any]]:
@@ -134,6 +135,11 @@ class Pictures:
             return ""
         project = owners(self.every_project()).get(namespace)
         return project.spec.queue.local_queue if project is not None and project.spec.queue is not None else ""
+
+    def has_project(self, namespace: str) -> bool:
+        """Whether some Project names the namespace, or is named by its label."""
+        named = self._caches.project_of(namespace)
+        return any(self.projects.by_owner(namespace)) or any(one.metadata.name == named for one in self.every_project())
 
     def keys(self) -> list[KindKey]:
         """Return the keys of all three kinds."""

@@ -14,7 +14,7 @@ from mizzen_kube.errors import NotFoundError
 from mizzen_operator.reconcile.apply import MANAGER
 from mizzen_operator.reconcile.events import Occurrence, tell, transitions
 from mizzen_operator.reconcile.kinds.pictures import Pictures
-from mizzen_operator.reconcile.status_patch import status_patch
+from mizzen_operator.reconcile.status_patch import status_patch_with_zeros
 
 TOLD: Final = {
     "Project": (conditions.READY, conditions.STALLED),
@@ -40,7 +40,7 @@ class KindStatuses:
         repairs: tuple[Occurrence, ...] = (),
     ) -> None:
         """Write the status where it changed, then tell people. Raises ConflictError where the object has changed."""
-        patch = status_patch(subject.status, status)
+        patch = status_patch_with_zeros(subject.status, status)
         if patch:
             metadata = subject.metadata
             identity = {"name": metadata.name, "uid": metadata.uid, "resourceVersion": metadata.resource_version}

@@ -69,7 +69,7 @@ def test_a_route_whose_backends_are_ready_is_ready() -> None:
 def test_a_backend_that_is_missing_is_named_and_the_others_answer() -> None:
     status = route_status(route("chat", to(A, B)), around(ready("a")), NOON)
     assert said(status)["ResolvedRefs"] == ("False", "BackendNotFound")
-    assert "spec.rules[0].backends[1]: deployment/b" in message(status, "ResolvedRefs")
+    assert "spec.rules[0].backends[1]: there is no deployment/b." in message(status, "ResolvedRefs")
     assert said(status)["Ready"] == ("True", "BackendsReady")
     assert [one.state.value for one in status.backends] == ["NotFound", "Ready"]
     assert "Stalled" not in said(status)
