@@ -239,8 +239,10 @@ class Forwarder:
             connection = None
             stale = False
             try:
-                connect = self._pool.connect if fresh else self._pool.acquire
-                connection = await connect(endpoint.address)
+                if not fresh:
+                    connection = self._pool.idle(endpoint.address)
+                if connection is None:
+                    connection = await self._pool.connect(endpoint.address)
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
