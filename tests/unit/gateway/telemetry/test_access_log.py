@@ -17,13 +17,12 @@ from support.records import an_intent, an_outcome
 
 def logged(share: float, tell: Any) -> list[dict[str, Any]]:
     """The lines that come of what `tell` does with a log."""
-    reading, writing = os.pipe()
-    log = AccessLog(RequestCounts(), share, writing)
-    tell(log)
-    log.close()
-    os.close(writing)
-    with os.fdopen(reading) as stream:
-        return [json.loads(line) for line in stream]
+    with os.fdopen(os.memfd_create("log"), "r+") as file:
+        log = AccessLog(RequestCounts(), share, file.fileno())
+        tell(log)
+        log.close()
+        file.seek(0)
+        return [json.loads(line) for line in file]
 
 
 def test_each_request_has_a_line() -> None:
