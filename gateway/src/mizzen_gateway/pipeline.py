@@ -8,12 +8,12 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
+from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Pickers, Run, timed_out
 from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
@@ -73,6 +73,7 @@ class Pipeline:
         salt_secret: bytes,
         body_limit: int,
         first_byte_seconds: float,
+        pickers: Callable[[], Pickers],
         forwarded_headers: tuple[str, ...] = (),
     ) -> None:
         self._stages = stages
@@ -81,7 +82,7 @@ class Pipeline:
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
-        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend)
+        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self._salts: dict[str, str] = {}

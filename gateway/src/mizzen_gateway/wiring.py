@@ -38,6 +38,7 @@ OPEN_FILES = 1 << 20
 CALLERS_SHARE = 0.6
 """Of the open files: a request under way has one to its caller and one to its engine."""
 if TYPE_CHECKING:
+    from mizzen_gateway.picking.client import EndpointPickers
     from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
 
 CERTIFICATE_SECONDS = 10.0
@@ -58,6 +59,7 @@ class Gateway:
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
         self.objects.load_cache()
         self._object_feed = object_feed(settings, session, self.objects)
+        self._pickers: EndpointPickers | None = None
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -82,8 +84,16 @@ class Gateway:
             salt_secret=self._settings.pepper,
             body_limit=self._settings.body_bytes,
             first_byte_seconds=self._settings.first_byte_seconds,
+            pickers=self._endpoint_pickers,
             forwarded_headers=self._settings.forwarded_headers,
         )
+
+    def _endpoint_pickers(self) -> "EndpointPickers":
+        if self._pickers is None:
+            from mizzen_gateway.picking.client import EndpointPickers  # here: gRPC takes 15 MB
+
+            self._pickers = EndpointPickers(self._settings.endpoint_picker_host)
+        return self._pickers
 
     def why_not_ready(self) -> str | None:
         """None when callers may be sent here."""
@@ -144,6 +154,8 @@ class Gateway:
         await asyncio.gather(self.server.drain(seconds), *grpc)
         await self._handler.settled()
         await self.mirrors.close()
+        if self._pickers is not None:
+            await self._pickers.close()
         for task in self._background:
             task.cancel()
             with suppress(asyncio.CancelledError):
