@@ -114,7 +114,7 @@ class Gateway:
         if inherited is None:
             self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
             self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
-        await self._listen_for_grpc()
+            await self._listen_for_grpc(shared=False)
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         if certificate is not None:
@@ -124,9 +124,10 @@ class Gateway:
             while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide
                 await asyncio.sleep(READY_POLL_SECONDS)
             self.port = await listen_on(self.server, inherited.listener, tls)
+            await self._listen_for_grpc(shared=True)
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
-    async def _listen_for_grpc(self) -> None:
+    async def _listen_for_grpc(self, *, shared: bool) -> None:
         settings = self._settings
         if settings.grpc_port is None:
             return
@@ -137,7 +138,7 @@ class Gateway:
             )
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
-        self._grpc = GrpcServer(self._handler, settings.body_bytes)
+        self._grpc = GrpcServer(self._handler, settings.body_bytes, shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port)
         except OSError as error:
