@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mizzen_gateway.caching import KeepingResponder
 from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
 from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.heartbeats import Heartbeats
@@ -81,6 +82,8 @@ class Run:
     """Bytes of that prompt that it has not read before."""
     heartbeats: Heartbeats | None = None
     """While a stream waits for a replica."""
+    keeper: KeepingResponder | None = None
+    """Keeps the answer, for a route that wants it kept."""
     travel: Travel | None = None
     """Of a request of a route: its way."""
     cause: Cause | None = None
@@ -276,7 +279,7 @@ class Forwarder:
         # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
         fresh = request.stream is not None
         while True:
-            answer = run.call.answer(run.responder, run.headers, model)
+            answer = run.call.answer(run.keeper or run.responder, run.headers, model)
             if run.reservation is not None:
                 run.reservation.watch(answer.so_far)
             connection = None
