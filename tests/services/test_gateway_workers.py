@@ -11,10 +11,11 @@ import aiohttp
 import pytest
 from support.access_snapshots import a_limit
 from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment
-from support.limit_servers import running_valkey
+from support.limit_servers import free_port, running_valkey
 from support.scripted_engine import Exchange, completion, scripted_engine
 from support.supervised_gateway import supervised_gateway
 from support.until import until
+from tritonclient.grpc import InferenceServerClient
 
 KEY = make_key()
 SNAPSHOT = make_snapshot([KEY])
@@ -103,9 +104,15 @@ async def test_two_workers_share_limits_and_tell_their_numbers_together(tmp_path
     with running_valkey() as store:
         async with scripted_engine(well) as engine:
             documents = model_deployment("chat"), endpoint_set("chat", engine.address)
-            environment = {"MIZZEN_LIMITS_STORE": store.url}
+            grpc_port = free_port()
+            environment = {"MIZZEN_LIMITS_STORE": store.url, "MIZZEN_GRPC_PORT": str(grpc_port)}
             with supervised_gateway(tmp_path, snapshot, *documents, workers=2, **environment) as running:
                 await until(lambda: running.log.read_text().count("gateway listens") == 2, 60)
+                old = running.workers
+                running.signal(signal.SIGHUP)
+                await until(partial(none_alive, old), 60)
+                with InferenceServerClient(f"127.0.0.1:{grpc_port}") as grpc_client:
+                    assert await asyncio.to_thread(grpc_client.is_server_live)
                 statuses = Counter([await status_of(running.url + CHAT) for _ in range(60)])
                 assert statuses == {200: 20, 429: 40}
                 counted = await text_of(running.admin_url + "/metrics")
@@ -113,7 +120,7 @@ async def test_two_workers_share_limits_and_tell_their_numbers_together(tmp_path
         used = [path for path in (tmp_path / "data").glob("worker-*/spool/*.spool") if path.stat().st_size]
     requests = [line for line in counted.splitlines() if line.startswith("mizzen_gateway_requests_total")]
     assert [line.rpartition(" ")[2] for line in requests] == ["20.0"], requests
-    assert names == {"worker-0", "worker-1"}
+    assert names == {f"worker-{number}" for number in range(4)}, "two that were replaced, two that replaced them"
     assert len(used) == 2
 
 

@@ -54,6 +54,8 @@ class ControlPlane:
     environment: Mapping[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    program: tuple[str, ...] = ("mizzen_controlplane",)
+    """Modules after `python -m`, with arguments."""
     authority: Path | None = None
     """Of its certificate, where it speaks TLS (MIZZEN_TLS_DIR)."""
 
@@ -101,10 +103,8 @@ class ControlPlane:
 
     def start(self) -> Self:
         """Start it and wait until it is ready."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mizzen_controlplane"], env=self.variables(), stdout=log, stderr=log
-            )
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
         with httpx.Client(trust_env=False, verify=self.trusted) as client:
             while time.monotonic() < deadline:
@@ -116,6 +116,13 @@ class ControlPlane:
                 except subprocess.TimeoutExpired:
                     continue
         raise AssertionError("the control plane did not start: " + self.log)
+
+    def launch(self) -> None:
+        """Start it."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *self.program], env=self.variables(), stdout=log, stderr=log
+            )
 
     def kill(self) -> None:
         """kill -9."""

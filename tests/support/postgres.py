@@ -48,19 +48,46 @@ class Postgres:
         return done.stdout.strip()
 
 
+@dataclass
+class KillablePostgres:
+    """A server that a test kills and starts again on the same data."""
+
+    server: Postgres
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """kill -9 of the server, whose children then end by themselves."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        """Recover and go on; call it when it is dead."""
+        self.process = _launch(self.folder, self.server)
+
+
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A server in a folder of its own, stopped and removed at the end."""
+    with killable_postgres() as killable:
+        yield killable.server
+
+
+@contextmanager
+def killable_postgres() -> Iterator[KillablePostgres]:
+    """The same, to be killed."""
     folder = Path(tempfile.mkdtemp(prefix="mizzen-pg-"))
     rights: dict[str, object] = {}
     if os.geteuid() == 0:
         rights = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         os.chown(folder, NOBODY, NOBODY)
     bin_dir = _binaries(folder, rights)
-    process, server = _start(folder, bin_dir, rights)
+    server = _initialise(folder, bin_dir, rights)
+    killable = KillablePostgres(server, folder, _launch(folder, server))
     try:
-        yield server
+        yield killable
     finally:
+        process = killable.process
         process.send_signal(signal.SIGINT)  # SIGTERM would wait for every client to leave
         try:
             process.wait(10)
@@ -70,7 +97,7 @@ def running_postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, bin_dir: Path, rights: dict[str, object]) -> tuple[subprocess.Popen[bytes], Postgres]:
+def _initialise(folder: Path, bin_dir: Path, rights: dict[str, object]) -> Postgres:
     password, password_file = secrets.token_hex(16), folder / "password"
     password_file.write_text(password)
     _run(
@@ -78,16 +105,20 @@ def _start(folder: Path, bin_dir: Path, rights: dict[str, object]) -> tuple[subp
          "-E", "UTF8", "--locale=C", "--no-sync"],
         rights,
     )  # fmt: skip
-    port = _free_port()
-    with (folder / "log").open("wb") as log:
+    return Postgres(bin_dir, _free_port(), password, rights)
+
+
+def _launch(folder: Path, server: Postgres) -> subprocess.Popen[bytes]:
+    bin_dir, port = server.bin_dir, str(server.port)
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [bin_dir / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+            [bin_dir / "postgres", "-D", folder / "data", "-p", port, "-c", "listen_addresses=127.0.0.1",
              "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
              "-c", "shared_buffers=32MB"],
-            stdout=log, stderr=log, cwd=folder, **rights,
+            stdout=log, stderr=log, cwd=folder, **server.rights,
         )  # fmt: skip
-    _wait(process, folder, [bin_dir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)])
-    return process, Postgres(bin_dir, port, password, rights)
+    _wait(process, folder, [bin_dir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port])
+    return process
 
 
 def _binaries(folder: Path, rights: dict[str, object]) -> Path:

@@ -23,6 +23,8 @@ class Serving:
     port: int = field(default_factory=free_port)
     admin_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    program: tuple[str, ...] = ("mizzen_gateway",)
+    """Modules after `python -m`, with arguments."""
 
     @property
     def url(self) -> str:
@@ -36,6 +38,11 @@ class Serving:
 
     async def start(self, **environment: str) -> None:
         """Start the gateway and wait until it is ready."""
+        self.launch(**environment)
+        await until(lambda: self._ready(), 60)
+
+    def launch(self, **environment: str) -> None:
+        """Start the gateway."""
         variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("MIZZEN_")},
             "MIZZEN_CONTROLPLANE_URL": self.plane.url,
@@ -48,10 +55,9 @@ class Serving:
             **environment,
         }
         with (self.folder / "gateway.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-                [sys.executable, "-m", "mizzen_gateway"], env=variables, stdout=log, stderr=log
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *self.program], env=variables, stdout=log, stderr=log
             )
-        await until(lambda: self._ready(), 20)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop the gateway: SIGTERM drains, SIGKILL is a crash."""

@@ -1,12 +1,15 @@
 """Steps 5 to 7 of the pipeline: find an endpoint or wait for one, ask it, ask another while nothing is written."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from mizzen_gateway.caching import KeepingResponder
 from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
 from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.heartbeats import Heartbeats
+from mizzen_gateway.picking.decisions import Picked, TurnedAway
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
@@ -79,6 +82,8 @@ class Run:
     """Bytes of that prompt that it has not read before."""
     heartbeats: Heartbeats | None = None
     """While a stream waits for a replica."""
+    keeper: KeepingResponder | None = None
+    """Keeps the answer, for a route that wants it kept."""
     travel: Travel | None = None
     """Of a request of a route: its way."""
     cause: Cause | None = None
@@ -109,11 +114,29 @@ class Run:
             self.read_by = None
 
 
+class Pickers(Protocol):
+    """Endpoint pickers of the Gateway API Inference Extension."""
+
+    async def pick(
+        self, reference: str, namespace: str, headers: Iterable[tuple[str, str]], body: bytes, subset: Sequence[str]
+    ) -> Picked | TurnedAway | None:
+        """What the picker decides about a request; None where it does not answer."""
+        ...
+
+
 class Forwarder:
     """Shared by all requests; holds no state of one."""
 
-    def __init__(self, pool: EnginePool, first_byte_seconds: float, intend: "Callable[[Run], Refusal | None]") -> None:
+    def __init__(
+        self,
+        pool: EnginePool,
+        first_byte_seconds: float,
+        intend: "Callable[[Run], Refusal | None]",
+        pickers: Callable[[], Pickers],
+    ) -> None:
+        """`pickers` is called at the first request of a deployment with an endpoint picker."""
         self._pool = pool
+        self._pickers = pickers
         self._first_byte_seconds = first_byte_seconds
         self._intend = intend
         self._loop = asyncio.get_running_loop()
@@ -125,7 +148,12 @@ class Forwarder:
         hold_until: float | None = None
         while True:
             now = self._loop.time()
-            endpoint = target.choose(now, run.pods, run.ask)
+            endpoint = (
+                target.choose(now, run.pods, run.ask) if not target.facts.picker else await self._picked(run, now)
+            )
+            if isinstance(endpoint, Refusal):
+                run.cause = Cause.OVERLOADED
+                return endpoint
             if endpoint is None:
                 if run.travel is not None and run.travel.answers_elsewhere(run.cause or Cause.NOT_READY, now):
                     if run.cause is not None:
@@ -155,6 +183,29 @@ class Forwarder:
             hold_until = hold_until or now + target.facts.park_seconds
             if self._loop.time() > hold_until:
                 return broken(run.call.model)
+
+    async def _picked(self, run: Run, now: float) -> EndpointState | Refusal | None:
+        """The endpoint that the deployment's endpoint picker chooses; by load where it chooses none that is there."""
+        target = run.target
+        choices = {f"{state.facts.address}:{state.facts.port}": state for state in target.choices(now, run.pods)}
+        if not choices or not run.call.repeatable:  # a body that can be read once is the engine's
+            return target.choose(now, run.pods)
+        request = run.call.engine_request(self._admission(run)[0])
+        headers = ((":method", request.method), (":path", request.path), *request.headers)
+        facts = target.facts
+        verdict = await self._pickers().pick(facts.picker, facts.key[0], headers, request.body, list(choices))
+        if isinstance(verdict, TurnedAway):
+            return turned_away(run.call.model, verdict.status)
+        named = verdict.endpoints if verdict is not None else ()
+        return next((choices[one] for one in named if one in choices), None) or target.choose(now, run.pods)
+
+    def _admission(self, run: Run) -> tuple[Admission, str]:
+        """What the engine is told, and the name that it knows the model by."""
+        facts, endpoint_set = run.target.facts, run.target.endpoint_set
+        called = run.call.model.rpartition("/")[2]
+        model = called if called in facts.adapters else endpoint_set.model_name
+        salt, cap = run.cache_salt, run.output_cap
+        return Admission(endpoint_set.engine, model, salt, cap, run.intent.request_id, run.forwarded), model
 
     async def _park(self, run: Run, until: float) -> Refusal | None:
         """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
@@ -223,24 +274,21 @@ class Forwarder:
         return verdict
 
     async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
-        facts, endpoint_set = run.target.facts, run.target.endpoint_set
-        called = run.call.model.rpartition("/")[2]
-        model = called if called in facts.adapters else endpoint_set.model_name
-        admission = Admission(
-            endpoint_set.engine, model, run.cache_salt, run.output_cap, run.intent.request_id, run.forwarded
-        )
+        admission, model = self._admission(run)
         request = run.call.engine_request(admission)
         # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
         fresh = request.stream is not None
         while True:
-            answer = run.call.answer(run.responder, run.headers, model)
+            answer = run.call.answer(run.keeper or run.responder, run.headers, model)
             if run.reservation is not None:
                 run.reservation.watch(answer.so_far)
             connection = None
             stale = False
             try:
-                connect = self._pool.connect if fresh else self._pool.acquire
-                connection = await connect(endpoint.address)
+                if not fresh:
+                    connection = self._pool.idle(endpoint.address)
+                if connection is None:
+                    connection = await self._pool.connect(endpoint.address)
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
@@ -316,6 +364,12 @@ class Forwarder:
 def broken(model: str) -> Refusal:
     """502."""
     return Refusal(502, "upstream_error", f"Model '{model}' failed while it answered; try again.")
+
+
+def turned_away(model: str, status: int) -> Refusal:
+    """429 or 503: as the endpoint picker says."""
+    message = f"Model '{model}': its endpoint picker takes no more requests now; try again."
+    return Refusal(429 if status == 429 else 503, "model_not_ready", message, (("retry-after", "1"),))
 
 
 def timed_out(model: str) -> Refusal:

@@ -8,12 +8,13 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short, key_of
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Run, timed_out
+from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Pickers, Run, timed_out
 from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
@@ -31,6 +32,7 @@ from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
     Caller,
+    Estimate,
     Headers,
     Intent,
     Meter,
@@ -39,12 +41,14 @@ from mizzen_gateway.stages import (
     Quota,
     Refusal,
     Reservation,
+    Usage,
 )
 from mizzen_gateway.travelling import Travel, travel
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
+NO_TOKENS = Estimate(0, 0, 0)
 LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
 """For the metrics alone: nobody is there to read it."""
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
@@ -61,6 +65,15 @@ class Stages:
     observer: Observer
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What the response cache has to do with a request."""
+
+    key: bytes
+    found: tuple[bytes, int] | None
+    """A kept answer, and its age in seconds."""
+
+
 class Pipeline:
     """Answers requests; a `Handler` of the wire."""
 
@@ -73,6 +86,7 @@ class Pipeline:
         salt_secret: bytes,
         body_limit: int,
         first_byte_seconds: float,
+        pickers: Callable[[], Pickers],
         forwarded_headers: tuple[str, ...] = (),
     ) -> None:
         self._stages = stages
@@ -81,9 +95,10 @@ class Pipeline:
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
-        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend)
+        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
+        self.cache = ResponseCache(self._loop.time)
         self._salts: dict[str, str] = {}
         self._part_of_ms = 0.0
         """Accelerator time that no request was told of yet."""
@@ -214,7 +229,9 @@ class Pipeline:
             return refusal
         # 4: reserve
         model = served_name(caller, target)
-        reservation = self._stages.quota.reserve(caller, model, call.estimate(target), time.time(), call.end_user)
+        keep = None if under_way is None else self._keep(call, caller, request, under_way)
+        estimate = NO_TOKENS if keep is not None and keep.found is not None else call.estimate(target)
+        reservation = self._stages.quota.reserve(caller, model, estimate, time.time(), call.end_user)
         if isinstance(reservation, Awaitable):
             reservation = await reservation
         if isinstance(reservation, Refusal):
@@ -226,7 +243,10 @@ class Pipeline:
         run.reservation = reservation
         try:
             # 5 to 7: route, forward (with a durable intent before an engine works), stream
-            refusal = await self._forward(run)
+            if keep is None:
+                refusal = await self._forward(run)
+            else:
+                refusal = await self._forward_or_recall(run, keep)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
         except Exception:
@@ -242,6 +262,37 @@ class Pipeline:
                 self._settle(run, reservation, self._loop.time())
             if under_way is not None:
                 under_way.cause = run.cause if call.repeatable else None
+
+    def _keep(self, call: Call, caller: Caller, request: Request, under_way: Travel) -> Keep | None:
+        """What the response cache of the route has for a request; None where it must neither recall nor keep."""
+        rule, target = under_way.way.rule, under_way.leg.target
+        if rule.cache is None:
+            return None
+        behind = (under_way.way.route.key, rule, target.facts.key, target.endpoint_set.traffic)
+        key = key_of(rule.cache, call.operation, caller.project_id, request.headers, request.body, behind)
+        if key is None:
+            return None
+        fresh = b"no-cache" in request.headers.get(b"cache-control", b"")
+        found = None if fresh else self.cache.find(key, rule.cache.lifetime_seconds)
+        under_way.copied = under_way.copied or found is not None
+        return Keep(key, found)
+
+    async def _forward_or_recall(self, run: Run, keep: Keep) -> Refusal | None:
+        """Give a kept answer again, or keep the engine's."""
+        if keep.found is None:
+            run.keeper = KeepingResponder(run.responder)
+            refusal = await self._forward(run)
+            kept = run.keeper.kept
+            if refusal is None and kept is not None and not cut_short(kept, run.output_cap):
+                self.cache.put(keep.key, kept)
+            return refusal
+        refusal = self._intend(run)
+        if refusal is None:
+            run.intended = True
+            body, age = keep.found
+            run.usage, run.status, run.code = Usage(response_cache_hit=True), 200, ""
+            run.responder.send(200, (JSON, ("age", str(age)), *run.headers), body)
+        return refusal
 
     def _run(
         self,

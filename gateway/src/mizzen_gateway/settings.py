@@ -79,6 +79,8 @@ class Settings:
     """MIZZEN_TLS_DIR: folder with tls.crt and tls.key; None for plain HTTP."""
     discovery: str
     """MIZZEN_DISCOVERY: where deployments and their endpoints are learnt, `controlplane` or `kubernetes`."""
+    endpoint_picker_host: str
+    """MIZZEN_ENDPOINT_PICKER_HOST: where a Service is found, with {service} and {namespace}."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
 
@@ -115,6 +117,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         limits=_limits(environment),
         tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
+        endpoint_picker_host=environment.get("MIZZEN_ENDPOINT_PICKER_HOST") or "{service}.{namespace}.svc",
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
     )
 

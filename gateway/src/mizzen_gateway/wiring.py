@@ -38,6 +38,7 @@ OPEN_FILES = 1 << 20
 CALLERS_SHARE = 0.6
 """Of the open files: a request under way has one to its caller and one to its engine."""
 if TYPE_CHECKING:
+    from mizzen_gateway.picking.client import EndpointPickers
     from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
 
 CERTIFICATE_SECONDS = 10.0
@@ -60,6 +61,7 @@ class Gateway:
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
         self.objects.load_cache()
         self._object_feed = object_feed(settings, session, self.objects)
+        self._pickers: EndpointPickers | None = None
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -84,8 +86,16 @@ class Gateway:
             salt_secret=self._settings.pepper,
             body_limit=self._settings.body_bytes,
             first_byte_seconds=self._settings.first_byte_seconds,
+            pickers=self._endpoint_pickers,
             forwarded_headers=self._settings.forwarded_headers,
         )
+
+    def _endpoint_pickers(self) -> "EndpointPickers":
+        if self._pickers is None:
+            from mizzen_gateway.picking.client import EndpointPickers  # here: gRPC takes 15 MB
+
+            self._pickers = EndpointPickers(self._settings.endpoint_picker_host)
+        return self._pickers
 
     def why_not_ready(self) -> str | None:
         """None when callers may be sent here."""
@@ -106,7 +116,7 @@ class Gateway:
         if inherited is None:
             self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
             self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
-        await self._listen_for_grpc()
+            await self._listen_for_grpc(shared=False)
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         for files in (certificate, self._operator):
@@ -117,9 +127,10 @@ class Gateway:
             while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide
                 await asyncio.sleep(READY_POLL_SECONDS)
             self.port = await listen_on(self.server, inherited.listener, tls)
+            await self._listen_for_grpc(shared=True)
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
-    async def _listen_for_grpc(self) -> None:
+    async def _listen_for_grpc(self, *, shared: bool) -> None:
         settings = self._settings
         if settings.grpc_port is None:
             return
@@ -130,7 +141,7 @@ class Gateway:
             )
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
-        self._grpc = GrpcServer(self._handler, settings.body_bytes)
+        self._grpc = GrpcServer(self._handler, settings.body_bytes, shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port)
         except OSError as error:
@@ -147,6 +158,8 @@ class Gateway:
         await asyncio.gather(self.server.drain(seconds), *grpc)
         await self._handler.settled()
         await self.mirrors.close()
+        if self._pickers is not None:
+            await self._pickers.close()
         for task in self._background:
             task.cancel()
             with suppress(asyncio.CancelledError):

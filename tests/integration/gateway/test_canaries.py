@@ -44,7 +44,7 @@ def files_below(folder: Path) -> list[Path]:
 def ask_everything(url: str) -> list[int]:
     """All ways to get an answer or a refusal; their statuses."""
     message = {"role": "user", "content": PROMPT}
-    good = {"model": "chat", "messages": [message]}
+    good: dict[str, object] = {"model": "chat", "messages": [message]}
     bodies: list[dict[str, object]] = [
         *({**good, "user": way} for way in ("", "error", "refuse", "nonsense")),
         {**good, "user": "stream", "stream": True},

@@ -212,3 +212,47 @@ async def test_a_request_goes_the_way_of_its_headers(tmp_path: Path) -> None:
         assert await stage.who() == "model_not_found"
         stage.session.headers["x-tier"] = "gold"
         assert await stage.who() == "one"
+
+
+async def test_an_answer_is_given_again_with_its_age_and_costs_what_a_hit_costs(tmp_path: Path) -> None:
+    async with staged(tmp_path, {"one": well}, cache={"lifetimeSeconds": 60}) as stage:
+        body = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "temperature": 0}
+        answers = []
+        for more in ({}, {"user": "another"}, {"max_tokens": 5}):
+            async with stage.session.post(stage.running.url + CHAT, json=body | more) as response:
+                assert response.status == 200
+                answers.append((await response.json(), response.headers.get("age"), response.headers["x-request-id"]))
+        assert stage.asked("one") == 2, "the second one was asked of no engine"
+        assert answers[0][0] == answers[1][0]
+        assert [age for _, age, _ in answers] == [None, "0", None]
+        rows = {row["request_id"]: row for row in stage.running.rows()}
+        asked, hit, _ = (rows[request_id] for _, _, request_id in answers)
+        assert (asked["output_tokens"], asked.get("response_cache_hit", False)) == (3, False)
+        assert (hit["response_cache_hit"], hit["answered"], hit["status"]) == (True, True, 200)
+        assert (hit.get("input_tokens", 0), hit.get("output_tokens", 0)) == (0, 0)
+
+
+async def test_a_caller_may_want_a_fresh_answer_and_a_change_of_the_deployment_begins_anew(tmp_path: Path) -> None:
+    async with staged(tmp_path, {"one": well}, cache={}) as stage:
+        for _ in range(2):
+            await stage.ask(temperature=0)
+        assert stage.asked("one") == 1
+        stage.session.headers["cache-control"] = "no-cache"
+        await stage.ask(temperature=0)
+        assert stage.asked("one") == 2
+        del stage.session.headers["cache-control"]
+        address = stage.engines["one"].address
+        stage.running.put(endpoint_set("one", address, traffic={"r1": 50, "r2": 50}))
+        await stage.ask(temperature=0)
+        assert stage.asked("one") == 3
+
+
+async def test_refusals_and_sampled_answers_are_not_kept(tmp_path: Path) -> None:
+    async with staged(tmp_path, {"one": answers(400), "two": well}, cache={}) as stage:
+        for _ in range(2):
+            await stage.ask(temperature=0)
+        assert stage.asked("one") == 2
+        stage.running.put(model_route(backends=[{"deployment": "two"}], cache={}))
+        for _ in range(2):
+            await stage.ask()
+        assert stage.asked("two") == 2

@@ -1,13 +1,17 @@
 """Callers that are slow, stuck or half open: what they hold is bounded, and others are served."""
 
 import asyncio
+import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import orjson
+import pytest
+import trustme
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, completion, scripted_engine
+from support.tls_pair import write_pair
 from support.until import until
 
 KEY = make_key()
@@ -33,13 +37,19 @@ async def floods(exchange: Exchange) -> None:
         await exchange.writer.drain()
 
 
-async def test_a_stuck_reader_holds_no_more_than_its_share(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_a_stuck_reader_holds_no_more_than_its_share(tmp_path: Path, tls: bool) -> None:
+    authority, pair = trustme.CA(), tmp_path / "tls"
+    write_pair(authority, pair)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    spoken = {"MIZZEN_TLS_DIR": str(pair)} if tls else {}
     async with scripted_engine(floods) as engine, AsyncExitStack() as stack:
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
-        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects))
-        server = running.gateway.server
+        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects, **spoken))
+        server, port = running.gateway.server, running.gateway.port
         for _ in range(8):
-            _, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port, limit=1)
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1, ssl=trusting if tls else None)
             stack.callback(writer.close)
             writer.write(request("flood", stream=True))
         await until(lambda: sum(one.stuck for one in server.connections) == 8, 20)

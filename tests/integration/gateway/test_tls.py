@@ -1,27 +1,22 @@
 """The gateway speaks TLS itself, takes up a renewed certificate, and says what is wrong with a pair it cannot use."""
 
 import asyncio
+import socket
 import ssl
+from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 from mizzen_gateway import wiring
+from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.wire.certificate import Certificate
 from support.gateway import make_snapshot, running_gateway
-
-
-def write_pair(authority: trustme.CA, folder: Path, *names: str) -> None:
-    """A fresh certificate for 127.0.0.1, each file put in its place at once, as a kubelet does; all, or those named."""
-    folder.mkdir(exist_ok=True)
-    issued = authority.issue_cert("127.0.0.1")
-    pair = {"tls.key": issued.private_key_pem.bytes(), "tls.crt": issued.cert_chain_pems[0].bytes()}
-    for file in names or pair:
-        fresh = folder / f"{file}.new"
-        fresh.write_bytes(pair[file])
-        fresh.rename(folder / file)
+from support.tls_pair import write_pair
+from support.until import until
 
 
 async def answered(port: int, authority: trustme.CA) -> tuple[bytes, str]:
@@ -82,7 +77,79 @@ async def test_a_file_that_holds_no_authority_is_one_sentence(tmp_path: Path) ->
             pass
 
 
+HEALTH = b"GET /v2/health/live HTTP/1.1\r\nHost: gateway\r\n\r\n"
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """First line of the answer to a health request on a connection that is kept."""
+    writer.write(HEALTH)
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+    return head.split(b"\r\n")[0]
+
+
+def more_than(seen: set[str], count: int) -> bool:
+    return len(seen) > count
+
+
+async def test_a_renewal_drops_no_connection_and_refuses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "CERTIFICATE_SECONDS", 0.05)
+    authority, pair, lines = trustme.CA(), tmp_path / "tls", Counter[bytes]()
+    write_pair(authority, pair)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_TLS_DIR=str(pair)) as running:
+        port, serials = running.gateway.port, set[str]()
+
+        async def keep_asking() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+            while len(serials) < 4:
+                lines[await ask(reader, writer)] += 1
+            writer.close()
+
+        async def keep_coming() -> None:
+            while len(serials) < 4:
+                line, serial = await answered(port, authority)
+                lines[line.strip()] += 1
+                serials.add(serial)
+
+        async def keep_renewing() -> None:
+            for seen in (1, 2, 3):
+                await until(partial(more_than, serials, seen - 1), 20)
+                write_pair(authority, pair)
+
+        await asyncio.gather(keep_asking(), keep_asking(), keep_coming(), keep_coming(), keep_renewing())
+    assert set(lines) == {b"HTTP/1.1 200 OK"}
+    assert len(serials) == 4
+
+
+def session_of(
+    port: int, trusting: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[ssl.SSLSession, bool]:
+    """Ask once; the session that came of it, and whether it went on with `session`."""
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        trusting.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as caller,
+    ):
+        caller.sendall(HEALTH)
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert caller.session is not None
+        return caller.session, bool(caller.session_reused)
+
+
+async def test_a_caller_that_comes_again_shakes_hands_in_short(tmp_path: Path) -> None:
+    authority, pair = trustme.CA(), tmp_path / "tls"
+    write_pair(authority, pair)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_TLS_DIR=str(pair)) as running:
+        first, reused = await asyncio.to_thread(session_of, running.gateway.port, trusting)
+        assert not reused
+        _, reused = await asyncio.to_thread(session_of, running.gateway.port, trusting, first)
+        assert reused
+
+
 async def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(wiring.CannotStartError, match=r"MIZZEN_TLS_DIR.*tls\.crt and tls\.key"):
+    with pytest.raises(CannotStartError, match=r"MIZZEN_TLS_DIR.*tls\.crt and tls\.key"):
         async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_TLS_DIR=str(tmp_path / "none")):
             pass

@@ -37,6 +37,7 @@ class RoutingView(Observed):
     """Part of spec.routing."""
 
     policy: str = "LeastLoad"
+    endpoint_picker_ref: str | None = None
     idle_timeout_seconds: float = 60
     request_timeout_seconds: float = 0
 
@@ -178,6 +179,7 @@ def deployment_facts(document: dict[str, Any]) -> DeploymentFacts:
         request_seconds=spec.routing.request_timeout_seconds,
         max_model_len=spec.engine.max_model_len,
         policy=spec.routing.policy,
+        picker=spec.routing.endpoint_picker_ref or "" if spec.routing.policy == "External" else "",
         accelerators=spec.resources.accelerators_per_pod * (spec.multi_node.size if spec.multi_node else 1),
         project=status.project,
     )

@@ -2,9 +2,18 @@
 
 from mizzen_crds.v1alpha1.model_route.backends import BackendRef
 from mizzen_crds.v1alpha1.model_route.backends import Fallback as FallbackSpec
-from mizzen_crds.v1alpha1.model_route.route_rule import HeaderMatch, Retries, RetryCause, RouteRule, Sticky, StickyBy
+from mizzen_crds.v1alpha1.model_route.route_rule import (
+    CachedOutputs,
+    HeaderMatch,
+    ResponseCache,
+    Retries,
+    RetryCause,
+    RouteRule,
+    Sticky,
+    StickyBy,
+)
 
-from mizzen_gateway.routing.route import EVERY_CAUSE, Cause, Fallback, HeaderTest, Ref, RuleFacts
+from mizzen_gateway.routing.route import EVERY_CAUSE, CacheFacts, Cause, Fallback, HeaderTest, Ref, RuleFacts
 
 DEFAULT_RETRY_CAUSES = (RetryCause.CONNECTION_FAILED, RetryCause.UNAVAILABLE)
 
@@ -19,6 +28,7 @@ def rule_facts(rule: RouteRule) -> RuleFacts:
         matches=tuple(tuple(_test(header) for header in match.headers) for match in rule.matches),
         mirrors=tuple((_ref(one), one.percent) for one in rule.mirrors),
         sticky=_sticky(rule.sticky),
+        cache=_cache(rule.cache),
         # What is as by default was not asked for: the API server fills it in where it is absent.
         attempts=rule.retries.attempts if rule.retries != Retries() else None,
         retries=frozenset(one.value for one in rule.retries.causes or DEFAULT_RETRY_CAUSES),
@@ -40,6 +50,12 @@ def _fallback(one: FallbackSpec) -> Fallback:
 
 def _test(header: HeaderMatch) -> HeaderTest:
     return HeaderTest(header.name.encode(), header.type.value, (header.value or "").encode())
+
+
+def _cache(cache: ResponseCache | None) -> CacheFacts | None:
+    if cache is None:
+        return None
+    return CacheFacts(cache.lifetime_seconds, sampled=cache.outputs is CachedOutputs.SAMPLED)
 
 
 def _sticky(sticky: Sticky | None) -> bytes | None:

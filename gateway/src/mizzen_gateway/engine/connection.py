@@ -43,6 +43,7 @@ class EngineConnection(asyncio.BufferedProtocol):
         self._paused = False
         self._head_seen = False
         self._problem: Exception | None = None
+        self._pieces: list[bytes] = []
         self.began = False
         """A byte of the response under way has come."""
         self.first_byte_at: float | None = None
@@ -64,7 +65,7 @@ class EngineConnection(asyncio.BufferedProtocol):
         """Send and hand the response to the sink; returns when it is whole. Raises EngineFailureError."""
         self._parser = httptools.HttpResponseParser(self)
         self._sink = sink
-        self._headers = {}
+        self._headers, self._pieces = {}, []
         self.began = self._keep = self._head_seen = False
         self.first_byte_at = self._problem = None
         self._done = self._loop.create_future()
@@ -190,10 +191,27 @@ class EngineConnection(asyncio.BufferedProtocol):
             if self.listener is not None:
                 self.listener.engine_began()
         self.deadline = now + self._idle_limit
+        problem: Exception | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(self._problem or EngineFailureError("malformed", True, f"engine does not speak HTTP: {error}"))
+            problem = EngineFailureError("malformed", True, f"engine does not speak HTTP: {error}")
+        problem = self._problem or self._hand_on() or problem
+        if problem is not None:
+            self._fail(problem)
+
+    def _hand_on(self) -> Exception | None:
+        """What came at once goes on at once: events that came together cost the caller's side one write."""
+        pieces = self._pieces
+        if not pieces:
+            return None
+        self._pieces = []
+        if self._sink is not None:
+            try:
+                self._sink.on_body(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            except Exception as error:  # noqa: BLE001  # whatever a sink cannot do is raised where its exchange is awaited
+                return error
+        return None
 
     # Called by llhttp.
 
@@ -229,14 +247,13 @@ class EngineConnection(asyncio.BufferedProtocol):
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
-        if self._sink is not None:
-            try:
-                self._sink.on_body(data)
-            except Exception as error:  # as above
-                self._problem = error
-                raise
+        self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         """The response is whole."""
+        problem = self._hand_on()
+        if problem is not None:
+            self._problem = problem
+            raise problem
         if self._head_seen and self._done is not None and not self._done.done():
             self._done.set_result(None)

@@ -28,15 +28,19 @@ class EnginePool:
         """Loop time."""
         return self._loop.time()
 
-    async def acquire(self, address: Address) -> EngineConnection:
-        """An idle connection or a new one. Raises EngineFailureError of kind connect."""
+    def idle(self, address: Address) -> EngineConnection | None:
+        """A connection that is kept open and has nothing to do."""
         idle = self._idle.get(address)
         while idle:
             connection = idle.pop()
             if connection.reusable:
                 self._busy[connection] = address
                 return connection
-        return await self.connect(address)
+        return None
+
+    async def acquire(self, address: Address) -> EngineConnection:
+        """An idle connection or a new one. Raises EngineFailureError of kind connect."""
+        return self.idle(address) or await self.connect(address)
 
     async def connect(self, address: Address) -> EngineConnection:
         """A new connection. Raises EngineFailureError of kind connect."""

@@ -66,8 +66,3 @@ def seconds_until(units: int, amount: int, window_seconds: float, level: float) 
     if units > amount:
         return None
     return max(0.0, (level + units - amount) * window_seconds / amount)
-
-
-def seconds_until_full(amount: int, window_seconds: float, level: float) -> float:
-    """Seconds until nothing of the limit is used any more."""
-    return level * window_seconds / amount

@@ -32,7 +32,7 @@ from mizzen_gateway.limits.shared_server import (
 
 SCHEMA = files("mizzen_gateway.limits").joinpath("limits.sql").read_text()
 DIGEST = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
-CALL_SECONDS = 1.0
+CALL_SECONDS = 2.0
 """A server that keeps a call waiting for longer is taken for lost."""
 CONNECT_SECONDS = 2.0
 LONGEST_PAUSE = 1.0

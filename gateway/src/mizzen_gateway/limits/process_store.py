@@ -95,8 +95,11 @@ class ProcessCounts:
         return self._with_refill(answer, amounts) if isinstance(answer, _Lacking) else answer
 
     def levels(self, now_ns: int) -> list[float]:
-        """Units in use of each limit."""
-        return [bucket.level(now_ns) for bucket in self._buckets]
+        """Units in use of each limit: `Bucket.level`, written out, as each admitted request is told them."""
+        return [
+            used / window_ns if (used := bucket.tat - now_ns * amount) > 0 else 0.0
+            for bucket, _, amount, window_ns, _ in self._rates
+        ]
 
     def levels_now(self) -> list[float]:
         """The same at this moment."""

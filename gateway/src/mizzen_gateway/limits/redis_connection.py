@@ -74,6 +74,7 @@ class RedisConnection(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[bytes], float]] = deque()
         self._held = b""
         self._watch: asyncio.TimerHandle | None = None
+        self._suspected: asyncio.Future[bytes] | None = None
         self.lost = asyncio.Event()
 
     @classmethod
@@ -157,7 +158,10 @@ class RedisConnection(asyncio.Protocol):
         self._watch = None
         if not self._waiting:
             return
-        if self._loop.time() - self._waiting[0][1] > ANSWER_SECONDS:
-            self.close()
-            return
+        oldest, sent_at = self._waiting[0]
+        if self._loop.time() - sent_at > ANSWER_SECONDS:
+            if self._suspected is oldest:
+                self.close()
+                return
+            self._suspected = oldest  # this process may have been too busy to read: look once more
         self._watch = self._loop.call_later(WATCH_SECONDS, self._look)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from mizzen_crds.access import BudgetUnit, Hardness
 
-from mizzen_gateway.limits.gcra import remaining, seconds_until, seconds_until_full
+from mizzen_gateway.limits.gcra import remaining, seconds_until
 from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, BudgetRule, LimitRule
 from mizzen_gateway.stages import Refusal
 
@@ -48,23 +48,26 @@ def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float],
 
 def rate_headers(limits: Sequence[LimitRule], levels: Sequence[float]) -> Headers:
     """x-ratelimit-*: for requests and for tokens, the enforced limit of which the smallest part is left."""
-    tightest: dict[int, tuple[float, LimitRule, float]] = {}
+    tightest: list[tuple[float, LimitRule, float] | None] = [None, None]
     for rule, level in zip(limits, levels, strict=True):
         kind = rule.kind
         if kind > TOKENS or not rule.enforced:
             continue
-        part = 1 - level / rule.limit.amount
-        found = tightest.get(kind)
-        if found is None or part < found[0]:
+        part = level / rule.amount
+        found = tightest[kind]
+        if found is None or part > found[0]:
             tightest[kind] = (part, rule, level)
-    headers: list[tuple[str, str]] = []
-    for kind, (_, rule, level) in tightest.items():
-        amount, unit = rule.limit.amount, HEADER_UNITS[kind]
-        headers.append((f"x-ratelimit-limit-{unit}", str(amount)))
-        headers.append((f"x-ratelimit-remaining-{unit}", str(remaining(amount, level))))
-        reset = seconds_until_full(amount, rule.limit.window_seconds, level)
-        headers.append((f"x-ratelimit-reset-{unit}", f"{reset:.3f}s"))
-    return tuple(headers)
+    return tuple([header for found in tightest if found is not None for header in _told(found[1], found[2])])
+
+
+def _told(rule: LimitRule, level: float) -> Headers:
+    amount, unit = rule.amount, HEADER_UNITS[rule.kind]
+    left = amount - math.ceil(level)
+    return (
+        (f"x-ratelimit-limit-{unit}", str(amount)),
+        (f"x-ratelimit-remaining-{unit}", str(left if left > 0 else 0)),
+        (f"x-ratelimit-reset-{unit}", f"{level * rule.window_seconds / amount:.3f}s"),
+    )
 
 
 def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str) -> Refusal:

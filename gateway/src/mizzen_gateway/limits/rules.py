@@ -38,6 +38,10 @@ class LimitRule:
     """It refuses; otherwise it only counts."""
     allows_on_loss: bool
     """Requests pass while the store cannot be reached."""
+    amount: int
+    """The limit's, at hand: each admitted request is told what is left of it."""
+    window_seconds: int
+    """The limit's."""
 
     @property
     def words(self) -> str:
@@ -58,9 +62,9 @@ class BudgetRule:
 
 def limit_rule(limit: LimitAccess, count_id: str, *, enforced: bool) -> LimitRule:
     """The rule of a limit."""
-    return LimitRule(
-        limit, count_id, _KINDS[limit.metric], enforced, limit.on_store_loss is OnStoreLoss.ALLOW or not enforced
-    )
+    allows_on_loss = limit.on_store_loss is OnStoreLoss.ALLOW or not enforced
+    kind, amount, window = _KINDS[limit.metric], limit.amount, limit.window_seconds
+    return LimitRule(limit, count_id, kind, enforced, allows_on_loss, amount, window)
 
 
 def budget_rule(budget: BudgetAccess) -> BudgetRule:

@@ -8,8 +8,9 @@ record.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
+
+from mizzen_gateway.record import record
 
 INTENT = 0x69
 """A request was admitted; its settle record follows."""
@@ -22,7 +23,7 @@ _HEADER = Struct("<IIB")
 _CHECKSUM_START = 0x6D7A6E00
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One record as read back."""
 

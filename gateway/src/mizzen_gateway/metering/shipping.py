@@ -7,7 +7,6 @@ holds up no other. A batch that it does not take as a whole is halved until the 
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
@@ -17,9 +16,9 @@ import orjson
 import structlog
 from mizzen_crds.usage import RefusedEvent
 
+from mizzen_gateway.metering.costs import costs_of
 from mizzen_gateway.metering.frames import SETTLE, frames
 from mizzen_gateway.metering.ledger import BatchRefusedError
-from mizzen_gateway.metering.recovery import add_costs
 from mizzen_gateway.metering.segments import Cursor
 from mizzen_gateway.metering.spool import Spool
 
@@ -129,7 +128,7 @@ class Shipper:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             else:
                 self.failures = 0
-                self._acknowledge(_costs(rows))
+                self._acknowledge(costs_of(rows))
                 return
 
     async def _ship(self, rows: list[bytes]) -> None:
@@ -165,11 +164,3 @@ def _started_at(row: bytes) -> float:
 def _named(row: bytes) -> tuple[str, str]:
     event = orjson.loads(row)
     return event["project_id"], event["request_id"]
-
-
-def _costs(rows: list[bytes]) -> dict[str, int]:
-    costs: Counter[str] = Counter()
-    for row in rows:
-        if b'"budget_ids":[]' not in row:
-            add_costs(costs, orjson.loads(row))
-    return costs

@@ -11,7 +11,7 @@ from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.prefix_index import BLOCK_BYTES, PrefixIndex
 from mizzen_gateway.routing.ring import Ring
 
-OVER_MEAN = 1.25
+OVER_MEAN = 2.0
 """An endpoint is saturated from so much above the mean load on ..."""
 NEVER_SATURATED = 8.0
 """... but not below this: engines answer so many together about as fast as one."""
@@ -59,33 +59,29 @@ class PrefixAffinity:
         if ask is None or not ask.blocks or len(among) == 1:
             return self._least.pick(among, now)
         limit = bound(among, now)
-        depth, best = self._deepest(among, ask.blocks, now, limit)
-        if depth * WORTH_STAYING < len(ask.blocks):
-            best = among
-        chosen = self._first_with_room(best, among, ask.key, now, limit) or least_loaded(among, now)
+        chosen = self._reader(among, ask.blocks, now, limit) or self._first_with_room(among, ask.key, now, limit)
         held = chosen.prefixes
         ask.known_bytes = held.depth(ask.blocks) * BLOCK_BYTES if held is not None else 0
         self._remember(chosen, ask, len(among))
         return chosen
 
-    def _deepest(
+    def _reader(
         self, among: Sequence[EndpointState], blocks: Sequence[int], now: float, limit: float
-    ) -> tuple[int, Sequence[EndpointState]]:
-        deepest, best = 0, list[EndpointState]()
+    ) -> EndpointState | None:
+        """Who has read most of it and has room; of several the one with the least to do. None for too little."""
+        deepest, least, best = 1, limit, None
         for one in among:
             depth = one.prefixes.depth(blocks) if one.prefixes is not None else 0
-            if depth >= deepest and one.cost(now) < limit:
-                if depth > deepest:
-                    deepest, best = depth, []
-                best.append(one)
-        return deepest, best
+            if depth < deepest or depth * WORTH_STAYING < len(blocks):
+                continue
+            cost = one.cost(now)
+            if cost < (limit if depth > deepest else least):
+                deepest, least, best = depth, cost, one
+        return best
 
-    def _first_with_room(
-        self, best: Sequence[EndpointState], among: Sequence[EndpointState], key: int, now: float, limit: float
-    ) -> EndpointState | None:
-        if len(best) == 1:
-            return best[0]
-        return next((one for one in self._ring.after(key, among) if one in best and one.cost(now) < limit), None)
+    def _first_with_room(self, among: Sequence[EndpointState], key: int, now: float, limit: float) -> EndpointState:
+        found = (one for one in self._ring.after(key, among) if one.cost(now) < limit)
+        return next(found, None) or least_loaded(among, now)
 
     def _remember(self, chosen: EndpointState, ask: Ask, count: int) -> None:
         if chosen.prefixes is None:

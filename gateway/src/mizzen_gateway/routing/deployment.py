@@ -42,6 +42,8 @@ class DeploymentFacts:
     """Names that the engine itself knows beside its model's."""
     policy: str = "LeastLoad"
     """spec.routing.policy."""
+    picker: str = ""
+    """spec.routing.endpointPickerRef, with policy External."""
     accelerators: int = 0
     """Accelerators of one replica, over all its nodes; slices of shared ones."""
     project: str = ""

@@ -57,6 +57,15 @@ class HeaderTest:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheFacts:
+    """Which answers are kept."""
+
+    lifetime_seconds: float
+    sampled: bool = False
+    """Those of requests, too, whose answers are drawn by chance."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFacts:
     """One way of a route."""
 
@@ -71,6 +80,8 @@ class RuleFacts:
     """What gets copies, of so many requests in a hundred."""
     sticky: bytes | None = None
     """Header whose value keeps to one backend; empty for the caller's key, None for chance."""
+    cache: CacheFacts | None = None
+    """None: each request is asked of an engine."""
     attempts: int | None = None
     """Further tries on other endpoints; None: as many as without a route."""
     retries: frozenset[str] = frozenset()

@@ -129,6 +129,15 @@ class Target:
             ask.known_bytes = 0
         return self._choose_among_few(revision, now, tried)
 
+    def choices(self, now: float, tried: frozenset[str] = NO_PODS) -> list[EndpointState]:
+        """Whom somebody else may choose from: one revision's endpoints that take requests, by its share of traffic."""
+        ready = self._ready
+        if not ready:
+            return []
+        revision = self._wheel.turn(self._weights or dict.fromkeys(ready, 1)) if len(ready) > 1 else next(iter(ready))
+        able = [state for state in ready[revision] if state.ejected_until <= now]
+        return [state for state in able if state.facts.pod not in tried] or able
+
     def _choose_among_few(self, revision: str, now: float, tried: frozenset[str]) -> EndpointState | None:
         """Where some endpoints are ejected or have failed the request: the least loaded of those that are left."""
         able = [state for states in self._ready.values() for state in states if state.ejected_until <= now]

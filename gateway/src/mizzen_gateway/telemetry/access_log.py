@@ -7,6 +7,7 @@ request.
 import os
 import random
 import threading
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ class AccessLog:
         self._behind = behind
         self._share = share
         self._descriptor = descriptor
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: deque[dict[str, Any]] = deque()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
         self._thread.start()
@@ -90,10 +91,9 @@ class AccessLog:
         self._write()
 
     def _write(self) -> None:
-        lines, self._waiting = self._waiting, []
         held: list[bytes] = []
-        for line in lines:
-            data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+        while self._waiting:
+            data = orjson.dumps(self._waiting.popleft(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
             if held and sum(map(len, held)) + len(data) > WHOLE_BYTES:
                 self._write_whole(held)
                 held = []

@@ -135,3 +135,51 @@ async def test_connections_to_an_engine_that_goes_away_are_closed_idle_ones_at_o
         assert (await busy).body == b"ok"
         assert (await ask(pool, engine.address)).body == b"ok"
         assert len({exchange.writer for exchange in engine.exchanges}) == 3
+
+
+class Pieces:
+    """Keeps what it is handed, call by call."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails = fails
+        self.handed: list[bytes] = []
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Nothing."""
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it."""
+        if self.fails:
+            raise EngineFailureError("malformed", True, "unfit")
+        self.handed.append(data)
+
+
+async def test_events_that_come_together_are_handed_on_together(pool: EnginePool) -> None:
+    async def answer(exchange: Exchange) -> None:
+        chunks = b"".join(b"5\r\none%d\n\r\n" % number for number in range(4))
+        exchange.writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+
+    sink = Pieces()
+    async with scripted_engine(answer) as engine:
+        await pool.exchange(engine.address, ASK, sink, 5.0, 5.0)
+    assert sink.handed == [b"one0\none1\none2\none3\n"]
+
+
+async def test_what_a_sink_cannot_take_ends_the_exchange_though_the_response_is_whole(pool: EnginePool) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(200, b"ok")
+
+    async with scripted_engine(answer) as engine:
+        with pytest.raises(EngineFailureError, match="unfit"):
+            await pool.exchange(engine.address, ASK, Pieces(fails=True), 5.0, 5.0)
+
+
+async def test_what_came_before_nonsense_is_handed_on(pool: EnginePool) -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nnonsense")
+
+    sink = Pieces()
+    async with scripted_engine(answer) as engine:
+        with pytest.raises(EngineFailureError, match="does not speak HTTP"):
+            await pool.exchange(engine.address, ASK, sink, 5.0, 5.0)
+    assert sink.handed == [b"ok"]

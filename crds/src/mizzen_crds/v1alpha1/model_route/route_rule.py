@@ -86,6 +86,22 @@ class Sticky(Resource):
     """Name in lower case, for Header. Headers that carry credentials are refused."""
 
 
+class CachedOutputs(StrEnum):
+    """Which answers are kept."""
+
+    DETERMINISTIC = "Deterministic"
+    SAMPLED = "Sampled"
+
+
+class ResponseCache(Resource):
+    """Answers that are given again to the same request of the same project, without an engine's work."""
+
+    lifetime_seconds: Annotated[WholeNumber, Field(ge=1, le=86_400)] = 300
+    """How long an answer is given again."""
+    outputs: CachedOutputs = CachedOutputs.DETERMINISTIC
+    """Deterministic: embeddings and their like, and generation at temperature 0. Sampled: all generation."""
+
+
 class RouteRule(Resource):
     """One way: backends by weight, or a pipeline."""
 
@@ -103,6 +119,8 @@ class RouteRule(Resource):
     """Models one after the other. Exactly one of backends and pipeline."""
     sticky: Sticky | None = None
     """Who stays with one backend; by default each request goes by chance."""
+    cache: ResponseCache | None = None
+    """Answers that are kept; by default none."""
     retries: Retries = Retries()
     """Further tries."""
     timeouts: Timeouts = Timeouts()

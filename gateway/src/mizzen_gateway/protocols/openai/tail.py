@@ -12,7 +12,7 @@ from mizzen_gateway.protocols.openai.errors import error_object
 from mizzen_gateway.stages import Refusal, Usage
 
 EVENT_END = re.compile(rb"\r?\n\r?\n")
-MARKS = (b'"usage":{', b'"usage": {', b'"error"')
+USAGE, SPACED_USAGE, ERROR = b'"usage":{', b'"usage": {', b'"error"'
 LONGEST_EVENT = 4 * 1024 * 1024
 
 
@@ -32,6 +32,11 @@ class Shape:
     """The event that tells the caller so."""
     separate: bool = False
     """Usage comes in an event without output, which a caller that did not ask does not get."""
+
+
+def speaks(data: bytes) -> bool:
+    """Some event of these may say what was used, or that the engine failed."""
+    return USAGE in data or SPACED_USAGE in data or ERROR in data
 
 
 class StreamTail:
@@ -55,7 +60,7 @@ class StreamTail:
             data, self._held = self._held + data, b""
         if not data.endswith(b"\n\n"):
             data = self._hold_back(data)
-        if self._rename is None and not any(mark in data for mark in MARKS):
+        if self._rename is None and not speaks(data):
             self.events += data.count(b"\n\n")
             return data
         return b"".join(self._look_at(data))
@@ -85,7 +90,7 @@ class StreamTail:
 
     def _keeps(self, event: bytes) -> bool:
         self.events += 1
-        if not any(mark in event for mark in MARKS):
+        if not speaks(event):
             return True
         _, _, payload = event.partition(b"data:")
         try:

@@ -15,8 +15,8 @@ PING_MS = 30_000
 class GrpcServer:
     """One listener."""
 
-    def __init__(self, serves: Serves, message_bytes: int) -> None:
-        """`message_bytes` bounds what one message may hold, also when opened."""
+    def __init__(self, serves: Serves, message_bytes: int, *, shared: bool = False) -> None:
+        """`message_bytes` bounds what a message may hold, also when opened; `shared`: other workers have the port."""
         self._server = grpc.aio.server(
             handlers=(InferenceService(serves),),
             options=(
@@ -26,7 +26,7 @@ class GrpcServer:
                 ("grpc.max_concurrent_streams", STREAMS),
                 ("grpc.max_connection_idle_ms", IDLE_MS),
                 ("grpc.keepalive_time_ms", PING_MS),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(shared)),
             ),
         )
 

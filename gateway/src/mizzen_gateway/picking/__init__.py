@@ -1,0 +1,1 @@
+"""Endpoint pickers of the Gateway API Inference Extension: another program chooses the endpoint."""
