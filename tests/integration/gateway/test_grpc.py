@@ -10,7 +10,7 @@ import grpc
 import pytest
 import tritonclient.grpc.aio as triton
 import trustme
-from mizzen_gateway.wiring import CannotStartError
+from mizzen_gateway.errors import CannotStartError
 from support.access_snapshots import a_limit
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, scripted_engine

@@ -72,7 +72,7 @@ async def test_a_half_renewed_pair_leaves_the_old_one_in_use(tmp_path: Path, ren
 
 
 async def test_a_file_that_holds_no_authority_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(wiring.CannotStartError, match=r"MIZZEN_OPERATOR_CA: .* holds no certificate"):
+    with pytest.raises(CannotStartError, match=r"MIZZEN_OPERATOR_CA: .* holds no certificate"):
         async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_OPERATOR_CA=str(tmp_path / "none")):
             pass
 
