@@ -18,6 +18,7 @@ from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.errors import CannotStartError
+from mizzen_gateway.load.gauges import EngineGauges
 from mizzen_gateway.metering.spool import SpoolSettings
 from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
@@ -117,6 +118,9 @@ class Gateway:
             await self._listen_for_grpc(shared=False)
         self.accounting.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
+        if settings.engine_gauges_seconds:
+            gauges = EngineGauges(self.table, self.pool, settings.engine_gauges_seconds)
+            self._background.append(asyncio.create_task(gauges.run(), name="engine gauges"))
         if certificate is not None:
             self._background.append(asyncio.create_task(keep_renewed(certificate), name="certificate"))
         if inherited is not None:

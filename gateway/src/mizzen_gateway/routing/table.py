@@ -149,6 +149,10 @@ class RouteTable:
     def __contains__(self, key: Key) -> bool:
         return key in self._targets
 
+    def targets(self) -> list[Target]:
+        """Every deployment's."""
+        return list(self._targets.values())
+
     def target(self, key: Key) -> Target:
         """The target of a deployment. Raises KeyError."""
         return self._targets[key]
