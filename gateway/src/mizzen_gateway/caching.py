@@ -64,6 +64,10 @@ class KeepingResponder(Responder):
         self.started = self.done = True
         self._to.send(status, headers, body)
 
+    def send_pieces(self, status: int, headers: HeaderList, pieces: list[bytes]) -> None:
+        """In one piece, as it is kept."""
+        self.send(status, headers, b"".join(pieces))
+
 
 class ResponseCache:
     """Of all routes of one gateway."""

@@ -91,6 +91,11 @@ class Collected:
         self._pieces.append(data)
 
     @property
+    def pieces(self) -> list[bytes]:
+        """All of it, as it came."""
+        return self._pieces
+
+    @property
     def body(self) -> bytes:
         """All of it."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
