@@ -94,8 +94,8 @@ class GrpcAnswer:
         return Usage()
 
     def so_far(self) -> Usage:
-        """Nothing was delivered."""
-        return Usage(estimated=True, billable=False)
+        """A request was made of the engine, which is all that is counted."""
+        return Usage()
 
     def break_off(self, refusal: Refusal) -> None:
         """Nothing was written yet."""
