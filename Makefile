@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,7 +88,7 @@ verify: setup ## tell which generated files are not as generated
 generate: setup ## write all generated files
 	$(RUN) python tools/generate.py
 
-bench: bench-gateway bench-gateway-spine bench-operator bench-routing ## run all benchmarks
+bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits ## run all benchmarks
 
 bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router and LiteLLM; QUICK=1 is small
 	$(RUN) env PYTHONPATH=tools python benchmarks/gateway_numbers.py
@@ -102,6 +102,9 @@ bench-operator: setup ## what the operator takes on a real API server, against a
 
 bench-routing: setup ## where requests go: recorded traffic over eight simulated engines, against other gateways' policies
 	$(RUN) python benchmarks/routing.py
+
+bench-limits: setup ## a check of six limits and a budget in this process, in Redis and in PostgreSQL
+	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/limits_check.py
 
 release-fixture: setup ## keep this release's definitions, schema, data folder and wheels for later compatibility tests
 	$(RUN) python tools/release_fixture.py

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from gateway_costs import Sizes, Words, expected, warmed
 from gateway_requests import chat
-from gateway_stage import Front, Stage
+from gateway_stage import Stage
 from result_file import Result, median_of
 
 BLOCK_SECONDS = 0.25
@@ -21,6 +21,7 @@ SLOW_BYTE_SECONDS = 2.0
 """Between two bytes of a slow caller's header."""
 TOLD_APART_US = 5.0
 """A difference in time that nobody can read from over a network."""
+REFUSED = "model_not_found"
 MISSING, THEIRS = "other/absent", "other/theirs"
 """Names of one length, so that only what is behind them differs."""
 
@@ -154,15 +155,11 @@ def told_by_time(stage: Stage, sizes: Sizes) -> list[Result]:
     requests = {name: chat(key, name) for name in (MISSING, THEIRS)}
     found: dict[str, list[float]] = {name: [] for name in requests}
 
-    def ask(front: Front) -> None:
-        for name, request in requests.items():
-            load = stage.load(
-                front, request, connections=1, seconds=BLOCK_SECONDS, contains="model_not_found", status=404
-            )
+    for number in range(sizes.rounds * sizes.blocks):
+        for name in list(requests)[:: 1 if number % 2 else -1]:  # whoever comes second finds warmer caches
+            request = requests[name]
+            load = stage.load(gateway, request, connections=1, seconds=BLOCK_SECONDS, contains=REFUSED, status=404)
             found[name].append(load["p50_us"])
-
-    for _ in range(sizes.rounds * sizes.blocks):
-        ask(gateway)
     missing, theirs = found.values()
     apart = [other - none for other, none in zip(theirs, missing, strict=True)]
     return [

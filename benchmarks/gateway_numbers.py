@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import interpreter
 from gateway_costs import QUICK, Sizes, bytes_of_tensors, cost_of_a_request, cost_of_an_event, requests_per_core
+from gateway_decisions import decision_in_process
 from gateway_delays import added_latency, among_slow_callers, told_by_time
 from gateway_memory import idle_and_stuck, memory_of_a_worker
 from gateway_stage import BUSIEST, InvalidRunError, Stage, stage
@@ -35,7 +36,7 @@ PARTS: dict[str, Part] = {
     "idle": idle_and_stuck,
 }
 """Each on a stage of its own: what one leaves behind does not change the next."""
-ALONE: dict[str, Callable[[Sizes, int], list[Result]]] = {"memory": memory_of_a_worker}
+ALONE: dict[str, Callable[[Sizes, int], list[Result]]] = {"memory": memory_of_a_worker, "decision": decision_in_process}
 
 
 class Run:

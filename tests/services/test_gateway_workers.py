@@ -12,7 +12,7 @@ import pytest
 from support.access_snapshots import a_limit
 from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment
 from support.limit_servers import free_port, running_valkey
-from support.scripted_engine import Exchange, completion, scripted_engine
+from support.scripted_engine import Exchange, chunk, completion, scripted_engine
 from support.supervised_gateway import supervised_gateway
 from support.until import until
 from tritonclient.grpc import InferenceServerClient
@@ -96,6 +96,34 @@ async def test_workers_are_replaced_without_a_refused_connection(tmp_path: Path)
             assert not running.workers & before
             counted = await text_of(running.admin_url + "/metrics")
             assert 'mizzen_gateway_workers{state="serving"} 1' in counted
+
+
+async def test_a_stream_under_way_ends_well_while_workers_are_replaced(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def waits(exchange: Exchange) -> None:
+        await exchange.start_events()
+        await exchange.event(chunk("chat", "begun"))
+        await go.wait()
+        await exchange.event(chunk("chat", "ended"))
+        await exchange.event(b"[DONE]")
+        await exchange.end_events()
+
+    async with scripted_engine(waits) as engine:
+        documents = model_deployment("chat"), endpoint_set("chat", engine.address)
+        with supervised_gateway(tmp_path, SNAPSHOT, *documents) as running:
+            async with aiohttp.ClientSession(headers=KEY.headers) as session:
+                async with session.post(running.url + CHAT, json={**ASK, "stream": True}) as answer:
+                    assert b"begun" in await answer.content.readuntil(b"\n\n")
+                    [old] = running.workers
+                    running.signal(signal.SIGHUP)
+                    await until(lambda: "fresh workers serve" in running.log.read_text(), 60)
+                    assert alive(old)
+                    go.set()
+                    rest = await answer.content.read()
+                assert b"ended" in rest
+                assert rest.endswith(b"data: [DONE]\n\n")
+            await until(partial(none_alive, {old}), 30)
 
 
 async def test_two_workers_share_limits_and_tell_their_numbers_together(tmp_path: Path) -> None:

@@ -93,6 +93,28 @@ def requests(data: bytes) -> None:
         assert len(whole.requests) == len(parts.requests)
 
 
+def repeated(data: bytes) -> None:
+    """What a connection remembers makes no request of bytes that are none: each part means what it means alone."""
+    one = _Kept()
+    parser = RequestParser(LIMITS, one)
+    for part in data.split(b"\xff\xff"):
+        if not part or not parser.between:
+            return
+        had, alone = len(one.requests), _received([part])
+        try:
+            parser.feed(part)
+        except BadRequestError:
+            return
+        for told, other in zip(one.requests[had:], alone.requests, strict=False):
+            assert (told.method, told.target, told.headers, told.body) == (
+                other.method,
+                other.target,
+                other.headers,
+                other.body,
+            )
+        assert len(one.requests) - had <= len(alone.requests)
+
+
 # Responses of engines
 
 
@@ -203,6 +225,7 @@ def _streamed(cut: list[bytes]) -> tuple[list[bytes], object] | str:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "requests": requests,
+    "repeated": repeated,
     "responses": responses,
     "openai_bodies": openai_bodies,
     "tensor_bodies": tensor_bodies,
@@ -215,6 +238,10 @@ def seeds(target: str) -> Iterator[bytes]:
     if target == "requests":
         yield b"\x00POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /b HTTP/1.1\r\nHost: b\r\n\r\n"
         yield b"\x03POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nT: 1\r\n\r\n"
+    elif target == "repeated":
+        one = b"POST /a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\nX: y\r\n\r\n{}"
+        yield b"\xff\xff".join([one, one, one.replace(b": 2", b": 3") + b" ", one.replace(b"Bearer k", b"Bearer l")])
+        yield b"\xff\xff".join([one, one + one, one.replace(b": 2", b": 02"), one.replace(b"\r\nX", b"\r\n X")])
     elif target == "responses":
         yield b"\x00HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         yield b"\x05HTTP/1.1 100 C\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 from mizzen_crds.access import LeaseGrant
@@ -27,7 +28,7 @@ class LedgerDouble:
     """Seconds that a test has let pass."""
     away: bool = False
     leases_asked: int = 0
-    rows: dict[str, dict] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     duplicates: int = 0
     poison: set[str] = field(default_factory=set)
     """Request ids at which a whole batch is refused."""

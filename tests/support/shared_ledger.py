@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -33,7 +34,7 @@ class SharedLedger:
     asked: int = 0
     sequence: int = 0
     leases: dict[str, HeldLease] = field(default_factory=dict)
-    rows: dict[str, dict] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: bool = True
     """The budget is of tokens."""
 
@@ -94,7 +95,7 @@ class SharedLedger:
         lease.credit = max(0, lease.credit - amount)
         lease.charged += amount
 
-    def take_events(self, events: list[dict]) -> None:
+    def take_events(self, events: list[dict[str, Any]]) -> None:
         """Each once."""
         for event in events:
             if event["request_id"] in self.rows:

@@ -141,10 +141,10 @@ def asked(engine: ScriptedEngine) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for exchange in engine.exchanges:
         try:
-            document = orjson.loads(exchange.body)
-        except orjson.JSONDecodeError:
+            text = orjson.loads(exchange.body)["messages"][0]["content"]
+        except (ValueError, LookupError, TypeError):
             continue
-        name, _, word = document["messages"][0]["content"].partition(" ")
+        name, _, word = text.partition(" ")
         found.setdefault(name, []).append(word)
     return found
 

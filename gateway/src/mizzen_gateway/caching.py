@@ -21,7 +21,17 @@ LARGEST_BYTES = 1024 * 1024
 GENERATES = frozenset({"chat.completions", "completions", "responses"})
 FOLLOWS_FROM_ITS_INPUT = frozenset({"embeddings", "rerank", "score", "classify"})
 WITHOUT_EFFECT = frozenset(
-    "model stream user metadata prompt_cache_key safety_identifier session_id service_tier store".split()
+    {
+        "metadata",
+        "model",
+        "prompt_cache_key",
+        "safety_identifier",
+        "service_tier",
+        "session_id",
+        "store",
+        "stream",
+        "user",
+    }
 )
 """Fields that change nothing of an answer; the model is the route's, and in the key by what answers for it."""
 CUT_SHORT = (b'"finish_reason":"length"', b'"finish_reason": "length"', b'"incomplete"')
@@ -53,6 +63,10 @@ class KeepingResponder(Responder):
             self.kept = body
         self.started = self.done = True
         self._to.send(status, headers, body)
+
+    def send_pieces(self, status: int, headers: HeaderList, pieces: list[bytes]) -> None:
+        """In one piece, as it is kept."""
+        self.send(status, headers, b"".join(pieces))
 
 
 class ResponseCache:

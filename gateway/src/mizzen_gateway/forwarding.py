@@ -193,7 +193,7 @@ class Forwarder:
         request = run.call.engine_request(self._admission(run)[0])
         headers = ((":method", request.method), (":path", request.path), *request.headers)
         facts = target.facts
-        verdict = await self._pickers().pick(facts.picker, facts.key[0], headers, request.body, list(choices))
+        verdict = await self._pickers().pick(facts.picker, facts.key[0], headers, request.whole, list(choices))
         if isinstance(verdict, TurnedAway):
             return turned_away(run.call.model, verdict.status)
         named = verdict.endpoints if verdict is not None else ()

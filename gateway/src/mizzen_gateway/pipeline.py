@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short, key_of
+from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Pickers, Run, timed_out
 from mizzen_gateway.mirroring import Mirrors
@@ -148,9 +149,9 @@ class Pipeline:
             call = await transcription.parse(request)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
-            target = self._table.find(caller, route.model)
-            if isinstance(target, Refusal):
-                return target
+            found = self._table.way(caller, route.model, request.headers)
+            if isinstance(found, Refusal):
+                return found
             call = await open_inference.parse(route.model, route.version, request, self._body_limit)
         else:
             body = await look_up(route, caller, self._table, self._pool)
@@ -206,6 +207,15 @@ class Pipeline:
             return found
         if isinstance(found, Target):
             return await self._serve(call, caller, found, request, responder)
+
+        if found.steps:
+
+            async def ask(step: Call, leg: Travel, inner: Request, to: Responder) -> Refusal | None:
+                return await self._serve(step, caller, leg.leg.target, inner, to, leg)
+
+            return await Chain(found, call, request, self._pool, self._body_limit).run(
+                ask, responder, self._loop.time()
+            )
 
         async def serve(leg: Travel) -> Refusal | None:
             return await self._serve(call, caller, leg.leg.target, request, responder, leg)

@@ -81,6 +81,8 @@ class Settings:
     """MIZZEN_DISCOVERY: where deployments and their endpoints are learnt, `controlplane` or `kubernetes`."""
     endpoint_picker_host: str
     """MIZZEN_ENDPOINT_PICKER_HOST: where a Service is found, with {service} and {namespace}."""
+    engine_gauges_seconds: float
+    """MIZZEN_ENGINE_GAUGES_SECONDS: between two looks at what other gateways ask of engines; 0 for never."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
 
@@ -118,6 +120,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         endpoint_picker_host=environment.get("MIZZEN_ENDPOINT_PICKER_HOST") or "{service}.{namespace}.svc",
+        engine_gauges_seconds=_seconds(
+            environment, "MIZZEN_ENGINE_GAUGES_SECONDS", 5 if environment.get("MIZZEN_DISCOVERY") == KUBERNETES else 0
+        ),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
     )
 

@@ -18,6 +18,7 @@ from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.errors import CannotStartError
+from mizzen_gateway.load.gauges import EngineGauges
 from mizzen_gateway.metering.spool import SpoolSettings
 from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
@@ -122,6 +123,9 @@ class Gateway:
         for files in (certificate, self._operator):
             if files is not None:
                 self._background.append(asyncio.create_task(keep_renewed(files), name="certificates"))
+        if settings.engine_gauges_seconds:
+            gauges = EngineGauges(self.table, self.pool, settings.engine_gauges_seconds)
+            self._background.append(asyncio.create_task(gauges.run(), name="engine gauges"))
         if inherited is not None:
             await serve_on(self._control, inherited.control)
             while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide

@@ -38,7 +38,7 @@ async def served(
 
 
 def message(model: str = "m") -> bytes:
-    made = pb.ModelInferRequest(model_name=model, raw_input_contents=[b"\x00\x00\x80\x3f" * 2])
+    made = pb.ModelInferRequest(model_name=model, id=f"call of {model}", raw_input_contents=[b"\x00\x00\x80\x3f" * 2])
     made.inputs.add(name="x", datatype="FP32", shape=[1, 2])
     raw: bytes = made.SerializeToString()
     return raw
@@ -64,6 +64,7 @@ async def test_a_stream_makes_a_row_for_each_request(tmp_path: Path) -> None:
         stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
         found = [pb.ModelStreamInferResponse.FromString(one) async for one in stream(requests(), metadata=METADATA)]
         assert [bool(one.error_message) for one in found] == [False, True, False]
+        assert found[1].infer_response.id == "call of nobody"
         assert len(running.rows()) == 2
 
 

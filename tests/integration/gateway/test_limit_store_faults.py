@@ -96,6 +96,23 @@ async def test_an_end_that_is_told_late_corrects_what_its_time_had_settled(addre
 
 
 @pytest.mark.parametrize("store", SHARED)
+async def test_what_the_ledger_charged_before_the_store_was_told_is_not_counted_twice(addresses, store):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    async with quota_gateways(addresses[store], 2, a_snapshot(further_budgets=[budget]), ledger) as [slow, other]:
+        for task in slow.tasks:
+            task.cancel()  # what has ended there is not told
+        charge = (await slow.admitted(Estimate(100, 1, 300))).settle(Usage(100, 200))
+        ledger.charge(charge.holder, 300)
+        refusal = await other.reserve(Estimate(700, 0, 0))
+        assert isinstance(refusal, Refusal)
+        await slow.told()
+        assert await in_use(other, budget.id) == 0
+        await other.admitted(Estimate(700, 0, 0))
+        assert ledger.spent + ledger.held() == 1000
+
+
+@pytest.mark.parametrize("store", SHARED)
 async def test_a_server_that_lost_its_memory_grants_no_credit_before_old_leases_have_expired(servers, addresses, store):
     budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
     ledger = SharedLedger(1000, lease_seconds=4)

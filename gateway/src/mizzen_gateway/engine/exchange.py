@@ -22,15 +22,25 @@ class EngineRequest:
     """Method."""
     stream: AsyncIterator[bytes] | None = None
     """A body that comes piece by piece, instead of `body`. It can be sent once."""
+    tail: memoryview | None = None
+    """What follows `body`, where it is long: sent from where it lies."""
 
-    def encode(self, host: str) -> list[bytes]:
+    @property
+    def whole(self) -> bytes:
+        """Body and tail in one piece."""
+        return self.body if self.tail is None else b"".join((self.body, self.tail))
+
+    def encode(self, host: str) -> list[bytes | memoryview]:
         """Bytes for the wire, in pieces; of a stream the head alone."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
         if self.stream is not None:
             head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}transfer-encoding: chunked\r\n\r\n"
             return [head.encode("latin-1"), b""]
-        head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}content-length: {len(self.body)}\r\n\r\n"
-        return [head.encode("latin-1"), self.body]
+        size = len(self.body) + (0 if self.tail is None else len(self.tail))
+        head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}content-length: {size}\r\n\r\n"
+        if self.tail is None:
+            return [head.encode("latin-1"), self.body]
+        return [head.encode("latin-1") + self.body, self.tail]
 
 
 class EngineSink(Protocol):
@@ -79,6 +89,11 @@ class Collected:
         if self._size > self._limit:
             raise EngineFailureError("malformed", True, f"response larger than {self._limit} bytes")
         self._pieces.append(data)
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """All of it, as it came."""
+        return self._pieces
 
     @property
     def body(self) -> bytes:

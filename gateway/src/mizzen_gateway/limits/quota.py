@@ -50,7 +50,8 @@ class SnapshotQuota:
         self._state = state
         self._gate = gate
         self._clock = clock
-        self._grants = GrantTable(store)
+        self.grants = GrantTable(store)
+        """What applies to whom."""
         self.refused_by: Counter[tuple[str, str, str]] = Counter()
         """Refusals by (limit or budget, name, enforcement), for metrics; those of shadow limits were let through."""
         self.store_lost: Counter[tuple[str, str, str]] = Counter()
@@ -66,7 +67,7 @@ class SnapshotQuota:
         index = self._state.current(now)
         if index is None:
             return access_unavailable(self._state)
-        grant = self._grants.grant(index, caller, model, end_user() if index.counts_users else "")
+        grant = self.grants.grant(index, caller, model, end_user() if index.counts_users else "")
         if grant.budgets and estimate.why_unbounded is not None:
             refusal = estimate.why_unbounded()
             if refusal is not None:

@@ -19,6 +19,8 @@ class Cause(StrEnum):
     TIMED_OUT = "TimedOut"
 
 
+REQUEST_STEP: Final = "request"
+"""In a pipeline's inputs: what the caller sent."""
 EVERY_CAUSE: Final = frozenset(Cause)
 
 
@@ -66,6 +68,16 @@ class CacheFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFacts:
+    """One model of a pipeline."""
+
+    name: str
+    ref: Ref
+    inputs: tuple[tuple[str, str, str], ...] = ()
+    """(name of the input, step that it comes from, its output there); none: what the step before gave."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFacts:
     """One way of a route."""
 
@@ -80,6 +92,8 @@ class RuleFacts:
     """What gets copies, of so many requests in a hundred."""
     sticky: bytes | None = None
     """Header whose value keeps to one backend; empty for the caller's key, None for chance."""
+    pipeline: tuple[StepFacts, ...] = ()
+    """Models one after the other; then there are no backends."""
     cache: CacheFacts | None = None
     """None: each request is asked of an engine."""
     attempts: int | None = None

@@ -44,6 +44,12 @@ def unmatched(model: str) -> Refusal:
     return Refusal(404, "model_not_found", message, param="model")
 
 
+def without_metadata(model: str) -> Refusal:
+    """400: what is asked of one model is asked of a pipeline."""
+    message = f"Model '{model}' is a pipeline: only the models that it leads through have inputs and outputs to tell."
+    return Refusal(400, "not_offered", message, param="model")
+
+
 def nothing_behind(route: RouteFacts) -> Refusal:
     """503: a route whose deployments are all gone."""
     return Refusal(
@@ -149,6 +155,10 @@ class RouteTable:
     def __contains__(self, key: Key) -> bool:
         return key in self._targets
 
+    def targets(self) -> list[Target]:
+        """Every deployment's."""
+        return list(self._targets.values())
+
     def target(self, key: Key) -> Target:
         """The target of a deployment. Raises KeyError."""
         return self._targets[key]
@@ -173,7 +183,9 @@ class RouteTable:
         A route's is picked anew each time, as for a request without headers that any rule asks for.
         """
         found = self.way(caller, model, {})
-        return found.first.target if isinstance(found, Way) else found
+        if not isinstance(found, Way):
+            return found
+        return found.first.target if not found.steps else without_metadata(model)
 
     def way(self, caller: Caller, model: str, headers: Headers) -> Target | Way | Refusal:
         """Where a request goes: a target, or the way of a route."""

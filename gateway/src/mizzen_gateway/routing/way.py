@@ -10,7 +10,7 @@ from random import Random
 
 from mizzen_gateway.routing.deployment import Key
 from mizzen_gateway.routing.ring import point
-from mizzen_gateway.routing.route import Cause, Ref, RouteFacts, RuleFacts
+from mizzen_gateway.routing.route import Cause, Ref, RouteFacts, RuleFacts, StepFacts
 from mizzen_gateway.routing.target import Target
 
 LONGEST_CHAIN = 4
@@ -55,6 +55,8 @@ class Way:
     traveller: Traveller
     grants: frozenset[str]
     guide: "Guide"
+    steps: tuple[tuple[StepFacts, Leg], ...] = ()
+    """Of a pipeline; `first` is where it begins."""
     been: set[Key] = field(default_factory=set)
     """Deployments that were tried."""
 
@@ -110,6 +112,8 @@ class Guide:
             lambda target: target.why_not_parked() is None,
             lambda _: True,
         )
+        if rule.pipeline:
+            return self._through(rule, way, fitness)
         for fits in fitness:
             found = self._by_rule(rule, way, fits, ())
             if found is not None:
@@ -117,9 +121,21 @@ class Guide:
                 return way
         return None
 
+    def _through(self, rule: RuleFacts, way: Way, fitness: tuple[Fits, ...]) -> Way | None:
+        """Every step of a pipeline, or nothing."""
+        steps: list[tuple[StepFacts, Leg]] = []
+        for step in rule.pipeline:
+            found = next((leg for fits in fitness if (leg := self.resolve(step.ref, way, fits, (rule,)))), None)
+            if found is None:
+                return None
+            steps.append((step, found))
+        way.steps, way.first = tuple(steps), steps[0][1]
+        return way
+
     def behind(self, route: RouteFacts, depth: int = 1) -> Iterator[Target]:
         """Every deployment of a route's namespace that may answer for it."""
         refs = [ref for rule in route.rules for ref in (*rule.refs, *(one.ref for one in rule.fallbacks))]
+        refs += [rule.pipeline[-1].ref for rule in route.rules if rule.pipeline]
         for ref in dict.fromkeys(refs):
             key = (route.key[0], ref.name)
             if ref.kind == "deployment" and (target := self._targets.get(key)) is not None:

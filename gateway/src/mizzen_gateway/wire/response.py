@@ -90,6 +90,17 @@ class Responder:
         else:
             self._transport.writelines([head, body])
 
+    def send_pieces(self, status: int, headers: HeaderList, pieces: list[bytes]) -> None:
+        """A whole answer that lies in memory in pieces: a long one is not put together first."""
+        size = sum(map(len, pieces))
+        if self._head_only or size < JOIN_BELOW:
+            self.send(status, headers, b"".join(pieces))
+            return
+        head = self._head(status, headers, f"content-length: {size}\r\n")
+        self.started = self.done = True
+        self.bytes_out = size
+        self._transport.writelines([head, *pieces])
+
     def start(self, status: int, headers: HeaderList) -> None:
         """Begin a stream; its head goes out with its first bytes, or did with those of heartbeats."""
         if self.waiting is not None:

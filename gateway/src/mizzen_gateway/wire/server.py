@@ -19,6 +19,9 @@ SWEEP_SECONDS = 1.0
 IDLE_SHARE = 0.08
 """Of the time of a drain."""
 EVICTION_LOOKS = 64
+BACKLOG = 4096
+SHUTDOWN_SECONDS = 2.0
+"""For a caller to agree that its TLS connection ends."""
 
 
 class Handler(Protocol):
@@ -57,11 +60,34 @@ class Server:
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Begin; the port that was taken (of use where 0 was asked for). Raises OSError where it is in use."""
-        return self._begin(await self.loop.create_server(self.connection, host, port, backlog=4096, ssl=tls))
+        handshake, shutdown = self._patience(tls)
+        listener = await self.loop.create_server(
+            self.connection,
+            host,
+            port,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=handshake,
+            ssl_shutdown_timeout=shutdown,
+        )
+        return self._begin(listener)
 
-    async def listen_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> int:
+    async def listen_on(self, inherited: socket.socket, tls: ssl.SSLContext | None = None) -> int:
         """The same on a socket that listens already."""
-        return self._begin(await self.loop.create_server(self.connection, sock=listener, backlog=4096, ssl=tls))
+        handshake, shutdown = self._patience(tls)
+        listener = await self.loop.create_server(
+            self.connection,
+            sock=inherited,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=handshake,
+            ssl_shutdown_timeout=shutdown,
+        )
+        return self._begin(listener)
+
+    def _patience(self, tls: ssl.SSLContext | None) -> tuple[float, float] | tuple[None, None]:
+        """A connection is known here once its handshake is done: until then the event loop has to end it."""
+        return (None, None) if tls is None else (self.limits.header_seconds, SHUTDOWN_SECONDS)
 
     def _begin(self, listener: asyncio.Server) -> int:
         self._listener = listener

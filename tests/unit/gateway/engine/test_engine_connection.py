@@ -183,3 +183,15 @@ async def test_what_came_before_nonsense_is_handed_on(pool: EnginePool) -> None:
         with pytest.raises(EngineFailureError, match="does not speak HTTP"):
             await pool.exchange(engine.address, ASK, sink, 5.0, 5.0)
     assert sink.handed == [b"ok"]
+
+
+@pytest.mark.parametrize("size", [1, 70_000, 3_000_000])
+async def test_a_long_tail_of_a_body_arrives_behind_it(pool: EnginePool, size: int) -> None:
+    async def well(exchange: Exchange) -> None:
+        await exchange.send(200, b"ok")
+
+    tail = bytes(number * 7 & 255 for number in range(size))
+    request = EngineRequest("/x", b"{}", tail=memoryview(tail))
+    async with scripted_engine(well) as engine:
+        await pool.exchange(engine.address, request, Collected(1000), 5.0, 5.0)
+        assert engine.exchanges[0].body == request.whole == b"{}" + tail

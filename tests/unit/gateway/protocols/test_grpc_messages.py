@@ -157,7 +157,8 @@ def test_a_response_is_what_the_protocols_classes_read() -> None:
     assert found.parameters["triton_final_response"].bool_param is True
     assert found.outputs[0].parameters["note"].string_param == "x"
     assert pb.ModelStreamInferResponse.FromString(stream_response(made)).infer_response == found
-    assert pb.ModelStreamInferResponse.FromString(stream_error("no")).error_message == "no"
+    error = pb.ModelStreamInferResponse.FromString(stream_error("no", "one"))
+    assert (error.error_message, error.infer_response.id) == ("no", "one")
 
 
 @pytest.mark.parametrize("header", [b"", b"{}", b"[]", b'{"outputs":[{}]}', b'{"outputs":[{"name":1}]}'])

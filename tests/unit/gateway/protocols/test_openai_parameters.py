@@ -267,6 +267,8 @@ def test_the_estimate_is_an_upper_bound() -> None:
     assert call("completions", prompt=[1, 2, 3]).estimate(target()).choices == 1
     assert call().estimate(target(max_model_len=512)).output_tokens == 512
     assert call("embeddings", input="x").estimate(target()).choices == 0
+    embedded = call("embeddings", input=["a"] * 1000).estimate(target())
+    assert len("a") * 1000 < embedded.input_tokens < 25_000, "many short texts are not held for long ones"
     ranked = call("rerank", query="q" * 1000, documents=["a"] * 50).estimate(target())
     assert ranked.input_tokens >= 50 * 1000
     assert ranked.choices == 0

@@ -28,6 +28,7 @@ async def test_metrics_can_be_parsed_and_say_what_happened(tmp_path):
     observed.ended(an_intent("req_1"), an_outcome())
     observed.refused("/v1/chat/completions", Refusal(429, "rate_limit_exceeded", ""))
     bench.leases.account("bud_a")
+    bench.quota.store_lost["limit", "strict", "refused"] += 3
     read = exposition(
         Sources(observed, bench.state, bench.quota, bench.leases, spool, shipper, lambda: (), bench.store)
     )
@@ -41,6 +42,8 @@ async def test_metrics_can_be_parsed_and_say_what_happened(tmp_path):
     assert samples[bucket] == 1
     assert samples[("mizzen_gateway_snapshot_version",)] == 9
     assert samples[("mizzen_gateway_spool_closed",)] == 0
+    lost = (("kind", "limit"), ("name", "strict"), ("outcome", "refused"))
+    assert samples["mizzen_gateway_limits_store_lost_total", *lost] == 3
     refused = (("code", "rate_limit_exceeded"), ("route", "/v1/chat/completions"), ("status", "429"))
     assert samples["mizzen_gateway_refused_total", *refused] == 1
     await spool.close()

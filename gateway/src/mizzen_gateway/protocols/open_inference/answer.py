@@ -45,8 +45,10 @@ class InferAnswer:
         passed = {
             name: held.headers[name.encode()].decode("latin-1") for name in PASSED if name.encode() in held.headers
         }
-        body = held.body
-        if self._renamed:
+        if not self._renamed:
+            self._responder.send_pieces(200, (*passed.items(), *self._headers), held.pieces)
+        else:
+            body = held.body
             end = int(passed.get("inference-header-content-length", len(body)))
             header = renamed(body[:end], self._public)
             if header is None:
@@ -54,7 +56,7 @@ class InferAnswer:
             body = header + body[end:]
             if "inference-header-content-length" in passed:
                 passed["inference-header-content-length"] = str(len(header))
-        self._responder.send(200, (*passed.items(), *self._headers), body)
+            self._responder.send(200, (*passed.items(), *self._headers), body)
         return Usage()
 
     def so_far(self) -> Usage:

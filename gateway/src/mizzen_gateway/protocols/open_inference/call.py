@@ -20,6 +20,8 @@ from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 HEADER_LENGTH = b"inference-header-content-length"
+LONG = 64 * 1024
+"""Bytes of tensors from which on they are not copied to stand behind their header."""
 STRIPPED = ("priority", "timeout")
 SHARED_MEMORY = ("shared_memory_region", "shared_memory_offset", "shared_memory_byte_size")
 
@@ -165,15 +167,18 @@ class InferCall:
             document = {**document, "parameters": kept}
         header = orjson.dumps(document)
         end = len(header)
-        body = header + self._body[self._end :] if self._end < len(self._body) else header
+        binary = memoryview(self._body)[self._end :]
         headers: list[tuple[str, str]] = [("x-request-id", admission.request_id)]
-        if end != len(body):
+        if binary:
             headers += [("content-type", "application/octet-stream"), (HEADER_LENGTH.decode(), str(end))]
         else:
             headers.append(("content-type", "application/json"))
         if self._accept in {"gzip", "deflate"} and self.model == admission.engine_model:
             headers.append(("accept-encoding", self._accept))
-        return EngineRequest(path, body, (*headers, *admission.forwarded))
+        sent = (*headers, *admission.forwarded)
+        if len(binary) < LONG:
+            return EngineRequest(path, header + binary, sent)
+        return EngineRequest(path, header, sent, tail=binary)
 
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""

@@ -5,6 +5,7 @@ An engine that has none (many have one) is taken at its word when it is called.
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import orjson
 
@@ -15,7 +16,9 @@ from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Refusal
 
 DOCUMENT_LIMIT = 16 * 1024 * 1024
-ASK_SECONDS = 5.0
+ASK_SECONDS = 2.0
+SILENT_SECONDS = 30.0
+"""Between two questions to an engine that did not answer the first."""
 HELD = ""
 """Place in `Target.metadata` that no revision has: what is there goes when the endpoints change."""
 OFFERED = {
@@ -49,32 +52,46 @@ async def abilities_of(target: Target, pool: EnginePool) -> Paths | None:
     held = target.metadata.get(HELD)
     if isinstance(held, frozenset):
         return held
+    if isinstance(held, _Silent) and pool.now() < held.until:
+        return frozenset()
     if not isinstance(held, asyncio.Task):
         endpoints = target.one_of_each_revision(pool.now())
         if not endpoints:
             return None
-        held = asyncio.get_running_loop().create_task(_ask(endpoints, pool))
-        metadata = target.metadata
-        metadata[HELD] = held
-        held.add_done_callback(lambda task: _keep(metadata, task))
+        held = asyncio.get_running_loop().create_task(_ask(target.metadata, endpoints, pool))
+        target.metadata[HELD] = held
     # Several callers may wait for it; one that leaves does not end it for the others.
     return await asyncio.shield(held)
 
 
-def _keep(metadata: dict[str, object], task: "asyncio.Task[Paths | None]") -> None:
-    found = None if task.cancelled() or task.exception() is not None else task.result()
-    if found is None:
-        metadata.pop(HELD, None)
-    else:
-        metadata[HELD] = found
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """An engine gave no answer: it is taken at its word until it is asked again, at this loop time."""
+
+    until: float
 
 
-async def _ask(endpoints: Iterable[EndpointState], pool: EnginePool) -> Paths | None:
-    told = await asyncio.gather(*(_paths(endpoint, pool) for endpoint in endpoints))
-    if None in told:
-        return None
+async def _ask(metadata: dict[str, object], endpoints: Iterable[EndpointState], pool: EnginePool) -> Paths:
+    """What was told is kept by revision, so that replicas that come and go cost no question."""
+    told = await asyncio.gather(*(_told(metadata, endpoint, pool) for endpoint in endpoints))
     known = [one for one in told if one is not None]
-    return frozenset().union(*known) if all(known) else frozenset()
+    if len(known) < len(told):
+        metadata[HELD] = _Silent(pool.now() + SILENT_SECONDS)
+        return frozenset()
+    found: Paths = frozenset().union(*known) if all(known) else frozenset()
+    metadata[HELD] = found
+    return found
+
+
+async def _told(metadata: dict[str, object], endpoint: EndpointState, pool: EnginePool) -> Paths | None:
+    revision = endpoint.facts.revision
+    held = metadata.get(revision)
+    if isinstance(held, frozenset):
+        return held
+    paths = await _paths(endpoint, pool)
+    if paths is not None:
+        metadata[revision] = paths
+    return paths
 
 
 async def _paths(endpoint: EndpointState, pool: EnginePool) -> Paths | None:

@@ -24,7 +24,7 @@ from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 TEMPLATE_TOKENS = 256
-"""What a chat template may add to a conversation (a default system prompt, say)."""
+"""What a chat template may add to a conversation where the operation reads plain texts else."""
 MESSAGE_TOKENS = 16
 """What it may add to each message."""
 TOOLS_FACTOR = 3
@@ -120,8 +120,11 @@ class OpenAICall:
 
     def _prompt_bound(self, prompts: int) -> int:
         body = self.body
-        turns = body.get("messages") or body.get("input") or ()
-        extra = TEMPLATE_TOKENS * prompts + MESSAGE_TOKENS * (len(turns) if isinstance(turns, list) else 1)
+        extra = self._kind.around * prompts
+        turns = body.get("messages") or (body.get("input") if self._kind.caps else None)
+        if turns:
+            extra += MESSAGE_TOKENS * (len(turns) if isinstance(turns, list) else 1)
+            extra += 0 if self._kind.caps else TEMPLATE_TOKENS
         if body.get("tools"):
             extra += (TOOLS_FACTOR - 1) * len(orjson.dumps(body["tools"]))
         if prompts > 1:

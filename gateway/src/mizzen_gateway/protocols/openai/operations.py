@@ -34,6 +34,8 @@ class Operation:
     """Streams tell their usage only where stream_options ask for it."""
     sent: Mapping[str, Any] = field(default_factory=dict)
     """Fields that engines always get so."""
+    around: int = 256
+    """Tokens that the engine may put around each prompt: a chat template with a system prompt of its own, say."""
     passed: bool = False
     """Answers are long: they go through as they come."""
 
@@ -42,12 +44,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     one.name: one
     for one in (
         Operation("chat.completions", "/v1/chat/completions", chat, ("max_tokens", "max_completion_tokens"), True),
-        Operation("completions", "/v1/completions", completion, ("max_tokens",), True),
+        Operation("completions", "/v1/completions", completion, ("max_tokens",), True, around=16),
         Operation("responses", "/v1/responses", stateless, ("max_output_tokens",), sent={"store": False}),
-        Operation("embeddings", "/v1/embeddings", texts),
-        Operation("rerank", "/v1/rerank", ranking),
-        Operation("score", "/v1/score", scoring),
-        Operation("classify", "/classify", texts),
+        Operation("embeddings", "/v1/embeddings", texts, around=16),
+        Operation("rerank", "/v1/rerank", ranking, around=128),
+        Operation("score", "/v1/score", scoring, around=128),
+        Operation("classify", "/classify", texts, around=16),
         Operation(
             "images.generations", "/v1/images/generations", picture, sent={"response_format": "b64_json"}, passed=True
         ),

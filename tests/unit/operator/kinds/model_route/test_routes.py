@@ -123,10 +123,10 @@ PART = "spec.rules[0]."
 
 
 def test_a_route_that_asks_for_what_gateways_do_not_do_is_refused_by_the_fields() -> None:
-    rule = {"name": "all", "pipeline": [{"name": "one", **A}]}
+    rule = {"name": "all", "pipeline": [{"name": "one", **A}], "mirrors": [B]}
     status = route_status(route("chat", rule), around(ready("a"), ready("b")), NOON)
     assert said(status)["Accepted"] == said(status)["Ready"] == ("False", "NotServedYet")
-    assert f"Gateways do not do this yet: {PART}pipeline. Remove" in message(status, "Accepted")
+    assert f"Gateways do not do this yet: {PART}mirrors. Remove" in message(status, "Accepted")
     assert said(status)["Stalled"] == ("True", "NotServedYet")
 
 
@@ -140,7 +140,8 @@ def test_a_route_that_asks_for_what_gateways_do_not_do_is_refused_by_the_fields(
         to(A, mirrors=[B], retries={"attempts": 2}),
         to(A, timeouts={"idleSeconds": 5}),
         to(A, matches=[{"headers": [{"name": "x-tier", "value": "gold"}]}]),
-        to(A, B, sticky={"by": "Key"}),
+        to(A, B, sticky={"by": "Key"}, cache={}),
+        {"name": "all", "pipeline": [{"name": "one", **A}, {"name": "two", **B}]},
     ],
 )
 def test_all_that_gateways_do_is_accepted(rule: dict[str, Any]) -> None:

@@ -42,6 +42,11 @@ class GrpcInferCall(InferCall):
 
     streamed = False
 
+    @property
+    def request_id(self) -> str:
+        """The caller's own name of it; empty for none."""
+        return str(self._document.get("id", ""))
+
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:  # noqa: ARG002  # as all
         """For one try."""
         return GrpcAnswer(responder, headers, self.model, self.version, final=self.streamed)
@@ -89,8 +94,8 @@ class GrpcAnswer:
         return Usage()
 
     def so_far(self) -> Usage:
-        """Nothing was delivered."""
-        return Usage(estimated=True, billable=False)
+        """A request was made of the engine, which is all that is counted."""
+        return Usage()
 
     def break_off(self, refusal: Refusal) -> None:
         """Nothing was written yet."""

@@ -22,6 +22,10 @@ class HeldResponder(Responder):
         self.bytes_out = len(body)
         self.headers, self.body = headers, body
 
+    def send_pieces(self, status: int, headers: HeaderList, pieces: list[bytes]) -> None:
+        """In one piece, as it is kept."""
+        self.send(status, headers, b"".join(pieces))
+
     def break_off(self) -> None:
         """Nothing was sent."""
         self.done = True

@@ -82,9 +82,9 @@ def stream_response(response: bytes) -> bytes:
     return of_bytes(2, response)
 
 
-def stream_error(message: str) -> bytes:
-    """ModelStreamInferResponse with what is wrong with a request; the stream goes on."""
-    return of_text(1, message)
+def stream_error(message: str, request_id: str) -> bytes:
+    """ModelStreamInferResponse with what is wrong with a request, and with which one; the stream goes on."""
+    return of_text(1, message) + of_bytes(2, of_text(3, request_id))
 
 
 def truth(value: bool) -> bytes:

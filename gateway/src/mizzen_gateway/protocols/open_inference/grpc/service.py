@@ -139,7 +139,7 @@ class InferenceService(grpc.GenericRpcHandler):
     async def _infer(self, message: bytes, context: Context) -> bytes:
         headers = headers_of(context)
         caller = await self._caller(context, headers)
-        answer = await self._answered(message, caller, headers, "grpc ModelInfer", streamed=False)
+        answer = await self._answered(parse(message, streamed=False), caller, headers, "grpc ModelInfer")
         if isinstance(answer, Refusal):
             await self._abort(context, answer)
         context.set_trailing_metadata(answer.headers)
@@ -150,16 +150,16 @@ class InferenceService(grpc.GenericRpcHandler):
         headers = headers_of(context)
         async for message in messages:
             caller = await self._caller(context, headers)  # each time: a key may be revoked meanwhile
-            answer = await self._answered(message, caller, headers, "grpc ModelStreamInfer", streamed=True)
+            call = parse(message, streamed=True)
+            answer = await self._answered(call, caller, headers, "grpc ModelStreamInfer")
             if isinstance(answer, Refusal):
-                yield stream_error(answer.message)
+                yield stream_error(answer.message, "" if isinstance(call, Refusal) else call.request_id)
             else:
                 yield stream_response(answer.body)
 
     async def _answered(
-        self, message: bytes, caller: Caller, headers: Headers, template: str, *, streamed: bool
+        self, call: GrpcInferCall | Refusal, caller: Caller, headers: Headers, template: str
     ) -> HeldResponder | Refusal:
-        call = parse(message, streamed=streamed)
         if isinstance(call, Refusal):
             self._serves.refused(template, call)
             return call
