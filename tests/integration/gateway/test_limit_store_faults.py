@@ -168,6 +168,32 @@ async def test_while_the_server_is_away_each_limit_does_what_it_says_and_is_coun
         await open_one.admitted(ONE)
 
 
+@pytest.mark.parametrize("store", SHARED)
+async def test_callers_who_leave_while_the_server_decides_hold_nothing_and_harm_nobody(addresses, store):
+    limits = [
+        a_limit(5, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0),
+        a_limit(1000, LimitMetric.TOKENS, id=fresh(), window_seconds=DAY),
+    ]
+    async with quota_gateways(addresses[store], 1, a_snapshot(further_limits=limits), SharedLedger(1)) as [gateway]:
+        await until_admitted(gateway)
+        for turns in range(40):
+            asking = asyncio.create_task(gateway.reserve(Estimate(10, 0, 0)))
+            for _ in range(turns % 8):
+                await asyncio.sleep(0)
+            asking.cancel()
+            [answer] = await asyncio.gather(asking, return_exceptions=True)
+            if not isinstance(answer, asyncio.CancelledError | Refusal):
+                answer.settle(Usage(billable=False))
+            assert not gateway.store.lost
+        assert isinstance(gateway.store, SharedStore)
+        await gateway.told()
+        await until_admitted(gateway)
+        await eventually(gateway, 1000)
+        assert gateway.store.failures == 0
+        for _ in range(5):
+            await gateway.admitted(ONE)
+
+
 async def test_a_server_that_is_silent_is_taken_for_lost_and_found_again(servers):
     valkey = servers["valkey"]
     limit = a_limit(5, id=fresh(), name="strict", window_seconds=DAY)

@@ -39,6 +39,8 @@ LONGEST_PAUSE = 1.0
 """Between two tries to connect, in seconds."""
 TIDY_SECONDS = 60.0
 TAKEN_AT_ONCE = 64
+SETTLED_TOGETHER = 4
+"""In one transaction, for which requests that come meanwhile wait."""
 CONNECTIONS = 3
 """One decides, one hears of ends, one is for credit: an organization's calls come one after the other anyway."""
 OTHER_EPOCH = 3
@@ -84,6 +86,8 @@ class PostgresServer:
         self._next: deque[tuple[tuple[Any, ...], asyncio.Future[Any]]] = deque()
         """Calls that wait for the one on its way."""
         self._takes: asyncio.Task[None] | None = None
+        self._undecided: dict[str, asyncio.Task[Any]] = {}
+        """Reservations whose caller has left before the answer."""
 
     @property
     def reachable(self) -> bool:
@@ -110,31 +114,34 @@ class PostgresServer:
         packed = packed_of(rows)
         columns = (packed.keys, packed.types, packed.strict, packed.amounts, packed.windows, units_of(rows, amounts))
         arguments = (rows.organization, epoch, self._fresh, reservation, hold_seconds * 1e6, *columns)
-        if self._taking:
-            turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            self._next.append((arguments, turn))
-            record = await turn
-        else:
-            self._taking = True
-            try:
-                record = await self._row(TAKE, *arguments)
-            finally:
-                self._take_next()
+        call = asyncio.create_task(self._decide(arguments))
+        call.add_done_callback(_looked_at)
+        try:
+            record = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if reservation and not call.done():
+                self._undecided[reservation] = call
+                call.add_done_callback(lambda _: self._undecided.pop(reservation, None))
+            raise
         status, place, shadowed, levels, current = record
         if status == OTHER_EPOCH:
             raise self._changed(current)
         return TakeAnswer(status, place, tuple(shadowed), tuple(levels))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """See `LimitServer`; in one transaction, which locks organizations in their order."""
+        """See `LimitServer`; a few in one transaction, which locks organizations in their order."""
+        undecided = [self._undecided[one.id] for one in settlements if one.id in self._undecided]
+        if undecided:
+            await asyncio.wait(undecided)  # whose caller left: first it takes, then it gives back
         calls = []
         for one in sorted(settlements, key=lambda one: one.rows.organization):
             packed = packed_of(one.rows)
             head = (one.rows.organization, one.epoch, self._fresh, one.id)
             columns = (packed.keys, packed.types, packed.amounts, packed.windows)
             calls.append((*head, *columns, units_of(one.rows, one.taken), units_of(one.rows, one.used)))
-        async with self._connection() as connection:
-            await connection.executemany(SETTLE, calls, timeout=CALL_SECONDS)
+        for start in range(0, len(calls), SETTLED_TOGETHER):
+            async with self._connection() as connection:
+                await connection.executemany(SETTLE, calls[start : start + SETTLED_TOGETHER], timeout=CALL_SECONDS)
 
     async def renew(self, running: Settlement, hold_seconds: float) -> None:
         """See `LimitServer`."""
@@ -165,6 +172,17 @@ class PostgresServer:
             raise self._changed(current)
         return bool(current)
 
+    async def _decide(self, arguments: tuple[Any, ...]) -> Any:
+        if self._taking:
+            turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._next.append((arguments, turn))
+            return await turn
+        self._taking = True
+        try:
+            return await self._row_to_its_end(TAKE, *arguments)
+        finally:
+            self._take_next()
+
     def _take_next(self) -> None:
         """Those who wait, or nobody."""
         if self._next:
@@ -194,6 +212,12 @@ class PostgresServer:
         return EpochChangedError(epoch)
 
     async def _row(self, statement: str, *arguments: Any) -> Any:
+        """A caller who leaves breaks off no call: its connection would be of no use to the next."""
+        call = asyncio.create_task(self._row_to_its_end(statement, *arguments))
+        call.add_done_callback(_looked_at)
+        return await asyncio.shield(call)
+
+    async def _row_to_its_end(self, statement: str, *arguments: Any) -> Any:
         async with self._connection() as connection:
             row = await connection.fetchrow(statement, *arguments, timeout=CALL_SECONDS)
         assert row is not None, "these functions answer one row"
@@ -261,6 +285,12 @@ class PostgresServer:
             except StoreUnreachableError:
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
+
+
+def _looked_at(call: "asyncio.Task[Any]") -> None:
+    """Whether it failed is for those who still wait."""
+    if not call.cancelled():
+        call.exception()
 
 
 async def make_schema(connection: Any) -> None:

@@ -268,6 +268,11 @@ class SharedCounts:
             except EpochChangedError as changed:
                 store.epochs[organization] = changed.epoch
                 continue
+            except asyncio.CancelledError:
+                # The caller has left; what the server may have taken meanwhile is given back.
+                if reservation:
+                    store.settle(Settlement(rows, epoch, reservation, amounts, NOTHING))
+                raise
             if answer.status in (OVER, LACKING):
                 return answer, None
             return answer, self._held(rows, epoch, reservation, amounts, answer)
