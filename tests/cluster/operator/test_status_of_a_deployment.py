@@ -45,7 +45,8 @@ def test_a_claim_that_is_not_there_is_told_by_its_own_reason_with_a_remedy(objec
     spec = {"model": {"uri": "pvc://weights/path", "format": "ONNX"}, "engine": {"type": "Triton"}}
     objects.create({**model("claimless"), "spec": spec})
     deployment = objects.wait("ModelDeployment", "claimless", says("ModelCached", "False", "ClaimNotFound"))
-    assert '"weights" not found' in condition(deployment, "ModelCached")["message"]
+    told = condition(deployment, "ModelCached")["message"]
+    assert told.startswith(f"There is no PersistentVolumeClaim weights in the namespace {objects.namespace}. Make it")
     assert condition(deployment, "Ready")["reason"] == "ClaimNotFound"
     assert "Make it" in deployment["status"]["lastFailure"]["remedy"]
 

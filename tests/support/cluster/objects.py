@@ -190,12 +190,16 @@ class Objects:
 def wait_until(holds: Callable[[], object], seconds: float, what: Callable[[], str] | str) -> None:
     """Return once `holds`; AssertionError that tells `what` when it takes longer. A server away is waited for."""
     deadline = time.monotonic() + seconds
-    failed: httpx.TransportError | None = None
+    failed: httpx.TransportError | RefusedError | None = None
     while time.monotonic() < deadline:
         try:
             if holds():
                 return
         except httpx.TransportError as error:
+            failed = error
+        except RefusedError as error:
+            if error.status != httpx.codes.TOO_MANY_REQUESTS:  # as while the server makes room for a new definition
+                raise
             failed = error
         time.sleep(_POLL_SECONDS)
     told = what if isinstance(what, str) else what()

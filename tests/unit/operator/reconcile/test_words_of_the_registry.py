@@ -35,5 +35,5 @@ SENTIMENT: dict[str, Any] = {"versionRef": {"model": "sentiment", "version": 9}}
     ],
 )
 async def test_the_field_that_is_refused_is_named_once(spec: dict[str, Any], said: str) -> None:
-    answer = await Registry(Refusing()).resolve(deployment(**spec), "team")  # type: ignore[arg-type]
+    answer = await Registry(Refusing()).resolve(deployment(**spec), "team")  # type: ignore[arg-type]  # the one question is played
     assert answer == Refusal("VersionNotFound", said)
