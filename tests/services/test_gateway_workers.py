@@ -155,17 +155,26 @@ async def test_two_workers_share_limits_and_tell_their_numbers_together(tmp_path
     assert len(used) == 2
 
 
-async def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
+def requests_counted(metrics: str) -> float:
+    lines = [line for line in metrics.splitlines() if line.startswith("mizzen_gateway_requests_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+async def test_a_worker_that_dies_is_started_again_and_what_it_counted_stays_counted(tmp_path: Path) -> None:
     async with scripted_engine(well) as engine:
         documents = model_deployment("chat"), endpoint_set("chat", engine.address)
         with supervised_gateway(tmp_path, SNAPSHOT, *documents) as running:
-            for _ in range(2):
+            for count in (1, 2):
+                assert await status_of(running.url + CHAT) == 200
+                assert requests_counted(await text_of(running.admin_url + "/metrics")) == count
                 [pid] = running.workers
                 os.kill(pid, signal.SIGKILL)
                 await until(partial(none_alive, {pid}), 20)
                 await until(lambda: running.workers, 20)
-                assert await status_of(running.url + CHAT) == 200
-            assert "mizzen_gateway_worker_restarts_total 2" in await text_of(running.admin_url + "/metrics")
+            assert await status_of(running.url + CHAT) == 200
+            counted = await text_of(running.admin_url + "/metrics")
+            assert requests_counted(counted) == 3
+            assert "mizzen_gateway_worker_restarts_total 2" in counted
 
 
 async def test_where_fresh_workers_cannot_start_the_old_ones_stay(tmp_path: Path) -> None:
