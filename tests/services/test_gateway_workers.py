@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from support.access_snapshots import a_limit
-from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment
+from support.gateway import endpoint_set, gateway_environment, make_key, make_snapshot, model_deployment
 from support.limit_servers import free_port, running_valkey
 from support.scripted_engine import Exchange, chunk, completion, scripted_engine
 from support.supervised_gateway import supervised_gateway
@@ -152,17 +155,26 @@ async def test_two_workers_share_limits_and_tell_their_numbers_together(tmp_path
     assert len(used) == 2
 
 
-async def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
+def requests_counted(metrics: str) -> float:
+    lines = [line for line in metrics.splitlines() if line.startswith("mizzen_gateway_requests_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+async def test_a_worker_that_dies_is_started_again_and_what_it_counted_stays_counted(tmp_path: Path) -> None:
     async with scripted_engine(well) as engine:
         documents = model_deployment("chat"), endpoint_set("chat", engine.address)
         with supervised_gateway(tmp_path, SNAPSHOT, *documents) as running:
-            for _ in range(2):
+            for count in (1, 2):
+                assert await status_of(running.url + CHAT) == 200
+                assert requests_counted(await text_of(running.admin_url + "/metrics")) == count
                 [pid] = running.workers
                 os.kill(pid, signal.SIGKILL)
                 await until(partial(none_alive, {pid}), 20)
                 await until(lambda: running.workers, 20)
-                assert await status_of(running.url + CHAT) == 200
-            assert "mizzen_gateway_worker_restarts_total 2" in await text_of(running.admin_url + "/metrics")
+            assert await status_of(running.url + CHAT) == 200
+            counted = await text_of(running.admin_url + "/metrics")
+            assert requests_counted(counted) == 3
+            assert "mizzen_gateway_worker_restarts_total 2" in counted
 
 
 async def test_where_fresh_workers_cannot_start_the_old_ones_stay(tmp_path: Path) -> None:
@@ -186,3 +198,28 @@ async def test_workers_end_with_their_supervisor(tmp_path: Path, number: signal.
         code = await asyncio.to_thread(running.process.wait, 30)
         await until(lambda: not any(map(alive, workers)), 30)
         assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"MIZZEN_DATA_DIR": "/proc/nowhere"}, "MIZZEN_DATA_DIR"),
+        ({"MIZZEN_PORT": "TAKEN"}, "MIZZEN_PORT: cannot listen"),
+        ({"MIZZEN_ADMIN_PORT": "TAKEN"}, "MIZZEN_ADMIN_PORT: cannot listen"),
+        ({"MIZZEN_WORKERS": "2"}, "set MIZZEN_LIMITS_STORE"),
+    ],
+)
+def test_what_does_not_let_workers_start_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, change: dict[str, str], said: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        filled = {name: value.replace("TAKEN", str(taken.getsockname()[1])) for name, value in change.items()}
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("MIZZEN_")}
+        environment = {**variables, **gateway_environment(tmp_path), "MIZZEN_WORKERS": "1", **filled}
+        words = [sys.executable, "-m", "mizzen_gateway"]
+        ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 
 import aiohttp
+import structlog
 import uvloop
 
 from mizzen_gateway.errors import CannotStartError
@@ -68,4 +69,5 @@ def run_as_worker(settings: Settings, inherited: Inheritance) -> None:
         place = claim(settings.data_dir)
     except OSError as error:
         raise CannotStartError(f"MIZZEN_DATA_DIR: {error}; give this user the folder and space in it.") from error
+    structlog.contextvars.bind_contextvars(worker=place.number)
     uvloop.run(serve(replace(settings, name=f"{settings.name}-{place.number}", spool_dir=place.spool), inherited))

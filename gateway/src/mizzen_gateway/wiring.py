@@ -25,6 +25,7 @@ from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import KUBERNETES, Settings
 from mizzen_gateway.telemetry.exposition import exposition
+from mizzen_gateway.telemetry.routing_metrics import RoutingCollector
 from mizzen_gateway.telemetry.serving_metrics import ServingCollector
 from mizzen_gateway.wire.authority import Authority
 from mizzen_gateway.wire.certificate import Certificate
@@ -76,7 +77,13 @@ class Gateway:
     def _metrics(self) -> Callable[[], bytes]:
         clock = asyncio.get_running_loop().time
         serving = ServingCollector(self.book.places, self.server, self.accounting.lines, clock)
-        return exposition(self.accounting.sources, serving)
+        routing = RoutingCollector(
+            self.book.revisions,
+            self.mirrors,
+            self._handler.cache,
+            lambda: 0 if self._pickers is None else self._pickers.failures,
+        )
+        return exposition(self.accounting.sources, serving, routing)
 
     def _pipeline(self) -> Pipeline:
         parts = self.accounting

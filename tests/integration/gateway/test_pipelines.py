@@ -112,6 +112,7 @@ async def test_a_models_text_is_the_next_ones_prompt_and_each_is_metered_under_o
             ("one", 3, True),
             ("two", 3, True),
         ]
+        assert request_id.endswith(".2")
         assert [row["request_id"] for row in rows] == [request_id.removesuffix(".2"), request_id]
 
 

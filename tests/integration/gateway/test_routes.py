@@ -203,7 +203,10 @@ async def test_copies_that_are_under_way_are_bounded(tmp_path: Path, monkeypatch
         for _ in range(5):
             assert await stage.who() == "one"
         await until(lambda: stage.asked("two") == 2)
-        assert stage.running.gateway.mirrors.left_out == 3
+        async with stage.session.get(stage.running.admin_url + "/metrics") as response:
+            shown = await response.text()
+        assert 'mizzen_gateway_mirrored_total{outcome="sent"} 2.0' in shown
+        assert 'mizzen_gateway_mirrored_total{outcome="left_out"} 3.0' in shown
 
 
 async def test_a_request_goes_the_way_of_its_headers(tmp_path: Path) -> None:
@@ -230,6 +233,8 @@ async def test_an_answer_is_given_again_with_its_age_and_costs_what_a_hit_costs(
         assert (asked["output_tokens"], asked.get("response_cache_hit", False)) == (3, False)
         assert (hit["response_cache_hit"], hit["answered"], hit["status"]) == (True, True, 200)
         assert (hit.get("input_tokens", 0), hit.get("output_tokens", 0)) == (0, 0)
+        async with stage.session.get(stage.running.admin_url + "/metrics") as response:
+            assert "mizzen_gateway_response_cache_hits_total 1.0" in await response.text()
 
 
 async def test_a_caller_may_want_a_fresh_answer_and_a_change_of_the_deployment_begins_anew(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""What does /metrics show of where requests go? Copies, kept answers, prompts remembered, pickers that are away."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from mizzen_crds.serving import RevisionLoad
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class Copies(Protocol):
+    """Those of mirrors."""
+
+    sent: int
+    left_out: int
+    """Copies that were not made."""
+
+
+class KeptAnswers(Protocol):
+    """The response cache."""
+
+    bytes: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingCollector(Collector):
+    """A collector of prometheus_client."""
+
+    load: Callable[[], Iterable[RevisionLoad]]
+    copies: Copies
+    kept: KeptAnswers
+    picker_failures: Callable[[], int]
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        copies = CounterMetricFamily("mizzen_gateway_mirrored", "Copies for mirrors", labels=["outcome"])
+        copies.add_metric(["sent"], self.copies.sent)
+        copies.add_metric(["left_out"], self.copies.left_out)
+        yield copies
+        yield CounterMetricFamily(
+            "mizzen_gateway_response_cache_hits", "Requests answered by what was kept", value=self.kept.hits
+        )
+        yield GaugeMetricFamily("mizzen_gateway_response_cache_bytes", "Bytes of answers kept", value=self.kept.bytes)
+        yield CounterMetricFamily(
+            "mizzen_gateway_picker_failures",
+            "Requests whose endpoint picker chose none, so that they went by load",
+            value=self.picker_failures(),
+        )
+        labels = ["namespace", "deployment", "pod"]
+        blocks = GaugeMetricFamily(
+            "mizzen_gateway_prefix_blocks", "Blocks of prompts remembered of a pod", labels=labels
+        )
+        for one in self.load():
+            for pod in one.pods:
+                if pod.prefix_blocks:
+                    blocks.add_metric([one.namespace, one.deployment, pod.pod], pod.prefix_blocks)
+        yield blocks
