@@ -23,7 +23,7 @@ spec:
   engine: {type: Simulated, args: [%s]}
 """
 REFUSED = ("False", "ArgNotAllowed", "spec.engine.args[0]: --%s is not allowed.")
-WORKS = ("True", "Available", "1 of 1 replicas are ready.")
+WORKS = ("True", "Available", "1 of 1 replica is ready.")
 
 
 @dataclass(frozen=True)

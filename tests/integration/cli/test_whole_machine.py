@@ -35,7 +35,7 @@ def machine(installation: Installation) -> CommandLine:
 def chat(machine: CommandLine) -> CommandLine:
     """The same with a model that answers."""
     waited = machine("apply", "-f", CHAT, "--wait", "--timeout", 60)
-    assert "chat: Available: 1 of 1 replicas are ready." in waited.err
+    assert "chat: Available: 1 of 1 replica is ready." in waited.err
     assert waited.out.splitlines()[1].split()[:4] == ["chat", "True", "Available", "1/1"]
     return machine
 
