@@ -69,7 +69,7 @@ def test_the_quota_of_a_class_holds_where_kubernetes_counts_the_resource_alone(c
     both = [{"acceleratorClass": "big", "count": 1}, {"acceleratorClass": "small", "count": 3}]
     objects = team(cards, "bound", quota={"accelerators": both})
     objects.create(on("big", 1, replicas=2))
-    words = "1 more replicas need 1 accelerators; spec.quota of project bound for big leaves 0"
+    words = "1 more replica needs 1 accelerator; spec.quota of project bound for big leaves 0"
     objects.wait("ModelDeployment", "on-big", lambda one: words in str(condition(one, "QuotaReserved")), SECONDS)
     workload = objects.list("Deployment")[0]
     assert workload["spec"]["replicas"] == 1, "the second one would go past the quota of the class"

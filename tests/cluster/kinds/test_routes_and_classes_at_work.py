@@ -24,7 +24,7 @@ def backends(found: Object) -> list[tuple[str, str]]:
 def test_a_route_follows_what_becomes_of_its_deployment(within: Objects) -> None:
     within.create(route("chat", within.namespace, "small"))
     found = within.wait("ModelRoute", "chat", says("ResolvedRefs", "False", "BackendNotFound"), SECONDS)
-    assert "spec.rules[0].backends[0]: deployment/small" in found["status"]["conditions"][2]["message"]
+    assert "spec.rules[0].backends[0]: there is no deployment/small." in found["status"]["conditions"][2]["message"]
     assert found["status"]["servedName"] == "chat"
     within.create(model("small"))
     wait_ready(within, "small")

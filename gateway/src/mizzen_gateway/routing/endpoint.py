@@ -80,6 +80,8 @@ class EndpointState:
         if left <= 0.0:
             self._slow_until = 0.0
             return load
+        if load == 0.0:
+            return load  # one request at a time warms it; without that it would stand idle where nobody is busy
         return (load + 1.0) / (1.0 - left * (1.0 - SLOW_START_SHARE)) - 1.0
 
     def takes_requests(self, now: float) -> bool:

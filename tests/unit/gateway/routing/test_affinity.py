@@ -66,10 +66,12 @@ def test_a_new_endpoint_among_older_ones_takes_its_full_share_only_after_a_while
     made.update_endpoints(EndpointSetFacts(KEY, "OpenAI", "Simulated", "m", pods(3), (("r1", 100),)))
     newcomer = list(made.endpoints())[-1]
     assert newcomer.facts.pod == "p2"
+    assert newcomer.cost(0.0) == 0.0, "with nothing to do it takes a request, however new"
+    newcomer.in_flight = 1
     costs = [newcomer.cost(now) for now in (0.0, SLOW_START_SECONDS / 2, SLOW_START_SECONDS, 100.0)]
     assert costs == sorted(costs, reverse=True)
-    assert costs[0] == pytest.approx(9.0)
-    assert costs[2:] == [0.0, 0.0]
+    assert costs[0] == pytest.approx(19.0)
+    assert costs[2:] == [1.0, 1.0]
 
 
 def test_endpoints_that_are_all_new_share_from_the_first_request_on() -> None:
