@@ -2,20 +2,22 @@
 
 import asyncio
 import socket
+import ssl
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_controlplane.app import create_app
-from mizzen_controlplane.kit.certificate import Certificate
 from mizzen_controlplane.kit.database import open_database
-from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.kit.settings import Settings, SettingsError
 from mizzen_controlplane.schema import upgrade
 
 
 def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until SIGTERM; raises SettingsError, or SchemaError, before anything is answered."""
-    certificate = Certificate(settings.tls_dir) if settings.tls_dir is not None else None
+    certificate = certificate_in(settings.tls_dir)
     asyncio.run(_upgrade(settings))
     config = uvicorn.Config(
         create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
@@ -26,6 +28,16 @@ def serve(settings: Settings, listener: socket.socket) -> int:
     config.ssl = certificate.context if certificate is not None else None
     _Server(config, certificate).run(sockets=[listener])
     return 0
+
+
+def certificate_in(folder: Path | None) -> Certificate | None:
+    """The certificate of MIZZEN_TLS_DIR; None for plain HTTP. Raises SettingsError."""
+    if folder is None:
+        return None
+    try:
+        return Certificate(folder)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(unusable(folder, error)) from error
 
 
 class _Server(uvicorn.Server):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import structlog
+from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_gateway.accounting import Accounting, AccountingSettings
 from mizzen_gateway.admin import AdminPages
@@ -28,7 +29,6 @@ from mizzen_gateway.telemetry.exposition import exposition
 from mizzen_gateway.telemetry.routing_metrics import RoutingCollector
 from mizzen_gateway.telemetry.serving_metrics import ServingCollector
 from mizzen_gateway.wire.authority import Authority
-from mizzen_gateway.wire.certificate import Certificate
 from mizzen_gateway.wire.inheritance import Inheritance
 from mizzen_gateway.wire.limits import ADMIN_LIMITS, CONTROL_LIMITS, WireLimits
 from mizzen_gateway.wire.listening import listen, listen_on, serve_on
@@ -262,10 +262,7 @@ def certificate_in(folder: Path | None) -> Certificate | None:
     try:
         return Certificate(folder)
     except (OSError, ssl.SSLError) as error:
-        raise CannotStartError(
-            f"MIZZEN_TLS_DIR: {folder} has no usable pair of tls.crt and tls.key ({error});"
-            " put both there as PEM, or unset it to speak plain HTTP."
-        ) from error
+        raise CannotStartError(unusable(folder, error)) from error
 
 
 def authority_in(file: Path | None, variable: str = "MIZZEN_CONTROLPLANE_CA") -> Authority | None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,6 +20,7 @@ from mizzen_kube.kept import Change, Key
 from mizzen_kube.lease import Lease, Term
 from mizzen_kube.reflector import Reflector
 from mizzen_kube.resources import Resource
+from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_operator.handlers.watching import Watching
 from mizzen_operator.ledgers.load_ledger import LoadLedger
@@ -38,10 +41,9 @@ from mizzen_operator.reconcile.status_write import StatusWriter
 from mizzen_operator.reconcile.stuck import stuck
 from mizzen_operator.reconcile.telemetry import Telemetry
 from mizzen_operator.serve.administration import add_administration
-from mizzen_operator.serve.certificate import Certificate
 from mizzen_operator.serve.endpoint import Reports, report_app
 from mizzen_operator.serve.identities import Identities
-from mizzen_operator.settings import Settings
+from mizzen_operator.settings import SettingError, Settings
 
 ABSENT_RETRY_SECONDS = 2.0
 ANSWERS_WITHIN = 3
@@ -56,7 +58,7 @@ class Operator:
     def __init__(self, settings: Settings, connection: Connection, api: Api, telemetry: Telemetry) -> None:
         """Raises SettingError for a certificate that cannot be used."""
         self._settings = settings
-        self._certificate = Certificate(settings.tls_dir) if settings.tls_dir is not None else None
+        self._certificate = certificate_in(settings.tls_dir)
         self._telemetry = telemetry
         # Keys of ModelDeployments have two parts, those of other kinds a third one, the kind.
         self._queue: KeyedQueue[Any] = KeyedQueue()
@@ -268,6 +270,16 @@ class Operator:
             "children": float(sum(len(one) for one in self._caches.children.values())),
             "pods": float(len(self._caches.pods)),
         }
+
+
+def certificate_in(folder: Path | None) -> Certificate | None:
+    """The certificate of MIZZEN_TLS_DIR; None for plain HTTP. Raises SettingError."""
+    if folder is None:
+        return None
+    try:
+        return Certificate(folder)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError(unusable(folder, error)) from error
 
 
 @asynccontextmanager

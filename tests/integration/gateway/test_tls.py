@@ -14,7 +14,7 @@ import pytest
 import trustme
 from mizzen_gateway import wiring
 from mizzen_gateway.errors import CannotStartError
-from mizzen_gateway.wire.certificate import Certificate
+from mizzen_kube.tls_secret import Certificate
 from support.gateway import make_snapshot, running_gateway
 from support.tls_pair import write_pair
 from support.until import until

@@ -298,9 +298,14 @@ def _start_api_server(cluster: Cluster, flags: Sequence[str]) -> None:
     _start(cluster, "etcd", programs.etcd(tools["etcd"], folder, ports["etcd"].number, ports["peers"].number))
     at = ports["kube-apiserver"].number, ports["etcd"].number
     _start(cluster, "kube-apiserver", programs.api_server(tools["kube-apiserver"], folder, *at, flags))
-    wait_until(lambda: _ended(cluster) or folder.authority.exists(), _START_SECONDS, cluster.tell)
+    wait_until(lambda: _ended(cluster) or _whole(folder.authority), _START_SECONDS, cluster.tell)
     wait_until(lambda: _ended(cluster) or cluster.ready(), _START_SECONDS, cluster.tell)
     assert not _ended(cluster), f"{_ended(cluster)} ended at once\n{cluster.tell()}"
+
+
+def _whole(certificate: Path) -> bool:
+    """The API server writes its certificate while it starts: a file may be there and still empty."""
+    return certificate.exists() and "-----END CERTIFICATE-----" in certificate.read_text()
 
 
 def _ended(cluster: Cluster) -> list[str]:

@@ -1,4 +1,4 @@
-"""With which certificate does the port answer? The pair in MIZZEN_TLS_DIR, taken up anew when its files change."""
+"""With which certificate does a port answer? The pair of a mounted TLS Secret, taken up anew when its files change."""
 
 import asyncio
 import ssl
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-
-from mizzen_controlplane.kit.settings import SettingsError
 
 PAIR: Final = ("tls.crt", "tls.key")
 """As in a Secret of type kubernetes.io/tls."""
@@ -20,18 +18,12 @@ class Certificate:
     """A certificate with its key, in a context that one listener uses."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises SettingsError where there is no usable pair."""
+        """Raises OSError or ssl.SSLError where there is no usable pair."""
         self._files = (folder / PAIR[0], folder / PAIR[1])
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
-        try:
-            self._seen = self._take_up()
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"MIZZEN_TLS_DIR: {folder} has no usable pair of tls.crt and tls.key ({error}). Put both there as PEM, "
-                "or unset it to speak plain HTTP."
-            ) from error
+        self._seen = self._take_up()
 
     def renew(self) -> bool:
         """Use changed files for connections that begin from now on; whether there were any.
@@ -64,3 +56,11 @@ class Certificate:
     def _now(self) -> tuple[int, ...]:
         facts = [file.stat() for file in self._files]
         return tuple(number for fact in facts for number in (fact.st_mtime_ns, fact.st_ino))
+
+
+def unusable(folder: Path, error: Exception) -> str:
+    """What a program says that cannot start for want of a pair in the folder of MIZZEN_TLS_DIR."""
+    return (
+        f"MIZZEN_TLS_DIR: {folder} has no usable pair of tls.crt and tls.key ({error}); put both there as PEM, "
+        "or unset it to speak plain HTTP."
+    )

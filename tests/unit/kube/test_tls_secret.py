@@ -1,10 +1,11 @@
-"""The operator's certificate: a pair that fits is taken up, any other leaves the one of before in use."""
+"""The certificate of a port: a pair that fits is taken up, any other leaves the one of before in use."""
 
 from pathlib import Path
 
 import pytest
 import trustme
-from mizzen_operator.serve.certificate import Certificate
+from mizzen_kube.tls_secret import Certificate
+from mizzen_operator.operation import certificate_in
 from mizzen_operator.settings import SettingError
 from support.certificates import write_pair
 
@@ -24,4 +25,4 @@ def test_half_a_renewed_pair_waits_for_the_other_half(tmp_path: Path, renewed: s
 
 def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"MIZZEN_TLS_DIR: .* has no usable pair of tls\.crt and tls\.key"):
-        Certificate(tmp_path)
+        certificate_in(tmp_path)
