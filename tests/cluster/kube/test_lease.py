@@ -62,8 +62,9 @@ def made(objects: Objects, name: str) -> dict[str, int]:
 
 def under_way(process: Process) -> str:
     """The object that a frozen writer may have passed its fence with, and not sent: the one after its last line."""
-    *_, (word, *number) = (line.split() for line in process.log.read_text().splitlines())
-    return f"{process.name}-{int(number[0]) + 1}" if word in ("wrote", "fenced", "failed") else f"{process.name}-0"
+    lines = [line.split() for line in process.log.read_text().splitlines()]
+    tried = [int(line[1]) for line in lines if line and line[0] in ("wrote", "fenced", "failed")]
+    return f"{process.name}-{tried[-1] + 1}"
 
 
 def holder(objects: Objects) -> str:
