@@ -17,7 +17,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         yield Installation(cluster, tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served_schemas(tmp_path_factory: pytest.TempPathFactory, bare_cluster: Cluster) -> Path:  # noqa: F811 - the fixture
     """What the API server says of every kind, as kubeconform reads it."""
     from support.served_schemas import write_schemas

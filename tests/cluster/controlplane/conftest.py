@@ -16,7 +16,7 @@ __all__ = ["bare_cluster"]
 RBAC = "rbac.authorization.k8s.io"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def controlplane(bare_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """One on SQLite, whose deployments are custom resources."""
     account = make_account(bare_cluster, "controlplane")

@@ -14,7 +14,7 @@ from support.scripted_engine import Exchange, ScriptedEngine, completion, script
 Engines = Callable[[str], Awaitable[ScriptedEngine]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """No controllers: pods and slices are what a test makes."""
     with start() as cluster:

@@ -10,14 +10,14 @@ from support.cluster.shared import bare_cluster, node_cluster  # noqa: F401 - fi
 from support.running_operator import RunningOperator, operator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worked_cluster() -> Iterator[Cluster]:
     """Two nodes of 8 accelerators and all controllers, with an audit log."""
     with start(nodes=[Nodes(2)], audit=True) as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(worked_cluster: Cluster) -> Iterator[RunningOperator]:
     """The operator, on that cluster."""
     with operator(worked_cluster) as running:

@@ -13,7 +13,7 @@ from support.cluster.objects import Objects
 from support.cluster.shared import fresh_namespace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server that knows one kind of ours: etcd is compacted here, which no other suite should meet."""
     definitions = tmp_path_factory.mktemp("definitions")

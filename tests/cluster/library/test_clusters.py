@@ -91,7 +91,8 @@ def test_a_watch_from_before_a_compaction_is_told_that_it_is_too_old() -> None:
 
 
 _A_RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
 from support.cluster.cluster import start
 with start(definitions=False) as cluster:
     print(cluster.folder.path, *(part.pid for part in cluster.parts.values()), flush=True)

@@ -14,7 +14,7 @@ LABEL = "test.mizzen.dev/pod"
 """In podOverrides.labels: how the pods behave on the nodes."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """Two nodes of 8 accelerators; pods become ready, crash or never become ready by their label."""
     behaviours = [
@@ -32,14 +32,14 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def registry() -> Iterator[ModelRegistry]:
     """Answers which version a reference means."""
     with model_registry() as registry:
         yield registry
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(cluster: Cluster, registry: ModelRegistry) -> Iterator[RunningOperator]:
     """The operator."""
     with operator(cluster, controlplane_url=registry.url) as running:

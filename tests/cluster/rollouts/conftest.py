@@ -14,7 +14,7 @@ from support.rollouts import BEHAVES, FIRST_WORDS, LAST_WORDS, LoadSource, add_p
 from support.running_operator import RunningOperator, operator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """Pods take a while to become ready and to go; by label they crash, or wait until a test makes them ready."""
     behaviours = [
@@ -26,7 +26,7 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def absent_controlplane(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
     """Where a control plane will be and with what rights, not running: most tests need none, and it takes seconds."""
     folder = tmp_path_factory.mktemp("plane")
@@ -35,14 +35,14 @@ def absent_controlplane(cluster: Cluster, tmp_path_factory: pytest.TempPathFacto
     return ControlPlane(folder, f"sqlite+aiosqlite:///{folder / 'controlplane.db'}", environment=kubernetes)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def controlplane(absent_controlplane: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane that the operator asks, whose deployments are custom resources."""
     with absent_controlplane as plane:
         yield plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(cluster: Cluster, absent_controlplane: ControlPlane) -> Iterator[RunningOperator]:
     """The operator."""
     token = absent_controlplane.secrets_dir / "runner"
@@ -65,7 +65,7 @@ def pool(cluster: Cluster, objects: Objects) -> Callable[[int], str]:
     return lambda accelerators: add_pool(cluster, objects.namespace, accelerators)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(cluster: Cluster, running: RunningOperator) -> LoadSource:
     """What a gateway tells, as the test wants it."""
     return LoadSource(cluster, running)

@@ -1,4 +1,4 @@
-"""Which cluster do the tests of one run share? One bare and one with nodes for each worker; a namespace for each test.
+"""Which cluster do the tests of one run share? One bare and one with nodes for each suite; a namespace for each test.
 
 A suite's conftest.py takes what it needs: `from support.cluster.shared import bare_cluster, namespace`.
 """
@@ -14,14 +14,14 @@ from support.cluster.objects import Objects
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bare_cluster() -> Iterator[Cluster]:
     """An API server with the definitions; no controllers, so nothing changes but what a test does."""
     with start() as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_cluster() -> Iterator[Cluster]:
     """A cluster with two nodes of 8 accelerators, on which pods become ready."""
     with start(nodes=[Nodes(2)]) as cluster:
