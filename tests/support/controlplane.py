@@ -26,7 +26,8 @@ def write_secrets(folder: Path) -> dict[str, str]:
     """Make a folder of secrets as the supervisor does; returns the tokens by program."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tokens = {program: f"mzt_{program}_{_random_text(43)}" for program in PROGRAMS}
-    for name, text in {**tokens, "pepper": secrets.token_hex(32), "page-key": secrets.token_hex(32)}.items():
+    random = {name: secrets.token_hex(32) for name in ("pepper", "page-key", "files-key")}
+    for name, text in {**tokens, **random}.items():
         path = folder / name
         path.write_text(text)
         path.chmod(0o600)

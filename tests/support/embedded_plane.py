@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mizzen_controlplane.identity.first_start import ensure_organization
 from mizzen_controlplane.kit.database import open_database
@@ -13,13 +15,16 @@ from mizzen_controlplane.schema import upgrade
 
 
 @asynccontextmanager
-async def embedded_plane(folder: Path) -> AsyncIterator[Plane]:
-    """A plane on a fresh database in the folder."""
-    settings = Settings(f"sqlite+aiosqlite:///{folder / 'controlplane.db'}", folder, folder)
+async def embedded_plane(
+    folder: Path, *, content_keys: tuple[bytes, ...] = (), **settings_of: Any
+) -> AsyncIterator[Plane]:
+    """A plane on a fresh database in the folder; keywords are fields of its settings."""
+    settings = replace(Settings(f"sqlite+aiosqlite:///{folder / 'controlplane.db'}", folder, folder), **settings_of)
     database = open_database(settings.database_url)
     try:
         await upgrade(database)
         organization = await ensure_organization(database, settings)
-        yield Plane(settings, SecretFolder(b"pepper", b"page", {}), database, organization.id, organization.currency)
+        secrets = SecretFolder(b"pepper", b"page", {}, content_keys)
+        yield Plane(settings, secrets, database, organization.id, organization.currency)
     finally:
         await database.close()

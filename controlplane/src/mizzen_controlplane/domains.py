@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
+from mizzen_controlplane.batches import endpoints as batches
+from mizzen_controlplane.batches.upkeep import files_kept
 from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
 from mizzen_controlplane.cluster.projects import projects_followed
@@ -53,4 +55,5 @@ DOMAINS = (
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
+    Domain("batches", batches.router, files_kept),
 )

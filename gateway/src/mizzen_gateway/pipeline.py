@@ -21,6 +21,7 @@ from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
+from mizzen_gateway.protocols.desk import Desk
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import transcription
@@ -88,11 +89,13 @@ class Pipeline:
         body_limit: int,
         first_byte_seconds: float,
         pickers: Callable[[], Pickers],
+        desk: Desk,
         forwarded_headers: tuple[str, ...] = (),
     ) -> None:
         self._stages = stages
         self._table = table
         self._pool = pool
+        self._desk = desk
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
@@ -153,6 +156,8 @@ class Pipeline:
             if isinstance(found, Refusal):
                 return found
             call = await open_inference.parse(route.model, route.version, request, self._body_limit)
+        elif route.action in surface.KEPT:
+            return await self._desk.answer(route, caller, request, responder)
         else:
             body = await look_up(route, caller, self._table, self._pool)
             if isinstance(body, Refusal):

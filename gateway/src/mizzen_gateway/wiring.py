@@ -15,6 +15,7 @@ from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_gateway.accounting import Accounting, AccountingSettings
 from mizzen_gateway.admin import AdminPages
+from mizzen_gateway.batches.desk import Desk
 from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
@@ -64,6 +65,7 @@ class Gateway:
         self.objects.load_cache()
         self._object_feed = object_feed(settings, session, self.objects)
         self._pickers: EndpointPickers | None = None
+        self._desk = Desk(session, settings.controlplane_url)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -95,6 +97,7 @@ class Gateway:
             body_limit=self._settings.body_bytes,
             first_byte_seconds=self._settings.first_byte_seconds,
             pickers=self._endpoint_pickers,
+            desk=self._desk,
             forwarded_headers=self._settings.forwarded_headers,
         )
 

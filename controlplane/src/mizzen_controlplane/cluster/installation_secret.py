@@ -19,6 +19,8 @@ from mizzen_controlplane.kit.settings import SettingsError
 
 KEYS: Final = ("pepper", "page-key", "admin")
 """All that the control plane needs; programs come with tokens of their service accounts."""
+OPTIONAL: Final = ("files-key",)
+"""Laid out where somebody has put it there: it switches something on."""
 FIELD_MANAGER: Final = "mizzen-controlplane"
 TRIES: Final = 10
 ALPHABET: Final = string.ascii_letters + string.digits
@@ -39,14 +41,17 @@ class Secrets(Protocol):
 
 
 async def installation_secrets(api: Secrets, namespace: str, name: str, *, make: bool) -> Mapping[str, str]:
-    """The text of every key, made now where the Secret is empty and `make`. Raises SettingsError."""
+    """The text of every key, made now where the Secret is empty and `make`; of `OPTIONAL` what is there.
+
+    Raises SettingsError.
+    """
     for _ in range(TRIES):
         try:
             held = await api.get(SECRETS, name, namespace)
             found = _texts(held.get("data"))
             missing = [key for key in KEYS if not found.get(key)]
             if not missing:
-                return {key: found[key] for key in KEYS}
+                return {key: found[key] for key in (*KEYS, *OPTIONAL) if found.get(key)}
             _refuse_to_make(found, missing, f"{namespace}/{name}", make)
             await api.json_patch(SECRETS, name, namespace, _filling(held, found, missing), field_manager=FIELD_MANAGER)
         except ConflictError:

@@ -1,4 +1,4 @@
-"""The folder of secrets: the pepper, the page key and the programs' tokens, read once at start."""
+"""The folder of secrets: the pepper, the page key, the programs' tokens, and the key of content; read once at start."""
 
 import hashlib
 import re
@@ -11,6 +11,9 @@ from mizzen_controlplane.kit.settings import SettingsError
 PROGRAMS = ("admin", "gateway", "runner", "registry")
 """Who has a token in the folder on one machine; in a cluster programs come with tokens of their service accounts."""
 ADMIN_ALONE = ("admin",)
+CONTENT_KEY = "files-key"
+"""The file that may be missing: without it no content of callers is kept."""
+CONTENT_KEY_PATTERN = re.compile(r"^[0-9a-f]{64}$")
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
 
 
@@ -22,6 +25,8 @@ class SecretFolder:
     page_key: bytes = field(repr=False)
     token_digests: dict[bytes, str] = field(repr=False)
     """SHA-256 of a token -> name of its program."""
+    content_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """What files are sealed with: the first one seals, each opens. None where content is not kept."""
 
 
 def read_secrets(folder: Path, programs: Sequence[str] = PROGRAMS) -> SecretFolder:
@@ -39,7 +44,20 @@ def read_secrets(folder: Path, programs: Sequence[str] = PROGRAMS) -> SecretFold
         pepper=_text(folder / "pepper").encode(),
         page_key=_text(folder / "page-key").encode(),
         token_digests=digests,
+        content_keys=_content_keys(folder / CONTENT_KEY),
     )
+
+
+def _content_keys(path: Path) -> tuple[bytes, ...]:
+    if not path.exists():
+        return ()
+    lines = _text(path).split()
+    if not all(CONTENT_KEY_PATTERN.match(line) for line in lines):
+        raise SettingsError(
+            f"{path} must hold 64 hexadecimal digits, and earlier keys on further lines. `openssl rand -hex 32` makes "
+            "one; without the file, files and batches are switched off."
+        )
+    return tuple(bytes.fromhex(line) for line in lines)
 
 
 def token_digest(token: str) -> bytes:

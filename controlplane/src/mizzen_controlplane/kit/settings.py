@@ -29,6 +29,12 @@ class Settings:
     """Largest body of a route that does not stream."""
     upload_stall_seconds: int = 60
     """How long an upload may send no byte before it is let go."""
+    files_max_bytes: int = 200 * 1024 * 1024
+    """Largest file that a caller may keep."""
+    files_project_bytes: int = 2 * 1024**3
+    """All files of one project together."""
+    files_days: int = 30
+    """How long a file is kept, at most."""
     organization: str = "default"
     currency: str = "USD"
     store: str = "database"
@@ -54,6 +60,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
+        files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
+        files_project_bytes=_whole_number(given, "MIZZEN_FILES_PROJECT_BYTES", 2 * 1024**3, 1 << 50),
+        files_days=_whole_number(given, "MIZZEN_FILES_DAYS", 30, 3650),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
         store=_store(given.get("MIZZEN_STORE") or "database"),

@@ -19,12 +19,19 @@ class Permission(StrEnum):
     ARTIFACTS_DESCRIBE = "artifacts:describe"
     ARTIFACTS_READ = "artifacts:read"
     PROJECT_LIMITS_READ = "project-limits:read"
+    CONTENT_KEEP = "content:keep"
 
 
 GRANTED: dict[str, frozenset[Permission]] = {
     "admin": frozenset({Permission.MANAGE}),
     "gateway": frozenset(
-        {Permission.ACCESS_READ, Permission.USAGE_WRITE, Permission.BUDGET_LEASE, Permission.OBJECTS_READ}
+        {
+            Permission.ACCESS_READ,
+            Permission.USAGE_WRITE,
+            Permission.BUDGET_LEASE,
+            Permission.OBJECTS_READ,
+            Permission.CONTENT_KEEP,
+        }
     ),
     "runner": frozenset(
         {

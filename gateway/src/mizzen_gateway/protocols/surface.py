@@ -16,6 +16,7 @@ OPEN_INFERENCE = OpenInferenceDialect()
 Action = Literal[
     "chat.completions", "completions", "responses", "embeddings", "rerank", "score", "classify",
     "audio.transcriptions", "images.generations", "models.list", "models.get",
+    "files.create", "files.list", "files.get", "files.delete", "files.content",
     "infer", "server.live", "server.ready", "server.metadata", "model.metadata", "model.ready",
 ]  # fmt: skip
 
@@ -28,7 +29,7 @@ class Route:
     template: str
     """Path without names, for metrics."""
     model: str = ""
-    """Name in the path."""
+    """Name in the path: of a model, or what else is asked for."""
     version: str | None = None
     """Version in the path."""
     public: bool = False
@@ -45,11 +46,13 @@ POSTS: dict[bytes, Route] = {
     b"/v1/classify": Route("classify", "/v1/classify"),
     b"/v1/audio/transcriptions": Route("audio.transcriptions", "/v1/audio/transcriptions"),
     b"/v1/images/generations": Route("images.generations", "/v1/images/generations"),
+    b"/v1/files": Route("files.create", "/v1/files"),
 }
-STREAMED = frozenset({b"/v1/audio/transcriptions"})
+STREAMED = frozenset({b"/v1/audio/transcriptions", b"/v1/files"})
 """Paths whose bodies are handed on as they come."""
 GETS: dict[bytes, Route] = {
     b"/v1/models": Route("models.list", "/v1/models"),
+    b"/v1/files": Route("files.list", "/v1/files"),
     b"/v2": Route("server.metadata", "/v2"),
     b"/v2/": Route("server.metadata", "/v2"),
     b"/v2/health/live": Route("server.live", "/v2/health/live", public=True),
@@ -68,9 +71,20 @@ REFUSED_OF_MODEL = {
     "config": "an engine's configuration shows paths inside of it; GET /v2/models/{model} has inputs and outputs",
     "trace/setting": "traces of an engine show other tenants' requests; use the platform's own",
 }
+ID_LENGTH = 64
+KEPT_PATHS: dict[str, tuple[tuple[frozenset[bytes], str, Action], ...]] = {
+    "files": (
+        (frozenset({b"GET", b"HEAD"}), "", "files.get"),
+        (frozenset({b"DELETE"}), "", "files.delete"),
+        (frozenset({b"GET"}), "content", "files.content"),
+    ),
+}
+"""Methods, what follows the id, and what that means."""
 REMEMBERED_BYTES = 256
 """Paths up to that length are remembered, with their routes; they are the callers' own words, so both are bounded."""
 GET_METHODS = frozenset({b"GET", b"HEAD"})
+KEPT = frozenset({"files.create", "files.list", "files.get", "files.delete", "files.content"})
+"""Answered by the control plane, which keeps what they are about."""
 
 
 def dialect_of(target: bytes) -> Dialect:
@@ -82,7 +96,7 @@ def find(method: bytes, path: bytes) -> Route | Refusal:
     """The route of a request; 404 and 405 name what is there."""
     route = POSTS.get(path)
     if route is not None:
-        return route if method == b"POST" else wrong_method("POST")
+        return route if method == b"POST" else _read(method, GETS.get(path))
     route = GETS.get(path)
     if route is not None:
         return route if method in GET_METHODS else wrong_method("GET, HEAD")
@@ -90,11 +104,35 @@ def find(method: bytes, path: bytes) -> Route | Refusal:
         name = unquote(path[11:].decode("ascii", "replace"))
         route = Route("models.get", "/v1/models/{model}", name)
         return route if method in GET_METHODS else wrong_method("GET, HEAD")
+    if path.startswith(b"/v1/files/"):
+        return _find_kept(method, path)
     if path.startswith(b"/v1/responses/"):
         return Refusal(404, "response_not_found", "Path: responses are not kept here, so there is none to ask for.")
     if path.startswith(b"/v2/"):
         return (_remembered_v2 if len(path) <= REMEMBERED_BYTES else _find_v2)(method, path)
     return Refusal(404, "unknown_path", "Path: nothing is here; the APIs are at /v1 (OpenAI) and /v2 (Open Inference).")
+
+
+def _read(method: bytes, route: Route | None) -> Route | Refusal:
+    """Of a path that takes POST."""
+    if route is None:
+        return wrong_method("POST")
+    return route if method in GET_METHODS else wrong_method("GET, HEAD, POST")
+
+
+def _find_kept(method: bytes, path: bytes) -> Route | Refusal:
+    _, _, kind, name, *verbs = path.decode("ascii", "replace").split("/")
+    whole = f"/v1/{kind}/{{id}}"
+    if not name or len(name) > ID_LENGTH or not name.replace("_", "").replace("-", "").isalnum():
+        return Refusal(404, "file_not_found", f"Path: names no {kind[:-1]}; list yours with GET /v1/{kind}.")
+    rest = "/".join(verbs)
+    routes = [(allowed, action) for allowed, verb, action in KEPT_PATHS[kind] if verb == rest]
+    for allowed, action in routes:
+        if method in allowed:
+            return Route(action, f"{whole}/{rest}" if rest else whole, name)
+    if routes:
+        return wrong_method(", ".join(sorted(one.decode() for allowed, _ in routes for one in allowed)))
+    return Refusal(404, "unknown_path", f"Path: nothing is here; see {whole}.")
 
 
 def wrong_method(allowed: str) -> Refusal:

@@ -1,0 +1,1 @@
+"""Files that callers keep, and the batches that are made of them."""
