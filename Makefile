@@ -3,6 +3,8 @@
 UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_DOWNLOADS := never
+# Programs that the tests start would compile what they import anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
@@ -31,7 +33,7 @@ down: setup ## stop it
 	$(RUN) mizzen down
 
 test: setup ## run the tests, at most 5 minutes on 2 cores
-	$(RUN) pytest tests -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(RUN) pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-newer: setup ## run the unit tests on every newer Python that this machine has
 	UV="$(UV)" $(RUN) python tools/newer_pythons.py

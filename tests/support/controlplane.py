@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from support.plain_http import NOBODY
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
 START_SECONDS = 40
@@ -71,9 +72,9 @@ class ControlPlane:
         return f"http{'s' if self.authority else ''}://127.0.0.1:{self.port}"
 
     @property
-    def trusted(self) -> ssl.SSLContext | bool:
+    def trusted(self) -> ssl.SSLContext:
         """What its clients trust."""
-        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
+        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else NOBODY
 
     @property
     def data_dir(self) -> Path:
@@ -155,7 +156,9 @@ class ControlPlane:
 
     def async_client(self, program: str = "admin") -> httpx.AsyncClient:
         """The same, async."""
-        return httpx.AsyncClient(base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=self.headers(program), trust_env=False, timeout=30, verify=self.trusted
+        )
 
     def new_project(self, **fields: object) -> str:
         """Make a project of its own for a test; returns its name."""

@@ -21,6 +21,7 @@ from mizzen_gateway.metering.frames import SETTLE, frames
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import free_port
+from support.plain_http import NOBODY
 
 PEPPER = "pepper-of-tests"
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -208,7 +209,7 @@ def limited(open_files: int) -> list[str]:
 def wait_for_http(url: str, process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:
     """Until `url` answers with 200."""
     deadline = time.monotonic() + seconds
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=NOBODY) as client:
         while time.monotonic() < deadline:
             assert process.poll() is None, f"the program behind {url} ended with {process.returncode}"
             try:

@@ -10,6 +10,7 @@ import httpx
 from mizzen_gateway.settings import read_settings
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import ControlPlane
+from support.plain_http import NOBODY
 
 ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -67,6 +68,7 @@ async def gateway_of(plane: ControlPlane, folder: Path) -> AsyncIterator[Gateway
 
 async def status_of(gateway: Gateway, secret: str, model: str = "chat") -> int:
     """Status of a chat request."""
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {secret}"}) as client:
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, verify=NOBODY) as client:
         url = f"http://127.0.0.1:{gateway.port}/v1/chat/completions"
         return (await client.post(url, json={**ASK, "model": model})).status_code

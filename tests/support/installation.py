@@ -16,6 +16,7 @@ from mizzen_cli.local.pod.sandboxes import Sandboxes, SeenPod, kill_marked
 from mizzen_cli.local.ports import Ports, free_port
 from mizzen_cli.local.process_identity import marked_processes
 from mizzen_cli.local.supervisor_state import read_ports, read_state, write_ports
+from support.plain_http import NOBODY
 
 READY_SECONDS = 45.0
 
@@ -68,7 +69,8 @@ class Installation:
     def api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One call of the REST API as the administrator."""
         headers = {"Authorization": f"Bearer {self.context.token}"}
-        with httpx.Client(base_url=self.context.controlplane_url, headers=headers, trust_env=False) as client:
+        url = self.context.controlplane_url
+        with httpx.Client(base_url=url, headers=headers, trust_env=False, verify=NOBODY) as client:
             return client.request(method, f"/api/v1/projects/default/{path}", **options)
 
     def deploy(self, name: str, *args: str, replicas: int = 1, **spec: Any) -> None:

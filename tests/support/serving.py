@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from support.controlplane import ControlPlane, free_port
 from support.gateway import endpoint_set, model_deployment
+from support.plain_http import NOBODY
 from support.until import until
 
 
@@ -68,7 +69,7 @@ class Serving:
 
     def metric(self, name: str) -> float:
         """Value of a metric without labels."""
-        text = httpx.get(f"http://127.0.0.1:{self.admin_port}/metrics", trust_env=False).text
+        text = httpx.get(f"http://127.0.0.1:{self.admin_port}/metrics", trust_env=False, verify=NOBODY).text
         [value] = [line.split()[-1] for line in text.splitlines() if line.startswith(name + " ")]
         return float(value)
 
@@ -110,6 +111,7 @@ class Serving:
         assert self.process is not None
         assert self.process.poll() is None, self.log
         try:
-            return httpx.get(f"http://127.0.0.1:{self.admin_port}/readyz", trust_env=False).status_code == 200
+            url = f"http://127.0.0.1:{self.admin_port}/readyz"
+            return httpx.get(url, trust_env=False, verify=NOBODY).status_code == 200
         except httpx.TransportError:
             return False

@@ -9,7 +9,7 @@ import structlog
 
 PAIR: Final = ("tls.crt", "tls.key")
 """As in a Secret of type kubernetes.io/tls."""
-LOOK_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 1.0
 """Between two looks whether the files have changed."""
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,8 @@ class Certificate:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._take_up()
+        self._refused = ""
+        """Why the files of now are not used, as it was told."""
 
     def renew(self) -> bool:
         """Use changed files for connections that begin from now on; whether there were any.
@@ -35,8 +37,11 @@ class Certificate:
                 return False
             self._seen = self._take_up()
         except (OSError, ssl.SSLError) as error:
-            log.warning("renewed certificate is not usable, the one of before goes on", error=str(error))
+            if str(error) != self._refused:
+                log.warning("renewed certificate is not usable, the one of before goes on", error=str(error))
+            self._refused = str(error)
             return False
+        self._refused = ""
         log.info("renewed certificate taken up")
         return True
 

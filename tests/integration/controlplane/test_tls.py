@@ -17,6 +17,7 @@ from mizzen_operator.reconcile.controlplane import ControlPlaneAwayError
 from support.certificates import serial_shown, write_pair
 from support.cluster.objects import wait_until
 from support.controlplane import ControlPlane, free_port
+from support.plain_http import NOBODY
 
 RESOLVE = {"namespace": "default", "model": "nothing", "version": "1"}
 
@@ -153,6 +154,6 @@ def test_a_gateway_follows_whom_it_trusts_and_no_other(
 
 def ready(port: int) -> int:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, verify=NOBODY).status_code
     except httpx.TransportError:
         return 0

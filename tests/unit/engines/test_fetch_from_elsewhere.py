@@ -1,12 +1,15 @@
 """Fetching from the web, from object stores and from volumes."""
 
+import asyncio
 import hashlib
 import os
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 from mizzen_engines.failure import EngineStartError, ExitCode
 from mizzen_engines.fetch.__main__ import run
@@ -74,6 +77,20 @@ async def test_a_redirect_is_followed_on_an_allowed_host_only(site: str, tmp_pat
         await fetch_web(f"{site}/away", tmp_path)
     with pytest.raises(EngineStartError, match="redirected more than"):
         await fetch_web(f"{site}/round", tmp_path)
+
+
+async def test_a_certificate_that_is_not_trusted_ends_the_fetch_at_once(tmp_path: Path) -> None:
+    shown = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(shown)
+    asked: list[URL] = []
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=shown)
+    url = URL(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/model.onnx")
+    async with server, aiohttp.ClientSession() as session:
+        source = WebSource(HttpReader(session, asked.append, lambda _: {}), url)
+        with pytest.raises(EngineStartError, match="not trusted here") as caught:
+            await ArtifactFetch(source, str(url), ModelFolder(tmp_path), QUICK).run("")
+    assert caught.value.code == ExitCode.UNREACHABLE
+    assert asked == [url]  # one try
 
 
 async def test_a_missing_file_is_named(site: str, tmp_path: Path) -> None:

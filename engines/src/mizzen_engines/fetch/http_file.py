@@ -34,6 +34,13 @@ class HttpReader:
             async with await self._last_hop(url, offset, method) as response:
                 _check_status(response, url)
                 yield response
+        except aiohttp.ClientConnectorCertificateError as error:
+            # No break: the next try would meet the same certificate.
+            raise EngineStartError(
+                ExitCode.UNREACHABLE,
+                f"the certificate of {url.host} is not trusted here ({error.certificate_error}); renew it, or name its "
+                "authority (for the registry: MIZZEN_REGISTRY_CA).",
+            ) from error
         except BROKEN as error:
             raise TransferBrokenError(f"{url.host}: {error or type(error).__name__}") from error
 
