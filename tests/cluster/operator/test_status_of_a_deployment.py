@@ -51,6 +51,18 @@ def test_a_claim_that_is_not_there_is_told_by_its_own_reason_with_a_remedy(objec
     assert "Make it" in deployment["status"]["lastFailure"]["remedy"]
 
 
+def test_an_endpoint_picker_that_is_not_there_is_told_until_it_is(objects: Objects) -> None:
+    objects.create(model("picked", routing={"policy": "External", "endpointPickerRef": "picker:9002"}))
+    deployment = objects.wait("ModelDeployment", "picked", says("RouteReady", "False", "EndpointPickerNotFound"))
+    told = condition(deployment, "RouteReady")["message"]
+    assert told.startswith(f"There is no Service picker in the namespace {objects.namespace}")
+    objects.wait("ModelDeployment", "picked", says("WorkloadAvailable", "True", "Available"))
+    objects.wait("ModelDeployment", "picked", says("Ready", "False", "EndpointPickerNotFound"))
+    spec = {"selector": {"app": "picker"}, "ports": [{"port": 9002}]}
+    objects.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "picker"}, "spec": spec})
+    wait_ready(objects, "picked")
+
+
 def test_a_quota_that_refuses_pods_is_told_by_name(objects: Objects) -> None:
     quota = {
         "apiVersion": "v1",

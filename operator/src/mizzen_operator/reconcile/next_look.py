@@ -5,6 +5,7 @@ from typing import Final
 
 from mizzen_crds.v1alpha1 import conditions
 from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
+from mizzen_crds.v1alpha1.model_deployment.rollout import RoutingPolicy
 
 from mizzen_operator.observation import Observation
 from mizzen_operator.rollout.outcome import RolloutPlan
@@ -15,6 +16,8 @@ HOLD_SECONDS: Final = 5.0
 """While a rollout waits for places: what frees them belongs to other deployments, whose events wake others."""
 REFUSED_SECONDS: Final = 15.0
 """While something stands in the way that no watch tells of: someone else's object, the registry."""
+PICKER_SECONDS: Final = 60.0
+"""While an endpoint picker is there, whose Service nobody watches."""
 SHORTEST_SECONDS: Final = 0.5
 
 
@@ -25,6 +28,8 @@ def seconds_until_next_look(
     waits: list[float] = []
     if observation.refusals or observation.resolution_failure or observation.error:
         waits.append(REFUSED_SECONDS)
+    if deployment.spec.routing.policy is RoutingPolicy.EXTERNAL:
+        waits.append(PICKER_SECONDS)
     if any(not pod.ready for one in observation.fleet.revisions for pod in one.live):
         waits.append(STARTING_SECONDS)
     if plan is not None:

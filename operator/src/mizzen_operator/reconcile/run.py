@@ -33,6 +33,7 @@ from mizzen_operator.reconcile.apply import Applier, NamespaceEndingError, Outco
 from mizzen_operator.reconcile.caches import Caches
 from mizzen_operator.reconcile.children import as_last_wanted, wanted_children
 from mizzen_operator.reconcile.decision import Decision, decide
+from mizzen_operator.reconcile.endpoint_picker import picker_refusal
 from mizzen_operator.reconcile.next_look import seconds_until_next_look
 from mizzen_operator.reconcile.pod_actions import PodAction, first_to_go, phase_changes, stalled_pods
 from mizzen_operator.reconcile.registry import Registry
@@ -106,6 +107,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
     project = hands.caches.project_of(key[0])
     answer = await hands.registry.resolve(deployment, project)
     identity = answer.identity if isinstance(answer, Artifact) else None
+    unpicked = await picker_refusal(deployment, hands.api)
     there = seen(deployment, hands.caches.children_of(deployment), hands.caches.pods_of(key), identity)
     count_starts(key, there, deployment.status.startup, hands)
     hands.advances.note(key, standings(there.pods, progress_of(hands)), now)
@@ -124,7 +126,7 @@ async def reconcile(deployment: ModelDeployment, hands: Hands, now: datetime) ->
         artifact=target.artifact,
         accelerator_bytes=target.accelerator_bytes,
         resolution_failure=target.failure,
-        refusals=(*target.found, *former(outcome), *outcome.refusals, *refused_pods(there.workloads)),
+        refusals=(*target.found, *former(outcome), *outcome.refusals, *refused_pods(there.workloads), *unpicked),
         revision=target.revision,
         fleet=decision.fleet,
         capacity=capacity,

@@ -11,7 +11,6 @@ UNSAID = {
     "AtMaximum": "the autoscaler",
     "LoadUnknown": "the autoscaler",
     "Waking": "the autoscaler",
-    "EndpointPickerNotFound": "spec.routing.policy: External",
 }
 """What says them, and is not part of a program yet."""
 
