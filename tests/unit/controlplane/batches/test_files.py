@@ -12,7 +12,7 @@ from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.problem import Forbidden, NotFound, Problem, Unauthorized
 from mizzen_crds.kept_files import FileBegin, FileEnd
 from support.embedded_plane import embedded_plane
-from support.kept_files import kept, keeping_plane, new_owner, read
+from support.kept_files import keeping_plane, kept, new_owner, read
 
 LINES = (b'{"a": 1}\n{"b": 2}\n', b'\n{"c": "a secret of ours"}')
 
