@@ -15,6 +15,7 @@ from crdgen.kinds import KINDS
 from product_chart import chart_files
 from reference.commands import commands_page
 from reference.fields import fields_page
+from reference.gateway_file import gateway_file_page
 from reference.reasons import reasons_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +84,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
     files: dict[Path, Callable[[], str]] = {
         Path("docs/reference/crds.md"): lambda: _PAGE_HEAD + fields_page(KINDS),
         Path("docs/reference/cli.md"): lambda: _PAGE_HEAD + commands_page(),
+        Path("docs/reference/gateway-file.md"): lambda: _PAGE_HEAD + gateway_file_page(),
         Path("docs/reference/conditions.md"): lambda: _PAGE_HEAD + reasons_page(),
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }

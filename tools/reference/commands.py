@@ -32,6 +32,8 @@ def _leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         words = f"{prefix} {name}"
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield words, command
             yield from _leaves(command, words)
         else:
             yield words, command
@@ -76,7 +78,7 @@ def _default(parameter: Any) -> str:
     default = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
     if default is None:
         return ""
-    if parameter.is_flag:
+    if getattr(parameter, "is_flag", False):
         spelled = parameter.opts[-1] if default else (parameter.secondary_opts or [""])[-1]
         return f"`{spelled}`" if spelled else ""
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

@@ -10,6 +10,7 @@ from mizzen_cli.commands import (
     calls,
     deployments,
     engines,
+    gateway,
     grants,
     installation,
     keys,
@@ -45,6 +46,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")
 app.add_typer(engines.app, name="engines")
+app.add_typer(gateway.app, name="gateway")
 
 
 def main() -> None:

@@ -9,9 +9,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import structlog
+from mizzen_crds.access import LeaseGrant
+from mizzen_crds.usage import RefusedEvent
 
 from mizzen_gateway.auth.authenticator import KeyAuthenticator
 from mizzen_gateway.discovery.access import AccessFeed
@@ -61,6 +64,22 @@ class AccountingSettings:
     limits: StoreSettings = field(default_factory=StoreSettings)
 
 
+class Ledger(Protocol):
+    """Where usage goes and credit comes from."""
+
+    async def ship(self, rows: list[bytes]) -> list[RefusedEvent]:
+        """As `UsageSink` of metering/shipping.py."""
+        ...
+
+    async def lease(self, budget_id: str, want_pico: int) -> LeaseGrant:
+        """As `CreditSource` of limits/leases.py."""
+        ...
+
+    async def lease_for(self, holder: str, budget_id: str, want_pico: int) -> LeaseGrant:
+        """As `CreditSource` of limits/shared_credit.py."""
+        ...
+
+
 class Accounting:
     """The stages, and their tasks."""
 
@@ -70,16 +89,20 @@ class Accounting:
         session: aiohttp.ClientSession,
         load: Load,
         operator_trust: ssl.SSLContext | bool = True,
+        own_ledger: Ledger | None = None,
     ) -> None:
         """Opens the spool and takes up the cached snapshot; raises OSError where the data folder cannot be used.
 
-        `session` carries the gateway's token; `operator_trust` as in LoadReporter.
+        `session` carries the gateway's token; `operator_trust` as in LoadReporter. With a ledger of its own the gateway
+        asks no control plane: somebody else fills `state`.
         """
         self.state = AccessState(settings.snapshot_max_age_seconds)
-        self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
-        self.feed.load_cache()
+        self.feed: AccessFeed | None = None
+        if own_ledger is None:
+            self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
+            self.feed.load_cache()
         self.spool = Spool(settings.spool_dir, settings.spool)
-        ledger = LedgerClient(session, settings.controlplane_url, settings.gateway)
+        ledger: Ledger = own_ledger or LedgerClient(session, settings.controlplane_url, settings.gateway)
         self.leases = CreditLeases(ledger, time.time)
         self.store = open_store(settings.limits, self.leases, ledger)
         if isinstance(self.store, SharedStore):
@@ -108,7 +131,8 @@ class Accounting:
 
     def start(self) -> None:
         """Start the tasks. One that ends by an error of its own is logged and started again."""
-        self._go(self.feed.run, "access feed")
+        if self.feed is not None:
+            self._go(self.feed.run, "access feed")
         self._go(self.spool.run, "spool")
         self._go(self.shipper.run, "shipper")
         self._go(self._left.run, "left spools")

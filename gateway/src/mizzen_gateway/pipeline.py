@@ -28,6 +28,7 @@ from mizzen_gateway.protocols.openai import transcription
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
+from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import (
@@ -446,6 +447,7 @@ def refuse(request: Request, responder: Responder, refusal: Refusal) -> None:
 
 def served_name(caller: Caller, target: Target) -> str:
     """The name that limits, prices and rows are kept under: never an alias."""
-    if target.facts.tenant == caller.project:
+    tenant = target.facts.tenant
+    if tenant in (caller.project, EVERYBODY):
         return target.name
-    return f"{target.facts.tenant}/{target.name}"
+    return f"{tenant}/{target.name}"

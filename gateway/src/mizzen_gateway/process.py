@@ -29,6 +29,8 @@ def calm_the_collector() -> None:
 
 def tokens_of(settings: Settings) -> ProgramTokens:
     """Which token goes where."""
+    if settings.config_file is not None:
+        return ProgramTokens({})
     files = {settings.controlplane_url: settings.token_file}
     if settings.operator_url:
         files.setdefault(settings.operator_url, settings.operator_token_file)
@@ -48,6 +50,8 @@ async def serve(settings: Settings, inherited: Inheritance | None = None) -> Non
     async with aiohttp.ClientSession(middlewares=tokens, auto_decompress=True, connector=connector) as session:
         gateway = Gateway(settings, session)
         await gateway.start(inherited)
+        if settings.config_file is not None and inherited is None:
+            loop.add_signal_handler(signal.SIGHUP, gateway.read_again)
         calm_the_collector()
         await stopped.wait()
         await gateway.stop()

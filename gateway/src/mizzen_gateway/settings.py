@@ -85,6 +85,8 @@ class Settings:
     """MIZZEN_ENGINE_GAUGES_SECONDS: between two looks at what other gateways ask of engines; 0 for never."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
+    config_file: Path | None = None
+    """gateway.yaml, of a gateway that runs alone: all else follows from it."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

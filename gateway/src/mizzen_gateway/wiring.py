@@ -43,6 +43,8 @@ CALLERS_SHARE = 0.6
 if TYPE_CHECKING:
     from mizzen_gateway.picking.client import EndpointPickers
     from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
+    from mizzen_gateway.standalone.following import FileFeed
+    from mizzen_gateway.standalone.ledger import LocalLedger
 
 CERTIFICATE_SECONDS = 10.0
 """Between two looks whether the certificate was renewed."""
@@ -58,12 +60,16 @@ class Gateway:
         self.book = LoadBook()
         self._operator = authority_in(settings.operator_ca, "MIZZEN_OPERATOR_CA")
         trusted = True if self._operator is None else self._operator.context
-        self.accounting = open_accounting(settings, session, self.book, trusted)
+        self._own_ledger = own_ledger(settings)
+        self.accounting = open_accounting(settings, session, self.book, trusted, self._own_ledger)
         self.pool = EnginePool()
         self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of, self.pool.leave)
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
-        self.objects.load_cache()
-        self._object_feed = object_feed(settings, session, self.objects)
+        if self._own_ledger is None:
+            self.objects.load_cache()
+            self._object_feed = object_feed(settings, session, self.objects)
+        else:
+            self._object_feed = self._file_feed(self._own_ledger)
         self._pickers: EndpointPickers | None = None
         self._desk = Desk(session, settings.controlplane_url)
         self._handler = self._pipeline()
@@ -75,6 +81,17 @@ class Gateway:
         self.port = self.admin_port = self.grpc_port = 0
         self._grpc: GrpcServer | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    def _file_feed(self, ledger: "LocalLedger") -> "FileFeed":
+        from mizzen_gateway.standalone.following import FileFeed  # here: an installation has no such file
+
+        return FileFeed(self._settings, self.accounting.state, self.objects, self.pool, ledger)
+
+    def read_again(self) -> None:
+        """SIGHUP: take the file of a gateway that runs alone up at once; elsewhere feeds tell what changes."""
+        read_again = getattr(self._object_feed, "read_again", None)
+        if read_again is not None:
+            read_again()
 
     def _metrics(self) -> Callable[[], bytes]:
         clock = asyncio.get_running_loop().time
@@ -181,6 +198,8 @@ class Gateway:
         await self.accounting.close()
         await self.admin.drain(ADMIN_DRAIN_SECONDS)
         self.pool.close()
+        if self._own_ledger is not None:
+            self._own_ledger.close()
         log.info("gateway stopped", seconds=round(time.monotonic() - began, 2))
 
 
@@ -242,20 +261,41 @@ def accounting_settings(settings: Settings) -> AccountingSettings:
     )
 
 
+def own_ledger(settings: Settings) -> "LocalLedger | None":
+    """Where the usage of a gateway that runs alone goes; None where a control plane has the ledger."""
+    if settings.config_file is None:
+        return None
+    from mizzen_gateway.standalone.ledger import LocalLedger  # here: an installation has none
+
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return LocalLedger(settings.data_dir)
+    except OSError as error:
+        raise unwritable(settings, error) from error
+
+
 def open_accounting(
-    settings: Settings, session: aiohttp.ClientSession, book: LoadBook, operator_trust: ssl.SSLContext | bool
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    book: LoadBook,
+    operator_trust: ssl.SSLContext | bool,
+    ledger: "LocalLedger | None",
 ) -> Accounting:
     """Make the data folder, for the owner alone, and open what is in it."""
-    folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.spool_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Accounting(accounting_settings(settings), session, book, operator_trust)
+        return Accounting(accounting_settings(settings), session, book, operator_trust, ledger)
     except OSError as error:
-        raise CannotStartError(
-            f"MIZZEN_DATA_DIR: cannot write {error.filename or folder} ({error.strerror or error});"
-            " give this user the folder and space in it, or set another one."
-        ) from error
+        raise unwritable(settings, error) from error
+
+
+def unwritable(settings: Settings, error: OSError) -> CannotStartError:
+    """The data folder cannot be used."""
+    return CannotStartError(
+        f"MIZZEN_DATA_DIR: cannot write {error.filename or settings.data_dir} ({error.strerror or error});"
+        " give this user the folder and space in it, or set another one."
+    )
 
 
 def certificate_in(folder: Path | None) -> Certificate | None:

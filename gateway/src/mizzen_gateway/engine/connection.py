@@ -6,6 +6,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from mizzen_gateway.engine.dial import Dial
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, EngineSink
 
 NEVER = float("inf")
@@ -29,9 +30,11 @@ class Listener(Protocol):
 class EngineConnection(asyncio.BufferedProtocol):
     """Made and kept by the pool. Also a `Source` for backpressure: pause and resume reading."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, dial: Dial | None = None) -> None:
+        """`dial`: of an upstream that is more than an address."""
         self._loop = loop
-        self._host = host
+        self._host = host if dial is None else dial.authority
+        self._dial = dial
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser | None = None
         self._sink: EngineSink | None = None
@@ -72,6 +75,8 @@ class EngineConnection(asyncio.BufferedProtocol):
         self._idle_limit = idle_seconds
         self._first_byte_limit = first_byte_seconds
         self.deadline = self._loop.time() + first_byte_seconds
+        if self._dial is not None:
+            request = self._dial.aim(request)
         head, body = request.encode(self._host)
         if len(body) < JOIN_BELOW:
             self._transport.write(b"".join((head, body)))

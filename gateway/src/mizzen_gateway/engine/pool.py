@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 from mizzen_gateway.engine.connection import EngineConnection
+from mizzen_gateway.engine.dial import Dial
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, EngineSink
 
 CONNECT_SECONDS = 2.0
@@ -22,11 +24,19 @@ class EnginePool:
         self._loop = asyncio.get_running_loop()
         self._idle: dict[Address, deque[EngineConnection]] = {}
         self._busy: dict[EngineConnection, Address] = {}
+        self._dials: Mapping[Address, Dial] = {}
         self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def now(self) -> float:
         """Loop time."""
         return self._loop.time()
+
+    def take_dials(self, dials: Mapping[Address, Dial]) -> None:
+        """From now on these addresses are names of upstreams; connections to those that changed end."""
+        before, self._dials = self._dials, dials
+        for address, dial in before.items():
+            if dials.get(address) != dial:
+                self.leave(address)
 
     def idle(self, address: Address) -> EngineConnection | None:
         """A connection that is kept open and has nothing to do."""
@@ -44,12 +54,14 @@ class EnginePool:
 
     async def connect(self, address: Address) -> EngineConnection:
         """A new connection. Raises EngineFailureError of kind connect."""
-        host, port = address
+        dial = self._dials.get(address)
+        host, port = address if dial is None else (dial.host, dial.port)
         shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        tls = None if dial is None else dial.tls
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, connection = await self._loop.create_connection(
-                    lambda: EngineConnection(self._loop, shown), host, port
+                    lambda: EngineConnection(self._loop, shown, dial), host, port, ssl=tls
                 )
         except (OSError, TimeoutError) as error:
             raise EngineFailureError("connect", False, f"cannot connect to the engine at {shown}: {error}") from error

@@ -1,10 +1,12 @@
 """The facts about a deployment that routing works from; discovery makes them out of the store's objects."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Key = tuple[str, str]
 """(namespace, name) of a ModelDeployment."""
+EVERYBODY: Final = "*"
+"""In place of a project, which nobody's is called: deployments and routes are every project's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from mizzen_gateway.routing.deployment import Key
+from mizzen_gateway.routing.deployment import EVERYBODY, Key
 
 NO_ROUTES: Final[Mapping[str, "RouteFacts"]] = {}
 
@@ -161,7 +161,8 @@ class Routes:
 
     def of(self, project: str) -> Mapping[str, RouteFacts]:
         """A project's routes by public name."""
-        return self._by_name.get(project, NO_ROUTES)
+        by_name = self._by_name
+        return by_name.get(project) or by_name.get(EVERYBODY) or NO_ROUTES
 
     def _index(self, projects: set[str]) -> set[str]:
         for project in projects:

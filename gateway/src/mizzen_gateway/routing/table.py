@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Literal
 
-from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts, Key
+from mizzen_gateway.routing.deployment import EVERYBODY, DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.route import RouteFacts, Routes
 from mizzen_gateway.routing.target import DEFAULT_RETRY_AFTER, Address, Target
@@ -90,6 +90,8 @@ class RouteTable:
         self._routes = Routes()
         self._own: dict[str, dict[str, Target]] = {}
         """What the project's own callers mean by a name: `_by_name` without the names that routes have."""
+        self._everybodys: dict[str, Target] = {}
+        """The same for projects that have nothing of their own."""
         self._guide = Guide(
             self._targets,
             self._routes.get,
@@ -175,7 +177,10 @@ class RouteTable:
                 names.setdefault(name, target)
         self._by_name[tenant] = names
         routed = self._routes.of(tenant)
-        self._own[tenant] = {name: target for name, target in names.items() if name not in routed} if routed else names
+        own_names = {name: target for name, target in names.items() if name not in routed} if routed else names
+        self._own[tenant] = own_names
+        if tenant == EVERYBODY:
+            self._everybodys = own_names
 
     def find(self, caller: Caller, model: str) -> Target | Refusal:
         """The target behind a served name, an alias, `project/model` of another project, or a route's public name.
@@ -189,7 +194,7 @@ class RouteTable:
 
     def way(self, caller: Caller, model: str, headers: Headers) -> Target | Way | Refusal:
         """Where a request goes: a target, or the way of a route."""
-        target = self._own.get(caller.project, {}).get(model)
+        target = self._own.get(caller.project, self._everybodys).get(model)
         if target is not None:
             # Most requests end here, which is why it is not left to `_resolve`.
             return target if caller.models is None or _may_call(caller, model, target) else not_allowed(model)
@@ -209,7 +214,8 @@ class RouteTable:
 
     def _resolve(self, caller: Caller, model: str) -> Target | RouteFacts | Refusal:
         """Own names come first, then `project/model` with the caller's own project, then another's."""
-        own, routed = self._own.get(caller.project, {}), self._routes.of(caller.project)
+        own = self._own.get(caller.project, self._everybodys)
+        routed = self._routes.of(caller.project)
         for name in (model, model.removeprefix(f"{caller.project}/")):
             if (target := own.get(name)) is not None:
                 return target if _may_call(caller, name, target) else not_allowed(name)
@@ -243,7 +249,7 @@ class RouteTable:
 
     def visible(self, caller: Caller) -> Iterator[tuple[str, Facts]]:
         """Every name that the caller may use, with what it stands for."""
-        for name, target in self._own.get(caller.project, {}).items():
+        for name, target in self._own.get(caller.project, self._everybodys).items():
             if _may_call(caller, name, target):
                 yield name, target.facts
         for name, route in self._routes.of(caller.project).items():

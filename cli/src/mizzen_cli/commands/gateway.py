@@ -1,0 +1,130 @@
+"""`mizzen gateway`: the gateway alone, in front of servers that are there already, by one file."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mizzen_cli.errors import CommandError, ExitCode
+
+# The types of the file take a third of a second to load: the functions below import what they need, so that other
+# commands start without it.
+if TYPE_CHECKING:
+    from mizzen_gateway.standalone.config import GatewayFile
+
+DEFAULT_FILE = Path("gateway.yaml")
+VARIABLE = "MIZZEN_GATEWAY_CONFIG"
+EXAMPLE = """\b
+A file to begin with:
+  upstreams:
+    - {name: local, url: http://127.0.0.1:8000/v1}
+  models:
+    - {name: small, upstreams: \\[local], upstream_name: the-name-that-the-server-uses}
+  projects:
+    - name: team-a
+      keys:
+        - {name: laptop, id: ..., digest: ...}      # from `mizzen gateway key laptop`
+"""
+Config = Annotated[Path, typer.Option("-c", "--config", help="The file.", show_default=True)]
+
+app = typer.Typer(
+    help="Run the gateway alone, in front of any OpenAI-compatible or Open Inference server, by one file.",
+    epilog=EXAMPLE,
+)
+
+
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context, config: Config = DEFAULT_FILE) -> None:
+    """Run the gateway alone, in front of any OpenAI-compatible or Open Inference server, by one file.
+
+    It needs no cluster and no control plane. A change of the file is taken up within a second, without a request lost;
+    a file with a mistake changes nothing. SIGTERM drains and ends it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    _read(config)
+    os.environ[VARIABLE] = str(config.absolute())
+    os.execv(sys.executable, [sys.executable, "-m", "mizzen_gateway"])  # noqa: S606 - it becomes the gateway
+
+
+@app.command("check")
+def check(config: Config = DEFAULT_FILE) -> None:
+    """Check a file as the gateway would, secrets included, and say what it serves. Starts nothing."""
+    from mizzen_gateway.errors import CannotStartError
+    from mizzen_gateway.standalone.access import snapshot_of
+    from mizzen_gateway.standalone.objects import dials_of
+    from mizzen_gateway.standalone.settings import settings_from
+
+    file, path = _read(config), config.absolute()
+    try:
+        settings_from(file, path)
+        snapshot = snapshot_of(file, path.parent, 1)
+        dials_of(file, path.parent)
+    except CannotStartError as error:
+        raise CommandError(f"{config}: {error}", ExitCode.USAGE) from None
+    print(f"{config} is right.")
+    for model in file.models:
+        print(f"model {model.name} at {', '.join(model.upstreams)}")
+    for route in file.routes:
+        print(f"route {route.name} to {', '.join(share.model for share in route.models)}")
+    for project in file.projects:
+        print(f"project {project.name} with {len(project.keys)} key(s)")
+    held = len({one.id for one in snapshot.limits}), len({one.id for one in snapshot.budgets})
+    print(f"{held[0]} limit(s), {held[1]} budget(s), {len(snapshot.prices)} price(s)")
+
+
+@app.command("key")
+def key(
+    name: Annotated[str, typer.Argument(help="What the key is called in the file.")] = "my-key",
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="The file, where it names a `pepper`: digests depend on it.")
+    ] = None,
+) -> None:
+    """Make a key: the key itself, shown once, on standard output; what goes into the file on standard error."""
+    from mizzen_gateway.errors import CannotStartError
+    from mizzen_gateway.standalone.access import pepper_of
+    from mizzen_gateway.standalone.keys import fresh_key
+
+    try:
+        pepper = b"" if config is None else pepper_of(_read(config), config.absolute().parent)
+    except CannotStartError as error:
+        raise CommandError(f"{config}: {error}", ExitCode.USAGE) from None
+    made = fresh_key(pepper)
+    print(made.text)
+    sys.stderr.write(
+        "The line above is the key: give it to the caller, it is not kept. Below `keys:` of a project goes:\n"
+        f'      - {{name: {name}, id: {made.id}, digest: "{made.digest}"}}\n'
+    )
+
+
+@app.command("usage")
+def usage(
+    config: Config = DEFAULT_FILE,
+    since: Annotated[
+        datetime | None, typer.Option(help="First moment, in UTC.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="First moment after it, in UTC.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+    ] = None,
+) -> None:
+    """Write usage as CSV to standard output, one line a request; while the gateway runs, too."""
+    from mizzen_gateway.standalone.csv_export import write_csv
+    from mizzen_gateway.standalone.ledger import FILE_NAME, events
+
+    ledger = config.absolute().parent / _read(config).data_dir / FILE_NAME
+    try:
+        write_csv(events(ledger, since, until), sys.stdout)
+    except OSError as error:
+        raise CommandError(f"{error}.", ExitCode.NOT_FOUND) from None
+
+
+def _read(config: Path) -> "GatewayFile":
+    from mizzen_gateway.standalone.reading import FileRefusedError, read_file
+
+    try:
+        return read_file(config)
+    except FileRefusedError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from None

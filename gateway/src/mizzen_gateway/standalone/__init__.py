@@ -1,0 +1,1 @@
+"""The gateway alone: one file says what it serves, to whom, and within which limits; no control plane is needed."""

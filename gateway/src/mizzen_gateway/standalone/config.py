@@ -1,0 +1,219 @@
+"""What may stand in gateway.yaml? Its models, from the file down; `docs/reference/gateway-file.md` is made of them."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
+from mizzen_gateway.standalone.allowances import Budget, Limit, Price, Project
+from mizzen_gateway.standalone.parts import Name, Port, Seconds, Secret, Section, ServedName, Whole
+
+SCHEMES: Final = {"http": 80, "https": 443}
+HEADER: Final = r"^[a-z0-9!#$%&'*+.^_`|~-]+$"
+
+
+def _upstream_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is no URL ({error}); write it as http://host:8000/v1") from None
+    if parts.scheme not in SCHEMES or not parts.hostname or port == 0:
+        raise ValueError("must begin with http:// or https:// and name a host, as in http://127.0.0.1:8000/v1")
+    if parts.username is not None or parts.query or parts.fragment or not url.isascii() or not url.isprintable():
+        raise ValueError("must be scheme, host, port and path alone, in ASCII; the upstream's key goes into `api_key`")
+    return url.rstrip("/")
+
+
+UpstreamUrl = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_upstream_url)]
+
+
+class Upstream(Section):
+    """A server that runs models."""
+
+    name: Name
+    """Unique in the file; usage rows and metrics say it."""
+    url: UpstreamUrl
+    """As OpenAI clients write it: http://127.0.0.1:8000/v1; without a path, /v1 is meant. OpenInference: the root."""
+    protocol: Literal["OpenAI", "OpenInference"] = "OpenAI"
+    """What it speaks: /v1 or /v2."""
+    engine: Literal["vLLM", "Triton", "Other"] = "Other"
+    """`vLLM` gets a prefix cache of its own for each project (`cache_salt`) and counts prompts of callers who left."""
+    api_key: Secret | None = None
+    """Where its key is; sent as `Authorization: Bearer ...`."""
+    ca_file: Path | None = None
+    """PEM file with the authority of its certificate, instead of those that the system trusts."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError("ca_file belongs to an https:// url; this one begins with http://")
+        if self.api_key is not None and self.url.startswith("http:") and not _is_local(self.url):
+            raise ValueError("api_key would travel unencrypted: use https://, or take the key out where none is needed")
+        return self
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+class Model(Section):
+    """A name that callers use, and who answers."""
+
+    name: ServedName
+    """What callers put into `model`."""
+    upstreams: Annotated[list[Name], Field(min_length=1, max_length=256)]
+    """Upstreams that have it, all alike; requests are spread over them."""
+    upstream_name: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """What the upstreams call it; by default the same."""
+    aliases: Annotated[list[ServedName], Field(max_length=16)] = []
+    """Further names."""
+    max_model_len: Annotated[Whole, Field(ge=1, le=100_000_000)] | None = None
+    """Longest context in tokens: bounds what a hard budget holds back."""
+    routing: Literal["LeastLoad", "PrefixAffinity", "SessionAffinity"] = "LeastLoad"
+    """Which upstream takes a request."""
+    wait_seconds: Seconds = 5.0
+    """How long a request waits where no upstream answers, before 503."""
+    queue: Annotated[Whole, Field(ge=0, le=100_000)] = 1000
+    """Requests that wait so at most."""
+    idle_seconds: Seconds = 60.0
+    """An answer that sends nothing for so long is ended."""
+    request_seconds: Seconds = 0.0
+    """A request that takes longer is ended; 0 for no limit."""
+    limits: Annotated[list[Limit], Field(max_length=50)] = []
+    """Counted over this model, whoever calls it."""
+    budgets: Annotated[list[Budget], Field(max_length=20)] = []
+    """Spent on this model, whoever calls it."""
+
+
+class Share(Section):
+    """One model behind a route."""
+
+    model: ServedName
+    """Name of a model of this file."""
+    weight: Annotated[Whole, Field(ge=0, le=1000)] = 1
+    """Share of the requests, relative to the others."""
+
+
+class Route(Section):
+    """A name that leads to several models."""
+
+    name: ServedName
+    """What callers put into `model`."""
+    models: Annotated[list[Share], Field(min_length=1, max_length=16)]
+    """Who answers, by weight."""
+    fallbacks: Annotated[list[ServedName], Field(max_length=4)] = []
+    """Who answers, in this order, where those do not: before the first byte only."""
+    sticky: bool = False
+    """A key keeps to one of the models."""
+    cache_seconds: Annotated[Whole, Field(ge=1, le=86_400)] | None = None
+    """How long answers that are not drawn by chance are given again."""
+
+
+class Listen(Section):
+    """Ports."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "127.0.0.1"
+    """Address of both ports; 0.0.0.0 for all."""
+    port: Port = 8480
+    """For callers."""
+    admin_port: Port = 8481
+    """/healthz, /readyz, /metrics: not for callers."""
+    grpc_port: Port | None = None
+    """For the Open Inference Protocol over gRPC."""
+    tls_dir: Path | None = None
+    """Folder with tls.crt and tls.key; a renewed pair is taken up within 10 s."""
+    workers: Annotated[Whole, Field(ge=0, le=64)] = 0
+    """Processes on the port; more than one need a shared `limits_store`."""
+
+
+class LimitsStore(Section):
+    """Where limits are counted."""
+
+    url: Annotated[str, StringConstraints(max_length=1000)] = PROCESS
+    """`process`, or redis://, rediss://, valkey://, valkeys://, postgresql:// of a server that gateways share."""
+    password: Secret | None = None
+    """Where its password is."""
+    hold_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """How long a gateway that is gone holds what its requests had taken."""
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        fault = why_unusable(StoreSettings(address=self.url))
+        if fault is not None:
+            raise ValueError(f"url: {fault}")
+        return self
+
+
+class Metering(Section):
+    """Usage: one row a request, kept in `usage.db` of the data folder."""
+
+    keep_days: Annotated[Whole, Field(ge=1, le=36_500)] = 400
+    """Older rows are removed; what budgets have spent stays."""
+    fsync_seconds: Annotated[float, Field(ge=0, le=60)] = 0.1
+    """How much a power cut may lose; 0 leaves it to the system."""
+    spool_max_bytes: Annotated[Whole, Field(ge=1024 * 1024)] = 2048 * 1024 * 1024
+    """Rows that cannot be written pile up to that size; then nothing new is admitted."""
+
+
+class Timeouts(Section):
+    """How long callers and upstreams may take, in seconds."""
+
+    first_byte: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    """An upstream, before its first byte."""
+    header: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """A caller, to send the header."""
+    body: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """A caller, to send the body, beside a second for each 64 KiB."""
+    keep_alive: Annotated[float, Field(gt=0, le=3600)] = 75.0
+    """A connection, between two requests."""
+    write: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """A caller who takes no byte of its answer."""
+    drain: Annotated[float, Field(ge=0, le=3600)] = 25.0
+    """Requests under way, after SIGTERM."""
+
+
+class GatewayFile(Section):
+    """The whole file."""
+
+    name: Name = "gateway"
+    """Of this gateway: the same for all that share a `limits_store` and should count together."""
+    listen: Listen = Listen()
+    """Ports."""
+    data_dir: Path = Path("data")
+    """Spool and usage, for this gateway alone; relative to the file."""
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
+    """Of all money in the file."""
+    time_zone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
+    """Where days, weeks and months of budgets begin at midnight."""
+    pepper: Secret | None = None
+    """Where a secret is that digests of keys depend on; by default there is none."""
+    upstreams: Annotated[list[Upstream], Field(min_length=1, max_length=1000)]
+    """Servers that run models."""
+    models: Annotated[list[Model], Field(min_length=1, max_length=1000)]
+    """Names that callers use."""
+    routes: Annotated[list[Route], Field(max_length=200)] = []
+    """Names that lead to several models."""
+    projects: Annotated[list[Project], Field(min_length=1, max_length=10_000)]
+    """Who calls."""
+    limits: Annotated[list[Limit], Field(max_length=50)] = []
+    """Counted over all callers together."""
+    budgets: Annotated[list[Budget], Field(max_length=20)] = []
+    """Spent by all callers together."""
+    prices: Annotated[list[Price], Field(max_length=1000)] = []
+    """What models cost; without any, nothing does."""
+    limits_store: LimitsStore = LimitsStore()
+    """Where limits are counted."""
+    metering: Metering = Metering()
+    """Usage."""
+    timeouts: Timeouts = Timeouts()
+    """How long callers and upstreams may take."""
+    max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
+    """Size of a request's body."""
+    access_log: Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"] = "off"
+    """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output."""
+    forward_headers: Annotated[list[Annotated[str, StringConstraints(pattern=HEADER)]], Field(max_length=32)] = []
+    """Headers of callers that upstreams see; by default none."""

@@ -1,0 +1,165 @@
+"""What in gateway.yaml does not hold together? Names that are there twice or not at all, settings that exclude."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from mizzen_crds.mistakes import Mistake
+
+from mizzen_gateway.limits.choice import PROCESS
+from mizzen_gateway.standalone.allowances import ApiKey, Budget, Limit, Project
+from mizzen_gateway.standalone.config import GatewayFile, Model
+
+Place = tuple[str | int, ...]
+Named = tuple[Place, str]
+"""Where a name stands, and the name."""
+RESERVED: Final = "versions"
+"""A served name that a path of /v2 could not tell from its own words."""
+SHOWN_NAMES = 20
+
+
+def contradictions(file: GatewayFile) -> list[Mistake]:
+    """All of them; the parts themselves hold."""
+    return [*_settings(file), *_twice(file), *_unknown(file), *_upstreams(file)]
+
+
+def limits_of(file: GatewayFile) -> Iterator[tuple[Place, Limit]]:
+    """All limits, with their places."""
+    for place, owner in _owners(file):
+        for number, limit in enumerate(owner.limits):
+            yield (*place, "limits", number), limit
+
+
+def budgets_of(file: GatewayFile) -> Iterator[tuple[Place, Budget]]:
+    """All budgets, with their places."""
+    for place, owner in _owners(file):
+        for number, budget in enumerate(owner.budgets):
+            yield (*place, "budgets", number), budget
+
+
+def _owners(file: GatewayFile) -> Iterator[tuple[Place, GatewayFile | Model | Project | ApiKey]]:
+    yield (), file
+    for number, model in enumerate(file.models):
+        yield ("models", number), model
+    for number, project in enumerate(file.projects):
+        yield ("projects", number), project
+        for position, key in enumerate(project.keys):
+            yield ("projects", number, "keys", position), key
+
+
+def _settings(file: GatewayFile) -> Iterator[Mistake]:
+    listen, shared = file.listen, file.limits_store.url != PROCESS
+    if listen.workers > 1 and not shared:
+        yield Mistake(
+            ("listen", "workers"),
+            f"{listen.workers} workers must share their limits, or each would admit all of them; set limits_store.url"
+            " to a Redis, Valkey or PostgreSQL, or workers to 1",
+        )
+    for place, _ in budgets_of(file):
+        if shared:
+            yield Mistake(
+                place,
+                "a budget of this file is kept in this gateway's own usage.db, which others at the same limits_store do"
+                " not see; use a limit, or limits_store.url `process`, or a control plane",
+            )
+    if listen.grpc_port is not None and listen.tls_dir is not None:
+        yield Mistake(
+            ("listen", "grpc_port"), "gRPC is spoken without TLS, but tls_dir asks for it; leave one of them out"
+        )
+    ports = [port for port in (listen.port, listen.admin_port, listen.grpc_port) if port is not None]
+    if len(set(ports)) < len(ports):
+        yield Mistake(("listen",), "port, admin_port and grpc_port must differ; give each its own")
+    try:
+        ZoneInfo(file.time_zone)
+    except (KeyError, OSError, ValueError):
+        yield Mistake(("time_zone",), f"there is no {file.time_zone!r}; write it as Europe/Berlin")
+
+
+def _twice(file: GatewayFile) -> Iterator[Mistake]:
+    projects = list(enumerate(file.projects))
+    listed: dict[str, list[Named]] = {
+        "upstream": [(("upstreams", n, "name"), one.name) for n, one in enumerate(file.upstreams)],
+        "model, alias or route": list(_called(file)),
+        "project": [(("projects", n, "name"), one.name) for n, one in projects],
+        "limit": [((*place, "name"), one.name) for place, one in limits_of(file)],
+        "budget": [((*place, "name"), one.name) for place, one in budgets_of(file)],
+        "key": [
+            (("projects", n, "keys", k, "id"), key.id)
+            for n, one in projects
+            for k, key in enumerate(one.keys)
+            if key.id is not None
+        ],
+    }
+    for kind, names in listed.items():
+        seen: set[str] = set()
+        for place, name in names:
+            if name in seen:
+                yield Mistake(place, f"another {kind} is called {name!r} already; each needs a name of its own")
+            seen.add(name)
+    for place, name in listed["model, alias or route"]:
+        if name == RESERVED:
+            yield Mistake(place, f"{RESERVED!r} is a word of the paths of /v2; choose another name")
+
+
+def _called(file: GatewayFile) -> Iterator[Named]:
+    """Names that callers may use."""
+    for number, model in enumerate(file.models):
+        yield ("models", number, "name"), model.name
+        for position, alias in enumerate(model.aliases):
+            yield ("models", number, "aliases", position), alias
+    for number, route in enumerate(file.routes):
+        yield ("routes", number, "name"), route.name
+
+
+def _unknown(file: GatewayFile) -> Iterator[Mistake]:
+    known = {
+        "upstream": {one.name for one in file.upstreams},
+        "model": {one.name for one in file.models},
+        "model or route": {name for _, name in _called(file)},
+        "project": {one.name for one in file.projects},
+    }
+    for kind, place, name in _meant(file):
+        if name not in known[kind]:
+            there = ", ".join(sorted(known[kind])[:SHOWN_NAMES])
+            yield Mistake(place, f"there is no {kind} {name!r}; there are: {there}")
+
+
+def _meant(file: GatewayFile) -> Iterator[tuple[str, Place, str]]:
+    """(kind, place, name) of every name that must be somewhere else."""
+    for number, model in enumerate(file.models):
+        yield from _each("upstream", ("models", number, "upstreams"), model.upstreams)
+    for number, route in enumerate(file.routes):
+        for position, share in enumerate(route.models):
+            yield "model", ("routes", number, "models", position, "model"), share.model
+        yield from _each("model", ("routes", number, "fallbacks"), route.fallbacks)
+    for number, project in enumerate(file.projects):
+        yield from _each("model or route", ("projects", number, "models"), project.models or ())
+        for position, key in enumerate(project.keys):
+            yield from _each("model or route", ("projects", number, "keys", position, "models"), key.models or ())
+    for place, rule in (*limits_of(file), *budgets_of(file)):
+        if rule.model is not None:
+            yield "model", (*place, "model"), rule.model
+    for number, price in enumerate(file.prices):
+        if price.model != "*":
+            yield "model", ("prices", number, "model"), price.model
+        if price.project is not None:
+            yield "project", ("prices", number, "project"), price.project
+
+
+def _each(kind: str, place: Place, names: Iterable[str]) -> Iterator[tuple[str, Place, str]]:
+    for position, name in enumerate(names):
+        yield kind, (*place, position), name
+
+
+def _upstreams(file: GatewayFile) -> Iterator[Mistake]:
+    by_name = {one.name: one for one in file.upstreams}
+    for number, model in enumerate(file.models):
+        kinds = {(by_name[name].protocol, by_name[name].engine) for name in model.upstreams if name in by_name}
+        if len(kinds) > 1:
+            yield Mistake(
+                ("models", number, "upstreams"),
+                "they differ in protocol or engine; make a model of each kind, and a route over both",
+            )
+    for number, route in enumerate(file.routes):
+        if not any(one.weight for one in route.models):
+            yield Mistake(("routes", number, "models"), "every weight is 0; give one of them more")

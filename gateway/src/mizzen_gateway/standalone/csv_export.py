@@ -1,0 +1,47 @@
+"""How is usage handed on? As CSV, one line a request, in columns that stay."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final, TextIO
+
+from mizzen_gateway.standalone.parts import PICO
+
+COLUMNS: Final = (
+    "started_at", "request_id", "project", "key", "model", "upstream", "operation", "status", "outcome", "input_tokens",
+    "cached_tokens", "output_tokens", "reasoning_tokens", "cost", "currency", "duration_ms", "ttft_ms", "estimated",
+    "interrupted",
+)  # fmt: skip
+SAME: Final = frozenset(COLUMNS) - {"project", "key", "upstream", "outcome", "cost"}
+
+
+def write_csv(events: Iterable[Mapping[str, object]], to: TextIO) -> int:
+    """Write all of them with a head; how many there were."""
+    writer = csv.DictWriter(to, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    count = 0
+    for event in events:
+        writer.writerow(_line(event))
+        count += 1
+    return count
+
+
+def _line(event: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {name: event.get(name, "") for name in SAME}
+    for name in ("cached_tokens", "reasoning_tokens", "input_tokens", "output_tokens"):
+        found[name] = event.get(name, 0)
+    for name in ("duration_ms", "ttft_ms"):
+        took = event.get(name)
+        found[name] = round(took, 3) if isinstance(took, float) else ""
+    for name in ("estimated", "interrupted"):
+        found[name] = "true" if event.get(name) else "false"
+    attempts = event.get("attempts")
+    last = attempts[-1] if isinstance(attempts, list) and attempts else {}
+    cost = event.get("cost_pico", 0)
+    return found | {
+        "project": str(event.get("project_id", "")).removeprefix("prj_"),
+        "key": event.get("key_id", ""),
+        "upstream": last.get("endpoint", ""),
+        "outcome": last.get("outcome", ""),
+        "cost": format(Decimal(cost if isinstance(cost, int) else 0) / PICO, "f"),
+    }

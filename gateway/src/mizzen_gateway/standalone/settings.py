@@ -1,0 +1,86 @@
+"""Which settings follow from gateway.yaml? Those that a gateway of an installation has from its environment."""
+
+from pathlib import Path
+from typing import Final
+
+from mizzen_gateway.limits.choice import PROCESS, StoreSettings
+from mizzen_gateway.settings import Settings
+from mizzen_gateway.standalone.access import pepper_of
+from mizzen_gateway.standalone.config import GatewayFile
+from mizzen_gateway.standalone.reading import read_file
+
+GAUGES_SECONDS: Final = 5.0
+FIELDS: Final = {
+    "MIZZEN_ADMIN_PORT": "listen.admin_port",
+    "MIZZEN_GRPC_PORT": "listen.grpc_port",
+    "MIZZEN_PORT": "listen.port",
+    "MIZZEN_TLS_DIR": "listen.tls_dir",
+    "MIZZEN_DATA_DIR": "data_dir",
+    "MIZZEN_LIMITS_STORE": "limits_store.url",
+    "MIZZEN_SPOOL_MAX_BYTES": "metering.spool_max_bytes",
+}
+"""Variables that messages name -> what stands for them in the file."""
+
+
+def settings_of(path: Path) -> Settings:
+    """The settings of a file. Raises FileRefusedError or SecretMissingError."""
+    path = path.absolute()
+    return settings_from(read_file(path), path)
+
+
+def settings_from(file: GatewayFile, path: Path) -> Settings:
+    """The same of a file that was read."""
+    folder = path.parent
+    listen, timeouts, metering = file.listen, file.timeouts, file.metering
+    data_dir = folder / file.data_dir
+    share = {"off": 0.0, "all": 1.0}.get(str(file.access_log))
+    nowhere = Path("/dev/null")
+    return Settings(
+        controlplane_url="",
+        controlplane_ca=None,
+        token_file=nowhere,
+        operator_token_file=nowhere,
+        pepper=pepper_of(file, folder),
+        data_dir=data_dir,
+        spool_dir=data_dir / "spool",
+        workers=listen.workers,
+        host=listen.host,
+        port=listen.port,
+        admin_port=listen.admin_port,
+        grpc_port=listen.grpc_port,
+        operator_url="",
+        operator_ca=None,
+        name=file.name,
+        snapshot_max_age_seconds=float("inf"),
+        body_bytes=file.max_body_bytes,
+        first_byte_seconds=timeouts.first_byte,
+        header_seconds=timeouts.header,
+        body_seconds=timeouts.body,
+        idle_seconds=timeouts.keep_alive,
+        write_stall_seconds=timeouts.write,
+        access_log_share=float(file.access_log) if share is None else share,
+        drain_seconds=timeouts.drain,
+        spool_fsync_seconds=metering.fsync_seconds,
+        spool_max_bytes=metering.spool_max_bytes,
+        limits=store_settings(file, folder),
+        tls_dir=None if listen.tls_dir is None else folder / listen.tls_dir,
+        discovery="file",
+        endpoint_picker_host="",
+        engine_gauges_seconds=0.0 if file.limits_store.url == PROCESS else GAUGES_SECONDS,
+        forwarded_headers=tuple(file.forward_headers),
+        config_file=path,
+    )
+
+
+def store_settings(file: GatewayFile, folder: Path) -> StoreSettings:
+    """Where limits are counted."""
+    store = file.limits_store
+    password = "" if store.password is None else store.password.read(folder, "limits_store.password")
+    return StoreSettings(address=store.url, password=password, hold_seconds=store.hold_seconds)
+
+
+def in_words_of_the_file(message: str) -> str:
+    """A message about a setting, for people who never set a variable."""
+    for variable, field in FIELDS.items():
+        message = message.replace(variable, field)
+    return message

@@ -1,0 +1,231 @@
+"""A gateway that goes by a file: keys, limits, budgets, routing and metering, and changes without a request lost."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from mizzen_gateway.errors import CannotStartError
+from mizzen_gateway.standalone import following
+from mizzen_gateway.standalone.ledger import events
+from mizzen_gateway.standalone.settings import in_words_of_the_file
+from support.alone import a_file, a_key, alone, ask
+from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, completion, scripted_engine
+from support.until import until
+
+
+async def hello(exchange: Exchange) -> None:
+    await exchange.send_json(completion("inner"))
+
+
+@asynccontextmanager
+async def encrypted(behaviour: Behaviour, authority: trustme.CA) -> AsyncIterator[ScriptedEngine]:
+    """The same behind TLS, as `localhost`."""
+    engine = ScriptedEngine(behaviour)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server = await asyncio.start_server(engine.serve, "127.0.0.1", 0, ssl=context)
+    engine.port = server.sockets[0].getsockname()[1]
+    try:
+        yield engine
+    finally:
+        server.close()
+        await engine.stop()
+
+
+def at(engine: ScriptedEngine) -> str:
+    return f"http://127.0.0.1:{engine.port}/v1"
+
+
+async def test_a_call_is_served_metered_and_answered_under_the_name_of_the_file(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry, prices=[{"per_million_input_tokens": 1, "per_million_output_tokens": 2}])
+        async with alone(tmp_path, document) as running:
+            status, body = await ask(running.url, key)
+            assert (status, body["model"]) == (200, "small")
+            assert engine.exchanges[0].document["model"] == "inner"
+            assert "authorization" not in engine.exchanges[0].headers
+            stranger, _ = a_key()
+            assert (await ask(running.url, stranger))[0] == 401
+    (event,) = events(tmp_path / "data" / "usage.db", None, None)
+    told = (event["project_id"], event["key_id"], event["model"], event["cost_pico"])
+    assert told == ("prj_team-a", key.id, "small", 7 * 1_000_000 + 3 * 2_000_000)
+
+
+async def test_every_project_calls_the_same_models_by_plain_names(tmp_path: Path) -> None:
+    (one, first), (other, second) = a_key(), a_key()
+    limits = [{"name": "l", "metric": "requests", "amount": 2, "per": "day"}]
+    async with scripted_engine(hello) as engine:
+        document = a_file(
+            at(engine),
+            models=[{"name": "small", "upstreams": ["local"], "aliases": ["default"], "limits": limits}],
+            projects=[{"name": "a", "keys": [first]}, {"name": "b", "keys": [second]}],
+        )
+        async with alone(tmp_path, document) as running:
+            assert (await ask(running.url, one))[0] == 200
+            assert (await ask(running.url, other, "default"))[0] == 200
+            status, body = await ask(running.url, one)
+            assert (status, body["error"]["code"]) == (429, "rate_limit_exceeded"), "one count, whoever calls the model"
+
+
+async def test_an_upstream_behind_tls_gets_its_own_key_below_its_own_path(tmp_path: Path) -> None:
+    key, entry = a_key()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "upstream-key").write_text("sk-upstream")
+    async with encrypted(hello, authority) as engine:
+        upstream = {
+            "name": "local",
+            "url": f"https://localhost:{engine.port}/openai/v1",
+            "api_key": {"file": "upstream-key"},
+            "ca_file": "ca.pem",
+        }
+        async with alone(tmp_path, a_file("", entry, upstreams=[upstream])) as running:
+            assert (await ask(running.url, key))[0] == 200
+            seen = engine.exchanges[-1]
+            assert seen.path == "/openai/v1/chat/completions"
+            assert seen.headers["authorization"] == "Bearer sk-upstream", "and never the caller's"
+            assert seen.headers["host"] == f"localhost:{engine.port}"
+
+
+async def test_an_upstream_whose_certificate_nobody_vouches_for_gets_no_key(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with encrypted(hello, trustme.CA()) as engine:
+        models = [{"name": "small", "upstreams": ["local"], "wait_seconds": 0}]
+        document = a_file(f"https://localhost:{engine.port}", entry, models=models)
+        async with alone(tmp_path, document) as running:
+            status, _ = await ask(running.url, key)
+            assert status in {502, 503}
+            assert engine.exchanges == []
+
+
+async def test_two_upstreams_at_one_address_keep_their_keys_apart(tmp_path: Path) -> None:
+    key, entry = a_key()
+    for name in ("x", "y"):
+        (tmp_path / name).write_text(f"sk-{name}")
+    async with scripted_engine(hello) as engine:
+        upstreams = [{"name": name, "url": at(engine), "api_key": {"file": name}} for name in ("x", "y")]
+        models = [{"name": f"to-{name}", "upstreams": [name]} for name in ("x", "y")]
+        async with alone(tmp_path, a_file("", entry, upstreams=upstreams, models=models)) as running:
+            for name in ("x", "y", "x"):
+                await ask(running.url, key, f"to-{name}")
+                assert engine.exchanges[-1].headers["authorization"] == f"Bearer sk-{name}"
+
+
+async def test_a_change_of_the_file_reaches_callers_and_loses_no_request(tmp_path: Path) -> None:
+    key, entry = a_key()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        begun.set()
+        await go_on.wait()
+        await hello(exchange)
+
+    async with scripted_engine(slow) as old, scripted_engine(hello) as new:
+        document = a_file(at(old), entry)
+        async with alone(tmp_path, document) as running:
+            under_way = asyncio.create_task(ask(running.url, key))
+            await begun.wait()
+            running.write(document | {"upstreams": [{"name": "local", "url": at(new)}]})
+            assert (await ask(running.url, key))[0] == 200
+            assert (len(old.exchanges), len(new.exchanges)) == (1, 1)
+            go_on.set()
+            assert (await under_way)[0] == 200, "what was under way when the file changed ends where it began"
+            running.write(document | {"projects": [{"name": "team-a"}]})
+            assert (await ask(running.url, key))[0] == 401
+
+
+async def test_the_file_and_the_secrets_that_it_names_are_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.02)
+    key, entry = a_key()
+    (tmp_path / "upstream-key").write_text("sk-old")
+    async with scripted_engine(hello) as engine:
+        upstream = {"name": "local", "url": at(engine), "api_key": {"file": "upstream-key"}}
+        async with alone(tmp_path, a_file("", entry, upstreams=[upstream])) as running:
+            await ask(running.url, key)
+            fresh = tmp_path / "fresh"
+            fresh.write_text("sk-new")
+            fresh.rename(tmp_path / "upstream-key")
+            state = running.gateway.accounting.state
+            await until(lambda: state.index is not None and state.index.version == 2)
+            await ask(running.url, key)
+            keys = [exchange.headers["authorization"] for exchange in engine.exchanges]
+            assert keys == ["Bearer sk-old", "Bearer sk-new"]
+
+
+async def test_a_file_with_a_mistake_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, entry = a_key()
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry)
+        async with alone(tmp_path, document) as running:
+            running.write(document | {"models": [{"name": "big", "upstreams": ["nowhere"]}]})
+            assert (await ask(running.url, key))[0] == 200
+            assert "there is no upstream 'nowhere'" in capsys.readouterr().out
+            running.write(document | {"models": [{"name": "big", "upstreams": ["local"]}]})
+            assert (await ask(running.url, key, "big"))[0] == 200
+            assert (await ask(running.url, key))[0] == 404
+
+
+async def test_a_hard_budget_holds_over_a_restart(tmp_path: Path) -> None:
+    key, entry = a_key()
+    budgets = [{"name": "b", "amount": 0.25, "window": "lifetime"}]
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry, budgets=budgets, prices=[{"per_request": 0.1}])
+        async with alone(tmp_path, document) as running:
+            assert [(await ask(running.url, key))[0] for _ in range(2)] == [200, 200]
+        async with alone(tmp_path, document) as running:
+            status, body = await ask(running.url, key)
+            assert (status, body["error"]["code"]) == (429, "budget_exceeded")
+            running.write(document | {"budgets": [budgets[0] | {"amount": 0.35}]})
+            assert (await ask(running.url, key))[0] == 200, "what a change adds can be spent at once"
+
+
+async def test_a_route_spreads_and_falls_back(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with scripted_engine(hello) as engine:
+        upstreams = [{"name": "local", "url": at(engine)}, {"name": "gone", "url": "http://127.0.0.1:9/v1"}]
+        document = a_file(
+            "",
+            entry,
+            upstreams=upstreams,
+            models=[
+                {"name": "GPT-4.1", "upstreams": ["gone"], "wait_seconds": 0},
+                {"name": "small", "upstreams": ["local"]},
+            ],
+            routes=[{"name": "best", "models": [{"model": "GPT-4.1"}], "fallbacks": ["small"]}],
+        )
+        async with alone(tmp_path, document) as running:
+            assert (await ask(running.url, key, "best"))[0] == 200
+            assert (await ask(running.url, key, "GPT-4.1"))[0] in {502, 503}
+
+
+async def test_requests_are_spread_over_upstreams_and_leave_one_that_is_away(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with scripted_engine(hello) as one, scripted_engine(hello) as other:
+        upstreams = [{"name": "one", "url": at(one)}, {"name": "other", "url": at(other)}]
+        upstreams.append({"name": "gone", "url": "http://127.0.0.1:9/v1"})
+        models = [{"name": "small", "upstreams": ["one", "other", "gone"]}]
+        async with alone(tmp_path, a_file("", entry, upstreams=upstreams, models=models)) as running:
+            answers = await asyncio.gather(*(ask(running.url, key) for _ in range(20)))
+            assert {status for status, _ in answers} == {200}
+            assert one.exchanges
+            assert other.exchanges
+
+
+def test_what_does_not_let_it_start_is_told_in_the_words_of_the_file() -> None:
+    error = CannotStartError("MIZZEN_ADMIN_PORT: cannot listen; set MIZZEN_ADMIN_PORT to a free port.")
+    assert in_words_of_the_file(str(error)) == "listen.admin_port: cannot listen; set listen.admin_port to a free port."
+
+
+async def test_two_gateways_do_not_share_a_data_folder(tmp_path: Path) -> None:
+    _, entry = a_key()
+    async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)):
+        with pytest.raises(CannotStartError, match="another gateway uses the folder"):
+            async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)):
+                pass

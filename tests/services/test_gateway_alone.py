@@ -1,0 +1,110 @@
+"""A newcomer's way: `mizzen gateway` in front of a plain server of the OpenAI API, called by the package `openai`."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import openai
+import pytest
+from support.controlplane import free_port
+from support.gateway import wait_for_http
+from support.simulated_engine import simulated_engine
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/gateway/gateway.yaml"
+HOW_TO = ROOT / "docs/how-to/gateway-alone.md"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MIZZEN_")}
+
+
+def mizzen(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command, to its end."""
+    command = [sys.executable, "-m", "mizzen_cli.main", "gateway", *words]
+    environment = {**ENVIRONMENT, **variables}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def pieces_of_the_page() -> list[str]:
+    """The blocks of YAML of the how-to, in order."""
+    return re.findall(r"```yaml\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+
+
+def test_the_page_can_be_followed_to_the_end(tmp_path: Path) -> None:
+    first, more = pieces_of_the_page()
+    made = mizzen(tmp_path, "key", "laptop")
+    key, line = made.stdout.strip(), made.stderr.splitlines()[-1].strip()
+    port, admin = free_port(), free_port()
+    with simulated_engine("HuggingFaceTB/SmolLM2-135M-Instruct", "--decode-ms", "1") as (host, inner):
+        text = first.replace("http://127.0.0.1:8000/v1", f"http://{host}:{inner}/v1")
+        text = re.sub(r"- \{name: laptop.*", line, text) + f"listen: {{port: {port}, admin_port: {admin}}}\n"
+        file = tmp_path / "gateway.yaml"
+        file.write_text(text)
+        checked = mizzen(tmp_path, "check")
+        assert (checked.returncode, checked.stdout.splitlines()[0]) == (0, "gateway.yaml is right.")
+        command = [sys.executable, "-m", "mizzen_cli.main", "gateway"]
+        with (tmp_path / "log").open("wb") as log:
+            gateway = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=log, stderr=log)
+        try:
+            wait_for_http(f"http://127.0.0.1:{admin}/readyz", gateway)
+            client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0)
+            assert say_hello(client)
+            project, rest = more.split("prices:")
+            file.write_text(
+                text.replace("listen:", project.replace("amount: 60", "amount: 1") + "prices:" + rest + "listen:")
+            )
+            gateway.send_signal(signal.SIGHUP)
+            wait_for_line(tmp_path / "log", "file taken up")
+            assert say_hello(client), "the one that the limit admits"
+            with pytest.raises(openai.RateLimitError, match="team-a-requests"):
+                say_hello(client)
+        finally:
+            gateway.terminate()
+            assert gateway.wait(30) == 0
+    rows = list(csv.DictReader(io.StringIO(mizzen(tmp_path, "usage").stdout)))
+    assert [(row["project"], row["model"], row["upstream"]) for row in rows] == [("team-a", "small", "local")] * 2
+    assert float(rows[0]["cost"]) == 0 < float(rows[1]["cost"])
+
+
+def say_hello(client: openai.OpenAI) -> str:
+    """What the model answers."""
+    answer = client.chat.completions.create(
+        model="small", messages=[{"role": "user", "content": "Hello"}], max_tokens=8
+    )
+    return answer.choices[0].message.content or ""
+
+
+def wait_for_line(log: Path, words: str) -> None:
+    """Until the log has them."""
+    deadline = time.monotonic() + 20
+    while words not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+
+
+def test_the_example_is_right(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE, tmp_path)
+    key = mizzen(tmp_path, "key").stdout.strip()
+    checked = mizzen(tmp_path, "check", HOSTED_API_KEY="sk-1", NIGHTLY_KEY=key)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.splitlines()[-1] == "4 limit(s), 1 budget(s), 2 price(s)"
+    lacking = mizzen(tmp_path, "check", NIGHTLY_KEY=key)
+    assert lacking.returncode == 2
+    assert "the key of 'hosted': the variable HOSTED_API_KEY of the environment is empty or not set" in lacking.stderr
+
+
+def test_a_port_in_use_is_told_in_the_words_of_the_file(tmp_path: Path) -> None:
+    made = mizzen(tmp_path, "key", "laptop").stderr.splitlines()[-1].strip()
+    with simulated_engine("m") as (_, taken):
+        (tmp_path / "gateway.yaml").write_text(
+            f"listen: {{port: {taken}}}\nupstreams:\n- {{name: u, url: http://127.0.0.1:9}}\n"
+            f"models:\n- {{name: m, upstreams: [u]}}\nprojects:\n- name: p\n  keys:\n  {made}\n"
+        )
+        ended = mizzen(tmp_path)
+    assert ended.returncode == 2
+    assert f"listen.port: cannot listen on 127.0.0.1:{taken}" in ended.stderr

@@ -1,0 +1,122 @@
+"""Mistakes in gateway.yaml are named with file, line, field, limit and remedy; nothing that is written is lost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from mizzen_gateway.standalone.reading import FileRefusedError, parse, read_file
+
+RIGHT = """\
+upstreams:
+  - {name: local, url: http://127.0.0.1:8000/v1}
+models:
+  - name: small
+    upstreams: [local]
+projects:
+  - name: team-a
+    keys:
+      - {name: laptop, id: key_aaaaaaaaaaaaaaaaaaaa, digest: DIGEST}
+""".replace("DIGEST", "ab" * 32)
+A_LIMIT = {"name": "l", "metric": "requests", "amount": 10, "per": "minute"}
+A_BUDGET = {"name": "b", "amount": 5, "window": "month"}
+
+
+def mistakes_in(text: str) -> list[str]:
+    with pytest.raises(FileRefusedError) as refused:
+        parse(text, "gateway.yaml")
+    return str(refused.value).split("\n")
+
+
+def changed(change: dict[str, Any]) -> str:
+    document = yaml.safe_load(RIGHT)
+    for path, value in change.items():
+        place: Any = document
+        *above, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        for part in above:
+            place = place[part]
+        place[last] = value
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def test_a_small_file_is_enough() -> None:
+    file = parse(RIGHT, "gateway.yaml")
+    assert (file.listen.host, file.listen.port, file.limits_store.url) == ("127.0.0.1", 8480, "process")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("small\n", "a/b\n", "gateway.yaml:4: models[0].name: may hold letters, digits"),
+        ("[local]", "[loca]", "gateway.yaml:5: models[0].upstreams[0]: there is no upstream 'loca'; there are: local"),
+        ("projects", "projekts", "gateway.yaml:6: projekts: unknown field; did you mean `projects`?"),
+        (
+            "http://127.0.0.1:8000/v1",
+            "ftp://x",
+            "gateway.yaml:2: upstreams[0].url: must begin with http:// or https://",
+        ),
+        ("http://127.0.0.1:8000/v1", "http://u:p@x/v1", "gateway.yaml:2: upstreams[0].url: must be scheme, host, port"),
+        ("  - name: team-a\n", "  - name: team-a\n    name: b\n", "gateway.yaml:7: projects[0].name: is there twice"),
+        ("upstreams:\n", "upstreams: [\n", "gateway.yaml:2: is no YAML"),
+        (
+            "[local]",
+            "[local]\n    max_model_len: many",
+            "gateway.yaml:6: models[0].max_model_len: must be a whole number",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> None:
+    assert any(line.startswith(said) for line in mistakes_in(RIGHT.replace(before, after, 1)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"listen": {"workers": 2}}, "listen.workers: 2 workers must share their limits"),
+        ({"listen": {"port": 8481}}, "listen: port, admin_port and grpc_port must differ"),
+        ({"listen": {"grpc_port": 1, "tls_dir": "x"}}, "listen.grpc_port: gRPC is spoken without TLS"),
+        ({"limits_store": {"url": "mysql://x"}}, "limits_store: url: 'mysql' is none of process, redis://"),
+        ({"limits_store": {"url": "redis://x"}, "budgets": [A_BUDGET]}, "budgets[0]: a budget of this file is kept in"),
+        ({"time_zone": "Mars/North"}, "time_zone: there is no 'Mars/North'"),
+        ({"models.0.name": "versions"}, "models[0].name: 'versions' is a word of the paths of /v2"),
+        ({"models.0.aliases": ["small"]}, "another model, alias or route is called 'small' already"),
+        ({"limits": [A_LIMIT, A_LIMIT]}, "limits[1].name: another limit is called 'l' already"),
+        ({"limits": [A_LIMIT | {"model": "big"}]}, "limits[0].model: there is no model 'big'; there are: small"),
+        ({"limits": [A_LIMIT | {"per": None}]}, "limits[0]: must have either `per` or `per_seconds`"),
+        ({"limits": [A_LIMIT | {"metric": "concurrency"}]}, "limits[0]: concurrency has no time"),
+        ({"limits": [A_LIMIT | {"amount": 1.5}]}, "limits[0]: amount must be a whole number of requests"),
+        ({"limits": [A_LIMIT | {"amount": 0}]}, "limits[0].amount: must be more than 0"),
+        ({"budgets": [A_BUDGET | {"window": "rolling"}]}, "budgets[0]: window_seconds belongs to `window: rolling`"),
+        ({"budgets": [A_BUDGET | {"amount": 10**10}]}, "budgets[0]: amount must be at most 9000000 of money"),
+        ({"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]}, "budgets of accelerator_seconds are not held yet"),
+        ({"prices": [{"model": "big"}]}, "prices[0].model: there is no model 'big'; there are: small"),
+        ({"prices": [{"per_million_input_tokens": "0.1234567"}]}, "prices[0].per_million_input_tokens"),
+        (
+            {"routes": [{"name": "r", "models": [{"model": "small", "weight": 0}]}]},
+            "routes[0].models: every weight is 0",
+        ),
+        (
+            {"routes": [{"name": "r", "models": [{"model": "big"}]}]},
+            "routes[0].models[0].model: there is no model 'big'",
+        ),
+        ({"projects.0.models": ["big"]}, "projects[0].models[0]: there is no model or route 'big'"),
+        ({"projects.0.keys.0": {"name": "k"}}, "projects[0].keys[0]: must have `id` and `digest`"),
+        ({"upstreams.0.api_key": "sk-1"}, "upstreams[0].api_key: must be a map of fields"),
+        ({"upstreams.0.api_key": {"env": "A", "file": "b"}}, "must have either `env` or `file`"),
+        ({"upstreams.0": {"name": "local", "url": "http://far", "api_key": {"env": "A"}}}, "would travel unencrypted"),
+        ({"upstreams.0.ca_file": "ca.pem"}, "ca_file belongs to an https:// url"),
+        ({"forward_headers": ["X-Upper"]}, "forward_headers[0]: must be the name of a header in lower case"),
+    ],
+)
+def test_what_does_not_hold_together_is_refused_by_name(change: dict[str, Any], said: str) -> None:
+    assert said in "\n".join(mistakes_in(changed(change)))
+
+
+def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileRefusedError, match=r"absent\.yaml: cannot be read \(No such file or directory\)"):
+        read_file(tmp_path / "absent.yaml")
+
+
+def test_a_secret_is_never_repeated() -> None:
+    lines = mistakes_in(changed({"upstreams.0.api_key": {"env": "A", "value": "sk-secret"}}))
+    assert "sk-secret" not in "\n".join(lines)
