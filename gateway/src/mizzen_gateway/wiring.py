@@ -43,6 +43,7 @@ CALLERS_SHARE = 0.6
 if TYPE_CHECKING:
     from mizzen_gateway.picking.client import EndpointPickers
     from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
+    from mizzen_gateway.standalone.desk import NothingKept
     from mizzen_gateway.standalone.following import FileFeed
     from mizzen_gateway.standalone.ledger import LocalLedger
 
@@ -71,7 +72,7 @@ class Gateway:
         else:
             self._object_feed = self._file_feed(self._own_ledger)
         self._pickers: EndpointPickers | None = None
-        self._desk = Desk(session, settings.controlplane_url)
+        self._desk = desk(settings, session)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -201,6 +202,15 @@ class Gateway:
         if self._own_ledger is not None:
             self._own_ledger.close()
         log.info("gateway stopped", seconds=round(time.monotonic() - began, 2))
+
+
+def desk(settings: Settings, session: aiohttp.ClientSession) -> "Desk | NothingKept":
+    """Who answers for what the control plane keeps."""
+    if settings.config_file is None:
+        return Desk(session, settings.controlplane_url)
+    from mizzen_gateway.standalone.desk import NothingKept  # here: an installation keeps them
+
+    return NothingKept()
 
 
 class Feed(Protocol):

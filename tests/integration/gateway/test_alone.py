@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 import trustme
 from mizzen_gateway.errors import CannotStartError
@@ -54,6 +55,15 @@ async def test_a_call_is_served_metered_and_answered_under_the_name_of_the_file(
     (event,) = events(tmp_path / "data" / "usage.db", None, None)
     told = (event["project_id"], event["key_id"], event["model"], event["cost_pico"])
     assert told == ("prj_team-a", key.id, "small", 7 * 1_000_000 + 3 * 2_000_000)
+
+
+async def test_what_a_control_plane_keeps_is_refused_by_name(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)) as running, aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {key.text}"}
+        async with session.get(f"{running.url}/v1/files", headers=headers) as answer:
+            assert answer.status == 403
+            assert "this gateway runs without one" in (await answer.json())["error"]["message"]
 
 
 async def test_every_project_calls_the_same_models_by_plain_names(tmp_path: Path) -> None:

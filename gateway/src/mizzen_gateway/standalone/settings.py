@@ -1,15 +1,18 @@
 """Which settings follow from gateway.yaml? Those that a gateway of an installation has from its environment."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings
-from mizzen_gateway.settings import Settings
+from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.standalone.access import pepper_of
 from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.reading import read_file
 
 GAUGES_SECONDS: Final = 5.0
+DEFAULTS: Final = {"MIZZEN_CONTROLPLANE_URL": "none", "MIZZEN_DATA_DIR": "none", "MIZZEN_BATCH_LINES": "0"}
+"""Without a control plane there are no batches to run."""
 FIELDS: Final = {
     "MIZZEN_ADMIN_PORT": "listen.admin_port",
     "MIZZEN_GRPC_PORT": "listen.grpc_port",
@@ -35,9 +38,10 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
     data_dir = folder / file.data_dir
     share = {"off": 0.0, "all": 1.0}.get(str(file.access_log))
     nowhere = Path("/dev/null")
-    return Settings(
+    return replace(
+        # What a file does not say is as by default; secrets of programs, which it has none of, are replaced below.
+        read_settings({**DEFAULTS, "MIZZEN_TOKEN_FILE": str(path), "MIZZEN_PEPPER_FILE": str(path)}),
         controlplane_url="",
-        controlplane_ca=None,
         token_file=nowhere,
         operator_token_file=nowhere,
         pepper=pepper_of(file, folder),
@@ -48,8 +52,6 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         port=listen.port,
         admin_port=listen.admin_port,
         grpc_port=listen.grpc_port,
-        operator_url="",
-        operator_ca=None,
         name=file.name,
         snapshot_max_age_seconds=float("inf"),
         body_bytes=file.max_body_bytes,
@@ -64,8 +66,6 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         spool_max_bytes=metering.spool_max_bytes,
         limits=store_settings(file, folder),
         tls_dir=None if listen.tls_dir is None else folder / listen.tls_dir,
-        discovery="file",
-        endpoint_picker_host="",
         engine_gauges_seconds=0.0 if file.limits_store.url == PROCESS else GAUGES_SECONDS,
         forwarded_headers=tuple(file.forward_headers),
         config_file=path,
