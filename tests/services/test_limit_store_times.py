@@ -1,15 +1,16 @@
 """Shared limits over time: what a gateway that is gone held, a server that lost its memory, credit that nobody uses."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
-from mizzen_crds.access import BudgetUnit
+from mizzen_crds.access import BudgetUnit, Hardness
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
 from support.limit_gateways import quota_gateways
 from support.limit_servers import PostgresProcess, RedisProcess, running_postgres_process, running_valkey
-from support.limit_waits import ONE, credit_free, eventually, fresh, in_use, left, refused, until_admitted
+from support.limit_waits import ONE, credit_free, eventually, fresh, in_use, left, refused, reserved, until_admitted
 from support.shared_ledger import SharedLedger
 from support.until import until
 
@@ -56,6 +57,35 @@ async def test_what_a_killed_gateway_held_comes_back_less_what_it_had_delivered(
         await until_admitted(other)
         await eventually(other, 1000 - 150)
         assert await in_use(other, budget.id) == 150
+
+
+@pytest.mark.parametrize("store", SHARED)
+async def test_what_a_killed_gateway_had_reserved_for_a_stream_as_it_went_comes_back_less_what_it_had_delivered(
+    addresses, store
+):
+    budget = a_budget(2000, id=fresh("bud"), unit=BudgetUnit.TOKENS, hardness=Hardness.SOFT)
+    snapshot, ledger = a_snapshot(further_budgets=[budget]), SharedLedger(2000)
+    async with quota_gateways(addresses[store], 2, snapshot, ledger, HOLD_SECONDS) as [killed, other]:
+        stream = await killed.admitted(Estimate(40, 1, 4096))
+        allowance = stream.allowance
+        assert allowance is not None
+        tokens = 0
+        stream.watch(lambda: Usage(10, tokens, estimated=True))
+        for tokens in range(1, 901):
+            if tokens >= allowance.until:
+                before = allowance.until
+                assert allowance.reached(tokens) is None
+                await until(lambda before=before: allowance.until > before, 10)
+        # Longer than it would live without a renewal: one has told what was delivered.
+        renewed_at = time.monotonic() + 1.5 * HOLD_SECONDS
+        while time.monotonic() < renewed_at:
+            assert await reserved(other, budget.id) > 910
+            await asyncio.sleep(0.2)
+        await killed.kill()
+        async with asyncio.timeout(10):
+            while await reserved(other, budget.id):  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.1)
+        assert await in_use(other, budget.id) == 910
 
 
 @pytest.mark.parametrize("store", SHARED)

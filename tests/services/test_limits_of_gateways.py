@@ -4,6 +4,7 @@ The control plane is a ledger with the rules of the real one; servers, gateways 
 """
 
 import asyncio
+import json
 import random
 import secrets
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 import aiohttp
 import pytest
-from mizzen_crds.access import BudgetAccess, BudgetUnit, LimitAccess
+from mizzen_crds.access import BudgetAccess, BudgetUnit, Hardness, LimitAccess
 from support.access_snapshots import LimitMetric, a_budget, a_limit
 from support.gateway import Key, endpoint_set, make_key, make_snapshot, model_deployment
 from support.gateway_fleet import FleetGateway, gateway_fleet
@@ -87,7 +88,17 @@ class Stage:
     ledger: SharedLedger
     session: aiohttp.ClientSession
     codes: Counter[str] = field(default_factory=Counter)
-    """Of refusals."""
+    """Of refusals, and of events that ended a stream."""
+    received: int = 0
+    """Tokens that callers got, as they are charged: of a stream that was ended the prompt is estimated."""
+
+    def _note(self, answer: bytes, asked_bytes: int) -> None:
+        self.received += answer.count(b'"content":"x"')
+        if not answer.endswith(b"[DONE]\n\n"):
+            self.codes[f"ended: {json.loads(answer.split(b'data: ')[-1])['error']['code']}"] += 1
+            self.received += asked_bytes // 4 + 1
+        else:
+            self.received += 5
 
     async def ask(self, gateway: FleetGateway, key: Key = KEY, max_tokens: int = 20) -> bool:
         """One stream; whether it was admitted."""
@@ -100,24 +111,26 @@ class Stage:
         url = f"{gateway.url}/v1/chat/completions"
         async with self.session.post(url, json=body, headers=key.headers) as response:
             if response.status == 200:
-                await response.read()
+                self._note(await response.read(), len(json.dumps(body)))
                 return True
             error = (await response.json())["error"]
             self.codes[error["code"]] += 1
             return False
 
-    async def ask_many(self, gateways: list[FleetGateway], count: int, key: Key = KEY) -> int:
+    async def ask_many(self, gateways: list[FleetGateway], count: int, key: Key = KEY, max_tokens: int = 20) -> int:
         """How many of so many at once are admitted."""
         chance = self.engine.chance
-        return sum(await asyncio.gather(*(self.ask(chance.choice(gateways), key) for _ in range(count))))
+        return sum(await asyncio.gather(*(self.ask(chance.choice(gateways), key, max_tokens) for _ in range(count))))
 
 
 @asynccontextmanager
-async def stage(folder: Path, address: str, count: int, budget_of: int = 0, **snapshot: object) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, address: str, count: int, budget_of: int = 0, context: int = CONTEXT, **snapshot: object
+) -> AsyncIterator[Stage]:
     seed = random.randrange(2**32)
     print("seed", seed)
     engine, ledger = Engine(random.Random(seed)), SharedLedger(budget_of)
-    kind = {"type": "Simulated", "maxModelLen": CONTEXT}
+    kind = {"type": "Simulated", "maxModelLen": context}
     async with scripted_engine(engine.answer) as scripted, ledger_over_http(ledger) as plane:
         objects = [
             made
@@ -170,6 +183,28 @@ async def test_a_limit_and_a_budget_are_held_exactly(addresses, tmp_path, store,
         assert 1000 - CONTEXT - 20 < delivered <= 1000
         assert set(there.codes) == {"budget_exceeded"}
         await until(lambda: there.ledger.spent == delivered, 20)
+
+
+@pytest.mark.parametrize(("store", "count"), [(store, count) for store in STORES for count in (1, 2, 8)])
+async def test_streams_end_with_an_event_when_a_soft_budget_is_used_up_and_it_is_charged_exactly(
+    addresses, tmp_path, store, count
+):
+    amount = 6000
+    budget = of("default", a_budget(amount, unit=BudgetUnit.TOKENS, hardness=Hardness.SOFT))
+    async with stage(tmp_path, addresses[store], count, amount, 2100, further_budgets=[budget]) as there:
+        rounds = streams = 0
+        while there.received < amount - 400 and rounds < 40:
+            rounds += 1
+            streams += await there.ask_many(there.gateways, 60, max_tokens=2000)
+        received, ended, refused = there.received, there.codes["ended: budget_exceeded"], there.codes["budget_exceeded"]
+        print(
+            f"{store}, {count} gateways: {streams} streams got {received} of a soft budget of {amount} tokens,"
+            f" overshoot {max(0, received - amount)}; {ended} ended by an event, {refused} refused"
+        )
+        assert ended > 0
+        assert received <= amount + 8 * streams
+        assert set(there.codes) == {"ended: budget_exceeded", "budget_exceeded"}
+        await until(lambda: there.ledger.spent == received, 20)
 
 
 @pytest.mark.parametrize("store", STORES)

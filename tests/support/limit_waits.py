@@ -58,6 +58,15 @@ async def in_use(gateway: QuotaGateway, budget_id: str) -> int:
     return (await gateway.store.server.look("org_a", budget_id, gateway.store.epochs["org_a"])).in_use
 
 
+async def reserved(gateway: QuotaGateway, budget_id: str) -> int:
+    """Of a budget, held back for requests under way."""
+    if not isinstance(gateway.store, SharedStore):
+        return gateway.leases.account(budget_id).reserved
+    if "org_a" not in gateway.store.epochs:
+        await gateway.reserve(ONE)
+    return (await gateway.store.server.look("org_a", budget_id, gateway.store.epochs["org_a"])).reserved
+
+
 async def credit_free(gateway: QuotaGateway, budget_id: str) -> int:
     """Of a budget's credit in the store."""
     assert isinstance(gateway.store, SharedStore)

@@ -15,7 +15,7 @@ HELD_UNITS: Final = frozenset({BudgetUnit.MONEY, BudgetUnit.TOKENS})
 """What budgets may be of."""
 HELD_WINDOWS: Final = frozenset(BudgetWindow)
 """When budgets may begin anew."""
-HELD_HARDNESS: Final = frozenset({Hardness.HARD})
+HELD_HARDNESS: Final = frozenset(Hardness)
 """How budgets may be held."""
 HELD_ON_STORE_LOSS: Final = frozenset(OnStoreLoss)
 """What limits and budgets may do while the store cannot be reached."""

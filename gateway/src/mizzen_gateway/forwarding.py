@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mizzen_gateway.caching import KeepingResponder
-from mizzen_gateway.engine.exchange import EngineFailureError, FailureKind
+from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
 from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
@@ -15,6 +15,7 @@ from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
+from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Intent, Refusal, Reservation, Tried, Usage
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
@@ -280,8 +281,10 @@ class Forwarder:
         fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.keeper or run.responder, run.headers, model)
+            sink: EngineSink | SpendingSink = answer
             if run.reservation is not None:
                 run.reservation.watch(answer.so_far)
+                sink = sink_of(answer, run.reservation.allowance)
             connection = None
             stale = False
             try:
@@ -294,11 +297,20 @@ class Forwarder:
                 connection.listener = run
                 run.asked = (endpoint.address, model)
                 first_byte, idle = self._waits(run)
-                await connection.exchange(request, answer, first_byte, idle)
+                if isinstance(sink, SpendingSink):
+                    sink.fail = connection.fail
+                    await connection.exchange(request, sink, first_byte, idle)
+                    await sink.rest()
+                else:
+                    await connection.exchange(request, sink, first_byte, idle)
             except asyncio.CancelledError:
                 if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
                     run.usage = answer.so_far()
                 raise
+            except SpentError as spent:
+                run.status, run.code = 200, spent.refusal.code
+                answer.break_off(spent.refusal)
+                return None
             except BadRequestError as problem:
                 return problem.refusal  # the caller's body turned out to be none
             except EngineFailureError as failure:
@@ -310,6 +322,8 @@ class Forwarder:
                     self._break_off(run, answer, failure)
                 return failure
             finally:
+                if isinstance(sink, SpendingSink):
+                    sink.closed = True
                 run.responder.source = None
                 if connection is not None:
                     run.first_byte_at = connection.first_byte_at

@@ -3,6 +3,7 @@
 `pipeline.py` calls them in order; auth/, limits/ and metering/ implement them; `wiring.py` puts them together.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,8 +83,8 @@ class Estimate:
     output_tokens: int
     """Upper bound on the tokens of one output: the caller's cap, else the most that the model may write."""
     why_unbounded: "Callable[[], Refusal | None] | None" = None
-    """Asked where a hard budget matches: a refusal where these numbers bound nothing (images, audio, a key that comes
-    twice). None where they always do."""
+    """Asked where a budget matches: what a hard one refuses it with, where these numbers bound nothing (images, audio,
+    a key that comes twice). None where they always do."""
 
 
 @record
@@ -126,12 +127,40 @@ class Charge:
     """Whose leases it comes out of; empty for the gateway's own."""
 
 
+class Allowance(Protocol):
+    """What a stream may use of soft budgets, which reserve as it goes."""
+
+    @property
+    def until(self) -> int:
+        """Generated tokens from which on `reached` wants to be told, unless it is asking."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Generated tokens that are reserved."""
+        ...
+
+    @property
+    def asking(self) -> "asyncio.Future[None] | None":
+        """Done when the store has said whether there is more; None where it is not being asked."""
+        ...
+
+    def reached(self, output_tokens: int) -> Refusal | None:
+        """So many are generated. A refusal where nothing is left: the stream ends here. Does not block."""
+        ...
+
+
 class Reservation(Protocol):
     """What stage 4 took from every limit and budget that matches."""
 
     @property
     def output_cap(self) -> int | None:
         """Tokens that the engine may write for one output, put into the request; None: as the caller asked."""
+        ...
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """For a stream; None where no soft budget applies."""
         ...
 
     @property

@@ -7,14 +7,16 @@ eight of them, and more tries.
 import asyncio
 import random
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from mizzen_crds.access import BudgetUnit
+from mizzen_crds.access import BudgetUnit, Hardness
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import Enforcement, LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.limit_gateways import QuotaGateway, quota_gateways
 from support.limit_servers import RedisProcess, running_valkey
+from support.limit_waits import reserved
 from support.postgres import Postgres, running_postgres
 from support.shared_ledger import SharedLedger
 
@@ -130,6 +132,52 @@ async def test_two_hundred_streams_at_once_never_overshoot_a_hard_budget_of_a_th
     )
     assert 970 < delivered <= 1000
     assert ledger.spent == delivered
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS)
+async def test_streams_end_when_a_soft_budget_is_used_up_and_it_is_settled_exactly(addresses, store, count):
+    budget = a_budget(3000, id=fresh("bud"), unit=BudgetUnit.TOKENS, hardness=Hardness.SOFT)
+    ledger, chance = SharedLedger(3000), seeded()
+    delivered, ends = 0, Counter[str]()
+
+    async def stream(gateway: QuotaGateway) -> None:
+        nonlocal delivered
+        answer = await gateway.reserve(Estimate(20, 1, 4096))
+        if isinstance(answer, Refusal):
+            ends[answer.code] += 1
+            return
+        assert answer.allowance is not None
+        tokens, refusal = 0, None
+        while refusal is None and tokens < 600:
+            tokens += 4
+            await asyncio.sleep(chance.random() * 0.002)
+            while tokens >= answer.allowance.held and answer.allowance.asking is not None:
+                await asyncio.wait([answer.allowance.asking])
+            refusal = answer.allowance.reached(tokens) if tokens >= answer.allowance.until else None
+        ends["whole" if refusal is None else "ended"] += 1
+        delivered += 5 + tokens
+        charge = answer.settle(Usage(5, tokens))
+        ledger.charge(charge.holder or "gateway", 5 + tokens)
+        if store == "process":
+            gateway.leases.acknowledge({budget.id: 5 + tokens})
+
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        await asyncio.gather(*(stream(chance.choice(gateways)) for _ in range(20)))
+        for gateway in gateways:
+            await gateway.told()
+        beyond = sum(sum(gateway.quota.beyond.values()) for gateway in gateways)
+        print(
+            f"{store}, {count} gateways: {delivered} of 3,000 tokens, {dict(ends)}, {beyond} beyond what was reserved"
+        )
+        assert ends["ended"] > 0
+        assert ends["budget_exceeded"] > 0
+        assert ledger.spent == delivered
+        assert 3000 - 20 * 16 < delivered <= 3000 + beyond
+        assert beyond <= 20 * 4, "no stream goes on before the store has answered; a part has four tokens"
+        assert await reserved(gateways[0], budget.id) == 0
+        if delivered < 3000:  # what is left can be had to the last token
+            await gateways[-1].admitted(Estimate(4 * (3000 - delivered), 0, 0))
+        assert isinstance(await gateways[0].reserve(Estimate(4, 0, 0)), Refusal)
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -115,7 +115,8 @@ class EngineConnection(asyncio.BufferedProtocol):
     @property
     def reusable(self) -> bool:
         """The last exchange ended so that another may follow."""
-        return self._keep and not self.last and not self._transport.is_closing()
+        # One that is still paused, for a caller who did not read to the end, would hear nothing of the next.
+        return self._keep and not self.last and not self._paused and not self._transport.is_closing()
 
     def pause(self) -> None:
         """The caller does not read: take no more bytes from the engine."""
@@ -134,6 +135,10 @@ class EngineConnection(asyncio.BufferedProtocol):
     def expire(self) -> None:
         """The deadline has passed."""
         self._fail(EngineFailureError("timeout", self.began, "no byte from the engine in time"))
+
+    def fail(self, error: Exception) -> None:
+        """End it; an exchange under way fails with that."""
+        self._fail(error)
 
     def close(self) -> None:
         """End it; an exchange under way fails."""

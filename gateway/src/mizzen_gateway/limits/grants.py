@@ -9,7 +9,19 @@ from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Price, Scop
 
 from mizzen_gateway.discovery.access_index import AccessIndex
 from mizzen_gateway.limits.answers import Answer
-from mizzen_gateway.limits.rules import Amounts, BudgetRule, LimitRule, bound_amounts, budget_rule, limit_rule
+from mizzen_gateway.limits.recent import Recent
+from mizzen_gateway.limits.rules import (
+    COST,
+    NOTHING,
+    TOKENS,
+    Amounts,
+    BudgetRule,
+    LimitRule,
+    bound_amounts,
+    budget_rule,
+    limit_rule,
+    used_amounts,
+)
 from mizzen_gateway.stages import Caller, Charge, Estimate, Usage
 
 GRANTS_LIMIT = 65_536
@@ -37,6 +49,17 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SoftBudgets:
+    """Those of them that are soft."""
+
+    rules: tuple[BudgetRule, ...]
+    counts: Counts
+    """Of these alone, for more than was reserved at first."""
+    recent: Recent
+    """What requests of the key and model used of late."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """All that stage 4 needs for one key and model."""
 
@@ -49,6 +72,10 @@ class Grant:
     """Of those, the ones of tokens."""
     price: Price | None
     currency: str
+    hard: bool
+    """A hard budget applies."""
+    soft: SoftBudgets | None
+    """None where no soft budget applies."""
 
     def cost(self, usage: Usage) -> int:
         """Price of what was used, in pico."""
@@ -81,9 +108,26 @@ class Grant:
         return self.price is not None and self.price.pico_per_accelerator_ms > 0
 
     def bound(self, estimate: Estimate) -> Amounts:
-        """The most that a request can use."""
+        """The most that a request can use; of soft budgets what it probably will."""
         output_tokens = estimate.choices * estimate.output_tokens
-        return bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
+        most = bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
+        if self.soft is None:
+            return most
+        likely_in, likely_out = self.soft.recent.likely(estimate)
+        return (*most, likely_in + likely_out, self.most_cost(likely_in, likely_out), likely_out)
+
+    def more(self, output_tokens: int) -> Amounts:
+        """What so many tokens more take of soft budgets."""
+        price = self.price
+        dearest = 0 if price is None else max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
+        return (0, 0, 0, 0, 0, 0, output_tokens, output_tokens * dearest)
+
+    def used(self, usage: Usage) -> Amounts:
+        """What a request has used."""
+        if not usage.billable:
+            return NOTHING
+        used = used_amounts(usage.input_tokens, usage.output_tokens, self.cost(usage))
+        return used if self.soft is None else (*used, used[TOKENS], used[COST])
 
     def charge(self, cost_pico: int, holder: str) -> Charge:
         """The charge of that much money."""
@@ -98,6 +142,8 @@ class GrantTable:
         self._store = store
         self._index: AccessIndex | None = None
         self._grants: dict[tuple[str, str, str], Grant] = {}
+        self._recent: dict[tuple[str, str], Recent] = {}
+        """By key and served name, where a soft budget applies; outlives the snapshot."""
 
     def grant(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
         """What applies to this caller, served name and end user; empty for an end user whom no limit counts."""
@@ -125,6 +171,8 @@ class GrantTable:
         charged = [one for one in index.budgets.matching(caller, model) if one.enforcement is not Enforcement.OFF]
         budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
         return Grant(
+            hard=any(not one.soft for one in budgets),
+            soft=self._soft(tuple(one for one in budgets if one.soft), caller, model),
             limits=limits,
             budgets=budgets,
             counts=self._store.counts(limits, budgets, caller.organization_id),
@@ -133,6 +181,14 @@ class GrantTable:
             price=index.price_of(caller, model),
             currency=index.currency,
         )
+
+    def _soft(self, rules: tuple[BudgetRule, ...], caller: Caller, model: str) -> SoftBudgets | None:
+        if not rules:
+            return None
+        if len(self._recent) >= GRANTS_LIMIT:
+            self._recent.clear()
+        recent = self._recent.setdefault((caller.key_id, model), Recent())
+        return SoftBudgets(rules, self._store.counts((), rules, caller.organization_id), recent)
 
 
 def count_id(limit: LimitAccess, end_user: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from mizzen_gateway.auth.authenticator import access_unavailable
 from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.limits.allowance import StreamAllowance
 from mizzen_gateway.limits.answers import (
     Answer,
     Denial,
@@ -28,9 +29,10 @@ from mizzen_gateway.limits.refusals import (
     rate_headers,
     store_forgot,
     store_lost,
+    stream_over_budget,
     time_unbounded,
 )
-from mizzen_gateway.limits.rules import COST, NOTHING, Amounts, BudgetRule, LimitRule, used_amounts
+from mizzen_gateway.limits.rules import COST, LIKELY_OUTPUT, Amounts, BudgetRule, LimitRule
 from mizzen_gateway.stages import Caller, Charge, Estimate, Refusal, Reservation, Usage, nobody
 
 
@@ -49,13 +51,16 @@ class SnapshotQuota:
         """`clock` is seconds since the epoch."""
         self._state = state
         self._gate = gate
-        self._clock = clock
+        self.clock = clock
         self.grants = GrantTable(store)
         """What applies to whom."""
         self.refused_by: Counter[tuple[str, str, str]] = Counter()
-        """Refusals by (limit or budget, name, enforcement), for metrics; those of shadow limits were let through."""
+        """Refusals by (limit or budget, name, enforcement), for metrics; those of shadow limits were let through, and
+        `stream` is one that a soft budget ended."""
         self.store_lost: Counter[tuple[str, str, str]] = Counter()
         """Requests that met a limit or budget whose store was away, by (limit or budget, name, refused or allowed)."""
+        self.beyond: Counter[tuple[str, str]] = Counter()
+        """Used beyond what was reserved, by (soft budget, unit), in the unit's smallest part."""
 
     def reserve(
         self, caller: Caller, model: str, estimate: Estimate, now: float, end_user: Callable[[], str] = nobody
@@ -68,11 +73,11 @@ class SnapshotQuota:
         if index is None:
             return access_unavailable(self._state)
         grant = self.grants.grant(index, caller, model, end_user() if index.counts_users else "")
-        if grant.budgets and estimate.why_unbounded is not None:
+        if grant.hard and estimate.why_unbounded is not None:
             refusal = estimate.why_unbounded()
             if refusal is not None:
                 return refusal
-        if grant.budgets and grant.costs_time:
+        if grant.hard and grant.costs_time:
             refusal = time_unbounded(grant.budgets)
             if refusal is not None:
                 return refusal
@@ -92,8 +97,10 @@ class SnapshotQuota:
             return self._denied(answer, grant, estimate, amounts)
         for place in answer.shadowed:
             self._count_refusal("limit", grant.limits[place].limit.name, "shadow")
-        cap = estimate.output_tokens if grant.budgets and estimate.choices else None
-        return Reserved(grant, answer, amounts[COST], cap)
+        cap = estimate.output_tokens if grant.hard and estimate.choices else None
+        if grant.soft is None:
+            return Reserved(grant, answer, amounts, cap)
+        return SoftlyReserved(grant, answer, amounts, cap, self)
 
     def _denied(self, denial: Denial, grant: Grant, estimate: Estimate, amounts: Amounts) -> "Reserved | Refusal":
         if isinstance(denial, OverLimit):
@@ -105,7 +112,7 @@ class SnapshotQuota:
             self._count_refusal("budget", budget.budget.name, "enforce")
             return over_budget(budget, denial.period_end, amounts[budget.kind], grant.currency)
         if isinstance(denial, StoreForgot):
-            return store_forgot(grant.budgets[denial.place], denial.closed_until, self._clock())
+            return store_forgot(grant.budgets[denial.place], denial.closed_until, self.clock())
         if isinstance(denial, LedgerSilent):
             return budget_unknown(grant.budgets[denial.place])
         rules: tuple[LimitRule | BudgetRule, ...] = (*grant.limits, *grant.budgets)
@@ -144,14 +151,19 @@ UNCOUNTED = Uncounted()
 class Reserved:
     """What an admitted request holds, until it is settled."""
 
-    __slots__ = ("_bound", "_grant", "_holding", "_settled", "output_cap")
+    __slots__ = ("_grant", "_holding", "_settled", "_taken", "output_cap")
 
-    def __init__(self, grant: Grant, holding: Holding, bound: int, output_cap: int | None) -> None:
+    def __init__(self, grant: Grant, holding: Holding, taken: Amounts, output_cap: int | None) -> None:
         self._grant = grant
         self._holding = holding
-        self._bound = bound
+        self._taken = taken
         self._settled = False
         self.output_cap = output_cap
+
+    @property
+    def allowance(self) -> StreamAllowance | None:
+        """None: no soft budget applies."""
+        return None
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -162,22 +174,55 @@ class Reserved:
     @property
     def bound(self) -> Charge:
         """The most that the request can cost."""
-        return self._grant.charge(self._bound, self._holding.holder)
+        return self._grant.charge(self._taken[COST], self._holding.holder)
 
     def watch(self, so_far: Callable[[], Usage]) -> None:
         """Where to read what was used until now, for a store that charges it should this gateway be killed."""
-        self._holding.watch(lambda: self._used(so_far()))
+        self._holding.watch(lambda: self._grant.used(so_far()))
 
     def settle(self, usage: Usage) -> Charge:
         """Return what was not used, charge what was; a second call is an error of the caller."""
         if self._settled:
             raise RuntimeError("a reservation is settled once")
         self._settled = True
-        used = self._used(usage)
+        used = self._grant.used(usage)
         self._holding.settle(used)
         return self._grant.charge(used[COST], self._holding.holder)
 
-    def _used(self, usage: Usage) -> Amounts:
-        if not usage.billable:
-            return NOTHING
-        return used_amounts(usage.input_tokens, usage.output_tokens, self._grant.cost(usage))
+
+class SoftlyReserved(Reserved):
+    """The same where a soft budget applies."""
+
+    __slots__ = ("_allowance", "_quota", "_soft")
+
+    def __init__(
+        self, grant: Grant, holding: Holding, taken: Amounts, output_cap: int | None, quota: SnapshotQuota
+    ) -> None:
+        super().__init__(grant, holding, taken, output_cap)
+        assert grant.soft is not None
+        self._soft = grant.soft
+        self._quota = quota
+        self._allowance = StreamAllowance(grant, grant.soft, taken[LIKELY_OUTPUT], quota.clock, self._ended)
+
+    @property
+    def allowance(self) -> StreamAllowance:
+        """What a stream may use."""
+        return self._allowance
+
+    def settle(self, usage: Usage) -> Charge:
+        """Also remember what it used, for those that follow, and what it used beyond what it held."""
+        charge = super().settle(usage)
+        if usage.billable:
+            self._soft.recent.note(usage)
+            used = self._grant.used(usage)
+            for rule in self._soft.rules:
+                beyond = used[rule.kind] - self._taken[rule.kind] - self._allowance.reserved(rule.kind)
+                if beyond > 0:
+                    self._quota.beyond[rule.budget.name, rule.budget.unit.value] += beyond
+        self._allowance.end()
+        return charge
+
+    def _ended(self, denial: OverBudget, output_tokens: int) -> Refusal:
+        rule = self._soft.rules[denial.place]
+        self._quota.refused_by["budget", rule.budget.name, "stream"] += 1
+        return stream_over_budget(rule, denial.period_end, output_tokens, self._grant.currency)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from mizzen_crds.access import BudgetUnit, Hardness
+from mizzen_crds.access import BudgetUnit
 
 from mizzen_gateway.limits.gcra import remaining, seconds_until
 from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, BudgetRule, LimitRule
@@ -73,24 +73,45 @@ def _told(rule: LimitRule, level: float) -> Headers:
 def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str) -> Refusal:
     """429 budget_exceeded; `period_end` in seconds since the epoch, 0 where the ledger has not told."""
     budget = rule.budget
-    end = datetime.fromtimestamp(period_end, UTC) if period_end else budget.period_end.astimezone(UTC)
-    if rule.kind == TOKENS:
-        amount, bound = f"{budget.amount_pico} tokens", f"use up to {needed} tokens"
+    most = "will probably" if rule.soft else "may"
+    up_to = "" if rule.soft else "up to "
+    if budget.unit is BudgetUnit.TOKENS:
+        bound = f"{most} use {up_to}{needed} tokens"
     else:
-        amount, bound = money(budget.amount_pico, currency), f"cost up to {money(needed, currency)}"
-    lasts = f"The period ends at {end:%Y-%m-%dT%H:%M:%SZ}; ask" if end.year < 9999 else "Ask"
+        bound = f"{most} cost {up_to}{money(needed, currency)}"
     message = (
-        f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {amount} are spent or held "
-        f"for requests under way, and this one may {bound}. "
-        f"{lasts} the budget's owner to raise it, or lower max_tokens."
+        f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {_all_of(rule, currency)} "
+        f"are spent or held for requests under way, and this one {bound}. "
+        f"{_lasts(rule, period_end)} the budget's owner to raise it, or lower max_tokens."
     )
     return Refusal(429, "budget_exceeded", message, (("x-should-retry", "false"),))
 
 
+def stream_over_budget(rule: BudgetRule, period_end: float, output_tokens: int, currency: str) -> Refusal:
+    """The same code, for a stream that ends after so many tokens of its answer; `period_end` as above."""
+    budget = rule.budget
+    message = (
+        f"Budget {budget.name} of the {budget.scope.value} is used up: its {_all_of(rule, currency)} are spent or held "
+        f"for requests under way, so this answer ends here, unfinished, after {output_tokens} tokens. "
+        f"{_lasts(rule, period_end)} the budget's owner to raise it."
+    )
+    return Refusal(429, "budget_exceeded", message)
+
+
+def _all_of(rule: BudgetRule, currency: str) -> str:
+    amount = rule.budget.amount_pico
+    return f"{amount} tokens" if rule.budget.unit is BudgetUnit.TOKENS else money(amount, currency)
+
+
+def _lasts(rule: BudgetRule, period_end: float) -> str:
+    end = datetime.fromtimestamp(period_end, UTC) if period_end else rule.budget.period_end.astimezone(UTC)
+    return f"The period ends at {end:%Y-%m-%dT%H:%M:%SZ}; ask" if end.year < 9999 else "Ask"
+
+
 def time_unbounded(budgets: Iterable[BudgetRule]) -> Refusal | None:
     """403: a hard budget of money reserves the most that a request can cost, and nothing bounds its time."""
-    hard = (one.budget for one in budgets if one.budget.unit is BudgetUnit.MONEY)
-    budget = next((one for one in hard if one.hardness is Hardness.HARD), None)
+    hard = (one.budget for one in budgets if one.budget.unit is BudgetUnit.MONEY and not one.soft)
+    budget = next(hard, None)
     if budget is None:
         return None
     message = (

@@ -1,18 +1,20 @@
-"""What does each limit and budget count? A request's amounts in six kinds, and the kind that each of them looks at.
+"""What does each limit and budget count? A request's amounts by kind, and the kind that each of them looks at.
 
-A request is bounded by a tuple of six amounts before it runs and has used another such tuple when it ended. A limit or
-budget takes the bound of its kind and is given back the difference.
+A request is bounded by a tuple of amounts before it runs and has used another such tuple when it ended. A limit or
+budget takes the bound of its kind and is given back the difference. A soft budget has kinds of its own: they begin with
+what a request will probably use, and end with the same amounts as the others.
 """
 
 from dataclasses import dataclass
 
-from mizzen_crds.access import BudgetAccess, BudgetUnit, LimitAccess, LimitMetric, OnStoreLoss
+from mizzen_crds.access import BudgetAccess, BudgetUnit, Hardness, LimitAccess, LimitMetric, OnStoreLoss
 
-REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST, CONCURRENCY = range(6)
-Amounts = tuple[int, int, int, int, int, int]
-"""Requests, tokens, prompt tokens, generated tokens, money in pico, requests under way: in the order above."""
+REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST, CONCURRENCY, LIKELY_TOKENS, LIKELY_COST, LIKELY_OUTPUT = range(9)
+Amounts = tuple[int, ...]
+"""Requests, tokens, prompt tokens, generated tokens, money in pico, requests under way; where a soft budget applies
+also tokens and money as it counts them, and generated tokens that it began with: in the order above."""
 
-NOTHING: Amounts = (0, 0, 0, 0, 0, 0)
+NOTHING: Amounts = (0, 0, 0, 0, 0, 0, 0, 0)
 
 _KINDS = {
     LimitMetric.REQUESTS: REQUESTS,
@@ -55,7 +57,9 @@ class BudgetRule:
 
     budget: BudgetAccess
     kind: int
-    """COST or TOKENS."""
+    """COST or TOKENS; LIKELY_COST or LIKELY_TOKENS where it is soft."""
+    soft: bool
+    """A request reserves what it will probably use."""
     allows_on_loss: bool
     """Requests pass while the store or the ledger cannot be reached."""
 
@@ -69,8 +73,9 @@ def limit_rule(limit: LimitAccess, count_id: str, *, enforced: bool) -> LimitRul
 
 def budget_rule(budget: BudgetAccess) -> BudgetRule:
     """The rule of a budget of money or tokens."""
-    kind = TOKENS if budget.unit is BudgetUnit.TOKENS else COST
-    return BudgetRule(budget, kind, budget.on_store_loss is OnStoreLoss.ALLOW)
+    soft = budget.hardness is Hardness.SOFT
+    kinds = (TOKENS, LIKELY_TOKENS) if budget.unit is BudgetUnit.TOKENS else (COST, LIKELY_COST)
+    return BudgetRule(budget, kinds[soft], soft, budget.on_store_loss is OnStoreLoss.ALLOW)
 
 
 def bound_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from mizzen_gateway.engine.exchange import EngineRequest, EngineSink
 from mizzen_gateway.engine.pool import EnginePool
@@ -58,6 +58,20 @@ class Answer(EngineSink, Protocol):
 
     def break_off(self, refusal: Refusal) -> None:
         """The engine broke off after the first byte was written: say so, and end."""
+        ...
+
+
+@runtime_checkable
+class Generating(Protocol):
+    """An answer that is told token by token, and can be ended by an event that says why."""
+
+    @property
+    def generated(self) -> int:
+        """Tokens so far."""
+        ...
+
+    def ended_with(self, data: bytes) -> bool:
+        """Those bytes were its last."""
         ...
 
 

@@ -20,6 +20,8 @@ from mizzen_gateway.metering.spool import Spool
 from mizzen_gateway.telemetry.counts import Histogram, RequestCounts
 
 PICO = 10**12
+SMALLEST_PARTS = {"money": PICO, "tokens": 1, "accelerator_seconds": 1000}
+"""Of a budget's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,14 @@ def _limits(sources: Sources) -> Iterator[Metric]:
     for (kind, name, enforcement), count in list(sources.quota.refused_by.items()):
         over.add_metric([kind, name, enforcement], count)
     yield over
+    beyond = CounterMetricFamily(
+        "mizzen_gateway_soft_budget_beyond",
+        "Used by requests beyond what they had reserved of soft budgets, in the budget's unit",
+        labels=["name", "unit"],
+    )
+    for (name, unit), amount in list(sources.quota.beyond.items()):
+        beyond.add_metric([name, unit], amount / SMALLEST_PARTS[unit])
+    yield beyond
     free = GaugeMetricFamily(
         "mizzen_gateway_credit_free", "Budget credit at hand, in units of money", labels=["budget"]
     )

@@ -35,6 +35,24 @@ async def test_a_connection_is_kept_for_the_next_request(pool: EnginePool) -> No
         assert len({exchange.writer for exchange in engine.exchanges}) == 1
 
 
+async def test_a_connection_that_ends_paused_is_not_kept(pool: EnginePool) -> None:
+    async def well(exchange: Exchange) -> None:
+        await exchange.send(200, b"ok")
+
+    async with scripted_engine(well) as engine:
+        connection = await pool.connect(engine.address)
+
+        class Pauses(Collected):
+            def on_body(self, data: bytes) -> None:
+                super().on_body(data)
+                connection.pause()
+
+        await connection.exchange(ASK, Pauses(1000), 5, 5)
+        pool.release(engine.address, connection)
+        assert (await ask(pool, engine.address)).body == b"ok"
+        assert len({exchange.writer for exchange in engine.exchanges}) == 2
+
+
 @pytest.mark.parametrize(
     ("raw", "body"),
     [

@@ -9,6 +9,7 @@ from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 RESPONSE_LIMIT = 128 * 1024 * 1024
+DONE = b"data: [DONE]\n\n"
 BYTES_A_TOKEN = 4
 """For estimates only, where the engine told nothing."""
 
@@ -121,6 +122,16 @@ class StreamAnswer:
             return upstream_error(self._public)
         self._responder.finish()
         return self.so_far()
+
+    @property
+    def generated(self) -> int:
+        """Tokens so far, as the engine tells them with each part, else the events counted."""
+        usage = self._tail.usage
+        return self._tail.events if usage is None else usage.output_tokens
+
+    def ended_with(self, data: bytes) -> bool:
+        """Those bytes were its last."""
+        return self._refused is not None or self._tail.over or data.endswith(DONE)
 
     def so_far(self) -> Usage:
         """From the engine if it has told, else the events counted."""

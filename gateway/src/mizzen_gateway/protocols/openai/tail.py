@@ -42,7 +42,7 @@ def speaks(data: bytes) -> bool:
 class StreamTail:
     """Reads just so much of a stream as is needed to know what it used."""
 
-    __slots__ = ("_held", "_rename", "_shape", "_usage_wanted", "events", "usage")
+    __slots__ = ("_held", "_rename", "_shape", "_usage_wanted", "events", "over", "usage")
 
     def __init__(self, usage_wanted: bool, rename: tuple[bytes, bytes] | None, shape: Shape) -> None:
         self._usage_wanted = usage_wanted
@@ -53,6 +53,8 @@ class StreamTail:
         """Events that carried output."""
         self.usage: Usage | None = None
         """From the engine, once it has told."""
+        self.over = False
+        """It has told so at the end."""
 
     def feed(self, data: bytes) -> bytes:
         """What of it the caller gets. Raises EngineSaidError."""
@@ -106,6 +108,7 @@ class StreamTail:
             return True
         self.usage = usage
         only_usage = self._shape.separate and not chunk.get("choices")
+        self.over = only_usage or not self._shape.separate
         self.events -= only_usage
         return self._usage_wanted or not only_usage
 

@@ -1,0 +1,108 @@
+"""May a stream go on? Asked as its parts come, where a soft budget applies.
+
+No more goes to the caller than is reserved: what an engine has written beyond it waits here until the store answers.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink
+from mizzen_gateway.protocols.call import Answer, Generating
+from mizzen_gateway.stages import Allowance, Refusal
+
+EVENT_END = b"\n\n"
+LAST_EVENTS = 8
+"""An answer whose end has come is not cut for so few events."""
+
+
+class SpentError(Exception):
+    """Nothing is left of a soft budget: the stream ends with the refusal's words."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+class SpendingSink:
+    """An `EngineSink`: passes on so much of what comes as is reserved."""
+
+    __slots__ = ("_allowance", "_answer", "_error", "_generating", "_kept", "_waits_for", "closed", "fail")
+
+    def __init__(self, answer: Answer, generating: Generating, allowance: Allowance) -> None:
+        """`answer` and `generating` are the same."""
+        self._answer = answer
+        self._generating = generating
+        self._allowance = allowance
+        self._kept = b""
+        self._waits_for: asyncio.Future[None] | None = None
+        self._error: Exception | None = None
+        self.fail: Callable[[Exception], None]
+        """Ends the exchange that it is the sink of."""
+        self.closed = False
+        """Nobody listens any more."""
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Pass it on."""
+        self._answer.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Pass it on, or keep it; raises SpentError."""
+        if self._kept:
+            self._kept += data
+        else:
+            self._pass(data)
+
+    async def rest(self) -> None:
+        """All has come: wait until it has gone on. Raises SpentError."""
+        while self._kept and self._error is None and self._waits_for is not None:
+            await asyncio.wait([self._waits_for])
+        if self._error is not None:
+            raise self._error
+
+    def _pass(self, data: bytes) -> None:
+        allowance = self._allowance
+        while data:
+            generated, asking = self._generating.generated, allowance.asking
+            room = (allowance.until if asking is None else allowance.held) - generated
+            if room > 0:
+                end = end_of_events(data, room)
+                self._answer.on_body(data[:end])
+                data = data[end:]
+            elif self._generating.ended_with(data) and data.count(EVENT_END) <= LAST_EVENTS:
+                self._answer.on_body(data)
+                return
+            elif asking is not None:
+                self._kept, self._waits_for = data, asking
+                asking.add_done_callback(self._go_on)
+                return
+            else:
+                refusal = allowance.reached(generated)
+                if refusal is not None:
+                    raise SpentError(refusal)
+
+    def _go_on(self, _asked: "asyncio.Future[None]") -> None:
+        if self.closed:
+            return
+        kept, self._kept = self._kept, b""
+        try:
+            self._pass(kept)
+        except (SpentError, EngineFailureError) as error:
+            self._error = error
+            self.fail(error)
+
+
+def end_of_events(data: bytes, most: int) -> int:
+    """Where the first so many events of the data end; all of it where there are no more."""
+    if data.count(EVENT_END) <= most:
+        return len(data)
+    end = 0
+    for _ in range(most):
+        end = data.index(EVENT_END, end) + len(EVENT_END)
+    return end
+
+
+def sink_of(answer: Answer, allowance: Allowance | None) -> "SpendingSink | EngineSink":
+    """The answer itself, where no soft budget has a say in how long it goes on."""
+    if allowance is None or not isinstance(answer, Generating):
+        return answer
+    return SpendingSink(answer, answer, allowance)
