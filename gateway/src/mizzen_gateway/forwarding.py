@@ -9,6 +9,8 @@ from mizzen_gateway.caching import KeepingResponder
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
 from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.heartbeats import Heartbeats
+from mizzen_gateway.overload.place import Place
+from mizzen_gateway.overload.priority import STANDARD
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
 from mizzen_gateway.protocols.call import Admission, Answer, Call
 from mizzen_gateway.routing.affinity import Ask
@@ -16,7 +18,7 @@ from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
-from mizzen_gateway.stages import Intent, Refusal, Reservation, Tried, Usage
+from mizzen_gateway.stages import Estimate, Intent, Refusal, Reservation, Tried, Usage
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -89,6 +91,24 @@ class Run:
     """Of a request of a route: its way."""
     cause: Cause | None = None
     """Why it failed, as far as another deployment could do better."""
+    priority: int = STANDARD
+    estimate: Estimate | None = None
+    """The most that it can use."""
+    place: Place | None = None
+    """What lets it ask a revision's replicas."""
+
+    def leave(self) -> None:
+        """Give its place back, if it has one."""
+        place = self.place
+        if place is not None:
+            self.place = None
+            place.leave(self.usage)
+
+    def begin_heartbeats(self) -> None:
+        """It waits; a second call does nothing."""
+        words = self.call.last_words
+        if self.heartbeats is None and words is not None:
+            self.heartbeats = Heartbeats(self.responder, self.headers, words)
 
     def stop_heartbeats(self) -> None:
         """An engine has it, or nobody waits for it any more."""
@@ -161,6 +181,7 @@ class Forwarder:
                         return broken(run.call.model)
                     run.cause = Cause.NOT_READY
                     return target.not_ready("no replica is ready")
+                run.leave()
                 hold_until = hold_until or now + target.facts.park_seconds
                 full = target.queue_full
                 refusal = await self._park(run, hold_until)
@@ -168,6 +189,17 @@ class Forwarder:
                     run.cause = Cause.OVERLOADED if full else Cause.NOT_READY
                     return refusal
                 continue
+            if run.place is None or run.place.gate is not endpoint.gate:
+                run.leave()
+                if endpoint.gate.enters():
+                    run.place = Place(endpoint.gate)
+                else:
+                    with_place = await self._wait(run, endpoint, now)
+                    if isinstance(with_place, Refusal):
+                        return with_place
+                    if with_place is None:
+                        continue
+                    endpoint = with_place
             run.stop_heartbeats()
             if not run.intended:
                 # A durable intent, before an engine works: what no engine was asked for has no row.
@@ -210,9 +242,7 @@ class Forwarder:
 
     async def _park(self, run: Run, until: float) -> Refusal | None:
         """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
-        words = run.call.last_words
-        if run.heartbeats is None and words is not None:
-            run.heartbeats = Heartbeats(run.responder, run.headers, words)
+        run.begin_heartbeats()
         try:
             refusal = await run.target.park(until)
         except asyncio.CancelledError:
@@ -221,6 +251,33 @@ class Forwarder:
         if refusal is not None:
             run.stop_heartbeats()
         return refusal
+
+    async def _wait(self, run: Run, endpoint: EndpointState, now: float) -> EndpointState | Refusal | None:
+        """Wait until the endpoint's revision has room. An endpoint, with a place; None to choose anew."""
+        gate, target, model = endpoint.gate, run.target, run.call.model
+        if run.travel is not None and run.travel.answers_elsewhere(Cause.OVERLOADED, now):
+            run.cause = Cause.OVERLOADED
+            return gate.turn_away(model, run.priority)
+        run.begin_heartbeats()
+        project = run.intent.caller.project
+        tokens = gate.probable_tokens(project, run.prompt_bytes, run.estimate)
+        waiting = target.book.count(target.facts.key, endpoint.facts.revision)
+        waiting.parked += 1
+        try:
+            answer = await gate.wait(model, project, run.priority, tokens)
+        except asyncio.CancelledError:
+            run.stop_heartbeats()
+            raise
+        finally:
+            waiting.parked -= 1
+        if isinstance(answer, Refusal):
+            run.stop_heartbeats()
+            run.cause = Cause.OVERLOADED
+            return answer
+        if answer is None:
+            return None
+        run.place = Place(gate, answer)
+        return target.choose_again(endpoint, gate, run.pods, run.ask, self._loop.time())
 
     def _verdict(self, run: Run, endpoint: EndpointState, failure: "EngineFailureError | Refusal") -> Refusal | None:
         """None to try elsewhere."""
@@ -271,7 +328,12 @@ class Forwarder:
                 run.accelerator_seconds += target.facts.accelerators * endpoint.time.end(share, self._loop.time())
             run.engine_began()
             counter.in_flight -= 1
-            run.tries.append(Tried(endpoint.facts.pod, outcome, (self._loop.time() - began) * 1000))
+            now = self._loop.time()
+            run.tries.append(Tried(endpoint.facts.pod, outcome, (now - began) * 1000))
+        if isinstance(verdict, EngineFailureError):
+            endpoint.gate.failed(now, too_much=verdict.kind == "overloaded")
+        elif verdict is None and run.place is not None and not run.code:
+            run.place.answered(run.usage, now - began, now)
         return verdict
 
     async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":

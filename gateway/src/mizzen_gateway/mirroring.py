@@ -37,7 +37,7 @@ class Mirrors:
         self._under_way: set[asyncio.Task[None]] = set()
         self.sent = 0
         self.left_out = 0
-        """Copies that were not made: too many at once, or a request that cannot be sent twice."""
+        """Copies that were not made: too many at once, a request that cannot be sent twice, replicas without room."""
 
     def send(self, legs: list[Leg], call: Call, cache_salt: str, output_cap: int | None, request_id: str) -> None:
         """Copy a request to each of `legs`; returns at once."""
@@ -45,7 +45,6 @@ class Mirrors:
             if len(self._under_way) >= MOST_COPIES or not call.repeatable:
                 self.left_out += 1
                 continue
-            self.sent += 1
             task = asyncio.create_task(self._copy(leg, call, cache_salt, output_cap, request_id))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -65,11 +64,13 @@ class Mirrors:
 
     async def _ask(self, leg: Leg, call: Call, cache_salt: str, output_cap: int | None, request_id: str) -> None:
         target = leg.target
-        if wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool):
+        unfit = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
+        endpoint = None if unfit else target.choose(self._pool.now())
+        if endpoint is None or not endpoint.gate.enters():  # copies never wait, and nobody waits for them
+            self.left_out += 1
             return
-        endpoint = target.choose(self._pool.now())
-        if endpoint is None:
-            return
+        gate = endpoint.gate
+        self.sent += 1
         facts = target.endpoint_set
         request = call.engine_request(Admission(facts.engine, facts.model_name, cache_salt, output_cap, request_id))
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
@@ -81,5 +82,6 @@ class Mirrors:
             endpoint.broke(self._pool.now())
             raise
         finally:
+            gate.leave()
             endpoint.in_flight -= 1
             counter.in_flight -= 1

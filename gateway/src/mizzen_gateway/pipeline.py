@@ -17,6 +17,7 @@ from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Pickers, Run, timed_out
 from mizzen_gateway.mirroring import Mirrors
+from mizzen_gateway.overload.priority import priority_of
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
@@ -243,6 +244,9 @@ class Pipeline:
         refusal = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
         if refusal is not None:
             return refusal
+        priority = priority_of(request.headers, caller.priority)
+        if isinstance(priority, Refusal):
+            return priority
         # 4: reserve
         model = served_name(caller, target)
         keep = None if under_way is None else self._keep(call, caller, request, under_way)
@@ -253,7 +257,7 @@ class Pipeline:
         if isinstance(reservation, Refusal):
             return reservation
         run = self._run(call, caller, target, model, started_at, reservation, request, responder, under_way)
-        run.prompt_bytes = call.prompt_bytes
+        run.prompt_bytes, run.priority, run.estimate = call.prompt_bytes, priority, estimate
         if target.affinity is not None:
             run.ask = ask_of(target.facts.policy, call, request.headers, caller.project_id)
         run.reservation = reservation
@@ -271,6 +275,7 @@ class Pipeline:
         else:
             return refusal
         finally:
+            run.leave()
             # 8: settle, exactly once
             if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
                 self._settle_counted(run, reservation)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.limits.shared_store import HOLD_SECONDS
+from mizzen_gateway.overload.rules import QUEUE_SECONDS, OverloadRules
 from mizzen_gateway.wire.limits import MIB
 
 KUBERNETES = "kubernetes"
 DISCOVERIES = ("controlplane", KUBERNETES)
+OVERLOAD = ("measured", "off")
 
 
 class SettingsError(Exception):
@@ -85,6 +87,8 @@ class Settings:
     """MIZZEN_ENGINE_GAUGES_SECONDS: between two looks at what other gateways ask of engines; 0 for never."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
+    overload: OverloadRules
+    """MIZZEN_OVERLOAD, MIZZEN_REPLICA_REQUESTS, MIZZEN_QUEUE_SECONDS: what becomes of more than engines can answer."""
     config_file: Path | None = None
     """gateway.yaml, of a gateway that runs alone: all else follows from it."""
 
@@ -123,9 +127,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         endpoint_picker_host=environment.get("MIZZEN_ENDPOINT_PICKER_HOST") or "{service}.{namespace}.svc",
         engine_gauges_seconds=_seconds(
-            environment, "MIZZEN_ENGINE_GAUGES_SECONDS", 5 if environment.get("MIZZEN_DISCOVERY") == KUBERNETES else 0
+            environment, "MIZZEN_ENGINE_GAUGES_SECONDS", 5 if _has_company(environment) else 0
         ),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
+        overload=OverloadRules(
+            on=_one_of(environment, "MIZZEN_OVERLOAD", OVERLOAD) != "off",
+            replica_requests=_whole(environment, "MIZZEN_REPLICA_REQUESTS", 0),
+            queue_seconds=_seconds(environment, "MIZZEN_QUEUE_SECONDS", QUEUE_SECONDS),
+        ),
     )
 
 
@@ -144,6 +153,11 @@ def _workers(environment: Mapping[str, str]) -> int:
             " MIZZEN_LIMITS_STORE to a Redis, Valkey or PostgreSQL, or MIZZEN_WORKERS to 1."
         )
     return workers
+
+
+def _has_company(environment: Mapping[str, str]) -> bool:
+    """Others ask the same engines."""
+    return environment.get("MIZZEN_DISCOVERY") == KUBERNETES or _whole(environment, "MIZZEN_WORKERS", 0) > 1
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

@@ -49,6 +49,8 @@ class Caller:
     """Served names that the key may call; None for all that the project may call."""
     grants: frozenset[str] = frozenset()
     """`project/model` of other projects that this project may call, where those offer it."""
+    priority: int = 1
+    """The highest that its requests may have under overload: 0 interactive, 1 standard, 2 batch."""
 
 
 class Authenticator(Protocol):

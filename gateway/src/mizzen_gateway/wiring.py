@@ -27,6 +27,7 @@ from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
 from mizzen_gateway.settings import KUBERNETES, Settings
 from mizzen_gateway.telemetry.exposition import exposition
+from mizzen_gateway.telemetry.overload_metrics import OverloadCollector
 from mizzen_gateway.telemetry.routing_metrics import RoutingCollector
 from mizzen_gateway.telemetry.serving_metrics import ServingCollector
 from mizzen_gateway.wire.authority import Authority
@@ -64,7 +65,8 @@ class Gateway:
         self._own_ledger = own_ledger(settings)
         self.accounting = open_accounting(settings, session, self.book, trusted, self._own_ledger)
         self.pool = EnginePool()
-        self.table = RouteTable(self.book, self.accounting.authenticator.namespace_of, self.pool.leave)
+        namespace_of = self.accounting.authenticator.namespace_of
+        self.table = RouteTable(self.book, namespace_of, self.pool.leave, overload=settings.overload)
         self.objects = KnownObjects(self.table, settings.data_dir / "objects.json")
         if self._own_ledger is None:
             self.objects.load_cache()
@@ -103,7 +105,7 @@ class Gateway:
             self._handler.cache,
             lambda: 0 if self._pickers is None else self._pickers.failures,
         )
-        return exposition(self.accounting.sources, serving, routing)
+        return exposition(self.accounting.sources, serving, routing, OverloadCollector(self.book.gates, self.book.shed))
 
     def _pipeline(self) -> Pipeline:
         parts = self.accounting

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mizzen_gateway.engine.exchange import Collected, EngineFailureError, EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.overload.gate import NO_LIMIT
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.table import RouteTable
 
@@ -49,13 +50,13 @@ class EngineGauges:
             await self.read()
 
     async def read(self) -> None:
-        """Once, all endpoints that there is a choice of."""
+        """Once, all endpoints whose load by others makes a difference."""
         room = asyncio.Semaphore(AT_ONCE)
         asked = [
             (state, gauges)
             for target in self._table.targets()
             if (gauges := GAUGES.get(target.endpoint_set.engine)) is not None
-            for state in _several_ready(target.endpoints())
+            for state in _worth_a_look(target.endpoints())
         ]
         pods = {state.facts.pod for state, _ in asked}
         for gone in self._averages.keys() - pods:
@@ -80,10 +81,10 @@ class EngineGauges:
         state.others = max(0.0, fading.shown - fading.own)
 
 
-def _several_ready(states: Iterable[EndpointState]) -> list[EndpointState]:
-    """Those that are ready; none where there is no choice among them."""
+def _worth_a_look(states: Iterable[EndpointState]) -> list[EndpointState]:
+    """Those that are ready; a single one only where its places are counted, which gateways divide."""
     ready = [state for state in states if state.facts.ready and not state.facts.terminating]
-    return ready if len(ready) > 1 else []
+    return ready if len(ready) > 1 else [state for state in ready if state.gate.limit < NO_LIMIT]
 
 
 def sum_of(page: bytes, gauges: tuple[bytes, ...]) -> float:

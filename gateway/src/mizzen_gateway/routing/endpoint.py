@@ -1,5 +1,6 @@
 """One endpoint as this gateway sees it: what it is doing, what it may remember, and whether it has failed lately."""
 
+from mizzen_gateway.overload.gate import Gate
 from mizzen_gateway.routing.deployment import EndpointFacts
 from mizzen_gateway.routing.prefix_index import PrefixIndex
 from mizzen_gateway.routing.shared_time import SharedTime
@@ -26,6 +27,7 @@ class EndpointState:
         "address",
         "ejected_until",
         "facts",
+        "gate",
         "in_flight",
         "others",
         "prefixes",
@@ -37,6 +39,8 @@ class EndpointState:
         """`new` among others that have served for a while."""
         self.facts = facts
         self.address = (facts.address, facts.port)
+        self.gate: Gate
+        """Its revision's, from the time on that it takes requests."""
         self.in_flight = 0
         """Requests of this gateway that it is answering."""
         self.others = 0.0

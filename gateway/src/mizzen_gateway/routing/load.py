@@ -1,11 +1,13 @@
 """What this gateway saw of each revision, for whoever scales them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mizzen_crds.serving import PodLoad, RevisionLoad
 
+from mizzen_gateway.overload.gate import Gate
 from mizzen_gateway.routing.deployment import Key
 from mizzen_gateway.routing.endpoint import EndpointState
 
@@ -28,6 +30,10 @@ class LoadBook:
         self._counts: dict[tuple[Key, str], RevisionCount] = {}
         self.endpoints: dict[Key, Callable[[], Iterable[EndpointState]]] = {}
         """Who tells the endpoints of a deployment."""
+        self.gates: dict[Key, dict[str, Gate]] = {}
+        """By deployment and revision: who waits for replicas that have too much to do."""
+        self.shed: dict[Key, Counter[tuple[int, str]]] = {}
+        """By deployment: requests that were refused then, by priority and reason."""
         self.parked = asyncio.Event()
         """Set when a request parks; whoever sends the load clears it."""
 
@@ -43,6 +49,8 @@ class LoadBook:
         for known in [one for one in self._counts if one[0] == key]:
             del self._counts[known]
         self.endpoints.pop(key, None)
+        self.gates.pop(key, None)
+        self.shed.pop(key, None)
 
     def places(self) -> Iterator[tuple[str, str, str, EndpointState]]:
         """Every endpoint, behind its namespace, deployment and pod."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Literal
 
+from mizzen_gateway.overload.rules import OverloadRules
 from mizzen_gateway.routing.deployment import EVERYBODY, DeploymentFacts, EndpointSetFacts, Key
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.route import RouteFacts, Routes
@@ -79,9 +80,11 @@ class RouteTable:
         namespace_of: Callable[[str], str | None],
         leave: Callable[[Address], None] = lambda _address: None,
         chance: Random | None = None,
+        overload: OverloadRules | None = None,
     ) -> None:
         """`leave` hears of each address that gets no more requests; `chance` picks among a route's deployments."""
         self._book = book
+        self._overload = overload
         self._leave = leave
         self._namespace_of = namespace_of
         self._targets: dict[Key, Target] = {}
@@ -103,7 +106,7 @@ class RouteTable:
         """A deployment is new or has changed."""
         target = self._targets.get(facts.key)
         if target is None:
-            target = self._targets[facts.key] = Target(facts, self._book)
+            target = self._targets[facts.key] = Target(facts, self._book, self._overload)
             held = self._pending.pop(facts.key, None)
             if held is not None:
                 target.update_endpoints(held)

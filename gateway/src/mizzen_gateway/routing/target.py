@@ -1,10 +1,12 @@
 """One deployment as a target of requests: its endpoints, its parked requests, its retry budget."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Final
 
+from mizzen_gateway.overload.gate import Gate
+from mizzen_gateway.overload.rules import OverloadRules
 from mizzen_gateway.routing.affinity import Ask, PrefixAffinity, SessionAffinity
 from mizzen_gateway.routing.choice import LeastLoad, RevisionWheel, least_loaded
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts
@@ -25,8 +27,11 @@ AFFINITIES: Final[dict[str, type[Affinity]]] = {"PrefixAffinity": PrefixAffinity
 class Target:
     """State that outlives single changes of the objects behind it."""
 
-    def __init__(self, facts: DeploymentFacts, book: LoadBook) -> None:
+    def __init__(self, facts: DeploymentFacts, book: LoadBook, overload: OverloadRules | None = None) -> None:
         self.facts = facts
+        self._overload = overload or OverloadRules()
+        self.gates: dict[str, Gate] = {}
+        """By revision: who may ask its replicas, and who waits until then."""
         self.endpoint_set = EndpointSetFacts(facts.key, "OpenAI", "", "")
         self.book = book
         self._states: dict[str, EndpointState] = {}
@@ -40,6 +45,9 @@ class Target:
         """What wants to know more of a request than that it came; None for LeastLoad."""
         self._choose_policy()
         book.endpoints[facts.key] = self.endpoints
+        self._shed = Counter[tuple[int, str]]()
+        book.gates[facts.key] = self.gates
+        book.shed[facts.key] = self._shed
         self._parked: deque[asyncio.Future[None]] = deque()
         self._retries = RETRY_BURST
         self.metadata: dict[str, object] = {}
@@ -96,6 +104,21 @@ class Target:
             for revision, percent in self.endpoint_set.traffic
             if percent > 0 and revision in self._ready
         }
+        self._open_gates()
+
+    def _open_gates(self) -> None:
+        gates, ready = self.gates, self._ready
+        for revision, states in ready.items():
+            gate = gates.get(revision)
+            if gate is None:
+                gate = gates[revision] = Gate(self._overload, self._shed)
+            for state in states:
+                state.gate = gate
+            gate.serve(states)
+        for revision in [one for one in gates if one not in ready]:
+            gates[revision].serve(())
+            if not gates[revision].in_flight:
+                del gates[revision]
 
     def wake(self) -> None:
         """Something changed: parked requests look again, in the order in which they came."""
@@ -128,6 +151,17 @@ class Target:
         if ask is not None:
             ask.known_bytes = 0
         return self._choose_among_few(revision, now, tried)
+
+    def choose_again(
+        self, before: EndpointState, gate: Gate, tried: frozenset[str], ask: Ask | None, now: float
+    ) -> EndpointState | None:
+        """The endpoint for a request that has waited at a gate; None where none of that revision takes it now."""
+        able = [one for states in self._ready.values() for one in states if one.gate is gate]
+        able = [one for one in able if one.ejected_until <= now]
+        if before in able and (ask is not None or self.facts.picker):
+            return before  # chosen for what the request is, and that has not changed
+        fresh = [one for one in able if one.facts.pod not in tried] or able
+        return least_loaded(fresh, now) if fresh else None
 
     def choices(self, now: float, tried: frozenset[str] = NO_PODS) -> list[EndpointState]:
         """Whom somebody else may choose from: one revision's endpoints that take requests, by its share of traffic."""

@@ -176,6 +176,18 @@ class Timeouts(Section):
     """Requests under way, after SIGTERM."""
 
 
+class Overload(Section):
+    """What becomes of more requests than upstreams can answer."""
+
+    admission: Literal["measured", "off"] = "measured"
+    """`measured`: they wait in fair order, and are refused where too many wait; `off`: upstreams get all of them."""
+    replica_requests: Annotated[Whole, Field(ge=0, le=100_000)] = 0
+    """Requests that an upstream has at once at most, from all gateways; 0: as many as are found to be worth it."""
+    queue_seconds: Annotated[float, Field(ge=0, le=600)] = 2.0
+    """As many interactive requests wait as are answered in that time, half of that of standard ones, a fifth of
+    batch."""
+
+
 class GatewayFile(Section):
     """The whole file."""
 
@@ -211,6 +223,8 @@ class GatewayFile(Section):
     """Usage."""
     timeouts: Timeouts = Timeouts()
     """How long callers and upstreams may take."""
+    overload: Overload = Overload()
+    """What becomes of more requests than upstreams can answer."""
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
     """Size of a request's body."""
     access_log: Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"] = "off"

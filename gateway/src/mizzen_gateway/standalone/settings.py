@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings
+from mizzen_gateway.overload.rules import OverloadRules
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.standalone.access import pepper_of
 from mizzen_gateway.standalone.config import GatewayFile
@@ -68,6 +69,11 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         tls_dir=None if listen.tls_dir is None else folder / listen.tls_dir,
         engine_gauges_seconds=0.0 if file.limits_store.url == PROCESS else GAUGES_SECONDS,
         forwarded_headers=tuple(file.forward_headers),
+        overload=OverloadRules(
+            on=file.overload.admission != "off",
+            replica_requests=file.overload.replica_requests,
+            queue_seconds=file.overload.queue_seconds,
+        ),
         config_file=path,
     )
 
