@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.cluster.cluster import Cluster, start
-from support.cluster.objects import Object, wait_until
+from support.cluster.objects import wait_until
 from support.kind_objects import accelerator_class, project, quota, route
 from support.model_objects import looked_at
 from support.running_operator import RunningOperator, operator
@@ -56,21 +56,20 @@ def wait_for_looks(running: RunningOperator, rounds: int) -> None:
 
 
 def test_a_quiet_cluster_sees_no_write(quiet: Cluster, working: RunningOperator) -> None:
-    made: list[Object] = [accelerator_class(f"class-{number}", nodeLabels={"kind": str(number)}) for number in range(5)]
+    for number in range(CLASSES):
+        quiet.objects.create(accelerator_class(f"class-{number}", nodeLabels={"kind": str(number)}))
+    for number in range(CLASSES):  # a project that is seen before its class is looked at twice
+        quiet.objects.wait("AcceleratorClass", f"class-{number}", looked_at, SECONDS)
     members = [{"kind": "User", "name": "ada", "role": "Edit"}]
     for number in range(PROJECTS):
         bounds = quota(f"class-{number % CLASSES}", 4) | {"resources": {"pods": "50", "requests.cpu": "1500m"}}
-        made.append(project(f"quiet-{number}", quota=bounds, members=members))
-    for one in made:
-        quiet.objects.create(one)
+        quiet.objects.create(project(f"quiet-{number}", quota=bounds, members=members))
     for number in range(PROJECTS):
         quiet.objects.wait("Project", f"quiet-{number}", looked_at, SECONDS)
     for number in range(ROUTES):
         quiet.objects.create(route("chat", f"quiet-{number}", "small", "large"))
     for number in range(ROUTES):
         quiet.objects.wait("ModelRoute", "chat", looked_at, SECONDS, f"quiet-{number}")
-    for number in range(CLASSES):
-        quiet.objects.wait("AcceleratorClass", f"class-{number}", looked_at, SECONDS)
     wait_for_looks(working, 2)
     before, told = len(writes(quiet)), events_written(quiet)
     wait_for_looks(working, 4)

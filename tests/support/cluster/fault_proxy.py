@@ -10,7 +10,7 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Self
 
 import aiohttp
@@ -105,7 +105,6 @@ class FaultProxy:
         self._loop.call_soon_threadsafe(self._abort_all)
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True, name="fault-proxy")
         self._thread.start()
@@ -119,11 +118,9 @@ class FaultProxy:
         self._port.release()
 
     def _run(self, started: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve(started))
-        finally:
-            self._loop.close()
+        with asyncio.Runner() as runner:  # its end waits for whatever task is left
+            self._loop = runner.get_loop()
+            runner.run(self._serve(started))
 
     async def _serve(self, started: threading.Event) -> None:
         self._stop = asyncio.Event()
@@ -138,9 +135,11 @@ class FaultProxy:
             app.router.add_route("*", "/{path:.*}", self._answer)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", self._port.number, ssl_context=inwards).start()
+            site = web.TCPSite(runner, "127.0.0.1", self._port.number, ssl_context=inwards)
+            await site.start()
             started.set()
             await self._stop.wait()
+            await site.stop()  # first: a program that is cut off comes back at once
             self._abort_all()
             tasks = list(self._open)
             for task in tasks:
@@ -150,7 +149,7 @@ class FaultProxy:
 
     def _abort_all(self) -> None:
         for transport in self._open.values():
-            transport.abort()
+            _abort(transport)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         transport, task = request.transport, asyncio.current_task()
@@ -271,5 +270,11 @@ async def _passed_on(chunks: AsyncIterator[bytes], rule: Rule | None) -> AsyncIt
 
 def _cut(transport: asyncio.Transport) -> web.Response:
     """End the connection without a word; what is returned goes nowhere."""
-    transport.abort()
+    _abort(transport)
     return web.Response(status=500)
+
+
+def _abort(transport: asyncio.Transport) -> None:
+    """End the connection; one that has ended already raises AttributeError in Python 3.11.2, which Debian 12 has."""
+    with suppress(AttributeError):
+        transport.abort()
