@@ -1,6 +1,7 @@
 """Writes every generated file of the repository, or with --check tells which ones are not as they would be written."""
 
 import argparse
+import json
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 from crdgen.definition import SIZE_LIMIT, Kind, definition
 from crdgen.kinds import KINDS
+from mizzen_gateway.describing.document import document as gateway_api
 from product_chart import chart_files
 from reference.commands import commands_page
 from reference.fields import fields_page
@@ -78,6 +80,11 @@ def _openapi() -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
+def _gateway_openapi(version: str) -> str:
+    """The callers' API, as the gateway tells it."""
+    return json.dumps(gateway_api(version), indent=2, ensure_ascii=False) + "\n"
+
+
 def wanted_files() -> Mapping[Path, Callable[[], str]]:
     """Path below the root -> how its text is made."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -89,6 +96,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }
     files[Path("docs/reference/openapi.json")] = _openapi
+    files[Path("docs/reference/gateway-openapi.json")] = lambda: _gateway_openapi(version)
     files.update(chart_files(ROOT, version))
     for kind in KINDS:
         files[Path("crds") / kind.file_name] = partial(definition_text, kind)

@@ -1,13 +1,26 @@
 """The port for those who run the gateway: is it alive, is it ready, what does it measure."""
 
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+
+import orjson
 
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
 TEXT = (("content-type", "text/plain; charset=utf-8"),)
+JSON = (("content-type", "application/json"),)
 METRICS = (("content-type", "text/plain; version=0.0.4; charset=utf-8"),)
+
+
+@cache
+def description() -> bytes:
+    """The OpenAPI document of the callers' port."""
+    from mizzen_gateway.describing.document import document  # here: few gateways are ever asked
+
+    return orjson.dumps(document(version("mizzen-gateway")), option=orjson.OPT_INDENT_2)
 
 
 class AdminPages:
@@ -34,8 +47,10 @@ class AdminPages:
             responder.send(200 if why is None else 503, TEXT, (why or "ok").encode() + b"\n")
         elif request.path == b"/metrics":
             responder.send(200, METRICS, self._metrics())
+        elif request.path == b"/openapi.json":
+            responder.send(200, JSON, description())
         else:
-            responder.send(404, TEXT, b"Path: this port has /healthz, /readyz and /metrics.\n")
+            responder.send(404, TEXT, b"Path: this port has /healthz, /readyz, /metrics and /openapi.json.\n")
 
     def refuse(self, _request: Request, responder: Responder, refusal: Refusal) -> None:
         """Say no; whatever is sent here is sent whole."""

@@ -104,19 +104,27 @@ def tools(field: str, value: Any) -> Refusal | None:
     return entries(MAX_TOOLS)(field, value) or refused_depth(value, field)
 
 
+WHOLE: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(OUTPUT_CAPS, (1, MAX_OUTPUT_TOKENS)),
+    **dict.fromkeys(("n", "best_of"), (1, MAX_CHOICES)),
+    **dict.fromkeys(("top_logprobs", "prompt_logprobs"), (0, MAX_LOGPROBS)),
+    "min_tokens": (0, MAX_OUTPUT_TOKENS),
+}
+"""Whole numbers: the smallest and the largest."""
+MOST_ENTRIES: dict[str, int] = {
+    **dict.fromkeys(("logit_bias", "allowed_token_ids"), 1024),
+    **dict.fromkeys(("bad_words", "stop_token_ids"), 256),
+    "logprob_token_ids": MAX_CHOICES,
+}
+"""Lists and objects: how many entries."""
+DEEP = ("tool_choice", "response_format", "structured_outputs", "text", "metadata")
+"""Data of the engine's, held to a depth alone."""
 RULES: dict[str, Rule] = {
     **dict.fromkeys(REFUSED, refused),
-    **dict.fromkeys(OUTPUT_CAPS, whole(1, MAX_OUTPUT_TOKENS)),
-    **dict.fromkeys(("tool_choice", "response_format", "structured_outputs", "text", "metadata"), depth),
-    **dict.fromkeys(("logit_bias", "allowed_token_ids"), entries(1024)),
-    **dict.fromkeys(("bad_words", "stop_token_ids"), entries(256)),
-    "n": whole(1, MAX_CHOICES),
-    "best_of": whole(1, MAX_CHOICES),
-    "min_tokens": whole(0, MAX_OUTPUT_TOKENS),
+    **dict.fromkeys(DEEP, depth),
+    **{field: whole(low, high) for field, (low, high) in WHOLE.items()},
+    **{field: entries(most) for field, most in MOST_ENTRIES.items()},
     "logprobs": logprobs,
-    "top_logprobs": whole(0, MAX_LOGPROBS),
-    "prompt_logprobs": whole(0, MAX_LOGPROBS),
-    "logprob_token_ids": entries(MAX_CHOICES),
     "stop": stop,
     "stream": boolean,
     "stream_options": options,
