@@ -44,6 +44,7 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     417: {"expectation_failed": "an `expect` other than 100-continue"},
     429: {
         "budget_exceeded": "a budget has too little left; `x-should-retry` is false",
+        "fair_share_exceeded": "other projects wait, and this one has had more than its share; `retry-after` says when",
         "rate_limit_exceeded": "a limit is reached; `retry-after` says for how long",
         "too_many_concurrent_requests": "too many requests at once",
     },
@@ -54,6 +55,7 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
         "files_unavailable": "the control plane, which keeps files, does not answer",
         "model_not_ready": "no replica within the time that a request may wait",
         "not_ready": "the gateway does not know its keys yet",
+        "overloaded": "engines have more to do than they can; `retry-after` says when",
         "quota_unavailable": "usage cannot be recorded, or limits are not known",
     },
     504: {"upstream_timeout": "the engine sent nothing for too long"},
