@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,7 +90,7 @@ verify: setup ## tell which generated files are not as generated
 generate: setup ## write all generated files
 	$(RUN) python tools/generate.py
 
-bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits ## run all benchmarks
+bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces ## run all benchmarks
 
 bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router and LiteLLM; QUICK=1 is small
 	$(RUN) env PYTHONPATH=tools python benchmarks/gateway_numbers.py
@@ -107,6 +107,9 @@ bench-routing: setup ## where requests go: recorded traffic over eight simulated
 
 bench-limits: setup ## a check of six limits and a budget in this process, in Redis and in PostgreSQL
 	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/limits_check.py
+
+bench-traces: setup ## what spans cost a request that is recorded, and one that is not
+	$(RUN) python benchmarks/traces.py
 
 release-fixture: setup ## keep this release's definitions, schema, data folder and wheels for later compatibility tests
 	$(RUN) python tools/release_fixture.py

@@ -88,7 +88,10 @@ class ScriptedEngine:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.rstrip().split("\r\n")
                 method, path, _ = first.split(" ")
-                headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
+                headers: dict[str, str] = {}
+                for name, _, value in (one.partition(":") for one in lines):
+                    before = headers.get(name.lower())
+                    headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 exchange = Exchange(method, path, headers, body, writer)
                 if path == DESCRIPTION:

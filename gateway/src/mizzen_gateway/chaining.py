@@ -117,4 +117,6 @@ class Chain:
         asked = self._request
         headers = {name: value for name, value in asked.headers.items() if name == b"x-session-id"}
         raw = orjson.dumps(body)
-        return Request(asked.method, asked.target, asked.path, headers, True, True, body=raw, caller=asked.caller)
+        made = Request(asked.method, asked.target, asked.path, headers, True, True, body=raw, caller=asked.caller)
+        made.trace = asked.trace
+        return made

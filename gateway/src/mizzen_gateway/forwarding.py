@@ -19,6 +19,7 @@ from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Estimate, Intent, Refusal, Reservation, Tried, Usage
+from mizzen_gateway.trace_context import TraceLeg
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -89,6 +90,8 @@ class Run:
     """Keeps the answer, for a route that wants it kept."""
     travel: Travel | None = None
     """Of a request of a route: its way."""
+    trace: TraceLeg | None = None
+    """What tracing has to do with it, where spans are wanted."""
     cause: Cause | None = None
     """Why it failed, as far as another deployment could do better."""
     priority: int = STANDARD
@@ -238,7 +241,8 @@ class Forwarder:
         called = run.call.model.rpartition("/")[2]
         model = called if called in facts.adapters else endpoint_set.model_name
         salt, cap = run.cache_salt, run.output_cap
-        return Admission(endpoint_set.engine, model, salt, cap, run.intent.request_id, run.forwarded), model
+        forwarded = run.forwarded if run.trace is None else (*run.forwarded, *run.trace.onward())
+        return Admission(endpoint_set.engine, model, salt, cap, run.intent.request_id, forwarded), model
 
     async def _park(self, run: Run, until: float) -> Refusal | None:
         """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
@@ -330,6 +334,8 @@ class Forwarder:
             counter.in_flight -= 1
             now = self._loop.time()
             run.tries.append(Tried(endpoint.facts.pod, outcome, (now - began) * 1000))
+            if run.trace is not None:
+                run.trace.asked(began, now, endpoint.facts.address, endpoint.facts.port)
         if isinstance(verdict, EngineFailureError):
             endpoint.gate.failed(now, too_much=verdict.kind == "overloaded")
         elif verdict is None and run.place is not None and not run.code:

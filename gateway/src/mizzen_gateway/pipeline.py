@@ -8,9 +8,10 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short, key_of
 from mizzen_gateway.chaining import Chain
@@ -47,6 +48,9 @@ from mizzen_gateway.stages import (
     Reservation,
     Usage,
 )
+from mizzen_gateway.trace_context import WRITTEN_HERE, RecordedLeg, Unrecorded
+from mizzen_gateway.tracing.request_spans import Served
+from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -93,14 +97,18 @@ class Pipeline:
         pickers: Callable[[], Pickers],
         desk: Desk,
         forwarded_headers: tuple[str, ...] = (),
+        tracer: Tracer | None = None,
     ) -> None:
+        """`tracer` where spans are wanted."""
         self._stages = stages
+        self._tracer = tracer
         self._table = table
         self._pool = pool
         self._desk = desk
         self._salt_secret = salt_secret
         self._body_limit = body_limit
-        self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers)
+        written = WRITTEN_HERE if tracer is not None else frozenset()
+        self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers if name not in written)
         self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
@@ -134,7 +142,7 @@ class Pipeline:
                 refusal = route
             else:
                 template = route.template
-                refusal = await self._answer(route, request, responder)
+                refusal = await self._traced(template, request, responder, self._answer(route, request, responder))
         if refusal is not None:
             self._stages.observer.refused(template, refusal)
             refuse(request, responder, refusal)
@@ -143,6 +151,18 @@ class Pipeline:
         """Say no after an error of our own."""
         self._stages.observer.refused("unanswered", refusal)
         refuse(request, responder, refusal)
+
+    def _traced(
+        self, template: str, request: Request, responder: Responder, answering: Coroutine[Any, Any, Refusal | None]
+    ) -> Coroutine[Any, Any, Refusal | None]:
+        """The same; in a trace, where spans are wanted and the key is good."""
+        if self._tracer is None or request.caller is None:
+            return answering
+        trace = request.trace = self._tracer.begin(request.headers)
+        if isinstance(trace, Unrecorded):
+            return answering
+        method = request.method.decode("latin-1")
+        return self._tracer.around(trace, template, method, request.caller, answering, responder)
 
     async def _answer(self, route: Route, request: Request, responder: Responder) -> Refusal | None:
         caller = request.caller
@@ -196,7 +216,7 @@ class Pipeline:
     ) -> Refusal | None:
         """Key to settlement."""
         request = Request(b"POST", b"/v2", b"/v2", dict(headers), True, True, caller=caller)
-        refusal = await self._infer(call, caller, request, responder)
+        refusal = await self._traced(template, request, responder, self._infer(call, caller, request, responder))
         if refusal is not None:
             self.refused(template, refusal)
         return refusal
@@ -276,6 +296,8 @@ class Pipeline:
             return refusal
         finally:
             run.leave()
+            if run.trace is not None:
+                run.trace.ended(run.code)
             # 8: settle, exactly once
             if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
                 self._settle_counted(run, reservation)
@@ -349,6 +371,8 @@ class Pipeline:
             forwarded,
             self._loop.time(),
         )
+        if request.trace is not None:
+            run.trace = request.trace.leg(intent)
         if under_way is not None:
             run.travel = under_way
             if not under_way.copied:
@@ -418,6 +442,9 @@ class Pipeline:
         )
         charge = reservation.settle(usage)
         self._count(run, outcome)
+        if self._tracer is not None and isinstance(run.trace, RecordedLeg):
+            engine = run.target.endpoint_set.engine
+            self._tracer.settled(run.trace, Served(run.intent, outcome, run.call, engine, run.first_byte_at))
         if run.intended:
             self._stages.meter.settle(run.intent, outcome, charge)
             self._stages.observer.ended(run.intent, outcome)

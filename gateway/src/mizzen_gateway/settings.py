@@ -13,6 +13,21 @@ from mizzen_gateway.wire.limits import MIB
 KUBERNETES = "kubernetes"
 DISCOVERIES = ("controlplane", KUBERNETES)
 OVERLOAD = ("measured", "off")
+DEFAULT_TRACES_SHARE = "0.05"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """Where spans go, and of what."""
+
+    url: str
+    """MIZZEN_TRACES_URL: OTLP over HTTP, with its path."""
+    headers: tuple[tuple[str, str], ...]
+    """MIZZEN_TRACES_HEADERS_FILE: one `name: value` a line."""
+    share: float
+    """MIZZEN_TRACES_SHARE: of the requests whose callers have not decided, those that are recorded; from 0 to 1."""
+    prompts: bool
+    """MIZZEN_TRACES_PROMPTS: spans have what was asked."""
 
 
 class SettingsError(Exception):
@@ -91,6 +106,8 @@ class Settings:
     """MIZZEN_OVERLOAD, MIZZEN_REPLICA_REQUESTS, MIZZEN_QUEUE_SECONDS: what becomes of more than engines can answer."""
     config_file: Path | None = None
     """gateway.yaml, of a gateway that runs alone: all else follows from it."""
+    traces: TraceSettings | None = None
+    """MIZZEN_TRACES_*; None where no collector is named."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -123,6 +140,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         spool_fsync_seconds=_seconds(environment, "MIZZEN_SPOOL_FSYNC_SECONDS", 0.1),
         spool_max_bytes=_whole(environment, "MIZZEN_SPOOL_MAX_BYTES", 2048 * MIB),
         limits=_limits(environment),
+        traces=_traces(environment),
         tls_dir=_path(environment, "MIZZEN_TLS_DIR"),
         discovery=_one_of(environment, "MIZZEN_DISCOVERY", DISCOVERIES),
         endpoint_picker_host=environment.get("MIZZEN_ENDPOINT_PICKER_HOST") or "{service}.{namespace}.svc",
@@ -172,6 +190,33 @@ def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...])
     return value
 
 
+def _traces(environment: Mapping[str, str]) -> TraceSettings | None:
+    url = environment.get("MIZZEN_TRACES_URL", "")
+    if not url:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"MIZZEN_TRACES_URL: {url!r} is no URL of OTLP over HTTP; name the collector with its path, such as"
+            " http://collector:4318/v1/traces."
+        )
+    prompts = _one_of(environment, "MIZZEN_TRACES_PROMPTS", ("off", "on"))
+    return TraceSettings(
+        url=url,
+        headers=_header_lines(environment, "MIZZEN_TRACES_HEADERS_FILE"),
+        share=_share(environment, "MIZZEN_TRACES_SHARE", DEFAULT_TRACES_SHARE),
+        prompts=prompts == "on",
+    )
+
+
+def _header_lines(environment: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:
+    if not environment.get(name):
+        return ()
+    lines = [line.partition(":") for line in _secret(environment, name).splitlines() if line.strip()]
+    if any(not header.strip() or not colon or not value.strip().isprintable() for header, colon, value in lines):
+        raise SettingsError(f"{name}: {environment[name]} must hold one header a line, as `name: value`.")
+    return tuple((header.strip().lower(), value.strip()) for header, _, value in lines)
+
+
 def _secret(environment: Mapping[str, str], name: str) -> str:
     path = Path(_text(environment, name))
     try:
@@ -215,8 +260,8 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
-def _share(environment: Mapping[str, str], name: str) -> float:
-    value = environment.get(name) or "off"
+def _share(environment: Mapping[str, str], name: str, default: str = "off") -> float:
+    value = environment.get(name) or default
     try:
         share = {"off": 0.0, "all": 1.0}.get(value)
         share = float(value) if share is None else share

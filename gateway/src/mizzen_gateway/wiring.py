@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,11 +26,13 @@ from mizzen_gateway.metering.spool import SpoolSettings
 from mizzen_gateway.pipeline import Pipeline, Stages
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.table import RouteTable
-from mizzen_gateway.settings import KUBERNETES, Settings
+from mizzen_gateway.settings import KUBERNETES, Settings, TraceSettings
 from mizzen_gateway.telemetry.exposition import exposition
 from mizzen_gateway.telemetry.overload_metrics import OverloadCollector
 from mizzen_gateway.telemetry.routing_metrics import RoutingCollector
 from mizzen_gateway.telemetry.serving_metrics import ServingCollector
+from mizzen_gateway.telemetry.spans_metrics import SpansCollector
+from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.wire.authority import Authority
 from mizzen_gateway.wire.inheritance import Inheritance
 from mizzen_gateway.wire.limits import ADMIN_LIMITS, CONTROL_LIMITS, WireLimits
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from mizzen_gateway.standalone.desk import NothingKept
     from mizzen_gateway.standalone.following import FileFeed
     from mizzen_gateway.standalone.ledger import LocalLedger
+    from mizzen_gateway.tracing.exporter import Exporter
 
 CERTIFICATE_SECONDS = 10.0
 """Between two looks whether the certificate was renewed."""
@@ -75,6 +79,7 @@ class Gateway:
             self._object_feed = self._file_feed(self._own_ledger)
         self._pickers: EndpointPickers | None = None
         self._desk = desk(settings, session)
+        self._spans = None if settings.traces is None else span_exporter(settings.traces, settings.name)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -105,10 +110,12 @@ class Gateway:
             self._handler.cache,
             lambda: 0 if self._pickers is None else self._pickers.failures,
         )
-        return exposition(self.accounting.sources, serving, routing, OverloadCollector(self.book.gates, self.book.shed))
+        overload = OverloadCollector(self.book.gates, self.book.shed)
+        more = () if self._spans is None else (SpansCollector(self._spans),)
+        return exposition(self.accounting.sources, serving, routing, overload, *more)
 
     def _pipeline(self) -> Pipeline:
-        parts = self.accounting
+        parts, traces = self.accounting, self._settings.traces
         return Pipeline(
             Stages(parts.authenticator, parts.authenticator, parts.quota, parts.meter, parts.observer),
             self.table,
@@ -119,6 +126,7 @@ class Gateway:
             pickers=self._endpoint_pickers,
             desk=self._desk,
             forwarded_headers=self._settings.forwarded_headers,
+            tracer=None if self._spans is None or traces is None else Tracer(traces.share, self._spans, traces.prompts),
         )
 
     def _endpoint_pickers(self) -> "EndpointPickers":
@@ -149,6 +157,8 @@ class Gateway:
             self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
             await self._listen_for_grpc(shared=False)
         self.accounting.start()
+        if self._spans is not None:
+            self._spans.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
         for files in (certificate, self._operator):
             if files is not None:
@@ -199,6 +209,8 @@ class Gateway:
             with suppress(asyncio.CancelledError):
                 await task
         await self.accounting.close()
+        if self._spans is not None:
+            await self._spans.close()
         await self.admin.drain(ADMIN_DRAIN_SECONDS)
         self.pool.close()
         if self._own_ledger is not None:
@@ -230,6 +242,15 @@ def object_feed(settings: Settings, session: aiohttp.ClientSession, known: Known
     from mizzen_gateway.discovery.kubernetes import KubernetesFeed  # here: one machine has no API server
 
     return KubernetesFeed(known)
+
+
+def span_exporter(traces: TraceSettings, gateway: str) -> "Exporter":
+    """What sends spans, in the name of a gateway."""
+    from mizzen_gateway.tracing.exporter import Destination, Exporter  # here: OTLP's messages take 7 MB
+
+    release = version("mizzen-gateway")
+    resource = {"service.name": "mizzen-gateway", "service.version": release, "service.instance.id": gateway}
+    return Exporter(Destination(traces.url, dict(traces.headers)), resource, release)
 
 
 def wire_limits(settings: Settings) -> WireLimits:

@@ -11,6 +11,7 @@ import pytest
 from support.controlplane import free_port
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, scripted_engine
+from support.span_collector import span_collector
 from tritonclient.grpc import service_pb2 as pb
 
 KEY = make_key()
@@ -88,21 +89,32 @@ async def test_an_error_in_a_stream_becomes_one_event_of_ours(tmp_path: Path, pa
         assert last["type"] == "error"
 
 
-async def test_no_log_holds_what_a_caller_said(tmp_path: Path) -> None:
+async def test_no_log_and_no_span_holds_what_a_caller_said(tmp_path: Path) -> None:
     async def fails(exchange: Exchange) -> None:
         told = {"error": "PROMPT " + SECRET} if exchange.method == "POST" else {"inputs": [], "outputs": []}
         await exchange.send_json(told, 400 if exchange.method == "POST" else 200)
 
-    settings = {"MIZZEN_LOG_LEVEL": "DEBUG", "MIZZEN_GRPC_PORT": str(free_port())}
-    async with scripted_engine(fails) as engine:
+    port = free_port()
+    async with scripted_engine(fails) as engine, span_collector() as collector:
+        settings = {
+            "MIZZEN_LOG_LEVEL": "DEBUG",
+            "MIZZEN_ACCESS_LOG": "all",
+            "MIZZEN_GRPC_PORT": str(port),
+            "MIZZEN_TRACES_URL": collector.url,
+            "MIZZEN_TRACES_SHARE": "all",
+        }
         tensors = endpoint_set("t", engine.address, protocol="OpenInference", engine="Triton")
         objects = [model_deployment("m"), endpoint_set("m", engine.address), model_deployment("t"), tensors]
         with gateway_process(tmp_path, make_snapshot([KEY]), *objects, **settings) as url:
             await _say_everywhere(url)
-            await _infers(int(settings["MIZZEN_GRPC_PORT"]))
+            await _infers(port)
+            spans = await collector.until(lambda spans: any(span.attributes.get("rpc.method") for span in spans))
         logged = (tmp_path / "log").read_text()
     assert "gateway listens" in logged
+    assert '"operation":"chat.completions"' in logged
     assert "PROMPT" not in logged
+    assert {"chat m", "embeddings m", "inference.GRPCInferenceService/ModelInfer"} <= {span.name for span in spans}
+    assert all(b"PROMPT" not in body for body in collector.raw)
 
 
 async def _say_everywhere(url: str) -> None:

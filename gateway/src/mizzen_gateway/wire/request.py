@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.trace_context import TraceContext
 
 if TYPE_CHECKING:
     from mizzen_gateway.wire.body import BodyStream
@@ -51,6 +52,8 @@ class Request:
     stream: "BodyStream | None" = None
     caller: Caller | None = None
     """Set by stage 2, as soon as the header is there."""
+    trace: TraceContext | None = None
+    """Where spans are wanted: what this request has to do with them."""
     refusal: Refusal | None = None
     """The request is answered with this; its body was read and thrown away."""
     close_after: bool = False
