@@ -6,6 +6,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from mizzen_gateway.at_once import AtOnce
 from mizzen_gateway.engine.dial import Dial
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest, EngineSink
 
@@ -38,13 +39,13 @@ class EngineConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser | None = None
         self._sink: EngineSink | None = None
-        self._done: asyncio.Future[None] | None = None
+        self._done: AtOnce | None = None
         self._headers: dict[bytes, bytes] = {}
         self._keep = False
         self._idle_limit = self._first_byte_limit = NEVER
         self._full: asyncio.Future[None] | None = None
         self._paused = False
-        self._head_seen = False
+        self._head_seen = self._whole = False
         self._problem: Exception | None = None
         self._pieces: list[bytes] = []
         self.began = False
@@ -69,9 +70,9 @@ class EngineConnection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._sink = sink
         self._headers, self._pieces = {}, []
-        self.began = self._keep = self._head_seen = False
+        self.began = self._keep = self._head_seen = self._whole = False
         self.first_byte_at = self._problem = None
-        self._done = self._loop.create_future()
+        self._done = AtOnce(self._loop)
         self._idle_limit = idle_seconds
         self._first_byte_limit = first_byte_seconds
         self.deadline = self._loop.time() + first_byte_seconds
@@ -172,7 +173,7 @@ class EngineConnection(asyncio.BufferedProtocol):
         self.resume_writing()
         if self._done is not None and not self._done.done():
             if self._ends_with_connection():
-                self._done.set_result(None)
+                self._done.come()
             else:
                 self._done.set_exception(EngineFailureError("broken", self.began, "engine closed the connection"))
 
@@ -207,8 +208,13 @@ class EngineConnection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             problem = EngineFailureError("malformed", True, f"engine does not speak HTTP: {error}")
         problem = self._problem or self._hand_on() or problem
-        if problem is not None:
+        if problem is not None and not self._whole:
             self._fail(problem)
+        elif self._whole:
+            if problem is not None:  # what follows a whole response is none of it, and nothing may follow that
+                self._keep = False
+                self._transport.abort()
+            self._done.come()  # last, since the next exchange may begin within it
 
     def _hand_on(self) -> Exception | None:
         """What came at once goes on at once: events that came together cost the caller's side one write."""
@@ -227,7 +233,7 @@ class EngineConnection(asyncio.BufferedProtocol):
 
     def on_message_begin(self) -> None:
         """A response begins; a second one to one request must not touch the first."""
-        if self._done is None or self._done.done():
+        if self._whole or self._done is None or self._done.done():
             self._problem = EngineFailureError("malformed", True, "more than one response to one request")
             raise self._problem
 
@@ -265,5 +271,4 @@ class EngineConnection(asyncio.BufferedProtocol):
         if problem is not None:
             self._problem = problem
             raise problem
-        if self._head_seen and self._done is not None and not self._done.done():
-            self._done.set_result(None)
+        self._whole = self._head_seen

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from mizzen_gateway.at_once import AtOnce
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.body import BodyStream
 from mizzen_gateway.wire.parser import RequestParser
@@ -29,7 +30,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
-    """Costs one object and one parser while idle: a task runs only while a request is answered."""
+    """Costs one object and one parser until a request comes; from then on a task answers one after the other."""
 
     def __init__(self, server: "Server") -> None:
         self._server = server
@@ -38,6 +39,8 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser(server.limits, self)
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._more: AtOnce | None = None
+        self._busy = False
         self._responder: Responder | None = None
         self._answering: Request | None = None
         self._incoming: Request | None = None
@@ -79,9 +82,10 @@ class Connection(asyncio.Protocol):
             self._deaf = True
             self.deadline = NEVER
             self._refuse_rest(problem.refusal)
-            return
-        if self._parser.in_body and not self._stalled:
-            self.deadline += len(data) / self._limits.body_rate
+        else:
+            if self._parser.in_body and not self._stalled:
+                self.deadline += len(data) / self._limits.body_rate
+        self._answer()
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the engine writes."""
@@ -95,7 +99,7 @@ class Connection(asyncio.Protocol):
         """The caller has caught up."""
         self._stalled = False
         self.deadline = NEVER
-        if self._task is None:
+        if not self._busy:
             self._wait_for_more()
         if self._responder is not None and self._responder.source is not None:
             self._responder.source.resume()
@@ -126,7 +130,7 @@ class Connection(asyncio.Protocol):
         if request.refusal is not None:
             request.close_after = True
             raise BadRequestError(request.refusal)
-        if self._task is None:
+        if not self._busy:
             self._transport.write(CONTINUE)
 
     def request_complete(self, request: Request) -> None:
@@ -139,13 +143,13 @@ class Connection(asyncio.Protocol):
             return
         self._incoming = None
         request.stream.finish()
-        if self._task is None:
+        if not self._busy:
             self._rest()
 
     # A body that is handed on as it comes.
 
     def _open_body(self, request: Request) -> None:
-        if b"expect" in request.headers and self._task is None:
+        if b"expect" in request.headers and not self._busy:
             self._transport.write(CONTINUE)
         request.stream = BodyStream(self)
         self._incoming = request
@@ -182,11 +186,21 @@ class Connection(asyncio.Protocol):
 
     def _enqueue(self, request: Request) -> None:
         self._waiting.append(request)
-        if self._task is None:
-            self._task = self._loop.create_task(self._answer_waiting())
+        if not self._busy:
+            self._busy = True
         elif not self._reading_paused and self._enough_waits:
             self._reading_paused = True
             self._transport.pause_reading()
+
+    def _answer(self) -> None:
+        """Let the task go on, where something waits and it does not run; once all that came is taken in."""
+        if not self._waiting:
+            return
+        if self._task is None:
+            self._task = self._loop.create_task(self._answer_waiting())
+        elif self._more is not None:
+            more, self._more = self._more, None
+            more.come()
 
     @property
     def _enough_waits(self) -> bool:
@@ -204,12 +218,15 @@ class Connection(asyncio.Protocol):
 
     async def _answer_waiting(self) -> None:
         try:
-            await self._answer_each()
+            while await self._answer_each():
+                self._more = more = AtOnce(self._loop)
+                await more
         except Exception:  # outermost guard: no error leaves a connection hanging, not even one of answering errors
             log.exception(OWN_ERROR, path="")
             self._transport.abort()
 
-    async def _answer_each(self) -> None:
+    async def _answer_each(self) -> bool:
+        """Whether more may come."""
         while self._waiting:
             request = self._waiting.popleft()
             close = request.close_after or not request.keep_alive or self._server.draining
@@ -229,9 +246,10 @@ class Connection(asyncio.Protocol):
                 request.stream.close()
             if not responder.done or responder.closes:
                 self._end(responder.done)
-                return
-        self._task = None
+                return False
+        self._busy = False
         self._rest()
+        return True
 
     def _rest(self) -> None:
         """Nothing to do until the caller sends more."""
@@ -254,7 +272,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, whole: bool) -> None:
         """Close. A caller still sending would lose the answer to a reset: what it sends is read for a while."""
-        self._task = None
+        self._task, self._busy = None, False
         self._waiting.clear()
         if not whole or self._transport.is_closing():
             self._transport.close()
@@ -283,11 +301,12 @@ class Connection(asyncio.Protocol):
         refusal = Refusal(408, "request_timeout", f"{part}: took too long to arrive; send the whole request at once.")
         self._deaf = True
         self._refuse_rest(refusal)
+        self._answer()
 
     @property
     def idle(self) -> bool:
         """Nothing is being answered."""
-        return self._task is None
+        return not self._busy
 
     @property
     def stuck(self) -> bool:
@@ -301,7 +320,7 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """The server stops: close now if nothing is under way and nothing may follow, else after the answer."""
-        if self._task is None:
+        if not self._busy:
             if self._parser.between and self._server.closes_idle:
                 self._transport.close()
         elif self._responder is not None and not self._responder.started:
