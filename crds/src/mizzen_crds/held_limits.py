@@ -11,7 +11,7 @@ HELD_METRICS: Final = frozenset(LimitMetric)
 """What limits may count."""
 HELD_SCOPES: Final = frozenset(Scope)
 """What limits and budgets may be counted over."""
-HELD_UNITS: Final = frozenset({BudgetUnit.MONEY, BudgetUnit.TOKENS})
+HELD_UNITS: Final = frozenset(BudgetUnit)
 """What budgets may be of."""
 HELD_WINDOWS: Final = frozenset(BudgetWindow)
 """When budgets may begin anew."""

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from mizzen_gateway.caching import KeepingResponder
@@ -76,6 +77,8 @@ class Run:
     """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0
     """Its share of the time of accelerators, over all tries."""
+    share: float | None = None
+    """Of the try under way: what its endpoint's clock of shared time said at its begin."""
     prompt_bytes: int = 0
     """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
     ask: Ask | None = None
@@ -314,7 +317,7 @@ class Forwarder:
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
         run.revision = endpoint.facts.revision
         endpoint.in_flight += 1
-        share = endpoint.time.begin(began) if target.facts.accelerators else None
+        run.share = share = endpoint.time.begin(began) if target.facts.accelerators else None
         run.prompt_goes_to(endpoint)
         counter.in_flight += 1
         outcome = "caller_left"
@@ -328,6 +331,7 @@ class Forwarder:
                 outcome = verdict.kind
         finally:
             endpoint.in_flight -= 1
+            run.share = None
             if share is not None:
                 run.accelerator_seconds += target.facts.accelerators * endpoint.time.end(share, self._loop.time())
             run.engine_began()
@@ -349,10 +353,7 @@ class Forwarder:
         fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.keeper or run.responder, run.headers, model)
-            sink: EngineSink | SpendingSink = answer
-            if run.reservation is not None:
-                run.reservation.watch(answer.so_far)
-                sink = sink_of(answer, run.reservation.allowance)
+            sink = self._sink(run, endpoint, answer)
             connection = None
             stale = False
             try:
@@ -367,10 +368,9 @@ class Forwarder:
                 first_byte, idle = self._waits(run)
                 if isinstance(sink, SpendingSink):
                     sink.fail = connection.fail
-                    await connection.exchange(request, sink, first_byte, idle)
+                await connection.exchange(request, sink, first_byte, idle)
+                if isinstance(sink, SpendingSink):
                     await sink.rest()
-                else:
-                    await connection.exchange(request, sink, first_byte, idle)
             except asyncio.CancelledError:
                 if connection is not None:  # the engine was at work for a caller who left: what can be counted, is
                     run.usage = answer.so_far()
@@ -399,6 +399,25 @@ class Forwarder:
                 if run.responder.started:
                     run.usage = answer.so_far()
             return self._finish(run, endpoint, answer)
+
+    def _sink(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineSink | SpendingSink":
+        """Where a try's response goes; while it does, limits and budgets know how far it is."""
+        if run.reservation is None:
+            return answer
+        allowance = run.reservation.allowance
+        if allowance is None:
+            run.reservation.watch(answer.so_far)
+            return answer
+        ms_used = partial(self._ms_used, run, endpoint)
+        run.reservation.watch(partial(_so_far, answer, ms_used))
+        return sink_of(answer, allowance, ms_used)
+
+    def _ms_used(self, run: Run, endpoint: EndpointState) -> int:
+        """Of accelerators, until now."""
+        seconds = run.accelerator_seconds
+        if run.share is not None:
+            seconds += run.target.facts.accelerators * endpoint.time.so_far(run.share, self._loop.time())
+        return int(seconds * 1000)
 
     def _waits(self, run: Run) -> tuple[float, float]:
         """Seconds until the first byte, and between two parts of an answer."""
@@ -441,6 +460,10 @@ class Forwarder:
         run.usage = answer.so_far()
         run.status, run.code = 200, refusal.code
         answer.break_off(refusal)
+
+
+def _so_far(answer: Answer, ms_used: Callable[[], int]) -> Usage:
+    return replace(answer.so_far(), accelerator_ms=ms_used())
 
 
 def broken(model: str) -> Refusal:

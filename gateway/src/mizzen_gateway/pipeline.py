@@ -56,7 +56,7 @@ from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
-NO_TOKENS = Estimate(0, 0, 0)
+NO_TOKENS = Estimate(0, 0, 0, forwarded=False)
 LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
 """For the metrics alone: nobody is there to read it."""
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)

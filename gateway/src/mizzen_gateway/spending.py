@@ -11,6 +11,7 @@ from mizzen_gateway.protocols.call import Answer, Generating
 from mizzen_gateway.stages import Allowance, Refusal
 
 EVENT_END = b"\n\n"
+NEVER = float("inf")
 LAST_EVENTS = 8
 """An answer whose end has come is not cut for so few events."""
 
@@ -26,13 +27,16 @@ class SpentError(Exception):
 class SpendingSink:
     """An `EngineSink`: passes on so much of what comes as is reserved."""
 
-    __slots__ = ("_allowance", "_answer", "_error", "_generating", "_kept", "_waits_for", "closed", "fail")
+    __slots__ = ("_allowance", "_answer", "_error", "_generating", "_kept", "_ms_used", "_waits_for", "closed", "fail")
 
-    def __init__(self, answer: Answer, generating: Generating, allowance: Allowance) -> None:
-        """`answer` and `generating` are the same."""
+    def __init__(
+        self, answer: Answer, generating: Generating, allowance: Allowance, ms_used: Callable[[], int]
+    ) -> None:
+        """`answer` and `generating` are the same; `ms_used` tells the time of accelerators until now."""
         self._answer = answer
         self._generating = generating
         self._allowance = allowance
+        self._ms_used = ms_used
         self._kept = b""
         self._waits_for: asyncio.Future[None] | None = None
         self._error: Exception | None = None
@@ -49,8 +53,13 @@ class SpendingSink:
         """Pass it on, or keep it; raises SpentError."""
         if self._kept:
             self._kept += data
-        else:
-            self._pass(data)
+            return
+        allowance = self._allowance
+        if allowance.until_ms < NEVER and allowance.asking is None and not self._generating.ended_with(data):
+            ms = self._ms_used()
+            if ms >= allowance.until_ms:
+                self._ask(ms)
+        self._pass(data)
 
     async def rest(self) -> None:
         """All has come: wait until it has gone on. Raises SpentError."""
@@ -76,9 +85,12 @@ class SpendingSink:
                 asking.add_done_callback(self._go_on)
                 return
             else:
-                refusal = allowance.reached(generated)
-                if refusal is not None:
-                    raise SpentError(refusal)
+                self._ask(self._ms_used())
+
+    def _ask(self, ms: int) -> None:
+        refusal = self._allowance.reached(self._generating.generated, ms)
+        if refusal is not None:
+            raise SpentError(refusal)
 
     def _go_on(self, _asked: "asyncio.Future[None]") -> None:
         if self.closed:
@@ -101,8 +113,8 @@ def end_of_events(data: bytes, most: int) -> int:
     return end
 
 
-def sink_of(answer: Answer, allowance: Allowance | None) -> "SpendingSink | EngineSink":
+def sink_of(answer: Answer, allowance: Allowance | None, ms_used: Callable[[], int]) -> "SpendingSink | EngineSink":
     """The answer itself, where no soft budget has a say in how long it goes on."""
     if allowance is None or not isinstance(answer, Generating):
         return answer
-    return SpendingSink(answer, answer, allowance)
+    return SpendingSink(answer, answer, allowance, ms_used)

@@ -87,6 +87,8 @@ class Estimate:
     why_unbounded: "Callable[[], Refusal | None] | None" = None
     """Asked where a budget matches: what a hard one refuses it with, where these numbers bound nothing (images, audio,
     a key that comes twice). None where they always do."""
+    forwarded: bool = True
+    """An engine will be asked, whose time it takes."""
 
 
 @record
@@ -127,6 +129,8 @@ class Charge:
     """Of `budget_ids`, those that are charged tokens, not money."""
     holder: str = ""
     """Whose leases it comes out of; empty for the gateway's own."""
+    time_budget_ids: tuple[str, ...] = ()
+    """Of `budget_ids`, those that are charged milliseconds of accelerators."""
 
 
 class Allowance(Protocol):
@@ -147,8 +151,13 @@ class Allowance(Protocol):
         """Done when the store has said whether there is more; None where it is not being asked."""
         ...
 
-    def reached(self, output_tokens: int) -> Refusal | None:
-        """So many are generated. A refusal where nothing is left: the stream ends here. Does not block."""
+    @property
+    def until_ms(self) -> float:
+        """Milliseconds of accelerators from which on it wants to be told too; infinite where none are counted."""
+        ...
+
+    def reached(self, output_tokens: int, accelerator_ms: int = 0) -> Refusal | None:
+        """So much is used. A refusal where nothing is left: the stream ends here. Does not block."""
         ...
 
 

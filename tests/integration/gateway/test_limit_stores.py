@@ -181,6 +181,26 @@ async def test_streams_end_when_a_soft_budget_is_used_up_and_it_is_settled_exact
 
 
 @pytest.mark.parametrize("store", STORES)
+async def test_accelerator_seconds_are_settled_to_the_millisecond(addresses, store):
+    budget = a_budget(10_000, id=fresh("bud"), unit=BudgetUnit.ACCELERATOR_SECONDS)
+    ledger, spent = SharedLedger(10_000), 0
+    async with quota_gateways(addresses[store], 1, a_snapshot(further_budgets=[budget]), ledger) as [gateway]:
+        for ms in (2500, 1, 4000):
+            reservation = await gateway.admitted(Estimate(40, 1, 4096))
+            charge = reservation.settle(Usage(10, 20, accelerator_ms=ms))
+            spent += ms
+            ledger.charge(charge.holder or "gateway", ms)
+            if store == "process":
+                gateway.leases.acknowledge({budget.id: ms})
+            await gateway.told()
+            assert await reserved(gateway, budget.id) == 0
+        refusal = await gateway.reserve(Estimate(40, 1, 4096))
+        assert isinstance(refusal, Refusal)
+        assert "will probably use 4 accelerator-seconds" in refusal.message
+    assert ledger.spent == spent == 6501
+
+
+@pytest.mark.parametrize("store", STORES)
 async def test_what_one_rule_refuses_takes_from_no_other(addresses, store):
     limits = [
         a_limit(10, id=fresh(), name="requests"),

@@ -22,12 +22,14 @@ TOKENS = 1000
 
 
 @asynccontextmanager
-async def serving(folder: Path, behave: Any, **budget: Any) -> AsyncIterator[tuple[RunningGateway, ScriptedEngine]]:
-    """A gateway with a soft budget of so many tokens, before an engine."""
+async def serving(
+    folder: Path, behave: Any, amount: int = TOKENS, **budget: Any
+) -> AsyncIterator[tuple[RunningGateway, ScriptedEngine]]:
+    """A gateway with a soft budget of so much, before an engine."""
     fields = {"unit": BudgetUnit.TOKENS, "hardness": Hardness.SOFT, "scope_id": "prj_default", "name": "small"}
-    snapshot = make_snapshot([KEY], further_budgets=[a_budget(TOKENS, **{**fields, **budget})])
-    async with scripted_engine(behave) as engine, ledger_over_http(SharedLedger(TOKENS)) as plane:
-        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+    snapshot = make_snapshot([KEY], further_budgets=[a_budget(amount, **{**fields, **budget})])
+    async with scripted_engine(behave) as engine, ledger_over_http(SharedLedger(amount)) as plane:
+        objects = [model_deployment("chat", resources={"acceleratorsPerPod": 2}), endpoint_set("chat", engine.address)]
         async with running_gateway(folder, snapshot, *objects, MIZZEN_CONTROLPLANE_URL=plane) as gateway:
             yield gateway, engine
 
@@ -99,6 +101,24 @@ async def test_a_stream_that_its_engine_ends_in_time_is_whole(tmp_path: Path) ->
     assert b'"error"' not in body
     assert row["output_tokens"] == 1400
     assert 'mizzen_gateway_soft_budget_beyond_total{name="small",unit="tokens"}' in told
+
+
+async def test_a_stream_ends_when_the_accelerator_seconds_of_its_budget_are_used_up(tmp_path: Path) -> None:
+    async def slow(exchange: Exchange) -> None:
+        await exchange.start_events()
+        while True:
+            await exchange.event(chunk("chat", "x"))
+            await asyncio.sleep(0.02)
+
+    async with serving(tmp_path, slow, 1200, unit=BudgetUnit.ACCELERATOR_SECONDS) as (gateway, _):
+        status, body = await asked(gateway)
+        await until(gateway.rows)
+        (row,) = gateway.rows()
+    error = orjson.loads(body.split(b"\n\n")[-2].removeprefix(b"data: "))["error"]
+    assert (status, error["code"]) == (200, "budget_exceeded")
+    assert "its 1.2 accelerator-seconds" in error["message"]
+    assert row["time_budget_ids"] == ["bud_a"]
+    assert row["accelerator_ms"] >= 1100
 
 
 async def test_an_image_is_taken_where_only_soft_budgets_apply(tmp_path: Path) -> None:

@@ -40,12 +40,13 @@ class Budget:
 
     def __init__(self, until: int, held: int) -> None:
         self.until, self.held = until, held
+        self.until_ms = float("inf")
         self.asking: asyncio.Future[None] | None = None
         self.later = True
         self.refusal: Refusal | None = None
 
-    def reached(self, output_tokens: int) -> Refusal | None:
-        assert output_tokens >= self.until
+    def reached(self, output_tokens: int, accelerator_ms: int) -> Refusal | None:
+        assert output_tokens >= self.until or accelerator_ms >= self.until_ms
         if self.refusal is None and self.later:
             self.asking = asyncio.get_running_loop().create_future()
         elif self.refusal is None:
@@ -69,7 +70,7 @@ def caller() -> Caller:
 
 
 def sink_for(caller: Any, budget: Budget) -> SpendingSink:
-    sink = sink_of(StreamAnswer(caller, (), "chat", "chat", 40, False, CHUNKS), budget)
+    sink = sink_of(StreamAnswer(caller, (), "chat", "chat", 40, False, CHUNKS), budget, lambda: clock[0])
     assert isinstance(sink, SpendingSink)
     sink.fail = lambda error: failures.append(error)
     failures.clear()
@@ -78,6 +79,8 @@ def sink_for(caller: Any, budget: Budget) -> SpendingSink:
 
 
 failures: list[Exception] = []
+clock = [0]
+"""Milliseconds of accelerators that were used."""
 
 
 async def test_what_is_beyond_what_is_reserved_waits_for_the_answer_and_then_goes_on(caller):
@@ -158,6 +161,18 @@ async def test_usage_that_is_told_with_each_part_counts_rather_than_the_parts(ca
     sink.on_body(b"data: " + orjson.dumps(told) + b"\n\n")
     with pytest.raises(SpentError):
         sink.on_body(EVENT)
+
+
+async def test_a_stream_ends_by_the_time_of_accelerators_however_few_tokens_it_has(caller):
+    budget = Budget(until=100, held=100)
+    budget.until_ms, budget.refusal = 500.0, SPENT
+    sink = sink_for(caller, budget)
+    clock[0] = 499
+    sink.on_body(EVENT)
+    clock[0] = 500
+    with pytest.raises(SpentError):
+        sink.on_body(EVENT)
+    assert caller.tokens == 1
 
 
 def test_events_are_counted_off_to_their_ends():

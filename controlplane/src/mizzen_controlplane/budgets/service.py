@@ -85,6 +85,8 @@ async def patch_budget(
         await take_up(session, row, "budgets")
         if body.hardness is Hardness.SOFT:
             await raise_floor(session, FURTHER_KINDS)
+        if "hardness" in changes:
+            held.refuse_unbounded(row.amount_unit, body.hardness)
         if "amount" in changes:
             changes["amount_pico"] = amount_of(row.amount_unit, changes.pop("amount"))
         await alter_row(session, subject, BUDGETS, parent, row, changes)

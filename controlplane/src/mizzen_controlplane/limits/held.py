@@ -4,7 +4,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from mizzen_crds import held_limits
-from mizzen_crds.access import Scope
+from mizzen_crds.access import BudgetUnit, Hardness, Scope
 
 from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch
 from mizzen_controlplane.kit.problem import invalid_field
@@ -23,10 +23,21 @@ def refuse_unheld_budget(body: BudgetCreate, scope: Scope) -> None:
     _refuse("unit", body.unit, held_limits.HELD_UNITS)
     _refuse("window", body.window, held_limits.HELD_WINDOWS)
     _refuse("hardness", body.hardness, held_limits.HELD_HARDNESS)
+    refuse_unbounded(body.unit, body.hardness)
     _refuse("on_store_loss", body.on_store_loss, held_limits.HELD_ON_STORE_LOSS)
     if scope is Scope.USER:
         raise invalid_field("/scope", "scope: a budget is not counted over end users; make a limit of metric cost")
     _refuse("scope", scope, held_limits.HELD_SCOPES)
+
+
+def refuse_unbounded(unit: BudgetUnit, hardness: Hardness) -> None:
+    """Raises Invalid for a hard budget of what no request has a bound of."""
+    if unit is BudgetUnit.ACCELERATOR_SECONDS and hardness is Hardness.HARD:
+        raise invalid_field(
+            "/hardness",
+            "hardness: a budget of accelerator-seconds is soft only, since nothing bounds beforehand how long a request"
+            " takes; use soft, or a budget of tokens or money",
+        )
 
 
 def refuse_unheld_patch(body: LimitPatch | BudgetPatch) -> None:

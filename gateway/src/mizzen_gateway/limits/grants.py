@@ -12,6 +12,8 @@ from mizzen_gateway.limits.answers import Answer
 from mizzen_gateway.limits.recent import Recent
 from mizzen_gateway.limits.rules import (
     COST,
+    LIKELY_COST,
+    LIKELY_MS,
     NOTHING,
     TOKENS,
     Amounts,
@@ -70,6 +72,8 @@ class Grant:
     """Every budget that is charged, shadow ones included."""
     token_budget_ids: tuple[str, ...]
     """Of those, the ones of tokens."""
+    time_budget_ids: tuple[str, ...]
+    """Likewise, those of accelerator-seconds."""
     price: Price | None
     currency: str
     hard: bool
@@ -113,26 +117,47 @@ class Grant:
         most = bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
         if self.soft is None:
             return most
-        likely_in, likely_out = self.soft.recent.likely(estimate)
-        return (*most, likely_in + likely_out, self.most_cost(likely_in, likely_out), likely_out)
+        likely_in, likely_out, likely_ms = self.soft.recent.likely(estimate)
+        cost = self.most_cost(likely_in, likely_out) + likely_ms * self._pico_per_ms
+        return (*most, likely_in + likely_out, cost, likely_ms, likely_out)
 
-    def more(self, output_tokens: int) -> Amounts:
-        """What so many tokens more take of soft budgets."""
+    def more(self, output_tokens: int, accelerator_ms: int) -> Amounts:
+        """What so much more takes of soft budgets."""
         price = self.price
         dearest = 0 if price is None else max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
-        return (0, 0, 0, 0, 0, 0, output_tokens, output_tokens * dearest)
+        cost = output_tokens * dearest + accelerator_ms * self._pico_per_ms
+        return (0, 0, 0, 0, 0, 0, output_tokens, cost, accelerator_ms)
 
     def used(self, usage: Usage) -> Amounts:
-        """What a request has used."""
+        """What a request has used. Time of accelerators counts for budgets of it even where it costs nothing."""
         if not usage.billable:
-            return NOTHING
+            return NOTHING if self.soft is None else (0, 0, 0, 0, 0, 0, 0, 0, usage.accelerator_ms)
         used = used_amounts(usage.input_tokens, usage.output_tokens, self.cost(usage))
-        return used if self.soft is None else (*used, used[TOKENS], used[COST])
+        return used if self.soft is None else (*used, used[TOKENS], used[COST], usage.accelerator_ms)
+
+    @property
+    def _pico_per_ms(self) -> int:
+        return 0 if self.price is None else self.price.pico_per_accelerator_ms
+
+    @property
+    def counts_time(self) -> bool:
+        """Some soft budget is spent by the time of accelerators."""
+        if self.soft is None:
+            return False
+        return any(one.kind == LIKELY_MS or (one.kind == LIKELY_COST and self.costs_time) for one in self.soft.rules)
 
     def charge(self, cost_pico: int, holder: str) -> Charge:
         """The charge of that much money."""
         rate_card_id = "" if self.price is None else self.price.rate_card_id
-        return Charge(cost_pico, self.currency, rate_card_id, self.budget_ids, self.token_budget_ids, holder)
+        return Charge(
+            cost_pico,
+            self.currency,
+            rate_card_id,
+            self.budget_ids,
+            self.token_budget_ids,
+            holder,
+            self.time_budget_ids,
+        )
 
 
 class GrantTable:
@@ -178,6 +203,7 @@ class GrantTable:
             counts=self._store.counts(limits, budgets, caller.organization_id),
             budget_ids=tuple(one.id for one in charged),
             token_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.TOKENS),
+            time_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.ACCELERATOR_SECONDS),
             price=index.price_of(caller, model),
             currency=index.currency,
         )

@@ -32,7 +32,7 @@ from mizzen_gateway.limits.refusals import (
     stream_over_budget,
     time_unbounded,
 )
-from mizzen_gateway.limits.rules import COST, LIKELY_OUTPUT, Amounts, BudgetRule, LimitRule
+from mizzen_gateway.limits.rules import COST, Amounts, BudgetRule, LimitRule
 from mizzen_gateway.stages import Caller, Charge, Estimate, Refusal, Reservation, Usage, nobody
 
 
@@ -202,7 +202,7 @@ class SoftlyReserved(Reserved):
         assert grant.soft is not None
         self._soft = grant.soft
         self._quota = quota
-        self._allowance = StreamAllowance(grant, grant.soft, taken[LIKELY_OUTPUT], quota.clock, self._ended)
+        self._allowance = StreamAllowance(grant, grant.soft, taken, quota.clock, self._ended)
 
     @property
     def allowance(self) -> StreamAllowance:

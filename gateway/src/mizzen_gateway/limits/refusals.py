@@ -75,10 +75,8 @@ def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str)
     budget = rule.budget
     most = "will probably" if rule.soft else "may"
     up_to = "" if rule.soft else "up to "
-    if budget.unit is BudgetUnit.TOKENS:
-        bound = f"{most} use {up_to}{needed} tokens"
-    else:
-        bound = f"{most} cost {up_to}{money(needed, currency)}"
+    verb = "cost" if budget.unit is BudgetUnit.MONEY else "use"
+    bound = f"{most} {verb} {up_to}{_of_unit(rule, needed, currency)}"
     message = (
         f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {_all_of(rule, currency)} "
         f"are spent or held for requests under way, and this one {bound}. "
@@ -99,7 +97,12 @@ def stream_over_budget(rule: BudgetRule, period_end: float, output_tokens: int, 
 
 
 def _all_of(rule: BudgetRule, currency: str) -> str:
-    amount = rule.budget.amount_pico
+    return _of_unit(rule, rule.budget.amount_pico, currency)
+
+
+def _of_unit(rule: BudgetRule, amount: int, currency: str) -> str:
+    if rule.budget.unit is BudgetUnit.ACCELERATOR_SECONDS:
+        return f"{amount / 1000:g} accelerator-seconds"
     return f"{amount} tokens" if rule.budget.unit is BudgetUnit.TOKENS else money(amount, currency)
 
 

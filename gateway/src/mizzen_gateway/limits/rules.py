@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from mizzen_crds.access import BudgetAccess, BudgetUnit, Hardness, LimitAccess, LimitMetric, OnStoreLoss
 
-REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST, CONCURRENCY, LIKELY_TOKENS, LIKELY_COST, LIKELY_OUTPUT = range(9)
+REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST, CONCURRENCY = range(6)
+LIKELY_TOKENS, LIKELY_COST, LIKELY_MS, LIKELY_OUTPUT = range(6, 10)
 Amounts = tuple[int, ...]
 """Requests, tokens, prompt tokens, generated tokens, money in pico, requests under way; where a soft budget applies
-also tokens and money as it counts them, and generated tokens that it began with: in the order above."""
+also tokens, money and milliseconds of accelerators as it counts them, and the generated tokens that it begins with: in
+the order above."""
 
-NOTHING: Amounts = (0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING: Amounts = (0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 _KINDS = {
     LimitMetric.REQUESTS: REQUESTS,
@@ -24,6 +26,12 @@ _KINDS = {
     LimitMetric.COST: COST,
     LimitMetric.CONCURRENCY: CONCURRENCY,
 }
+_KINDS_OF_BUDGETS = {
+    BudgetUnit.MONEY: (COST, LIKELY_COST),
+    BudgetUnit.TOKENS: (TOKENS, LIKELY_TOKENS),
+    BudgetUnit.ACCELERATOR_SECONDS: (LIKELY_MS, LIKELY_MS),
+}
+"""Of a hard one, and of a soft one."""
 _WORDS = ("requests", "tokens", "prompt tokens", "generated tokens", "money", "requests at once")
 
 
@@ -57,9 +65,9 @@ class BudgetRule:
 
     budget: BudgetAccess
     kind: int
-    """COST or TOKENS; LIKELY_COST or LIKELY_TOKENS where it is soft."""
+    """COST or TOKENS; LIKELY_COST, LIKELY_TOKENS or LIKELY_MS where it is soft."""
     soft: bool
-    """A request reserves what it will probably use."""
+    """A request reserves what it will probably use. One of accelerator-seconds always is: nothing bounds them."""
     allows_on_loss: bool
     """Requests pass while the store or the ledger cannot be reached."""
 
@@ -72,10 +80,9 @@ def limit_rule(limit: LimitAccess, count_id: str, *, enforced: bool) -> LimitRul
 
 
 def budget_rule(budget: BudgetAccess) -> BudgetRule:
-    """The rule of a budget of money or tokens."""
-    soft = budget.hardness is Hardness.SOFT
-    kinds = (TOKENS, LIKELY_TOKENS) if budget.unit is BudgetUnit.TOKENS else (COST, LIKELY_COST)
-    return BudgetRule(budget, kinds[soft], soft, budget.on_store_loss is OnStoreLoss.ALLOW)
+    """The rule of a budget."""
+    soft = budget.hardness is Hardness.SOFT or budget.unit is BudgetUnit.ACCELERATOR_SECONDS
+    return BudgetRule(budget, _KINDS_OF_BUDGETS[budget.unit][soft], soft, budget.on_store_loss is OnStoreLoss.ALLOW)
 
 
 def bound_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:

@@ -7,7 +7,7 @@ import orjson
 
 from mizzen_gateway.metering.recovery import add_costs
 
-BUDGETS, COST, TOKENS = b'"budget_ids":[', b'"cost_pico":', b'"token_budget_ids":'
+BUDGETS, COST, NOT_MONEY = b'"budget_ids":[', b'"cost_pico":', (b'"token_budget_ids":', b'"time_budget_ids":')
 """As this gateway writes them. In a text, a name say, quotes are escaped, so that none of these is ever found there."""
 
 
@@ -22,7 +22,7 @@ def costs_of(rows: Iterable[bytes]) -> dict[str, int]:
             continue  # of no budget
         at = row.find(COST) + len(COST)
         amount = row[at : row.find(b",", at)]
-        if TOKENS in row or begin < len(BUDGETS) or at < len(COST) or not amount.isdigit():
+        if NOT_MONEY[0] in row or NOT_MONEY[1] in row or begin < len(BUDGETS) or at < len(COST) or not amount.isdigit():
             add_costs(costs, orjson.loads(row))
             continue
         budgets = row[begin:end]

@@ -55,13 +55,15 @@ def read_leftovers(folder: SegmentFolder) -> Leftovers:
 
 
 def add_costs(costs: Counter[str], row: dict[str, Any]) -> None:
-    """Add what one row costs each of its budgets: money, or tokens where the budget is of tokens."""
+    """Add what one row costs each of its budgets: money, tokens or accelerator milliseconds, as it is of."""
     budget_ids = row.get("budget_ids")
     if not budget_ids:
         return
     tokens = row.get("input_tokens", 0) + row.get("output_tokens", 0)
-    of_tokens = row.get("token_budget_ids", ())
+    of_tokens, of_time = row.get("token_budget_ids", ()), row.get("time_budget_ids", ())
     for budget_id in budget_ids:
         amount = tokens if budget_id in of_tokens else row["cost_pico"]
+        if budget_id in of_time:
+            amount = row.get("accelerator_ms", 0)
         if amount:
             costs[budget_id] += amount

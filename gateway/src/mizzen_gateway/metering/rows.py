@@ -68,6 +68,8 @@ def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
         "budget_ids": charge.budget_ids,
         "gateway": charge.holder or gateway,
     }
+    if charge.time_budget_ids:
+        row["time_budget_ids"] = charge.time_budget_ids  # as those of tokens
     if charge.token_budget_ids:
         row["token_budget_ids"] = charge.token_budget_ids  # read by this gateway alone; the ledger knows its budgets
     return row

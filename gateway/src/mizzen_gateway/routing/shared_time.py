@@ -23,6 +23,11 @@ class SharedTime:
         self._under_way += 1
         return self._clock
 
+    def so_far(self, began: float, now: float) -> float:
+        """Its share in seconds until now, while it is under way."""
+        self._advance(now)
+        return self._clock - began
+
     def end(self, began: float, now: float) -> float:
         """It has gone: its share in seconds."""
         self._advance(now)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, LimitMetric, OnStoreLoss
-from mizzen_crds.held_limits import HELD_HARDNESS, HELD_UNITS
+from mizzen_crds.held_limits import HELD_HARDNESS
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from mizzen_gateway.standalone.parts import (
@@ -107,8 +107,11 @@ class Budget(Rule):
         _money_fits(self.amount, of_money=self.unit == "money")
         if self.unit == "tokens" and self.amount != int(self.amount):
             raise ValueError("amount must be a whole number of tokens")
-        if BudgetUnit(self.unit) not in HELD_UNITS:
-            raise ValueError(f"unit: budgets of {self.unit} are not held yet; use {', '.join(sorted(HELD_UNITS))}")
+        if BudgetUnit(self.unit) is BudgetUnit.ACCELERATOR_SECONDS:
+            raise ValueError(
+                f"unit: budgets of {self.unit} are not held by a gateway that runs alone, which knows of none of its"
+                " upstreams' accelerators; use money or tokens"
+            )
         if Hardness(self.hardness) not in HELD_HARDNESS:
             raise ValueError(f"hardness: {self.hardness} budgets are not held yet; leave it out")
         return self

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 from mizzen_controlplane.access.snapshot import build_snapshot
-from mizzen_controlplane.budgets.schemas import BudgetCreate
-from mizzen_controlplane.budgets.service import create_budget
+from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch
+from mizzen_controlplane.budgets.service import create_budget, patch_budget
 from mizzen_controlplane.cluster.projects import CLUSTER
 from mizzen_controlplane.identity.projects import follow
 from mizzen_controlplane.identity.repository import find_project
@@ -118,6 +118,7 @@ MISFITS_OF_BUDGETS: Final = (
     ({"amount": "1", "window": "day", "window_seconds": 900}, "/window_seconds"),
     ({"amount": "1.5", "unit": "tokens"}, "/amount"),
     ({"amount": "1", "scope": "user"}, "/scope"),
+    ({"amount": "1", "unit": "accelerator_seconds"}, "/hardness"),
 )
 
 
@@ -135,6 +136,14 @@ async def test_a_change_that_does_not_fit_the_metric_is_refused(plane: Plane) ->
         await patch_limit(plane, CLUSTER, "team", "one", LimitPatch(amount=5), None)
     changed = await patch_limit(plane, CLUSTER, "team", "one", LimitPatch(cost="6.00"), None)
     assert changed.amount == 6 * 10**12
+
+
+async def test_a_budget_of_accelerator_seconds_does_not_become_hard(plane: Plane) -> None:
+    await budget(plane, amount="1", unit="accelerator_seconds", hardness="soft")
+    with pytest.raises(Invalid, match="soft only, since nothing bounds"):
+        await patch_budget(plane, CLUSTER, "team", "one", BudgetPatch(hardness="hard"), None)
+    changed = await patch_budget(plane, CLUSTER, "team", "one", BudgetPatch(amount="2"), None)
+    assert changed.amount == "2"
 
 
 UNHELD: Final = (
@@ -172,7 +181,14 @@ async def test_a_project_object_declares_every_kind(plane: Plane) -> None:
         {"name": "c", "metric": "InputTokens", "amount": 9, "scope": "Model", "model": "chat"},
     )
     budgets = (
-        {"name": "a", "amount": "3600", "unit": "AcceleratorSeconds", "window": "Rolling", "windowSeconds": 86400},
+        {
+            "name": "a",
+            "amount": "3600",
+            "unit": "AcceleratorSeconds",
+            "window": "Rolling",
+            "windowSeconds": 86400,
+            "hardness": "Soft",
+        },
         {"name": "b", "amount": "5", "hardness": "Soft", "window": "Lifetime"},
     )
     for generation in (1, 2):
@@ -184,7 +200,7 @@ async def test_a_project_object_declares_every_kind(plane: Plane) -> None:
         ("concurrency", "project", 0), ("cost", "user", 60), ("input_tokens", "model", 60),
     ]  # fmt: skip
     assert [(each.unit, each.window, each.window_seconds, each.hardness) for each in seen.further_budgets] == [
-        ("accelerator_seconds", "rolling", 86400, "hard"), ("money", "lifetime", 0, "soft"),
+        ("accelerator_seconds", "rolling", 86400, "soft"), ("money", "lifetime", 0, "soft"),
     ]  # fmt: skip
     async with reading(plane.database) as session:
         assert await find_project(session, plane.organization_id, "team") is not None

@@ -2,8 +2,8 @@
 
 import pytest
 from mizzen_crds.access import BudgetUnit, Hardness
-from mizzen_gateway.limits.allowance import BLOCK
-from mizzen_gateway.limits.recent import FIRST_OUTPUT, LARGEST_UNKNOWN
+from mizzen_gateway.limits.allowance import MS, TOKENS
+from mizzen_gateway.limits.recent import FIRST_MS, FIRST_OUTPUT, LARGEST_UNKNOWN
 from mizzen_gateway.stages import Allowance, Estimate, Refusal, Reservation, Usage
 from support.access_snapshots import Enforcement, a_budget, a_price, a_snapshot
 from support.ledger_double import LedgerDouble
@@ -112,7 +112,7 @@ async def test_what_a_stream_had_reserved_and_not_used_is_free_again_for_another
 async def test_a_stream_goes_on_when_another_has_ended_in_time():
     table = bench(1000)
     first, second = await table.admitted(Estimate(0, 1, 4096)), await table.admitted(Estimate(0, 1, 4096))
-    assert generated(allowance_of(first), FIRST_OUTPUT + BLOCK) == (FIRST_OUTPUT + BLOCK, None)
+    assert generated(allowance_of(first), FIRST_OUTPUT + TOKENS) == (FIRST_OUTPUT + TOKENS, None)
     second.settle(Usage(0, 10))
     assert generated(allowance_of(first), 900) == (900, None)
 
@@ -143,6 +143,62 @@ async def test_money_is_reserved_by_the_price_of_what_is_likely():
     assert 0.00000000200 * 10**12 - 16 < 10 + 2 * tokens <= 2000
     assert reservation.settle(Usage(10, tokens)).cost_pico == 10 + 2 * tokens
     assert table.leases.account("bud_a").in_use == 10 + 2 * tokens
+
+
+async def test_accelerator_seconds_are_reserved_by_what_is_known_and_settled_by_what_was_used():
+    table = bench(100_000, unit=BudgetUnit.ACCELERATOR_SECONDS)
+    account = table.leases.account("bud_a")
+    reservation = await table.admitted(Estimate(40, 1, 4096))
+    assert account.reserved == FIRST_MS
+    charge = reservation.settle(Usage(10, 20, accelerator_ms=700))
+    assert (charge.cost_pico, charge.budget_ids, charge.time_budget_ids) == (50, ("bud_a",), ("bud_a",))
+    assert (account.reserved, account.on_the_way) == (0, 700)
+    tensors = await table.admitted(Estimate(0, 0, 0))
+    assert account.reserved == 700
+    tensors.settle(Usage(accelerator_ms=150, billable=False))
+    assert (account.reserved, account.on_the_way) == (0, 850), "the time of what failed is charged, as its row says it"
+    kept = await table.admitted(Estimate(0, 0, 0, forwarded=False))
+    assert account.reserved == 0
+    kept.settle(Usage(response_cache_hit=True))
+    assert account.in_use == 850
+
+
+async def test_a_stream_reserves_time_as_it_goes_and_ends_where_none_is_left():
+    table = bench(5000, unit=BudgetUnit.ACCELERATOR_SECONDS, name="gpu")
+    reservation = await table.admitted(Estimate(40, 1, 4096))
+    allowance = allowance_of(reservation)
+    refusal, ms = None, 0
+    while refusal is None:
+        ms += 10
+        if ms >= allowance.until_ms:
+            refusal = allowance.reached(7, ms)
+        assert ms <= 5000
+    assert refusal.code == "budget_exceeded"
+    for part in ("gpu", "5 accelerator-seconds", "ends here"):
+        assert part in refusal.message
+    assert ms > 5000 - 60
+    reservation.settle(Usage(10, 7, accelerator_ms=ms))
+    assert table.leases.account("bud_a").in_use == ms
+    refusal = await table.reserve(Estimate(40, 1, 4096))
+    assert isinstance(refusal, Refusal)
+    assert f"will probably use {ms / 1000:g} accelerator-seconds" in refusal.message
+
+
+async def test_money_of_a_soft_budget_also_goes_by_the_price_of_time():
+    price = [a_price(pico_per_accelerator_ms=3)]
+    soft = a_budget(10**6, hardness=Hardness.SOFT)
+    table = QuotaBench(a_snapshot(further_budgets=[soft], prices=price), LedgerDouble(amount=10**6))
+    reservation = await table.admitted(Estimate(40, 1, 4096))
+    assert table.leases.account("bud_a").reserved == 3 * FIRST_MS
+    assert allowance_of(reservation).until_ms < FIRST_MS
+    assert allowance_of(reservation).reached(1, FIRST_MS - 1) is None
+    assert table.leases.account("bud_a").reserved == 3 * (FIRST_MS + MS)
+    assert reservation.settle(Usage(10, 20, accelerator_ms=1500)).cost_pico == 4500
+    assert table.leases.account("bud_a").in_use == 4500
+
+
+async def test_where_no_budget_goes_by_time_none_is_asked():
+    assert allowance_of(await bench(1000).admitted(Estimate(40, 1, 40))).until_ms == float("inf")
 
 
 @pytest.mark.parametrize("enforcement", [Enforcement.SHADOW, Enforcement.OFF])

@@ -88,7 +88,7 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"limits": [A_LIMIT | {"amount": 0}]}, "limits[0].amount: must be more than 0"),
         ({"budgets": [A_BUDGET | {"window": "rolling"}]}, "budgets[0]: window_seconds belongs to `window: rolling`"),
         ({"budgets": [A_BUDGET | {"amount": 10**10}]}, "budgets[0]: amount must be at most 9000000 of money"),
-        ({"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]}, "budgets of accelerator_seconds are not held yet"),
+        ({"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]}, "budgets of accelerator_seconds are not held by a gateway that runs alone"),
         ({"prices": [{"model": "big"}]}, "prices[0].model: there is no model 'big'; there are: small"),
         ({"prices": [{"per_million_input_tokens": "0.1234567"}]}, "prices[0].per_million_input_tokens"),
         (
