@@ -52,6 +52,7 @@ cluster-down: setup ## end it
 
 test-services: setup ## run the tests against real servers and engines, at most 15 minutes; installs vLLM once (6 GB)
 	$(RUN) mizzen engines install vllm
+	$(RUN) python tools/cluster/build.py services
 	$(RUN) pytest tests/services --timeout 600 $(PYTEST_ARGS)
 
 e2e: setup ## run the stories on a real node with containers, as root on Debian 12, at most 15 minutes; SUITE="node" runs some

@@ -1,13 +1,16 @@
 """A receiver of OTLP over HTTP, of the official messages: keeps the spans that it gets, and fails as a test says."""
 
 import asyncio
+import base64
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -55,7 +58,12 @@ class SpanCollector:
             return web.Response(status=status)
         body = await request.read()
         self.raw.append(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
-        self.spans += spans_in(self.raw[-1])
+        in_json = request.content_type == "application/json"
+        self.spans += spans_in(
+            read_json(self.raw[-1]) if in_json else ExportTraceServiceRequest.FromString(self.raw[-1])
+        )
+        if in_json:
+            return web.json_response({})
         answer = ExportTraceServiceResponse()
         answer.partial_success.rejected_spans = self.reject
         return web.Response(body=answer.SerializeToString(), content_type="application/x-protobuf")
@@ -66,9 +74,19 @@ class SpanCollector:
         return self.spans
 
 
-def spans_in(body: bytes) -> list[ReceivedSpan]:
-    """The spans of a request's body."""
-    message = ExportTraceServiceRequest.FromString(body)
+def read_json(body: bytes) -> ExportTraceServiceRequest:
+    """A request in OTLP's JSON, whose ids are hexadecimal where those of Protobuf's JSON are base64."""
+    document = json.loads(body)
+    for of in document["resourceSpans"]:
+        for scope in of["scopeSpans"]:
+            for span in scope["spans"]:
+                for name in ("traceId", "spanId", "parentSpanId"):
+                    span[name] = base64.b64encode(bytes.fromhex(span.get(name, ""))).decode()
+    return json_format.ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
+
+
+def spans_in(message: ExportTraceServiceRequest) -> list[ReceivedSpan]:
+    """The spans of a request."""
     return [
         ReceivedSpan(
             span.name,

@@ -38,7 +38,8 @@ class Module:
 
     def key(self, go_version: str) -> str:
         """Names what these pins give with a Go: any change of either gives another name."""
-        pins = [(self.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+        own = sorted(path.name for path in self.folder.glob("*.go"))
+        pins = [(self.folder / name).read_bytes() for name in ("go.mod", "go.sum", *own)]
         return hashlib.sha256(b"\0".join([*pins, go_version.encode()])).hexdigest()[:16]
 
     def _pinned(self, pattern: str) -> str:
@@ -77,6 +78,7 @@ _HELM = Module("helm", "helm.sh/helm/v4")
 _KUBECONFORM = Module("kubeconform", "github.com/yannh/kubeconform")
 _COREDNS = Module("coredns", "github.com/coredns/coredns")
 KEDA = Module("keda", "github.com/kedacore/keda/v2")
+_OTELCOL = Module("otelcol", "go.opentelemetry.io/collector/otelcol")
 _AGENT = Module("agent", "github.com/argoproj/gitops-engine")
 
 PROGRAMS = {
@@ -99,6 +101,7 @@ PROGRAMS = {
         Program("kubeconform", _KUBECONFORM, "github.com/yannh/kubeconform/cmd/kubeconform"),
         Program("coredns", _COREDNS, "github.com/coredns/coredns"),
         Program("agent", _AGENT, "github.com/argoproj/gitops-engine/agent"),
+        Program("otelcol", _OTELCOL, "mizzen.dev/tools/cluster/otelcol"),
         Program("keda-operator", KEDA, f"{KEDA.path}/cmd/operator"),
         Program("keda-adapter", KEDA, f"{KEDA.path}/cmd/adapter"),
     )
@@ -113,6 +116,7 @@ GROUPS = {
     "playground": _SCHEDULING,
     "test-cluster": _TESTED,
     "e2e": (*_TESTED, "kubelet", "kube-proxy", "coredns", "agent"),
+    "services": ("otelcol",),
     "long": (*_SCHEDULING, "keda-operator", "keda-adapter"),
 }
 """What a target needs: `build.py test-cluster` builds all of that group."""

@@ -30,7 +30,7 @@ def test_kubernetes_parts_are_replaced_by_the_same_release() -> None:
     assert {line[-1] for line in lines} == {released}
 
 
-def test_another_go_or_another_pin_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_go_or_another_pin_or_source_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.modules.FOLDER", tmp_path)
     module = Module("one", "example.org/one")
     module.folder.mkdir()
@@ -38,7 +38,9 @@ def test_another_go_or_another_pin_is_another_folder(tmp_path: Path, monkeypatch
     (module.folder / "go.sum").write_text("a\n")
     first, other_go = module.key("go1.26.8"), module.key("go1.27.3")
     (module.folder / "go.sum").write_text("b\n")
-    assert len({first, other_go, module.key("go1.26.8")}) == 3
+    second = module.key("go1.26.8")
+    (module.folder / "main.go").write_text("package main\n")
+    assert len({first, other_go, second, module.key("go1.26.8")}) == 4
 
 
 def test_a_name_is_a_program_or_a_group_and_each_is_built_once() -> None:
