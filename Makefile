@@ -50,10 +50,12 @@ cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s c
 cluster-down: setup ## end it
 	@$(RUN) python tools/cluster/playground.py down
 
+# What clients say, by `make test` to a simulated engine, here to a real one.
+TRANSCRIPTS := $(patsubst %,tests/contract/test_%.py,openai langchain_openai curl tritonclient tritonclient_grpc)
 test-services: setup ## run the tests against real servers and engines, at most 15 minutes; installs vLLM once (6 GB)
 	$(RUN) mizzen engines install vllm
 	$(RUN) python tools/cluster/build.py services
-	$(RUN) pytest tests/services --timeout 600 $(PYTEST_ARGS)
+	$(RUN) pytest tests/services $(TRANSCRIPTS) --engine vllm --timeout 600 $(PYTEST_ARGS)
 
 e2e: setup ## run the stories on a real node with containers, as root on Debian 12, at most 15 minutes; SUITE="node" runs some
 	@test "$$(id -u)" = 0 || { echo "make e2e needs root: a node has a network, mounts and control groups of its own" >&2; exit 2; }

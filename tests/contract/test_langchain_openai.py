@@ -1,6 +1,7 @@
-"""The package `langchain-openai`, unmodified, against the gateway and a simulated engine."""
+"""The package `langchain-openai`, unmodified, against the gateway and an engine, simulated or real."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from langchain_core.output_parsers import StrOutputParser
@@ -8,18 +9,17 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
-from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
-from support.simulated_engine import simulated_engine
+from support.gateway import gateway_process, make_key, make_snapshot, model_deployment
+from support.language_engines import LanguageEngine
 
 KEY = make_key()
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with simulated_engine("chat", "--decode-ms", "1") as address:
-        objects = [model_deployment("chat"), endpoint_set("chat", address)]
-        with gateway_process(tmp_path_factory.mktemp("gateway"), make_snapshot([KEY]), *objects) as found:
-            yield found + "/v1"
+def url(engine: LanguageEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    objects = [made for name in ("chat", "embedder") for made in (model_deployment(name), engine.endpoints(name))]
+    with gateway_process(tmp_path_factory.mktemp("gateway"), make_snapshot([KEY]), *objects) as found:
+        yield found + "/v1"
 
 
 def test_a_chat_model_answers_and_tells_its_tokens(url: str) -> None:
@@ -37,59 +37,61 @@ def test_a_chat_model_streams(url: str) -> None:
 
 def test_embeddings_answer(url: str) -> None:
     # Without this setting the package fetches tokenizer files from the network.
-    embeddings = OpenAIEmbeddings(model="chat", base_url=url, api_key=KEY.text, check_embedding_ctx_length=False)
+    embeddings = OpenAIEmbeddings(model="embedder", base_url=url, api_key=KEY.text, check_embedding_ctx_length=False)
     one, two = embeddings.embed_documents(["a", "b"])
     assert len(one) == len(two) > 0
 
 
-def chat(url: str, model: str = "chat", **more: object) -> ChatOpenAI:
-    return ChatOpenAI(model=model, base_url=url, api_key=KEY.text, max_retries=0, **more)
+def chat(url: str, model: str = "chat", max_tokens: int = 250, **more: object) -> ChatOpenAI:
+    return ChatOpenAI(
+        model=model, base_url=url, api_key=KEY.text, max_retries=0, max_tokens=max_tokens, temperature=0, **more
+    )
 
 
 @tool
-def weather(place: str, days: int) -> str:
+def weather(place: Literal["Bern", "Oslo"], days: Literal[1, 2]) -> str:
     """The weather at a place."""
     return f"{place}: {days} days of sun"
 
 
 def test_a_tool_is_called_and_its_answer_taken(url: str) -> None:
-    able = chat(url).bind_tools([weather])
-    asked = able.invoke("how is the weather?")
+    asked = chat(url).bind_tools([weather], tool_choice="required", strict=True).invoke("how is the weather?")
     (called,) = asked.tool_calls
     assert called["name"] == "weather"
     answer = weather.invoke(called)
+    able = chat(url, max_tokens=8).bind_tools([weather], tool_choice="none")
     assert able.invoke([("user", "how is the weather?"), asked, answer]).content
 
 
 class Forecast(BaseModel):
     """A forecast."""
 
-    place: str
-    days: int
+    place: Literal["Bern", "Oslo"]
+    days: Literal[1, 2]
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 def test_structured_output_is_parsed(url: str, method: str) -> None:
-    assert isinstance(chat(url).with_structured_output(Forecast, method=method).invoke("hi"), Forecast)
+    able = chat(url).with_structured_output(Forecast, method=method, strict=True)
+    assert isinstance(able.invoke("hi"), Forecast)
 
 
 def test_a_chain_answers_streams_and_runs_in_batches(url: str) -> None:
-    chain = (
-        ChatPromptTemplate.from_messages([("system", "be short"), ("user", "{text}")]) | chat(url) | StrOutputParser()
-    )
+    asked = ChatPromptTemplate.from_messages([("system", "be short"), ("user", "{text}")])
+    chain = asked | chat(url, max_tokens=8) | StrOutputParser()
     assert chain.invoke({"text": "hi"})
     assert "".join(chain.stream({"text": "hi"}))
     assert all(chain.batch([{"text": str(number)} for number in range(5)]))
 
 
 async def test_a_chain_runs_async(url: str) -> None:
-    chain = ChatPromptTemplate.from_messages([("user", "{text}")]) | chat(url) | StrOutputParser()
+    chain = ChatPromptTemplate.from_messages([("user", "{text}")]) | chat(url, max_tokens=8) | StrOutputParser()
     assert await chain.ainvoke({"text": "hi"})
     assert "".join([piece async for piece in chain.astream({"text": "hi"})])
 
 
 def test_another_model_answers_where_the_first_is_not_there(url: str) -> None:
-    both = chat(url, "nobody").with_fallbacks([chat(url)])
+    both = chat(url, "nobody").with_fallbacks([chat(url, max_tokens=8)])
     assert both.invoke("hi").response_metadata["model_name"] == "chat"
 
 

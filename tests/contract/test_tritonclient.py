@@ -1,10 +1,12 @@
-"""The package `tritonclient.http`, unmodified, against the gateway and a real Triton server."""
+"""The package `tritonclient.http`, unmodified, and curl, against the gateway and a real Triton server."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import tritonclient.http as triton
+from support.curl import curl
 from support.doubling_triton import Served, doubling_triton
 from tritonclient.utils import InferenceServerException
 
@@ -60,6 +62,19 @@ def test_tensors_come_back_right(
     texts = [one.decode() if isinstance(one, bytes) else one for one in result.as_numpy("upper")[:, 0]]
     assert texts == ["GUT", "ÉCHT"]
     assert result.get_response()["model_name"] == model
+
+
+def test_curl_asks_as_the_protocol_is_written(served: Served) -> None:
+    inputs = [
+        {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.5, -2]},
+        {"name": "text", "datatype": "BYTES", "shape": [1, 1], "data": ["gut"]},
+    ]
+    words = ["-H", f"Authorization: {served.key.headers['Authorization']}", "-d", json.dumps({"inputs": inputs})]
+    for more in ([], ["--compressed"]):
+        status, body = curl(f"http://{served.http}/v2/models/double/infer", *words, *more)
+        assert status == "200", body
+        outputs = {one["name"]: one["data"] for one in json.loads(body)["outputs"]}
+        assert outputs == {"y": [3, -4], "upper": ["GUT"]}
 
 
 def test_many_requests_at_once_each_get_their_own_answer(served: Served) -> None:

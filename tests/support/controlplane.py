@@ -20,7 +20,7 @@ import httpx
 from support.plain_http import NOBODY
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
-START_SECONDS = 40
+START_SECONDS = 100
 
 
 def write_secrets(folder: Path) -> dict[str, str]:
@@ -117,6 +117,7 @@ class ControlPlane:
                     self.process.wait(0.05)
                 except subprocess.TimeoutExpired:
                     continue
+        self.kill()  # whoever wanted it has no end to wait for
         raise AssertionError("the control plane did not start: " + self.log)
 
     def launch(self) -> None:

@@ -206,7 +206,7 @@ def limited(open_files: int) -> list[str]:
     return ["prlimit", f"--nofile={open_files}"] if open_files else []
 
 
-def wait_for_http(url: str, process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:
+def wait_for_http(url: str, process: "subprocess.Popen[bytes]", seconds: float = 100.0) -> None:
     """Until `url` answers with 200."""
     deadline = time.monotonic() + seconds
     with httpx.Client(trust_env=False, verify=NOBODY) as client:

@@ -11,6 +11,7 @@ import httpx
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.remedies import with_remedy
+from mizzen_cli.trust import trusted
 
 Json = dict[str, Any]
 PAGE = 200
@@ -24,11 +25,9 @@ WORDS = {
 """Field of a request -> what a person wrote it as."""
 
 
-def _trusted(ca: str) -> ssl.SSLContext | bool:
-    if not ca:
-        return True
+def _trusted(url: str, ca: str) -> ssl.SSLContext | bool:
     try:
-        return ssl.create_default_context(cafile=ca)
+        return trusted(url, ca)
     except (OSError, ssl.SSLError) as error:
         raise CommandError(
             f"MIZZEN_CONTROLPLANE_CA, or controlplane_ca of the context file: {ca} holds no certificate ({error}); "
@@ -47,7 +46,7 @@ class ApiClient:
             headers={"authorization": f"Bearer {context.token}"},
             timeout=timeout_seconds,
             trust_env=False,
-            verify=_trusted(context.controlplane_ca),
+            verify=_trusted(context.controlplane_url, context.controlplane_ca),
         )
 
     def __enter__(self) -> "ApiClient":

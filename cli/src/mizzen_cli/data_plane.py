@@ -10,6 +10,7 @@ import orjson
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.remedies import in_commands
+from mizzen_cli.trust import trusted
 
 Json = dict[str, Any]
 
@@ -29,6 +30,7 @@ class GatewayClient:
             headers={"authorization": f"Bearer {key}"},
             timeout=timeout_seconds,
             trust_env=False,
+            verify=trusted(context.gateway_url),
         )
 
     def __enter__(self) -> "GatewayClient":

@@ -1,4 +1,4 @@
-"""One control plane for the suite, and a shell whose context file leads to it."""
+"""One control plane for each worker, and a shell whose context file leads to it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from support.command_line import CommandLine, command_line
 from support.controlplane import ControlPlane, sqlite_controlplane
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane."""
     with sqlite_controlplane(tmp_path_factory.mktemp("cp")) as plane:

@@ -10,7 +10,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from sklearn.datasets import load_digits
 from support.triton import lay_out, running_triton
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -50,6 +49,8 @@ def test_digits_are_trained_stored_and_served(
     assert json.loads((tmp_path / "v1" / "metadata.json").read_text())["accuracy"] > 0.9
     done = lay_out(tmp_path / "v1", tmp_path / "repository", "digits")
     assert done.returncode == 0, done.stderr
+    from sklearn.datasets import load_digits  # two seconds that each worker would pay
+
     digits = load_digits()
     images = digits.images[:32].astype(np.float32)
     with running_triton(tmp_path / "repository", tmp_path / "triton.log") as server:
