@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.cluster.objects import Objects
+from support.cluster.real_node import packages
 from support.cluster.real_node.node import Node, start_node
 from support.cluster.real_node.pods import web
 from support.cluster.shared import fresh_namespace
@@ -40,6 +41,7 @@ def namespace(node: Node) -> Iterator[Objects]:
 @pytest.fixture(scope="session")
 def archives() -> dict[str, images.Archive]:
     """The product's images, built where the cache does not have them; before the node starts, which would only wait."""
+    packages.install(packages.IMAGES)
     began = time.monotonic()
     found = images.built()
     sizes = ", ".join(f"{name} {archive.size_bytes / 1e6:.0f} MB" for name, archive in found.items())
