@@ -27,6 +27,7 @@ from mizzen_gateway.protocols.desk import Desk
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import transcription
+from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
@@ -97,6 +98,7 @@ class Pipeline:
         pickers: Callable[[], Pickers],
         desk: Desk,
         forwarded_headers: tuple[str, ...] = (),
+        media_hosts: Hosts = NO_HOSTS,
         tracer: Tracer | None = None,
     ) -> None:
         """`tracer` where spans are wanted."""
@@ -108,6 +110,7 @@ class Pipeline:
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         written = WRITTEN_HERE if tracer is not None else frozenset()
+        self._media_hosts = media_hosts
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers if name not in written)
         self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
         self.mirrors = Mirrors(pool)
@@ -169,7 +172,7 @@ class Pipeline:
         if caller is None:
             return self._health(route, responder)
         if route.action in OPERATIONS:
-            call: Call | Refusal = parsed(route.action, request)
+            call: Call | Refusal = parsed(route.action, request, self._media_hosts)
         elif route.action == "audio.transcriptions":
             call = await transcription.parse(request)
         elif route.action == "infer":

@@ -8,6 +8,7 @@ from pathlib import Path
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.limits.shared_store import HOLD_SECONDS
 from mizzen_gateway.overload.rules import QUEUE_SECONDS, OverloadRules
+from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts, hosts_of
 from mizzen_gateway.wire.limits import MIB
 
 KUBERNETES = "kubernetes"
@@ -104,6 +105,8 @@ class Settings:
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
     overload: OverloadRules
     """MIZZEN_OVERLOAD, MIZZEN_REPLICA_REQUESTS, MIZZEN_QUEUE_SECONDS: what becomes of more than engines can answer."""
+    media_hosts: Hosts = NO_HOSTS
+    """MIZZEN_MEDIA_HOSTS: hosts that callers may have engines fetch from; by default none."""
     config_file: Path | None = None
     """gateway.yaml, of a gateway that runs alone: all else follows from it."""
     traces: TraceSettings | None = None
@@ -148,6 +151,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             environment, "MIZZEN_ENGINE_GAUGES_SECONDS", 5 if _has_company(environment) else 0
         ),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
+        media_hosts=_media_hosts(environment),
         overload=OverloadRules(
             on=_one_of(environment, "MIZZEN_OVERLOAD", OVERLOAD) != "off",
             replica_requests=_whole(environment, "MIZZEN_REPLICA_REQUESTS", 0),
@@ -258,6 +262,14 @@ def _whole(environment: Mapping[str, str], name: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise SettingsError(f"{name}: {value!r} is not a whole number, 0 or more.")
     return int(value)
+
+
+def _media_hosts(environment: Mapping[str, str]) -> Hosts:
+    named = [one.strip() for one in environment.get("MIZZEN_MEDIA_HOSTS", "").split(",")]
+    try:
+        return hosts_of([one for one in named if one])
+    except ValueError as error:
+        raise SettingsError(f"MIZZEN_MEDIA_HOSTS: {error}.") from error
 
 
 def _share(environment: Mapping[str, str], name: str, default: str = "off") -> float:

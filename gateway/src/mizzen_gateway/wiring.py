@@ -126,6 +126,7 @@ class Gateway:
             pickers=self._endpoint_pickers,
             desk=self._desk,
             forwarded_headers=self._settings.forwarded_headers,
+            media_hosts=self._settings.media_hosts,
             tracer=None if self._spans is None or traces is None else Tracer(traces.share, self._spans, traces.prompts),
         )
 

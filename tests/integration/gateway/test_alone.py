@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -64,6 +65,25 @@ async def test_what_a_control_plane_keeps_is_refused_by_name(tmp_path: Path) -> 
         async with session.get(f"{running.url}/v1/files", headers=headers) as answer:
             assert answer.status == 403
             assert "this gateway runs without one" in (await answer.json())["error"]["message"]
+
+
+async def test_an_upstream_is_made_to_fetch_from_named_hosts_alone(tmp_path: Path) -> None:
+    key, entry = a_key()
+
+    def picture(url: str) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
+
+    named, other = "https://img.example.com/cat.png", "https://img.example.com@evil.example/"
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry, media_hosts=["img.example.com"])
+        async with alone(tmp_path, document) as running:
+            assert (await ask(running.url, key, **picture(named)))[0] == 200
+            assert engine.exchanges[-1].document["messages"] == picture(named)["messages"], "as it was written"
+            status, body = await ask(running.url, key, **picture(other))
+            assert (status, body["error"]["code"]) == (400, "url_not_allowed")
+        async with alone(tmp_path, a_file(at(engine), entry)) as running:
+            assert (await ask(running.url, key, **picture(named)))[0] == 400
+        assert len(engine.exchanges) == 1
 
 
 async def test_every_project_calls_the_same_models_by_plain_names(tmp_path: Path) -> None:

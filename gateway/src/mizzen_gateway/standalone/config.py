@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
+from mizzen_gateway.protocols.openai.media_urls import MOST_HOSTS, hosts_of
 from mizzen_gateway.standalone.allowances import Budget, Limit, Price, Project
 from mizzen_gateway.standalone.parts import Name, Port, Seconds, Secret, Section, ServedName, Whole
 
@@ -25,6 +26,10 @@ def _upstream_url(url: str) -> str:
     if parts.username is not None or parts.query or parts.fragment or not url.isascii() or not url.isprintable():
         raise ValueError("must be scheme, host, port and path alone, in ASCII; the upstream's key goes into `api_key`")
     return url.rstrip("/")
+
+
+def _media_hosts(names: list[str]) -> list[str]:
+    return sorted(hosts_of(names))
 
 
 UpstreamUrl = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_upstream_url)]
@@ -229,5 +234,7 @@ class GatewayFile(Section):
     """Size of a request's body."""
     access_log: Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"] = "off"
     """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output."""
+    media_hosts: Annotated[list[str], Field(max_length=MOST_HOSTS), AfterValidator(_media_hosts)] = []
+    """Hosts that callers may have upstreams fetch pictures, sounds and files from, by https; by default none."""
     forward_headers: Annotated[list[Annotated[str, StringConstraints(pattern=HEADER)]], Field(max_length=32)] = []
     """Headers of callers that upstreams see; by default none."""

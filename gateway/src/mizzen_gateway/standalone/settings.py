@@ -69,6 +69,7 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         tls_dir=None if listen.tls_dir is None else folder / listen.tls_dir,
         engine_gauges_seconds=0.0 if file.limits_store.url == PROCESS else GAUGES_SECONDS,
         forwarded_headers=tuple(file.forward_headers),
+        media_hosts=frozenset(file.media_hosts),
         overload=OverloadRules(
             on=file.overload.admission != "off",
             replica_requests=file.overload.replica_requests,

@@ -74,7 +74,6 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
     [
         ({"listen": {"workers": 2}}, "listen.workers: 2 workers must share their limits"),
         ({"listen": {"port": 8481}}, "listen: port, admin_port and grpc_port must differ"),
-        ({"listen": {"grpc_port": 1, "tls_dir": "x"}}, "listen.grpc_port: gRPC is spoken without TLS"),
         ({"limits_store": {"url": "mysql://x"}}, "limits_store: url: 'mysql' is none of process, redis://"),
         ({"limits_store": {"url": "redis://x"}, "budgets": [A_BUDGET]}, "budgets[0]: a budget of this file is kept in"),
         ({"time_zone": "Mars/North"}, "time_zone: there is no 'Mars/North'"),
@@ -88,7 +87,10 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"limits": [A_LIMIT | {"amount": 0}]}, "limits[0].amount: must be more than 0"),
         ({"budgets": [A_BUDGET | {"window": "rolling"}]}, "budgets[0]: window_seconds belongs to `window: rolling`"),
         ({"budgets": [A_BUDGET | {"amount": 10**10}]}, "budgets[0]: amount must be at most 9000000 of money"),
-        ({"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]}, "budgets of accelerator_seconds are not held by a gateway that runs alone"),
+        (
+            {"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]},
+            "budgets of accelerator_seconds are not held by a gateway that runs alone",
+        ),
         ({"prices": [{"model": "big"}]}, "prices[0].model: there is no model 'big'; there are: small"),
         ({"prices": [{"per_million_input_tokens": "0.1234567"}]}, "prices[0].per_million_input_tokens"),
         (
@@ -105,6 +107,7 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"upstreams.0.api_key": {"env": "A", "file": "b"}}, "must have either `env` or `file`"),
         ({"upstreams.0": {"name": "local", "url": "http://far", "api_key": {"env": "A"}}}, "would travel unencrypted"),
         ({"upstreams.0.ca_file": "ca.pem"}, "ca_file belongs to an https:// url"),
+        ({"media_hosts": ["a.example.com", "10.0.0.1"]}, "media_hosts: '10.0.0.1' is an address"),
         ({"forward_headers": ["X-Upper"]}, "forward_headers[0]: must be the name of a header in lower case"),
     ],
 )

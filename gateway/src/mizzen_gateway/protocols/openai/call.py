@@ -12,6 +12,7 @@ from mizzen_gateway.protocols.openai.abilities import lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation, prompts_in, repeated
 from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
 from mizzen_gateway.protocols.openai.passing import PassedAnswer
@@ -33,8 +34,8 @@ DEFAULT_OUTPUT_TOKENS = 4096
 """Taken for the most that a model writes where neither caller nor deployment says it."""
 
 
-def parse(operation: str, request: Request) -> "OpenAICall | Refusal":
-    """Read the body and hold it to the rules."""
+def parse(operation: str, request: Request, hosts: Hosts = NO_HOSTS) -> "OpenAICall | Refusal":
+    """Read the body and hold it to the rules; engines may fetch from `hosts`."""
     try:
         body = orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
@@ -42,7 +43,7 @@ def parse(operation: str, request: Request) -> "OpenAICall | Refusal":
     if not isinstance(body, dict):
         return Refusal(400, "invalid_json", "Body: must be one JSON object.")
     kind = OPERATIONS[operation]
-    return first_refusal(kind.check, body) or OpenAICall(kind, body, request.body)
+    return first_refusal(kind.check, body, hosts) or OpenAICall(kind, body, request.body)
 
 
 class OpenAICall:

@@ -1,37 +1,41 @@
 """What hides in the nested parts of a body: URLs that an engine would fetch, serialised objects, depth, media.
 
 An engine sits inside of the network. Wherever it takes a URL (in messages, in inputs, in documents to rank), it would
-fetch it from there, so only `data:` passes.
+fetch it from there, so only `data:` passes, and what `media_urls.py` lets through.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts, names_a_place, why_refused
 from mizzen_gateway.stages import Refusal
 
 MOST_DEPTH = 64
 """Lists and objects within each other, at most."""
 URL_FIELDS = frozenset({"image_url", "audio_url", "video_url", "file_url", "server_url", "input_image"})
 """Fields whose text, or whose field `url`, an engine fetches."""
+CONTENT_FIELDS = frozenset({"input_audio", "input_video", "file", "file_data", "image", "audio", "video"})
+"""Fields that hold the content itself, or whose field `url` or `data` does."""
 SERIALISED = frozenset({"image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"})
 """Fields that an engine reads as serialised tensors."""
-MEDIA_FIELDS = URL_FIELDS | {"input_audio", "input_video", "file", "file_data", "image", "audio", "video"}
+MEDIA_FIELDS = URL_FIELDS | CONTENT_FIELDS
 """Fields whose size says nothing of the tokens that they become."""
 CONTAINERS = (dict, list)
 
 
-def refused_content(value: Any, where: str) -> Refusal | None:
-    """A URL that is not data:, a serialised object, or too much depth, anywhere below `where`."""
+def refused_content(value: Any, where: str, hosts: Hosts = NO_HOSTS) -> Refusal | None:
+    """A URL that must not be fetched, a serialised object, or too much depth, anywhere below `where`."""
     for place, field, held in _fields(value, where):
         if field is None:
             return _too_deep(where)
         if field in SERIALISED and held is not None:
             message = f"{place}.{field}: not allowed, because it carries serialised objects; send the content itself."
             return invalid(f"{place}.{field}", message, "parameter_not_allowed")
-        if field in URL_FIELDS and _is_fetched(held):
-            message = f"{place}.{field}: only data: URLs are allowed; send the content itself."
-            return invalid(f"{place}.{field}", message, "url_not_allowed")
+        if field in MEDIA_FIELDS and held is not None:
+            why = _why_no_media(field, held, hosts)
+            if why is not None:
+                return invalid(f"{place}.{field}", f"{place}.{field}: {why}.", "url_not_allowed")
     return None
 
 
@@ -63,9 +67,16 @@ def first_media(value: Any, where: str) -> str | None:
     return None
 
 
-def _is_fetched(held: Any) -> bool:
-    url = held.get("url") if isinstance(held, dict) else held
-    return isinstance(url, str) and not url.startswith("data:")
+def _why_no_media(field: str, held: Any, hosts: Hosts) -> str | None:
+    if field in URL_FIELDS:
+        if isinstance(held, dict):
+            return why_refused(held["url"], hosts) if held.get("url") is not None else None
+        return why_refused(held, hosts)
+    if isinstance(held, dict):
+        places = [one for one in (held.get("url"), held.get("data"), held.get("file_data")) if one is not None]
+    else:
+        places = [held]
+    return next((why_refused(one, hosts) for one in places if names_a_place(one)), None)
 
 
 def _too_deep(where: str) -> Refusal:

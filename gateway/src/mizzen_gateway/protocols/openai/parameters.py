@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from mizzen_gateway.protocols.openai.content import CONTAINERS, first_media, refused_content
+from mizzen_gateway.protocols.openai.content import CONTAINERS, MEDIA_FIELDS, first_media, refused_content
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.rules import MAX_CHOICES, RULES
 from mizzen_gateway.stages import Refusal
 
 Body = dict[str, Any]
-Check = Callable[[Body], Refusal | None]
+Check = Callable[[Body, Hosts], Refusal | None]
 MODEL_NAME_LENGTH = 256
 MAX_PROMPTS = 2048
 MAX_DOCUMENTS = 2048
@@ -19,8 +20,8 @@ DATA = frozenset({"tools", "tool_choice", "response_format", "structured_outputs
 """What an engine reads as data: a field of a schema may well be called image_url."""
 
 
-def first_refusal(check: Check, body: Body) -> Refusal | None:
-    """The first rule that the body breaks: of its fields, then of the operation's own."""
+def first_refusal(check: Check, body: Body, hosts: Hosts = NO_HOSTS) -> Refusal | None:
+    """The first rule that the body breaks: of its fields, then of its operation. Engines may fetch from `hosts`."""
     refusal = _model(body)
     if refusal is not None:
         return refusal
@@ -31,10 +32,12 @@ def first_refusal(check: Check, body: Body) -> Refusal | None:
         if rule is not None:
             refusal = rule(field, value)
         elif type(value) in CONTAINERS and (field != "messages" or check is not chat):
-            refusal = refused_content(value, field)
+            refusal = refused_content(value, field, hosts)
+        elif field in MEDIA_FIELDS:
+            refusal = refused_content({field: value}, "body", hosts)
         if refusal is not None:
             return refusal
-    return check(body)
+    return check(body, hosts)
 
 
 def media_in(body: Body) -> str | None:
@@ -62,7 +65,7 @@ def _choices_and_stream(body: Body) -> Refusal | None:
     return invalid("stream_options", "stream_options: only allowed with stream true; leave it out.")
 
 
-def _messages(messages: Any) -> Refusal | None:
+def _messages(messages: Any, hosts: Hosts) -> Refusal | None:
     if not isinstance(messages, list) or not messages:
         return invalid("messages", "messages: must be a list of at least one message.")
     for index, message in enumerate(messages):
@@ -71,7 +74,7 @@ def _messages(messages: Any) -> Refusal | None:
         content = message.get("content")
         if len(message) == PLAIN_MESSAGE and type(content) is str:
             continue
-        refusal = _parts(content, f"messages[{index}].content") or refused_content(message, f"messages[{index}]")
+        refusal = _parts(content, f"messages[{index}].content") or refused_content(message, f"messages[{index}]", hosts)
         if refusal is not None:
             return refusal
     return None
@@ -85,12 +88,12 @@ def _parts(content: Any, where: str) -> Refusal | None:
     return None
 
 
-def chat(body: Body) -> Refusal | None:
+def chat(body: Body, hosts: Hosts) -> Refusal | None:
     """chat/completions."""
-    return _choices_and_stream(body) or _messages(body.get("messages"))
+    return _choices_and_stream(body) or _messages(body.get("messages"), hosts)
 
 
-def completion(body: Body) -> Refusal | None:
+def completion(body: Body, _hosts: Hosts) -> Refusal | None:
     """completions."""
     refusal = _choices_and_stream(body)
     if refusal is not None:
@@ -101,16 +104,16 @@ def completion(body: Body) -> Refusal | None:
     return _count("prompt", prompt, MAX_PROMPTS)
 
 
-def texts(body: Body) -> Refusal | None:
+def texts(body: Body, hosts: Hosts) -> Refusal | None:
     """embeddings and classify: what they read is `input`, or a conversation."""
     if body.get("stream"):
         return invalid("stream", "stream: there is nothing to stream here; leave it out.")
     if body.get("messages") is not None and body.get("input") is None:
-        return _messages(body["messages"])
+        return _messages(body["messages"], hosts)
     return _texts(body, "input")
 
 
-def ranking(body: Body) -> Refusal | None:
+def ranking(body: Body, _hosts: Hosts) -> Refusal | None:
     """rerank: a query, and documents."""
     query = body.get("query")
     if not query or not isinstance(query, str | dict):
@@ -122,7 +125,7 @@ PAIRS = (("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), (
 """Names that the two sides of score have."""
 
 
-def scoring(body: Body) -> Refusal | None:
+def scoring(body: Body, _hosts: Hosts) -> Refusal | None:
     """score: two texts, or one and several, or as many on both sides."""
     for one, other in PAIRS:
         if one in body and other in body:
@@ -136,7 +139,7 @@ def scoring(body: Body) -> Refusal | None:
     return invalid("text_1", "text_1, text_2: both are needed, each a text or a list of texts.")
 
 
-def picture(body: Body) -> Refusal | None:
+def picture(body: Body, _hosts: Hosts) -> Refusal | None:
     """images/generations."""
     if not isinstance(body.get("prompt"), str) or not body["prompt"]:
         return invalid("prompt", "prompt: must be a text, and not empty.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.media_urls import Hosts
 from mizzen_gateway.stages import Refusal
 
 KEPT_ELSEWHERE = {
@@ -15,7 +16,7 @@ KEPT_ELSEWHERE = {
 }
 
 
-def stateless(body: dict[str, Any]) -> Refusal | None:
+def stateless(body: dict[str, Any], _hosts: Hosts) -> Refusal | None:
     """The first thing that is wrong with the body."""
     for field, why in KEPT_ELSEWHERE.items():
         if body.get(field) not in (None, False):
