@@ -156,7 +156,7 @@ class Gateway:
         if inherited is None:
             self.port = await listen(self.server, settings.host, settings.port, "MIZZEN_PORT", tls)
             self.admin_port = await listen(self.admin, settings.host, settings.admin_port, "MIZZEN_ADMIN_PORT")
-            await self._listen_for_grpc(shared=False)
+            await self._listen_for_grpc(certificate, shared=False)
         self.accounting.start()
         if self._spans is not None:
             self._spans.start()
@@ -172,23 +172,18 @@ class Gateway:
             while inherited.waits and self.why_not_ready() is not None:  # noqa: ASYNC110 - feeds, clock and drain decide
                 await asyncio.sleep(READY_POLL_SECONDS)
             self.port = await listen_on(self.server, inherited.listener, tls)
-            await self._listen_for_grpc(shared=True)
+            await self._listen_for_grpc(certificate, shared=True)
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
-    async def _listen_for_grpc(self, *, shared: bool) -> None:
+    async def _listen_for_grpc(self, certificate: Certificate | None, *, shared: bool) -> None:
         settings = self._settings
         if settings.grpc_port is None:
             return
-        if settings.tls_dir is not None:
-            raise CannotStartError(
-                "MIZZEN_GRPC_PORT: gRPC is spoken without TLS, but MIZZEN_TLS_DIR asks for it; unset one of them, and"
-                " let an ingress end TLS in front of both ports."
-            )
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
         self._grpc = GrpcServer(self._handler, settings.body_bytes, shared=shared)
         try:
-            self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port)
+            self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port, certificate)
         except OSError as error:
             raise CannotStartError(
                 f"MIZZEN_GRPC_PORT: cannot listen on {settings.host}:{settings.grpc_port} ({error});"

@@ -23,6 +23,8 @@ class Certificate:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
+        self.pair = (b"", b"")
+        """Certificate and key in use, as PEM: for a listener that brings a TLS of its own."""
         self._seen = self._take_up()
         self._refused = ""
         """Why the files of now are not used, as it was told."""
@@ -56,6 +58,7 @@ class Certificate:
         # The context in use would have the new certificate before it found that the key does not fit.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
         self.context.load_cert_chain(*self._files)
+        self.pair = (self._files[0].read_bytes(), self._files[1].read_bytes())
         return seen
 
     def _now(self) -> tuple[int, ...]:

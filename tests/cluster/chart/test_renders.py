@@ -158,7 +158,6 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
             "gateway.ingress.enabled=true,gateway.ingress.host=a.example,gateway.ingress.backendProtocol=HTTPS",
             "gateway.ingress.backendProtocol is HTTPS, but gateway.tls.secretName is empty",
         ),
-        ("gateway.grpc.enabled=true,gateway.tls.secretName=tls", "TLS, which gRPC does not speak here"),
         ("gateway.grpc.enabled=true,gateway.grpc.port=80", "are both 80: set two different ones"),
         ("gateway.spool.maxBytes=3435973837", "at most 3435973836 (80 % of gateway.spool.size, 4Gi)"),
         ("gateway.spool.size=10Mi", "gateway.spool.size is 10Mi, at least 20Mi are needed"),
@@ -244,6 +243,7 @@ def leaves(node: object) -> Iterator[object]:
         "operator.resources.limits=null",
         "networkPolicy.managers[0].ipBlock.cidr=2001:db8::/32",
         "networkPolicy.callers[0].podSelector.matchLabels.app=shop",
+        "gateway.grpc.enabled=true,gateway.tls.secretName=tls",
     ],
 )
 def test_a_right_value_is_taken(tmp_path: Path, setting: str) -> None:

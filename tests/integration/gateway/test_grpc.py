@@ -1,7 +1,8 @@
 """/v2 over gRPC behind the same pipeline: keys, limits, rows, callers who leave, and what a message may hold."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import grpc
 import pytest
 import tritonclient.grpc.aio as triton
 import trustme
+from mizzen_gateway import wiring
 from mizzen_gateway.errors import CannotStartError
 from support.access_snapshots import a_limit
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, scripted_engine
 from support.tensor_engine import tensor_engine
+from support.tls_pair import write_pair
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
@@ -22,6 +25,7 @@ KEY = make_key()
 NARROW = make_key(models=["other"])
 METADATA = (("authorization", KEY.headers["Authorization"]),)
 HEADERS = dict(METADATA)
+STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -178,14 +182,44 @@ async def test_a_model_that_answers_several_times_is_refused_by_name(tmp_path: P
         assert running.rows() == []
 
 
-async def test_grpc_does_not_start_beside_tls_that_it_does_not_speak(tmp_path: Path) -> None:
-    issued = trustme.CA().issue_cert("127.0.0.1")
-    (tmp_path / "tls.key").write_bytes(issued.private_key_pem.bytes())
-    (tmp_path / "tls.crt").write_bytes(issued.cert_chain_pems[0].bytes())
-    asked = {"MIZZEN_GRPC_PORT": "0", "MIZZEN_TLS_DIR": str(tmp_path)}
-    with pytest.raises(CannotStartError, match="MIZZEN_TLS_DIR"):
-        async with running_gateway(tmp_path, make_snapshot([KEY]), **asked):
-            pass
+async def test_over_tls_a_renewed_certificate_is_shown_and_no_call_is_dropped(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(wiring, "CERTIFICATE_SECONDS", 0.05)
+    authority, pair, more = trustme.CA(), tmp_path / "tls", asyncio.Event()
+    write_pair(authority, pair)
+
+    async def requests() -> AsyncIterator[bytes]:
+        yield message()
+        await more.wait()
+        yield message()
+
+    async with served(tmp_path, MIZZEN_TLS_DIR=str(pair)) as (running, address):
+        trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        async with grpc.aio.secure_channel(address, trusting) as channel:
+            stream = channel.stream_stream(STREAM)(requests(), metadata=METADATA)
+            answers = [await stream.read()]
+            before = await shown(authority, running.gateway.grpc_port)
+            write_pair(authority, pair)
+            async with asyncio.timeout(20):
+                while await shown(authority, running.gateway.grpc_port) == before:
+                    pass
+            more.set()
+            answers.append(await stream.read())
+            assert not any(pb.ModelStreamInferResponse.FromString(one).error_message for one in answers)
+            await channel.unary_unary(INFER)(message(), metadata=METADATA)
+        async with grpc.aio.insecure_channel(address) as plain:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await plain.unary_unary(INFER)(message(), metadata=METADATA, timeout=2)
+
+
+async def shown(authority: trustme.CA, port: int) -> str:
+    """Serial number of the certificate that a new connection is shown."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_alpn_protocols(["h2"])
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    certificate: Mapping[str, Any] = writer.get_extra_info("peercert")
+    writer.close()
+    return str(certificate["serialNumber"])
 
 
 async def test_a_model_of_the_other_protocol_says_where_to_call_it(tmp_path: Path) -> None:

@@ -62,10 +62,6 @@ def _settings(file: GatewayFile) -> Iterator[Mistake]:
                 "a budget of this file is kept in this gateway's own usage.db, which others at the same limits_store do"
                 " not see; use a limit, or limits_store.url `process`, or a control plane",
             )
-    if listen.grpc_port is not None and listen.tls_dir is not None:
-        yield Mistake(
-            ("listen", "grpc_port"), "gRPC is spoken without TLS, but tls_dir asks for it; leave one of them out"
-        )
     ports = [port for port in (listen.port, listen.admin_port, listen.grpc_port) if port is not None]
     if len(set(ports)) < len(ports):
         yield Mistake(("listen",), "port, admin_port and grpc_port must differ; give each its own")

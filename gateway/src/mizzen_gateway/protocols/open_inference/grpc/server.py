@@ -1,4 +1,6 @@
-"""Listens for gRPC, on a port of its own."""
+"""Listens for gRPC, on a port of its own, with the certificate of the other one."""
+
+from typing import Protocol
 
 import grpc
 
@@ -10,6 +12,17 @@ STREAMS = 1024
 IDLE_MS = 300_000
 PING_MS = 30_000
 """A connection that is silent for so long is asked whether it lives."""
+HANDSHAKE_MS = 10_000
+"""For the TLS of a connection to be agreed upon."""
+
+
+class Shown(Protocol):
+    """A certificate that may be renewed."""
+
+    @property
+    def pair(self) -> tuple[bytes, bytes]:
+        """Certificate and key in use, as PEM."""
+        ...
 
 
 class GrpcServer:
@@ -27,13 +40,18 @@ class GrpcServer:
                 ("grpc.max_connection_idle_ms", IDLE_MS),
                 ("grpc.keepalive_time_ms", PING_MS),
                 ("grpc.so_reuseport", int(shared)),
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
             ),
         )
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, certificate: Shown | None = None) -> int:
         """Begin; the port that was taken. Raises OSError where it cannot be had."""
+        place = f"{host}:{port}"
         try:
-            taken = self._server.add_insecure_port(f"{host}:{port}")
+            if certificate is None:
+                taken = self._server.add_insecure_port(place)
+            else:
+                taken = self._server.add_secure_port(place, credentials_of(certificate))
         except RuntimeError as error:
             raise OSError(str(error)) from error
         await self._server.start()
@@ -42,3 +60,23 @@ class GrpcServer:
     async def drain(self, seconds: float) -> None:
         """Take no new call; let calls under way end, for `seconds` at most."""
         await self._server.stop(seconds)
+
+
+def credentials_of(certificate: Shown) -> grpc.ServerCredentials:
+    """Asked at each handshake, so that a renewed certificate is shown from then on; connections that stand go on."""
+    in_use = certificate.pair
+    made = _configured(in_use)
+
+    def newest() -> "grpc.ServerCertificateConfiguration | None":
+        nonlocal in_use
+        if certificate.pair is in_use:
+            return None
+        in_use = certificate.pair
+        return _configured(in_use)
+
+    return grpc.dynamic_ssl_server_credentials(made, newest)  # type: ignore[arg-type]  # None: as before, it documents
+
+
+def _configured(pair: tuple[bytes, bytes]) -> grpc.ServerCertificateConfiguration:
+    certificate, key = pair
+    return grpc.ssl_server_certificate_configuration([(key, certificate)])
