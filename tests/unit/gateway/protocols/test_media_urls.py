@@ -50,6 +50,7 @@ REFUSED = (
     "https://img.example.com\\@evil.example/",
     "https://evil.example\\.img.example.com/",
     "https://img.example.com\\evil.example/",
+    "https://img.example.com/a\\b",
     "https://img.example.com;evil.example/",
     "https://img.example.com%00.evil.example/",
     "https://img.example.com%2eevil.example/",
