@@ -1,5 +1,6 @@
 """A newcomer's way: `mizzen gateway` in front of a plain server of the OpenAI API, called by the package `openai`."""
 
+import asyncio
 import csv
 import io
 import os
@@ -9,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import aiohttp
 import openai
 import pytest
 from support.controlplane import free_port
 from support.gateway import wait_for_http
+from support.limit_servers import PASSWORD, running_valkey
 from support.simulated_engine import simulated_engine
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +112,53 @@ def test_a_port_in_use_is_told_in_the_words_of_the_file(tmp_path: Path) -> None:
         ended = mizzen(tmp_path)
     assert ended.returncode == 2
     assert f"listen.port: cannot listen on 127.0.0.1:{taken}" in ended.stderr
+
+
+def test_workers_share_the_limits_of_the_file_and_its_ledger(tmp_path: Path) -> None:
+    port, admin = free_port(), free_port()
+    line = mizzen(tmp_path, "key", "laptop")
+    key, entry = line.stdout.strip(), line.stderr.splitlines()[-1].strip()
+    with running_valkey() as store, simulated_engine("inner", "--decode-ms", "1") as (host, inner):
+        text = (
+            f"listen: {{port: {port}, admin_port: {admin}, workers: 2}}\n"
+            "limits_store: {url: 'redis://127.0.0.1:%d', password: {env: STORE_PASSWORD}}\n"
+            % store.port
+            + f"upstreams:\n- {{name: u, url: 'http://{host}:{inner}'}}\n"
+            "models:\n- {name: small, upstreams: [u], upstream_name: inner}\n"
+            "limits:\n- {name: all, metric: requests, amount: 7, per: day}\n"
+            f"projects:\n- name: p\n  keys:\n  {entry}\n"
+        )
+        file = tmp_path / "gateway.yaml"
+        file.write_text(text)
+        environment = {**ENVIRONMENT, "STORE_PASSWORD": PASSWORD}
+        with (tmp_path / "log").open("wb") as log:
+            command = [sys.executable, "-m", "mizzen_gateway", "--config", str(file)]
+            gateway = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        try:
+            wait_for_http(f"http://127.0.0.1:{admin}/readyz", gateway)
+            url = f"http://127.0.0.1:{port}/v1/chat/completions"
+            statuses = asyncio.run(calls(url, key, 40))
+            assert Counter(statuses) == {200: 7, 429: 33}
+            file.write_text(text.replace("amount: 7", "amount: 9"))
+            gateway.send_signal(signal.SIGHUP)
+            wait_for_line(tmp_path / "log", "fresh workers serve")
+            statuses = asyncio.run(calls(url, key, 20))
+            assert Counter(statuses) == {200: 2, 429: 18}, "what was counted before the change stays counted"
+        finally:
+            gateway.terminate()
+            assert gateway.wait(60) == 0
+    rows = list(csv.DictReader(io.StringIO(mizzen(tmp_path, "usage").stdout)))
+    assert len({row["request_id"] for row in rows}) == len(rows) == 9, "both workers' rows are in the one ledger"
+
+
+async def calls(url: str, key: str, count: int) -> list[int]:
+    """Statuses of so many at once."""
+    return await asyncio.gather(*(one_call(url, key) for _ in range(count)))
+
+
+async def one_call(url: str, key: str) -> int:
+    """Over a connection of its own, so that both workers get some."""
+    body = {"model": "small", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json=body) as answer:
+        return answer.status

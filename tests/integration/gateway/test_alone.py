@@ -67,6 +67,16 @@ async def test_what_a_control_plane_keeps_is_refused_by_name(tmp_path: Path) -> 
             assert "this gateway runs without one" in (await answer.json())["error"]["message"]
 
 
+async def test_the_admin_port_has_the_description_of_the_api(tmp_path: Path) -> None:
+    _, entry = a_key()
+    async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)) as running, aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{running.gateway.admin_port}/openapi.json") as answer:
+            told = await answer.json()
+        assert (told["openapi"], "/v1/chat/completions" in told["paths"]) == ("3.1.0", True)
+        async with session.get(f"{running.url}/openapi.json") as answer:
+            assert answer.status == 401, "callers without a key learn nothing of it"
+
+
 async def test_an_upstream_is_made_to_fetch_from_named_hosts_alone(tmp_path: Path) -> None:
     key, entry = a_key()
 
