@@ -33,6 +33,7 @@ class RedisProcess:
     program: Path
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -46,7 +47,7 @@ class RedisProcess:
         self.port = self.port or free_port()
         command = [
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder),
+            "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder), *self.arguments,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -74,17 +75,17 @@ class RedisProcess:
 
 
 @contextmanager
-def running_valkey() -> Iterator[RedisProcess]:
+def running_valkey(*arguments: str) -> Iterator[RedisProcess]:
     """The Valkey of the wheel."""
-    with running(VALKEY, {}) as server:
+    with running(VALKEY, {}, *arguments) as server:
         yield server
 
 
 @contextmanager
-def running(program: Path, environment: dict[str, str]) -> Iterator[RedisProcess]:
+def running(program: Path, environment: dict[str, str], *arguments: str) -> Iterator[RedisProcess]:
     """A server of that program."""
     folder = Path(tempfile.mkdtemp(prefix="mizzen-redis-"))
-    server = RedisProcess(program, folder, environment)
+    server = RedisProcess(program, folder, environment, arguments)
     try:
         server.start()
         yield server

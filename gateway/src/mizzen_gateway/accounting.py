@@ -19,9 +19,11 @@ from mizzen_crds.usage import RefusedEvent
 from mizzen_gateway.auth.authenticator import KeyAuthenticator
 from mizzen_gateway.discovery.access import AccessFeed
 from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.limits.choice import StoreSettings, open_store
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.quota import SnapshotQuota
+from mizzen_gateway.limits.shared_server import UnfitServerError
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.load.report import Load, LoadReporter
 from mizzen_gateway.metering.ledger import LedgerClient
@@ -128,6 +130,14 @@ class Accounting:
         )
         self._left = LeftSpools(settings.data_dir, settings.spool_dir, ledger)
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def open_store(self) -> None:
+        """Ask a shared store once whether it will do; one that is away may come later. Raises CannotStartError."""
+        if isinstance(self.store, SharedStore):
+            try:
+                await self.store.start()
+            except UnfitServerError as error:
+                raise CannotStartError(f"MIZZEN_LIMITS_STORE: {error}.") from error
 
     def start(self) -> None:
         """Start the tasks. One that ends by an error of its own is logged and started again."""

@@ -151,6 +151,7 @@ class Gateway:
     async def start(self, inherited: Inheritance | None = None) -> None:
         """Listen on both ports, or on what a supervisor passed on, and follow the feeds. Raises CannotStartError."""
         settings = self._settings
+        await self.accounting.open_store()
         certificate = certificate_in(settings.tls_dir)
         tls = None if certificate is None else certificate.context
         if inherited is None:

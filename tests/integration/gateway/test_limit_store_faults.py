@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mizzen_crds.access import BudgetUnit, OnStoreLoss
+from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
+from support.controlplane import free_port
+from support.gateway import make_snapshot, running_gateway
 from support.limit_gateways import quota_gateways
 from support.limit_servers import PostgresProcess, RedisProcess, running_postgres_process, running_valkey
 from support.limit_waits import ONE, credit_free, eventually, fresh, in_use, refused, until_admitted
@@ -132,3 +136,29 @@ async def test_while_the_ledger_is_away_credit_at_hand_is_spent_and_no_more(addr
         assert "ledger is silent" in refusal.message
         ledger.away = False
         await gateways[1].admitted(Estimate(10, 0, 0))
+
+
+async def test_a_node_of_a_cluster_is_refused_at_the_start_with_what_to_name_instead(tmp_path: Path) -> None:
+    with running_valkey("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as node:
+        gateway = running_gateway(tmp_path, make_snapshot([]), MIZZEN_LIMITS_STORE=node.url)
+        with pytest.raises(CannotStartError) as refusal:
+            await gateway.__aenter__()
+    said = str(refusal.value)
+    print(said)
+    for part in (
+        "MIZZEN_LIMITS_STORE",
+        f"127.0.0.1:{node.port} is a node of a cluster",
+        "MOVED",
+        "outside of a cluster",
+    ):
+        assert part in said
+    assert "secret" not in said
+
+
+async def test_a_server_that_is_away_at_the_start_may_come_later(tmp_path: Path) -> None:
+    with running_valkey() as server:
+        server.kill()
+        async with running_gateway(tmp_path, make_snapshot([]), MIZZEN_LIMITS_STORE=server.url) as running:
+            assert running.gateway.accounting.store.lost
+            server.start()
+            await until(lambda: not running.gateway.accounting.store.lost, 10)

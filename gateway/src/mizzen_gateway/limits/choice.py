@@ -35,11 +35,16 @@ def why_unusable(settings: StoreSettings) -> str | None:
         return None
     try:
         parts = urlsplit(settings.address)
-        port = parts.port
+        port = None if "," in parts.netloc else parts.port
     except ValueError as error:
         return str(error)
     if parts.scheme not in SCHEMES:
         return f"{parts.scheme or settings.address!r} is none of {PROCESS}, {', '.join(f'{one}://' for one in SCHEMES)}"
+    if "," in parts.netloc.rpartition("@")[2]:
+        return (
+            "names several hosts; name one, at which the primary always answers: members of a cluster or a Sentinel are"
+            " not followed"
+        )
     if not parts.hostname or port == 0:
         return "names no host"
     return None

@@ -25,6 +25,7 @@ from mizzen_gateway.limits.shared_server import (
     Settlement,
     StoreUnreachableError,
     TakeAnswer,
+    UnfitServerError,
     budget_key,
 )
 
@@ -37,6 +38,8 @@ RUN_LENGTH = 12
 ANSWER = struct.Struct("<BBd")
 ROW = struct.Struct("<BBdd")
 EPOCH = b"epoch "
+CLUSTERED = b"_mode:cluster"
+"""What a node of a cluster says of itself: `redis_mode`, or `server_mode` where it is a Valkey."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,9 +75,13 @@ class RedisServer:
         return self._connection is not None
 
     async def start(self) -> None:
-        """Connect, at least try once; goes on trying in the background."""
-        with contextlib.suppress(StoreUnreachableError):
+        """Connect, at least try once; goes on trying in the background. Raises UnfitServerError."""
+        try:
             await self._connect()
+        except UnfitServerError:
+            raise
+        except StoreUnreachableError:
+            pass
         self._connecting = asyncio.create_task(self._keep_connected(), name="limits store")
 
     async def close(self) -> None:
@@ -164,6 +171,13 @@ class RedisServer:
         except ServerSaidError as error:
             connection.close()
             raise StoreUnreachableError(str(error)) from error
+        if CLUSTERED in said:
+            connection.close()
+            raise UnfitServerError(
+                f"the server at {self._address.host}:{self._address.port} is a node of a cluster, whose redirections"
+                " (MOVED, ASK) are not followed; name a Redis or Valkey outside of a cluster, which may have replicas,"
+                " or a PostgreSQL"
+            )
         run = next((line[7:] for line in said.split() if line.startswith(b"run_id:")), b"")
         self._run = run.decode()[:RUN_LENGTH].ljust(RUN_LENGTH, "0")
         self._begin_epochs()
@@ -178,7 +192,9 @@ class RedisServer:
                 log.warning("the store of limits is lost", host=self._address.host, port=self._address.port)
             try:
                 await self._connect()
-            except StoreUnreachableError:
+            except StoreUnreachableError as error:
+                if isinstance(error, UnfitServerError):
+                    log.error("the store of limits is of no use", error=str(error))  # noqa: TRY400 - its words say it all
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:

@@ -21,6 +21,10 @@ class StoreUnreachableError(Exception):
     """The server did not answer, or not in time."""
 
 
+class UnfitServerError(StoreUnreachableError):
+    """The server answers, and can hold no limits; the message says why, and what to do."""
+
+
 class EpochChangedError(Exception):
     """The server has another memory than the caller thought; `epoch` names it."""
 
@@ -140,7 +144,7 @@ class LimitServer(Protocol):
         ...
 
     async def start(self) -> None:
-        """Connect, at least try once; go on trying in the background."""
+        """Connect, at least try once; go on trying in the background. Raises UnfitServerError."""
         ...
 
     async def take(self, rows: Rows, epoch: str, reservation: str, amounts: Amounts, hold_seconds: float) -> TakeAnswer:

@@ -134,11 +134,15 @@ class SharedStore:
         """Of a reservation, unique among all gateways."""
         return next(self._names)
 
+    async def start(self) -> None:
+        """Connect, at least try once. Raises UnfitServerError."""
+        if not self._started:
+            await self.server.start()
+            self._started = True
+
     async def run(self) -> None:
         """Connect, send settlements and renew what runs, until cancelled."""
-        if not self._started:
-            self._started = True
-            await self.server.start()
+        await self.start()
         await asyncio.gather(self._send_settlements(), self._renew_all())
 
     async def close(self, seconds: float) -> None:

@@ -20,6 +20,8 @@ from support.gateway import gateway_environment
         ("host:6379", "'host' is none of"),
         ("redis://", "names no host"),
         ("redis://host:port", "port"),
+        ("redis://user:secret@one:6379,two:6379", "names several hosts; name one"),
+        ("redis+cluster://host", "'redis+cluster' is none of process, redis://"),
     ],
 )
 def test_an_address_that_names_no_store_is_refused_with_what_may_stand_there(address, fault):
