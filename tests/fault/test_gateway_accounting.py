@@ -112,7 +112,7 @@ async def until_booked(stack: Serving, load: Load) -> list[dict]:
         rows[:] = stack.rows()
         return load.answered <= {row["id"] for row in rows}
 
-    await until(booked, 20)
+    await until(booked, 20, every=0.2)
     return rows
 
 

@@ -28,20 +28,14 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def running_controlplane(
-    postgres: Postgres, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], ControlPlane]]:
-    """The session's control plane on a database; both live on, as each file in turn wants the one and the other.
-
-    `postgres` is named so that it ends after them.
-    """
+def running_controlplane(new_controlplane: Callable[[str], ControlPlane]) -> Iterator[Callable[[str], ControlPlane]]:
+    """The session's control plane on a database; both live on, as each file in turn wants the one and the other."""
     planes: dict[str, ControlPlane] = {}
     with ExitStack() as running:
 
         def on(kind: str) -> ControlPlane:
             if kind not in planes:
-                plane = ControlPlane(tmp_path_factory.mktemp("cp"), _url(kind, request, tmp_path_factory))
-                planes[kind] = running.enter_context(plane)
+                planes[kind] = running.enter_context(new_controlplane(kind))
             return planes[kind]
 
         yield on
@@ -53,12 +47,18 @@ def controlplane(database_kind: str, running_controlplane: Callable[[str], Contr
     return running_controlplane(database_kind)
 
 
+@pytest.fixture(scope="session")
+def new_controlplane(
+    postgres: Postgres, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], ControlPlane]:
+    """Makes one on a fresh database of that kind, not started yet; `postgres` is named so that it ends after them."""
+    return lambda kind: ControlPlane(tmp_path_factory.mktemp("cp"), _url(kind, request, tmp_path_factory))
+
+
 @pytest.fixture
-def stopped_controlplane(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlane]:
+def stopped_controlplane(database_kind: str, new_controlplane: Callable[[str], ControlPlane]) -> Iterator[ControlPlane]:
     """One of your own, not started yet: for tests that kill it or count everything in it."""
-    plane = ControlPlane(tmp_path_factory.mktemp("cp"), _url(database_kind, request, tmp_path_factory))
+    plane = new_controlplane(database_kind)
     yield plane
     plane.stop()
 

@@ -1,9 +1,9 @@
 """Uploads that meet a kill or a full disk: nothing that was received is lost, and they go on from there."""
 
 import resource
+import secrets
 import socket
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -11,41 +11,48 @@ from support.controlplane import ControlPlane
 from support.pushing import new_model, new_version, onnx_model, safetensors_file, upload
 
 
-def test_a_kill_in_the_midst_of_an_upload_loses_nothing_that_was_received(
-    stopped_controlplane: ControlPlane,
-) -> None:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def plane(request: pytest.FixtureRequest, new_controlplane: Callable[[str], ControlPlane]) -> Iterator[ControlPlane]:
+    """One for all of these, which may be killed, and lets an upload go that sends nothing for a second."""
+    found = new_controlplane(str(request.param))
+    found.environment = {"MIZZEN_UPLOAD_STALL_SECONDS": "1"}
+    with found:
+        yield found
+
+
+def a_model(admin: httpx.Client) -> str:
+    return new_model(admin, "default", f"m-{secrets.token_hex(4)}")
+
+
+def test_a_kill_in_the_midst_of_an_upload_loses_nothing_that_was_received(plane: ControlPlane) -> None:
     content = onnx_model(4000)
     files = {"model.onnx": content}
-    stopped_controlplane.start()
-    with stopped_controlplane.client() as admin:
-        version = new_version(admin, new_model(admin, "default"), files)
+    with plane.client() as admin:
+        version = new_version(admin, a_model(admin), files)
         assert upload(admin, version, "model.onnx", content[:40]).status_code == 204
 
         def dying() -> Iterator[bytes]:
             yield content[40:50]
-            stopped_controlplane.kill()
+            plane.kill()
             yield content[50:]
 
         with pytest.raises(httpx.TransportError):
             admin.patch(f"{version}/files/model.onnx", content=dying(), headers={"Upload-Offset": "40"})
-    stopped_controlplane.start()
-    with stopped_controlplane.client() as admin:
+    plane.start()
+    with plane.client() as admin:
         offset = int(admin.head(f"{version}/files/model.onnx").headers["Upload-Offset"])
         assert 40 <= offset < len(content)
         assert upload(admin, version, "model.onnx", content[offset:], offset).status_code == 204
         assert admin.post(f"{version}:finalize").json()["state"] == "READY"
 
 
-def test_a_full_disk_answers_507_and_the_upload_goes_on_when_there_is_space(
-    stopped_controlplane: ControlPlane,
-) -> None:
+def test_a_full_disk_answers_507_and_the_upload_goes_on_when_there_is_space(plane: ControlPlane) -> None:
     content = safetensors_file({"w": [3 << 20]})
     files = {"model.safetensors": content}
-    stopped_controlplane.start()
-    assert stopped_controlplane.process is not None
-    pid = stopped_controlplane.process.pid
-    with stopped_controlplane.client() as admin:
-        version = new_version(admin, new_model(admin, "default"), files, "Safetensors")
+    assert plane.process is not None
+    pid = plane.process.pid
+    with plane.client() as admin:
+        version = new_version(admin, a_model(admin), files, "Safetensors")
         _soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (8 << 20, hard))  # the kernel refuses more, as a full disk does
         refused_upload = upload(admin, version, "model.safetensors", content)
@@ -58,11 +65,10 @@ def test_a_full_disk_answers_507_and_the_upload_goes_on_when_there_is_space(
         assert admin.post(f"{version}:finalize").json()["state"] == "READY"
 
 
-def test_an_upload_that_stalls_is_let_go_and_goes_on_from_what_came(stopped_controlplane: ControlPlane) -> None:
+def test_an_upload_that_stalls_is_let_go_and_goes_on_from_what_came(plane: ControlPlane) -> None:
     content = onnx_model(4001)
-    plane = replace(stopped_controlplane, environment={"MIZZEN_UPLOAD_STALL_SECONDS": "1"})
-    with plane, plane.client() as admin:
-        version = new_version(admin, new_model(admin, "default"), {"model.onnx": content})
+    with plane.client() as admin:
+        version = new_version(admin, a_model(admin), {"model.onnx": content})
         with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as caller:
             head = f"PATCH {version}/files/model.onnx HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\n"
             head += f"Authorization: Bearer {plane.tokens['admin']}\r\nContent-Length: {len(content)}\r\n\r\n"
