@@ -99,3 +99,13 @@ secret:
 {{- ternary "5432" "6379" (hasPrefix "postgres" .) -}}
 {{- end -}}
 {{- end }}
+
+{{/* Port of the collector in the URL that spans go to. */}}
+{{- define "mizzen.tracesPort" -}}
+{{- $named := regexFind ":[0-9]+$" (urlParse .).host -}}
+{{- if $named -}}
+{{- trimPrefix ":" $named -}}
+{{- else -}}
+{{- ternary "443" "80" (hasPrefix "https:" .) -}}
+{{- end -}}
+{{- end }}

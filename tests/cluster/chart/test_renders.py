@@ -160,6 +160,9 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ),
         ("gateway.grpc.enabled=true,gateway.grpc.port=80", "are both 80: set two different ones"),
         ("gateway.spool.maxBytes=3435973837", "at most 3435973836 (80 % of gateway.spool.size, 4Gi)"),
+        ("gateway.traces.url=collector:4317", "/gateway/traces/url"),
+        ("gateway.traces.url=http://collector:4318", "/gateway/traces/url"),
+        ("gateway.traces.share=5", "/gateway/traces/share"),
         ("gateway.spool.size=10Mi", "gateway.spool.size is 10Mi, at least 20Mi are needed"),
     ],
 )
@@ -186,6 +189,27 @@ def test_the_spool_closes_at_four_fifths_of_its_volume(tmp_path: Path, size: str
     [template] = [each for each in pod_templates(every) if each["of"] == "mizzen-gateway"]
     environment = {each["name"]: each.get("value") for each in template["spec"]["containers"][0]["env"]}
     assert environment["MIZZEN_SPOOL_MAX_BYTES"] == bytes_
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://collector.monitoring:4318/v1/traces", 4318),
+        ("https://collector.example.com/v1/traces", 443),
+        ("http://collector/v1/traces", 80),
+    ],
+)
+def test_gateways_may_reach_the_collector_of_spans(tmp_path: Path, url: str, port: int) -> None:
+    every = documents(rendered(tmp_path, "--set", f"gateway.traces.url={url}"))
+    [policy] = [one for one in every if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", "mizzen-gateway")]
+    assert {"ports": [{"protocol": "TCP", "port": port}]} in policy["spec"]["egress"]
+
+
+def test_the_dashboard_in_the_cluster_is_the_published_file(tmp_path: Path) -> None:
+    every = documents(rendered(tmp_path, "--set", "monitoring.dashboards.enabled=true"))
+    [found] = [one for one in every if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "mizzen-dashboard")]
+    assert found["data"] == {"mizzen.json": (CHART / "files" / "dashboard.json").read_text()}
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 def test_the_ingress_of_the_control_plane_publishes_what_people_use_and_no_more(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
-"""The values are all described and in the schema, which takes the defaults; alerts name metrics that there are."""
+"""The values are all described and in the schema, which takes the defaults."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "mizzen"
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 TEXT = (CHART / "values.yaml").read_text()
-OF_OTHERS = ("kube_",)
-"""Metrics of kube-state-metrics."""
 
 
 def in_schema(node: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
@@ -61,22 +58,3 @@ def test_every_value_is_described_and_in_the_schema_and_the_other_way_round() ->
 def test_a_value_without_a_comment_is_refused() -> None:
     with pytest.raises(ValueError, match=r"a\.b has no comment"):
         list(values_of("a:\n  b: 1\n"))
-
-
-def _without_program(name: str) -> str:
-    return name.removeprefix("mizzen_operator_")
-
-
-def test_alerts_read_metrics_that_the_programs_have() -> None:
-    expressions = re.findall(r"expr: (.+)", (CHART / "files" / "alerts.yaml").read_text())
-    named = {name for text in expressions for name in re.findall(r"\b(?:mizzen|kube)_[a-z_]+", text)}
-    sources = "".join(
-        path.read_text()
-        for program in ("gateway", "controlplane", "operator")
-        for path in (ROOT / program).rglob("*.py")
-    )
-    ours = {name.removesuffix("_total") for name in named if not name.startswith(OF_OTHERS)}
-    # The operator's gauges are written without the part that all its names begin with.
-    unknown = {name for name in ours if not any(f'"{each}"' in sources for each in (name, _without_program(name)))}
-    assert unknown == set()
-    assert len(expressions) >= 9
