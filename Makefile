@@ -95,8 +95,8 @@ generate: setup ## write all generated files
 
 bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces ## run all benchmarks
 
-bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router and LiteLLM; QUICK=1 is small
-	$(RUN) env PYTHONPATH=tools python benchmarks/gateway_numbers.py
+bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router, LiteLLM and a bare proxy of gRPC; QUICK=1 is small
+	$(RUN) env PYTHONPATH=tests:tools python benchmarks/gateway_numbers.py
 
 bench-gateway-spine: setup ## latency that the gateway adds to a request, against Triton directly
 	$(RUN) python benchmarks/gateway_spine.py

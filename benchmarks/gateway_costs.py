@@ -27,6 +27,10 @@ class Sizes:
     rate: float = 1500.0
     """Requests per second, offered to all alike."""
     connections: int = 32
+    calls: float = 250.0
+    """Calls of gRPC per second: its own generator takes as much as what it measures."""
+    callers: int = 8
+    """Their connections."""
     streams: int = 32
     idle: int = 5000
     stuck: int = 32
@@ -37,7 +41,7 @@ class Sizes:
     blocks: int = 20
 
 
-QUICK = Sizes(1, 1.5, 1000.0, 16, 8, 500, 8, 1000, 20_000, 100, 10_000, 4)
+QUICK = Sizes(1, 1.5, 1000.0, 16, 150.0, 4, 8, 500, 8, 1000, 20_000, 100, 10_000, 4)
 
 
 def body_of(port: int, request: bytes) -> bytes:

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import interpreter
+from gateway_calls import cost_of_a_call
 from gateway_costs import QUICK, Sizes, bytes_of_tensors, cost_of_a_request, cost_of_an_event, requests_per_core
 from gateway_decisions import decision_in_process
 from gateway_delays import added_latency, among_slow_callers, told_by_time
 from gateway_memory import idle_and_stuck, memory_of_a_worker
 from gateway_stage import BUSIEST, InvalidRunError, Stage, stage
+from gateway_stores import calls_of_the_stores, cost_of_workers
 from pinned_process import pin_self
 from result_file import Result, print_table, write_results
 
@@ -30,13 +32,19 @@ PARTS: dict[str, Part] = {
     "throughput": requests_per_core,
     "stream": cost_of_an_event,
     "tensors": bytes_of_tensors,
+    "grpc": cost_of_a_call,
     "latency": added_latency,
     "timing": told_by_time,
     "slow": among_slow_callers,
     "idle": idle_and_stuck,
 }
 """Each on a stage of its own: what one leaves behind does not change the next."""
-ALONE: dict[str, Callable[[Sizes, int], list[Result]]] = {"memory": memory_of_a_worker, "decision": decision_in_process}
+ALONE: dict[str, Callable[[Sizes, int], list[Result]]] = {
+    "memory": memory_of_a_worker,
+    "decision": decision_in_process,
+    "stores": calls_of_the_stores,
+    "workers": cost_of_workers,
+}
 
 
 class Run:
@@ -106,7 +114,7 @@ def main() -> int:
     for peer, version in run.versions.items():
         print(f"{peer} {version}")
     if not quick and not only:
-        packages = ["mizzen-gateway", "uvloop", "httptools", "orjson", "aiohttp"]
+        packages = ["mizzen-gateway", "uvloop", "httptools", "orjson", "aiohttp", "grpcio", "asyncpg"]
         versions = {**run.versions, "python of the gateway and LiteLLM": interpreter.version()}
         path = write_results(
             "gateway", run.results, seed=seed, started_at=started_at, packages=packages, peers=versions

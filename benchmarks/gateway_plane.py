@@ -6,6 +6,7 @@ It takes usage, leases credit and follows nothing: the gateway pays for its side
 import asyncio
 import hashlib
 import hmac
+import itertools
 import random
 import string
 import threading
@@ -130,6 +131,8 @@ class ControlPlaneDouble:
     def __init__(self, snapshot: AccessSnapshot, objects: list[dict[str, Any]]) -> None:
         self._line = AccessFeedLine(type="SNAPSHOT", version=1, snapshot=snapshot).model_dump_json().encode() + b"\n"
         self._objects = objects
+        self._began = datetime.now(UTC)
+        self._answers = itertools.count(1)
         self.rows = 0
         """Usage rows that were taken."""
         self.port = 0
@@ -173,9 +176,10 @@ class ControlPlaneDouble:
             budget_id=asked.budget_id,
             credit_pico=asked.want_pico,
             remaining_pico=10**9 * PICO,
-            period_start=now - timedelta(days=1),
-            period_end=now + timedelta(days=29),
+            period_start=self._began - timedelta(days=1),
+            period_end=self._began + timedelta(days=29),
             expires_at=now + timedelta(minutes=1),
+            sequence=next(self._answers),
         )
         return web.Response(body=grant.model_dump_json().encode(), content_type="application/json")
 

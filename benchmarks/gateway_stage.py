@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from pinned_process import CORE_OF_THE_MEASURED, CORE_OF_THE_REST, Pinned
 NATIVE = Path(__file__).parent / "native"
 BUSIEST = 0.8
 """A load generator or an engine above this share of a core makes the run invalid."""
-TENSORS = (1 << 20, 16 << 20)
+TENSORS = (256, 1 << 20, 16 << 20)
 CHUNKS, INTERVAL_US = 256, 10_000
 """Events of a stream, and the pause between them."""
 
@@ -64,6 +64,14 @@ class Front:
 
 
 @dataclass(frozen=True)
+class Where:
+    """What is asked, and who answers behind it."""
+
+    front: Front
+    engine: Pinned
+
+
+@dataclass(frozen=True)
 class Load:
     """What the generator saw, and what it took."""
 
@@ -90,6 +98,7 @@ class Stage:
     native: Path
     keys: list[Key]
     engine: Front
+    plane_port: int
     exits: ExitStack
     fronts: dict[str, Front] = field(default_factory=dict)
     shares: list[float] = field(default_factory=list)
@@ -97,6 +106,18 @@ class Stage:
     peers: list[Peer] = field(default_factory=list)
     sent: int = 0
     """Requests that the gateway answered with 200."""
+
+    def gateway(self, name: str, **settings: str) -> Front:
+        """Start a gateway with these settings beside the usual ones; it stays until the end of the stage."""
+        port = free_port(set())
+        admin = free_port({port})
+        environment = {**gateway_environment(self.folder / name, port, admin, self.plane_port), **settings}
+        program = interpreter.command("mizzen_gateway")
+        process = Pinned(program, CORE_OF_THE_MEASURED, self.folder / f"{name}.log", environment)
+        self.exits.enter_context(process)
+        process.wait_for_port(admin, "/readyz")
+        self.fronts[name] = Front(name, port, process)
+        return self.fronts[name]
 
     def peer(self, peer: Peer, name: str | None = None) -> Front:
         """Start a peer in front of the engine; it stays until the end of the stage."""
@@ -122,20 +143,36 @@ class Stage:
             file.write_bytes(request)
         told = [f"{name}={value}" for name, value in words.items()]
         command = ["taskset", "-c", str(CORE_OF_THE_REST), str(self.native / "load")]
-        before, engine_before = front.process.cpu_seconds(), self.engine.process.cpu_seconds()
-        done = subprocess.run(
-            [*command, f"port={front.port}", f"request={file}", *told], capture_output=True, text=True, check=False
+        command += [f"port={front.port}", f"request={file}", *told]
+        return self.taken(
+            Where(front, self.engine.process),
+            lambda: subprocess.run(command, capture_output=True, text=True, check=False),
+            calm=calm,
+            refused="status" in words,
         )
+
+    def taken(
+        self,
+        where: Where,
+        generate: Callable[[], "subprocess.CompletedProcess[str]"],
+        *,
+        calm: bool = False,
+        refused: bool = False,
+    ) -> Load:
+        """What a run of a generator took of the front; of those that are `refused` the ledger has no rows."""
+        front = where.front
+        before, engine_before = front.process.cpu_seconds(), where.engine.cpu_seconds()
+        done = generate()
         cpu = front.process.cpu_seconds() - before
-        engine_cpu = self.engine.process.cpu_seconds() - engine_before
+        engine_cpu = where.engine.cpu_seconds() - engine_before
         if done.returncode:
-            raise InvalidRunError(f"{front.name}: {' '.join(told)}: {done.stdout}{done.stderr[-1500:]}")
+            raise InvalidRunError(f"{front.name}: {done.args}: {done.stdout}{done.stderr[-1500:]}")
         found = json.loads(done.stdout)
         seconds, answered = found["seconds"], found["answered"]
         if not calm:
             self._check_shares(front, found["cpu_seconds"] / seconds, engine_cpu / seconds)
-        if front.name == "gateway" and "status" not in words:
-            self.sent += answered
+        if front.name.startswith("gateway") and not refused:
+            self.sent += answered + found.get("warm", 0)
         return Load(answered, seconds, cpu / max(answered, 1) * 1e6, cpu / seconds, answered / max(cpu, 1e-9), found)
 
     def _check_shares(self, front: Front, generator: float, engine: float) -> None:
@@ -196,17 +233,14 @@ def stage(key_count: int, seed: int) -> Iterator[Stage]:
         running = exits.enter_context(Pinned([str(word) for word in command], CORE_OF_THE_REST, folder / "engine.log"))
         running.wait_for_port(engine_port)
         plane = exits.enter_context(control_plane(snapshot_of(keys), known_objects(engine_port)))
-        found = Stage(folder, native, keys, Front("engine", engine_port, running), exits)
-        port, admin = free_port(set()), free_port(set())
-        environment = gateway_environment(folder / "gateway", port, admin, plane.port)
-        program = interpreter.command("mizzen_gateway")
-        process = exits.enter_context(Pinned(program, CORE_OF_THE_MEASURED, folder / "gateway.log", environment))
-        process.wait_for_port(admin, "/readyz")
-        found.fronts["gateway"] = Front("gateway", port, process)
+        found = Stage(folder, native, keys, Front("engine", engine_port, running), plane.port, exits)
+        found.gateway("gateway")
         yield found
-        process.stop()
+        for front in found.fronts.values():
+            if front.name.startswith("gateway"):
+                front.process.stop()  # what is in its spool is in the ledger then
         if plane.rows < found.sent:
             raise InvalidRunError(f"{found.sent} requests were answered, the ledger has rows of {plane.rows}")
 
 
-__all__ = ["OTHER", "Front", "InvalidRunError", "Load", "Stage", "stage"]
+__all__ = ["OTHER", "Front", "InvalidRunError", "Load", "Stage", "Where", "stage"]

@@ -4,6 +4,7 @@ Images are made of Debian's packages. Its interpreter is one program without a s
 the difference comes from.
 """
 
+import os
 import site
 import subprocess
 import sys
@@ -36,5 +37,18 @@ def command(module: str) -> list[str]:
     """`python -m MODULE` with the packages of the environment that runs the benchmark."""
     if measured() != DEBIAN:
         return [sys.executable, "-m", module]
-    packages = next(path for path in site.getsitepackages() if path.endswith("site-packages"))
-    return [str(DEBIAN), "-c", BEGIN.format(packages=packages, module=module)]
+    return [str(DEBIAN), "-c", BEGIN.format(packages=packages(), module=module)]
+
+
+def packages() -> str:
+    """Where the environment that runs the benchmark has them."""
+    return next(path for path in site.getsitepackages() if path.endswith("site-packages"))
+
+
+def for_children(folder: Path) -> dict[str, str]:
+    """What the environment of a measured program needs where it starts others by the same Python; kept in `folder`."""
+    if measured() != DEBIAN:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(f"import site\n\nsite.addsitedir({packages()!r})\n")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))}

@@ -8,7 +8,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +28,10 @@ REQUESTS = 1000
 ESTIMATE = Estimate(100, 1, 100)
 USED = Usage(100, 20)
 BUDGET = 10**18
-GOALS_US = {"in process": 2.0, "Redis 7.0": 300.0, "PostgreSQL 18": 500.0}
+IN_PROCESS, REDIS, VALKEY, POSTGRES = "in process", "Redis 7.0", "Valkey 9.1", "PostgreSQL 18"
+POOLED = f"{POSTGRES} behind PgBouncer 1.18"
+PLACES = (IN_PROCESS, REDIS, VALKEY, POSTGRES, POOLED)
+GOALS_US = {IN_PROCESS: 2.0, REDIS: 300.0, POSTGRES: 500.0}
 METRICS = (LimitMetric.REQUESTS, LimitMetric.TOKENS) * 3
 
 
@@ -72,27 +75,32 @@ async def check_alone(gateway: QuotaGateway) -> float:
     return statistics.median(waited) / 1000
 
 
-async def measured() -> list[Result]:
-    """All rounds, the places in turn."""
-    redis = unpacked_redis()
-    async with AsyncExitStack() as stack:
+def started(stack: AsyncExitStack, wanted: Collection[str]) -> dict[str, str]:
+    """Addresses of the places, as MIZZEN_LIMITS_STORE has them; their servers run until the end of the stack."""
+    found = {IN_PROCESS: "process"}
+    if REDIS in wanted:
+        redis = unpacked_redis()
+        found[REDIS] = stack.enter_context(running(redis.path, redis.environment)).url
+    if VALKEY in wanted:
+        found[VALKEY] = stack.enter_context(running_valkey()).url
+    if POSTGRES in wanted or POOLED in wanted:
         postgres = stack.enter_context(running_postgres())
-        addresses = {
-            "in process": "process",
-            "Redis 7.0": stack.enter_context(running(redis.path, redis.environment)).url,
-            "Valkey 9.1": stack.enter_context(running_valkey()).url,
-            "PostgreSQL 18": postgres.new_database().replace("+asyncpg", ""),
-            "PostgreSQL 18 behind PgBouncer 1.18": stack.enter_context(
-                running_pgbouncer(unpacked_pgbouncer(), postgres)
-            ),
-        }
+        found[POSTGRES] = postgres.new_database().replace("+asyncpg", "")
+        if POOLED in wanted:
+            found[POOLED] = stack.enter_context(running_pgbouncer(unpacked_pgbouncer(), postgres))
+    return {place: found[place] for place in wanted}
+
+
+async def measured(wanted: Collection[str] = PLACES) -> list[Result]:
+    """All rounds, the places in turn."""
+    async with AsyncExitStack() as stack:
         places = {
             place: (
                 await stack.enter_async_context(
                     quota_gateways(address, 1, a_snapshot(**rules(place)), SharedLedger(BUDGET, tokens=False))
                 )
             )[0]
-            for place, address in addresses.items()
+            for place, address in started(stack, wanted).items()
         }
         for gateway in places.values():
             await round_of(gateway)
@@ -101,7 +109,7 @@ async def measured() -> list[Result]:
         for _ in range(ROUNDS):
             for place, gateway in places.items():
                 check, spent = await round_of(gateway)
-                checks[place].append(await check_alone(gateway) if place == "in process" else check)
+                checks[place].append(await check_alone(gateway) if place == IN_PROCESS else check)
                 cpu[place].append(spent)
     results = [
         median_of(f"check of 6 limits and a budget, {place}, p50", samples, "us", goal=GOALS_US.get(place))
