@@ -16,6 +16,7 @@ from mizzen_gateway.standalone.ledger import events
 from mizzen_gateway.standalone.settings import in_words_of_the_file
 from support.alone import a_file, a_key, alone, ask
 from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, completion, scripted_engine
+from support.tensor_engine import tensor_engine
 from support.until import until
 
 
@@ -224,6 +225,50 @@ async def test_a_hard_budget_holds_over_a_restart(tmp_path: Path) -> None:
             assert (status, body["error"]["code"]) == (429, "budget_exceeded")
             running.write(document | {"budgets": [budgets[0] | {"amount": 0.35}]})
             assert (await ask(running.url, key))[0] == 200, "what a change adds can be spent at once"
+
+
+@pytest.mark.parametrize(
+    ("engine", "caps"),
+    [("OpenAI", {"max_completion_tokens": 5}), ("Other", {"max_completion_tokens": 5, "max_tokens": 5})],
+)
+async def test_what_was_reserved_caps_the_answer_in_the_words_of_the_upstream(
+    tmp_path: Path, engine: str, caps: dict[str, int]
+) -> None:
+    key, entry = a_key()
+    budgets = [{"name": "b", "amount": 1, "window": "day"}]
+    async with scripted_engine(hello) as server:
+        upstreams = [{"name": "local", "url": at(server), "engine": engine}]
+        document = a_file("", entry, upstreams=upstreams, budgets=budgets, prices=[{"per_million_output_tokens": 1}])
+        async with alone(tmp_path, document) as running:
+            assert (await ask(running.url, key, max_tokens=5))[0] == 200
+    sent = server.exchanges[-1].document
+    assert {name: value for name, value in sent.items() if "tokens" in name} == caps
+
+
+async def test_a_model_of_tensors_is_asked_below_its_root_with_its_key(tmp_path: Path) -> None:
+    key, entry = a_key()
+    (tmp_path / "upstream-key").write_text("sk-triton")
+    async with scripted_engine(tensor_engine("inner")) as engine:
+        upstream = {
+            "name": "triton",
+            "url": f"http://127.0.0.1:{engine.port}",
+            "protocol": "OpenInference",
+            "engine": "Triton",
+            "api_key": {"file": "upstream-key"},
+        }
+        models = [{"name": "double", "upstreams": ["triton"], "upstream_name": "inner"}]
+        async with alone(tmp_path, a_file("", entry, upstreams=[upstream], models=models)) as running:
+            tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.5, 2.0]}
+            headers = {"Authorization": f"Bearer {key.text}"}
+            async with (
+                aiohttp.ClientSession(headers=headers) as session,
+                session.post(f"{running.url}/v2/models/double/infer", json={"inputs": [tensor]}) as answer,
+            ):
+                told = await answer.json()
+            assert (answer.status, told["model_name"], told["outputs"][0]["data"]) == (200, "double", [3.0, 4.0])
+            assert {exchange.headers["authorization"] for exchange in engine.exchanges} == {"Bearer sk-triton"}
+            status, body = await ask(running.url, key, "double")
+            assert (status, body["error"]["code"]) == (400, "wrong_protocol")
 
 
 async def test_a_route_spreads_and_falls_back(tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ class Upstream(Section):
     """As OpenAI clients write it: http://127.0.0.1:8000/v1; without a path, /v1 is meant. OpenInference: the root."""
     protocol: Literal["OpenAI", "OpenInference"] = "OpenAI"
     """What it speaks: /v1 or /v2."""
-    engine: Literal["vLLM", "Triton", "Other"] = "Other"
-    """`vLLM` gets a prefix cache of its own for each project (`cache_salt`) and counts prompts of callers who left."""
+    engine: Literal["vLLM", "Triton", "OpenAI", "Other"] = "Other"
+    """`vLLM` gets a prefix cache of its own for each project (`cache_salt`) and counts prompts of callers who left.
+    `OpenAI` (that company's own API) gets a hard budget's cap as `max_completion_tokens` alone: it refuses two."""
     api_key: Secret | None = None
     """Where its key is; sent as `Authorization: Bearer ...`."""
     ca_file: Path | None = None

@@ -34,6 +34,10 @@ DEFAULT_OUTPUT_TOKENS = 4096
 """Taken for the most that a model writes where neither caller nor deployment says it."""
 
 
+ONE_CAP = "OpenAI"
+"""The engine that refuses `max_tokens` beside `max_completion_tokens`."""
+
+
 def parse(operation: str, request: Request, hosts: Hosts = NO_HOSTS) -> "OpenAICall | Refusal":
     """Read the body and hold it to the rules; engines may fetch from `hosts`."""
     try:
@@ -165,7 +169,7 @@ class OpenAICall:
         if self._stream and kind.asks_for_usage:
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
         if admission.output_cap is not None and kind.caps:
-            self._write_cap(body, admission.output_cap)
+            self._write_cap(body, admission.output_cap, admission.engine)
         headers = (
             ("content-type", "application/json"),
             ("accept", "text/event-stream" if self._stream else "application/json"),
@@ -174,9 +178,15 @@ class OpenAICall:
         )
         return EngineRequest(kind.path, orjson.dumps(body), headers)
 
-    def _write_cap(self, body: dict[str, Any], cap: int) -> None:
+    def _write_cap(self, body: dict[str, Any], cap: int, engine: str) -> None:
+        """Under every name that an engine may take for it; an engine that refuses two gets the newest alone."""
+        names = self._kind.caps
+        if engine == ONE_CAP:
+            names = names[-1:]
+            for field in OUTPUT_CAPS:
+                body.pop(field, None)
         for field in OUTPUT_CAPS:
-            if field in self._kind.caps or field in body:
+            if field in names or field in body:
                 body[field] = cap
         if (body.get("min_tokens") or 0) > cap:
             body["min_tokens"] = cap
