@@ -66,3 +66,16 @@ async def test_engines_are_not_asked_where_there_is_no_choice(tmp_path: Path) ->
         async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as running:
             await EngineGauges(running.gateway.table, running.gateway.pool, 5).read()
             assert one.exchanges == []
+
+
+async def test_the_time_of_accelerators_is_shared_with_what_others_have_under_way(tmp_path: Path) -> None:
+    async with scripted_engine(Shown(1)) as one:
+        pods = [model_deployment("chat", resources={"acceleratorsPerPod": 2}), endpoint_set("chat", one.address)]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *pods) as running:
+            [state] = running.gateway.table.target(("default", "chat")).endpoints()
+            gauges = EngineGauges(running.gateway.table, running.gateway.pool, 5)
+            for _ in range(30):
+                await gauges.read()
+            now = running.gateway.pool.now()
+            began = state.time.begin(now)
+            assert 9.9 < state.time.end(began, now + 40.0) < 10.1, "one of its own and three of others"

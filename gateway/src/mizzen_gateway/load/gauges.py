@@ -1,6 +1,7 @@
 """How much do other gateways ask of an engine? What its own gauges show beyond what this gateway has sent there.
 
 For that alone: gauges of engines lag for seconds, so what this gateway has sent is counted here and not read there.
+Routing weighs it, and the time of accelerators is shared out among them too.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ class EngineGauges:
             (state, gauges)
             for target in self._table.targets()
             if (gauges := GAUGES.get(target.endpoint_set.engine)) is not None
-            for state in _worth_a_look(target.endpoints())
+            for state in _worth_a_look(target.endpoints(), target.facts.accelerators)
         ]
         pods = {state.facts.pod for state, _ in asked}
         for gone in self._averages.keys() - pods:
@@ -73,18 +74,22 @@ class EngineGauges:
             page.status = 0
         if page.status != 200:
             self._averages.pop(state.facts.pod, None)
-            state.others = 0.0
+            self._tell(state, 0.0)
             return
         fading = self._averages.setdefault(state.facts.pod, Averages())
         fading.shown += NEWEST_SHARE * (sum_of(page.body, gauges) - fading.shown)
         fading.own += NEWEST_SHARE * (state.in_flight - fading.own)
-        state.others = max(0.0, fading.shown - fading.own)
+        self._tell(state, max(0.0, fading.shown - fading.own))
+
+    def _tell(self, state: EndpointState, others: float) -> None:
+        state.others = others
+        state.time.share_with(others, self._pool.now())
 
 
-def _worth_a_look(states: Iterable[EndpointState]) -> list[EndpointState]:
-    """Those that are ready; a single one only where its places are counted, which gateways divide."""
+def _worth_a_look(states: Iterable[EndpointState], accelerators: int) -> list[EndpointState]:
+    """Those that are ready; a single one only where gateways divide its places, or the time of its accelerators."""
     ready = [state for state in states if state.facts.ready and not state.facts.terminating]
-    return ready if len(ready) > 1 else [state for state in ready if state.gate.limit < NO_LIMIT]
+    return ready if len(ready) > 1 or accelerators else [state for state in ready if state.gate.limit < NO_LIMIT]
 
 
 def sum_of(page: bytes, gauges: tuple[bytes, ...]) -> float:

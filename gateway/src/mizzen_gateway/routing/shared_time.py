@@ -1,5 +1,8 @@
 """How much of a replica's time belongs to one request? Each moment is shared out evenly among those under way then.
 
+Requests of other gateways count among them as far as the engine's gauges tell of them, so that gateways which use one
+replica share its time out once together.
+
 A clock that runs at one n-th of the speed while n requests are under way: what it advanced while a request was, is the
 request's share. So shares add up to the time during which anything was under way, at the cost of one addition each.
 """
@@ -8,14 +11,21 @@ request's share. So shares add up to the time during which anything was under wa
 class SharedTime:
     """The clock of one endpoint, over the requests of this gateway."""
 
-    __slots__ = ("_at", "_clock", "_under_way", "busy_seconds")
+    __slots__ = ("_at", "_clock", "_others", "_under_way", "busy_seconds")
 
     def __init__(self) -> None:
         self._under_way = 0
         self._at = 0.0
         self._clock = 0.0
+        self._others = 0.0
+        """Requests of other gateways; an average."""
         self.busy_seconds = 0.0
         """During which anything was under way."""
+
+    def share_with(self, others: float, now: float) -> None:
+        """So many requests of other gateways are under way, from now on."""
+        self._advance(now)
+        self._others = others
 
     def begin(self, now: float) -> float:
         """A request has come, at `now` in seconds; what it gets goes to `end`."""
@@ -38,5 +48,5 @@ class SharedTime:
         if self._under_way:
             passed = now - self._at
             self.busy_seconds += passed
-            self._clock += passed / self._under_way
+            self._clock += passed / (self._under_way + self._others)
         self._at = now
