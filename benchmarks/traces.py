@@ -70,7 +70,7 @@ def recorded(tracer: Tracer, kept: Kept, call: openai.OpenAICall) -> None:
     leg.asked(1.0, 2.0, "10.0.0.1", 8000)
     leg.ended("")
     tracer.settled(leg, Served(INTENT, OUTCOME, call, "vLLM", 1.5))
-    kept.put(request_span(trace, "/v1/chat/completions", "POST", CALLER, Ended(200, ""), 2.0))
+    kept.put(request_span(trace, "/v1/chat/completions", ("POST", "http"), CALLER, Ended(200, ""), 2.0))
 
 
 def packed(spans: list[Span]) -> tuple[float, float]:

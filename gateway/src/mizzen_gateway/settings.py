@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.limits.shared_store import HOLD_SECONDS
@@ -14,7 +15,7 @@ from mizzen_gateway.wire.limits import MIB
 KUBERNETES = "kubernetes"
 DISCOVERIES = ("controlplane", KUBERNETES)
 OVERLOAD = ("measured", "off")
-DEFAULT_TRACES_SHARE = "0.05"
+DEFAULT_TRACES_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +199,31 @@ def _traces(environment: Mapping[str, str]) -> TraceSettings | None:
     url = environment.get("MIZZEN_TRACES_URL", "")
     if not url:
         return None
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"MIZZEN_TRACES_URL: {url!r} is no URL of OTLP over HTTP; name the collector with its path, such as"
-            " http://collector:4318/v1/traces."
-        )
+    fault = why_no_collector(url)
+    if fault is not None:
+        raise SettingsError(f"MIZZEN_TRACES_URL: {fault}.")
     prompts = _one_of(environment, "MIZZEN_TRACES_PROMPTS", ("off", "on"))
     return TraceSettings(
         url=url,
         headers=_header_lines(environment, "MIZZEN_TRACES_HEADERS_FILE"),
-        share=_share(environment, "MIZZEN_TRACES_SHARE", DEFAULT_TRACES_SHARE),
+        share=_share(environment, "MIZZEN_TRACES_SHARE", str(DEFAULT_TRACES_SHARE)),
         prompts=prompts == "on",
     )
+
+
+def why_no_collector(url: str) -> str | None:
+    """What is wrong with an URL that spans should go to; None for nothing."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None or not url.isascii() or not url.isprintable():
+        return (
+            "is no URL of OTLP over HTTP; name the collector with its path and without a password, as in"
+            " http://127.0.0.1:4318/v1/traces"
+        )
+    return None
 
 
 def _header_lines(environment: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:

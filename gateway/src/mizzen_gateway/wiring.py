@@ -115,7 +115,7 @@ class Gateway:
         return exposition(self.accounting.sources, serving, routing, overload, *more)
 
     def _pipeline(self) -> Pipeline:
-        parts, traces = self.accounting, self._settings.traces
+        parts = self.accounting
         return Pipeline(
             Stages(parts.authenticator, parts.authenticator, parts.quota, parts.meter, parts.observer),
             self.table,
@@ -127,8 +127,15 @@ class Gateway:
             desk=self._desk,
             forwarded_headers=self._settings.forwarded_headers,
             media_hosts=self._settings.media_hosts,
-            tracer=None if self._spans is None or traces is None else Tracer(traces.share, self._spans, traces.prompts),
+            tracer=self._tracer(),
         )
+
+    def _tracer(self) -> Tracer | None:
+        traces, spans = self._settings.traces, self._spans
+        if traces is None or spans is None:
+            return None
+        scheme = "http" if self._settings.tls_dir is None else "https"
+        return Tracer(traces.share, spans, traces.prompts, scheme)
 
     def _endpoint_pickers(self) -> "EndpointPickers":
         if self._pickers is None:

@@ -257,6 +257,8 @@ async def test_a_collector_that_hangs_holds_up_no_request(tmp_path: Path) -> Non
     ("name", "value"),
     [
         ("MIZZEN_TRACES_URL", "collector:4317"),
+        ("MIZZEN_TRACES_URL", "http://collector:4318"),
+        ("MIZZEN_TRACES_URL", "http://user:password@collector/v1/traces"),
         ("MIZZEN_TRACES_SHARE", "2"),
         ("MIZZEN_TRACES_PROMPTS", "some"),
     ],

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.protocols.openai.media_urls import MOST_HOSTS, hosts_of
+from mizzen_gateway.settings import DEFAULT_TRACES_SHARE, why_no_collector
 from mizzen_gateway.standalone.allowances import Budget, Limit, Price, Project
 from mizzen_gateway.standalone.parts import Name, Port, Seconds, Secret, Section, ServedName, Whole
 
@@ -194,6 +195,35 @@ class Overload(Section):
     batch."""
 
 
+def _traces_url(url: str) -> str:
+    fault = why_no_collector(url)
+    if fault is not None:
+        raise ValueError(fault)
+    return url
+
+
+class CollectorHeader(Section):
+    """A header that a collector asks for."""
+
+    name: Annotated[str, StringConstraints(pattern=HEADER)]
+    """In lower case, such as `authorization`."""
+    value: Secret
+    """Where its value is."""
+
+
+class Traces(Section):
+    """Spans of requests, for OpenTelemetry."""
+
+    url: Annotated[str, StringConstraints(max_length=1000), AfterValidator(_traces_url)]
+    """Collector: OTLP over HTTP with its path, as in http://127.0.0.1:4318/v1/traces."""
+    share: Annotated[float, Field(ge=0, le=1)] = DEFAULT_TRACES_SHARE
+    """Of the requests whose callers send no `traceparent`, those that are recorded."""
+    headers: Annotated[list[CollectorHeader], Field(max_length=16)] = []
+    """What the collector asks for."""
+    prompts: bool = False
+    """Spans hold what callers asked."""
+
+
 class GatewayFile(Section):
     """The whole file."""
 
@@ -231,6 +261,8 @@ class GatewayFile(Section):
     """How long callers and upstreams may take."""
     overload: Overload = Overload()
     """What becomes of more requests than upstreams can answer."""
+    traces: Traces | None = None
+    """Spans of requests; by default none are made."""
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
     """Size of a request's body."""
     access_log: Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"] = "off"

@@ -6,7 +6,7 @@ from typing import Final
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings
 from mizzen_gateway.overload.rules import OverloadRules
-from mizzen_gateway.settings import Settings, read_settings
+from mizzen_gateway.settings import Settings, TraceSettings, read_settings
 from mizzen_gateway.standalone.access import pepper_of
 from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.reading import read_file
@@ -75,6 +75,7 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
             replica_requests=file.overload.replica_requests,
             queue_seconds=file.overload.queue_seconds,
         ),
+        traces=trace_settings(file, folder),
         config_file=path,
     )
 
@@ -84,6 +85,15 @@ def store_settings(file: GatewayFile, folder: Path) -> StoreSettings:
     store = file.limits_store
     password = "" if store.password is None else store.password.read(folder, "limits_store.password")
     return StoreSettings(address=store.url, password=password, hold_seconds=store.hold_seconds)
+
+
+def trace_settings(file: GatewayFile, folder: Path) -> TraceSettings | None:
+    """Where spans go."""
+    traces = file.traces
+    if traces is None:
+        return None
+    headers = tuple((one.name, one.value.read(folder, f"traces.headers {one.name}")) for one in traces.headers)
+    return TraceSettings(url=traces.url, headers=headers, share=traces.share, prompts=traces.prompts)
 
 
 def in_words_of_the_file(message: str) -> str:

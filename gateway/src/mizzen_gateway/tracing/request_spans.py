@@ -51,15 +51,18 @@ class Ended:
     """Of the error; empty for none."""
 
 
-def request_span(trace: Recorded, template: str, method: str, caller: Caller, ended: Ended, now: float) -> Span:
-    """The caller's request; `now` is loop time."""
+def request_span(
+    trace: Recorded, template: str, spoken: tuple[str, str], caller: Caller, ended: Ended, now: float
+) -> Span:
+    """The caller's request; `spoken` are HTTP's method and scheme, `now` is loop time."""
     if template.startswith(GRPC):
         rpc = template.removeprefix(GRPC)
         name = f"{GRPC_SERVICE}/{rpc}"
         attributes: Attributes = {"rpc.system": "grpc", "rpc.service": GRPC_SERVICE, "rpc.method": rpc}
     else:
+        method, scheme = spoken
         name = f"{method} {template}"
-        attributes = {"http.request.method": method, "http.route": template, "url.scheme": "http"}
+        attributes = {"http.request.method": method, "http.route": template, "url.scheme": scheme}
         if ended.status is not None:
             attributes["http.response.status_code"] = ended.status
     attributes["mizzen.project"] = caller.project

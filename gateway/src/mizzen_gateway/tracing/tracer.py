@@ -22,8 +22,9 @@ class Spans(Protocol):
 class Tracer:
     """Decides at the beginning of a request, and tells at its end."""
 
-    def __init__(self, share: float, spans: Spans, prompts: bool) -> None:
-        """`share` of what begins here is recorded; `prompts` are told too."""
+    def __init__(self, share: float, spans: Spans, prompts: bool, scheme: str = "http") -> None:
+        """`share` of what begins here is recorded; `prompts` are told too; callers speak `scheme`."""
+        self._scheme = scheme
         self._sampler = Sampler(share)
         self._spans = spans
         self._prompts = prompts
@@ -57,7 +58,7 @@ class Tracer:
             ended = Ended(status, trace.code if refusal is None else refusal.code)
             return refusal
         finally:
-            self._spans.put(request_span(trace, template, method, caller, ended, self._now()))
+            self._spans.put(request_span(trace, template, (method, self._scheme), caller, ended, self._now()))
 
     def settled(self, leg: RecordedLeg, served: Served) -> None:
         """A request has ended at a deployment, and what it used is known."""

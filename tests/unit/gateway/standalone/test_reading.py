@@ -108,6 +108,7 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"upstreams.0": {"name": "local", "url": "http://far", "api_key": {"env": "A"}}}, "would travel unencrypted"),
         ({"upstreams.0.ca_file": "ca.pem"}, "ca_file belongs to an https:// url"),
         ({"media_hosts": ["a.example.com", "10.0.0.1"]}, "media_hosts: '10.0.0.1' is an address"),
+        ({"traces": {"url": "collector:4317"}}, "traces.url: is no URL of OTLP over HTTP; name the collector"),
         ({"forward_headers": ["X-Upper"]}, "forward_headers[0]: must be the name of a header in lower case"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mizzen_crds.access import AccessSnapshot, BudgetWindow, Scope
 from mizzen_gateway.engine.exchange import EngineRequest
+from mizzen_gateway.settings import TraceSettings
 from mizzen_gateway.standalone.access import snapshot_of
 from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.keys import fresh_key
@@ -15,6 +16,7 @@ from mizzen_gateway.standalone.objects import dials_of, object_name, objects_of
 from mizzen_gateway.standalone.parts import SecretMissingError
 from mizzen_gateway.standalone.periods import Window
 from mizzen_gateway.standalone.reading import parse, read_file
+from mizzen_gateway.standalone.settings import trace_settings
 from support.alone import a_file, a_key
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -156,3 +158,18 @@ def test_the_example_and_the_files_of_the_how_to_hold(monkeypatch: pytest.Monkey
         'digest: "..."', f'digest: "{entry["digest"]}"'
     )
     assert parse(written + more, "gateway.yaml").projects[0].limits[0].amount == 60
+
+
+def test_spans_go_where_the_file_says(tmp_path: Path) -> None:
+    _, entry = a_key()
+    (tmp_path / "token").write_text("Bearer t\n")
+    traces = {
+        "url": "http://127.0.0.1:4318/v1/traces",
+        "share": 0.5,
+        "headers": [{"name": "authorization", "value": {"file": "token"}}],
+    }
+    file = GatewayFile.model_validate(a_file("http://x", entry, traces=traces))
+    assert trace_settings(file, tmp_path) == TraceSettings(
+        "http://127.0.0.1:4318/v1/traces", (("authorization", "Bearer t"),), 0.5, prompts=False
+    )
+    assert trace_settings(GatewayFile.model_validate(a_file("http://x", entry)), tmp_path) is None
