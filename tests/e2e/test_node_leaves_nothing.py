@@ -22,7 +22,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{_ROOT / 'tests'}:{_ROOT / 'tools'}"}
 _SECONDS = 120
 _RUN = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
 from support.cluster.real_node.node import start_node
 from support.cluster.real_node.pods import web
 with start_node() as node:
