@@ -40,7 +40,7 @@ def pieces_of_the_page() -> list[str]:
 
 
 def test_the_page_can_be_followed_to_the_end(tmp_path: Path) -> None:
-    first, more = pieces_of_the_page()
+    first, project, prices = pieces_of_the_page()
     made = mizzen(tmp_path, "key", "laptop")
     key, line = made.stdout.strip(), made.stderr.splitlines()[-1].strip()
     port, admin = free_port(), free_port()
@@ -58,10 +58,7 @@ def test_the_page_can_be_followed_to_the_end(tmp_path: Path) -> None:
             wait_for_http(f"http://127.0.0.1:{admin}/readyz", gateway)
             client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0)
             assert say_hello(client)
-            project, rest = more.split("prices:")
-            file.write_text(
-                text.replace("listen:", project.replace("amount: 60", "amount: 1") + "prices:" + rest + "listen:")
-            )
+            file.write_text(text.replace("listen:", project.replace("amount: 60", "amount: 1") + prices + "listen:"))
             gateway.send_signal(signal.SIGHUP)
             wait_for_line(tmp_path / "log", "file taken up")
             assert say_hello(client), "the one that the limit admits"
@@ -112,6 +109,42 @@ def test_a_port_in_use_is_told_in_the_words_of_the_file(tmp_path: Path) -> None:
         ended = mizzen(tmp_path)
     assert ended.returncode == 2
     assert f"listen.port: cannot listen on 127.0.0.1:{taken}" in ended.stderr
+
+
+def test_a_gateway_that_is_killed_forgets_no_row_and_books_none_twice(tmp_path: Path) -> None:
+    port, admin = free_port(), free_port()
+    made = mizzen(tmp_path, "key", "laptop")
+    key, entry = made.stdout.strip(), made.stderr.splitlines()[-1].strip()
+    with simulated_engine("inner", "--decode-ms", "50") as (host, inner):
+        (tmp_path / "gateway.yaml").write_text(
+            f"listen: {{port: {port}, admin_port: {admin}}}\n"
+            f"upstreams:\n- {{name: u, url: 'http://{host}:{inner}'}}\n"
+            "models:\n- {name: small, upstreams: [u], upstream_name: inner}\n"
+            f"projects:\n- name: p\n  keys:\n  {entry}\n"
+        )
+        command = [sys.executable, "-m", "mizzen_gateway", "--config", "gateway.yaml"]
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0)
+        for _ in range(2):
+            with (tmp_path / "log").open("ab") as log:
+                gateway = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=log, stderr=log)
+            try:
+                wait_for_http(f"http://127.0.0.1:{admin}/readyz", gateway)
+                assert say_hello(client)
+                stream = client.chat.completions.create(
+                    model="small", messages=[{"role": "user", "content": "hi"}], max_tokens=200, stream=True
+                )
+                assert next(iter(stream)).choices
+            finally:
+                gateway.kill()
+                gateway.wait()
+        with (tmp_path / "log").open("ab") as log:
+            gateway = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=log, stderr=log)
+        wait_for_http(f"http://127.0.0.1:{admin}/readyz", gateway)
+        gateway.terminate()
+        assert gateway.wait(60) == 0
+    rows = list(csv.DictReader(io.StringIO(mizzen(tmp_path, "usage").stdout)))
+    assert len({row["request_id"] for row in rows}) == len(rows) == 4
+    assert Counter(row["interrupted"] for row in rows) == {"false": 2, "true": 2}
 
 
 def test_workers_share_the_limits_of_the_file_and_its_ledger(tmp_path: Path) -> None:

@@ -152,12 +152,12 @@ def test_the_example_and_the_files_of_the_how_to_hold(monkeypatch: pytest.Monkey
     found = snapshot_of(file, root / "examples/gateway", 1, NOON)
     assert {one.name for one in found.projects} == {"team-a", "batch"}
     assert len(dials_of(file, root)) == 3
-    first, more = re.findall(r"```yaml\n(.*?)```", (root / "docs/how-to/gateway-alone.md").read_text(), re.DOTALL)
+    first, *more = re.findall(r"```yaml\n(.*?)```", (root / "docs/how-to/gateway-alone.md").read_text(), re.DOTALL)
     _, entry = a_key()
     written = first.replace("id: key_...", f"id: {entry['id']}").replace(
         'digest: "..."', f'digest: "{entry["digest"]}"'
     )
-    assert parse(written + more, "gateway.yaml").projects[0].limits[0].amount == 60
+    assert parse(written + "".join(more), "gateway.yaml").projects[0].limits[0].amount == 60
 
 
 def test_spans_go_where_the_file_says(tmp_path: Path) -> None:
