@@ -68,6 +68,8 @@ class Exporter:
         self._enough = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._said = ""
+        """Why the collector did not answer, the last time."""
         self.sent = 0
         """Spans that the collector took."""
         self.dropped: Counter[str] = Counter()
@@ -110,12 +112,13 @@ class Exporter:
     async def _deliver(self, session: aiohttp.ClientSession, spans: list[Span]) -> None:
         try:
             reason = await self._sent(session, await self._body(spans), len(spans))
+            said = self._said
         except Exception:  # outermost guard: no batch ends the sending of those that follow
             log.exception("spans could not be sent", spans=len(spans))
-            reason = "failed"
+            reason, said = "failed", "an error of the gateway's own"
         if reason:
             self.dropped[reason] += len(spans)
-            log.warning("spans were not taken", reason=reason, spans=len(spans))
+            log.warning("spans were not taken", reason=reason, spans=len(spans), collector=said)
 
     async def _body(self, spans: list[Span]) -> bytes:
         batch = Batch(self._resource, self._version)
@@ -147,8 +150,9 @@ class Exporter:
             async with session.post(self._destination.url, data=body, headers=headers, allow_redirects=False) as answer:
                 said = await answer.content.read(65536)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.debug("the collector did not answer", error=str(error))
+            self._said = str(error) or type(error).__name__
             return "unreachable", 0.0
+        self._said = f"status {answer.status}"
         if answer.status == 200:
             rejected = min(count, rejected_in(said))
             self.sent += count - rejected

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 from mizzen_gateway.tracing import exporter
 from mizzen_gateway.tracing.exporter import Destination, Exporter
 from mizzen_gateway.tracing.span import Kind, Span
@@ -100,5 +101,7 @@ async def test_nobody_there_costs_no_memory_without_bound(monkeypatch: pytest.Mo
         sends.put(a_span(number))
     assert sends.dropped["queue_full"] == 20
     sends.start()
-    await sends.close()
+    with structlog.testing.capture_logs() as logged:
+        await sends.close()
     assert sends.dropped["unreachable"] == 10
+    assert "Cannot connect" in logged[-1]["collector"]
