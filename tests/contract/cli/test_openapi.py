@@ -17,6 +17,7 @@ from support.command_line import CommandLine, command_line
 
 API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/openapi.json").read_text())
 LOCAL = {"up", "down", "status", "env", "doctor", "logs", "chat", "infer", "engines list", "engines install"}
+LOCAL |= {"gateway check", "gateway key", "gateway usage"}
 """Commands that ask this machine or the gateway alone."""
 COMMANDS = (
     "apply -f {folder}/m.yaml",
