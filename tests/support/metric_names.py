@@ -1,6 +1,7 @@
 """Which metrics do the programs have? Names as Prometheus sees them, read from their sources."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -10,9 +11,11 @@ OF_A_FAMILY = re.compile(r"_family\(\s*(Gauge|Counter)MetricFamily, \"(\w+)\"")
 """Those of the gateway whose names are put together."""
 TIMES = re.compile(r"\(\"(\w+)\", \"[^\"]+\", attrgetter\(")
 FACT = re.compile(r"\"(\w+)\": float\(")
+ENDS = {"Gauge": ("",), "Counter": ("_total",), "Histogram": ("", "_bucket", "_count", "_sum")}
 
 
-def metric_names() -> set[str]:
+@cache
+def metric_names() -> frozenset[str]:
     """All of them."""
     sources = "".join(path.read_text() for name in PROGRAMS for path in sorted((ROOT / name / "src").rglob("*.py")))
     defined = DEFINED.findall(sources)
@@ -22,7 +25,4 @@ def metric_names() -> set[str]:
     names = {f"mizzen_operator_{name}" for name in FACT.findall(facts)}
     for kind, name in defined:
         names |= {name + end for end in ENDS[kind]}
-    return names
-
-
-ENDS = {"Gauge": ("",), "Counter": ("_total",), "Histogram": ("", "_bucket", "_count", "_sum")}
+    return frozenset(names)
