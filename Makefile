@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,7 +93,7 @@ verify: setup ## tell which generated files are not as generated
 generate: setup ## write all generated files
 	$(RUN) python tools/generate.py
 
-bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces ## run all benchmarks
+bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces bench-overload ## run all benchmarks
 
 bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router, LiteLLM and a bare proxy of gRPC; QUICK=1 is small
 	$(RUN) env PYTHONPATH=tests:tools python benchmarks/gateway_numbers.py
@@ -110,6 +110,9 @@ bench-routing: setup ## where requests go: recorded traffic over eight simulated
 
 bench-limits: setup ## a check of six limits and a budget in this process, in Redis and in PostgreSQL
 	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/limits_check.py
+
+bench-overload: setup ## more requests than engines can answer: goodput, refusals, a small project beside a large one; SIMULATED_ONLY=1
+	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/overload.py
 
 bench-traces: setup ## what spans cost a request that is recorded, and one that is not
 	$(RUN) python benchmarks/traces.py

@@ -78,6 +78,14 @@ class Enforcement(StrEnum):
     OFF = "off"
 
 
+class Priority(StrEnum):
+    """Who gives way where there are more requests than can be answered: the last first."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+
 class ProjectAccess(Message):
     """A tenant."""
 
@@ -106,6 +114,8 @@ class KeyAccess(Message):
     """Refused from then on, UTC."""
     models: list[str] | None = None
     """Served names that it may call; None for all that the project may call."""
+    priority: Priority = Priority.STANDARD
+    """The highest that its requests have; a caller may lower it."""
 
 
 class LimitAccess(Message):

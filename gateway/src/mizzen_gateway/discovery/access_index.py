@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mizzen_crds.access import AccessSnapshot, BudgetAccess, LimitAccess, Price, Scope
+from mizzen_crds.access import AccessSnapshot, BudgetAccess, LimitAccess, Price, Priority, Scope
 
 from mizzen_gateway.stages import Caller
 
+PRIORITIES = tuple(Priority)
+"""The highest first: their places are what requests are compared by."""
 Entry = TypeVar("Entry", LimitAccess, BudgetAccess)
 
 
@@ -114,6 +116,7 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
             key_id=key.id,
             models=None if key.models is None else frozenset(key.models),
             grants=granted.get(project.id, frozenset()),
+            priority=PRIORITIES.index(key.priority),
         )
         expires_at = float("inf") if key.expires_at is None else key.expires_at.timestamp()
         keys[key.id] = IndexedKey(

@@ -6,7 +6,9 @@ wait. `Gate` tells each round of requests that has ended; nothing here knows of 
 """
 
 WORTH = 0.25
-"""More at once are worth it where output grows by this share of what they are more."""
+"""More at once are worth it where output grows by this share of what they are more ..."""
+WORTH_MORE = 0.5
+"""... but to have more than what is best, by this share: between the two, what is best stays as it is."""
 KNOWN_BY = 1.6
 """So many times what was needed for the same output, and at least `MORE` more: the engine lets requests wait."""
 MORE = 3.0
@@ -16,8 +18,8 @@ FADING = 0.998
 """An output that is not seen again counts for less with each round."""
 STEP = 1.125
 """Between one number that is tried and the next."""
-LONGEST_STEP = 4
-"""Of such steps at once, while each of them proves right."""
+LONGEST_STEP, SHORTEST_STEP = 4.0, 0.5
+"""Of such steps at once: twice as many while each of them proves right, and the shortest where one did not."""
 REST = 6
 """Rounds at the number that is best, before another is tried."""
 FEWEST = 1.0
@@ -39,7 +41,7 @@ class Capacity:
         self._strikes = 0
         self._base = self._load = self._output = 0.0
         """Limit that is best, and the load and output that were measured with it."""
-        self._direction, self._step, self._rest = -1, 1, 0
+        self._direction, self._step, self._rest = -1, SHORTEST_STEP, 0
 
     def ended(self, load: float, speed: float, *, full: bool, replicas: int = 1) -> bool:
         """A round has ended: with `load` requests at once a replica, each at `speed` (work per second).
@@ -85,24 +87,25 @@ class Capacity:
             if self._rest <= 0:
                 self.limit = self._another(grain)
             return
-        worth = self._output * (1 + WORTH * (load / self._load - 1))
+        share = WORTH_MORE if load > self._load else WORTH
+        worth = self._output * (1 + share * (load / self._load - 1))
         if (load > self._load) == (self._direction > 0) and output >= worth:
             assert self.limit is not None
             self._base, self._output, self._load = self.limit, output, load
             self._step, self._rest = min(self._step * 2, LONGEST_STEP), 1
             return
         self.limit = self._base
-        if self._step == 1:
+        if self._step == SHORTEST_STEP:
             self._direction, self._rest = -self._direction, REST
         else:
-            self._step, self._rest = 1, 1
+            self._step, self._rest = SHORTEST_STEP, 1
 
     def _another(self, grain: float) -> float:
         """The number that is tried next to the best one."""
         base, fewest = self._base, FEWEST * grain
         if base <= fewest:
             self._direction = 1
-        factor = STEP**self._step
+        factor: float = STEP**self._step
         return (
             max(base * factor, base + grain) if self._direction > 0 else max(fewest, min(base / factor, base - grain))
         )

@@ -93,6 +93,7 @@ def snapshot_of(
                 project_id=project_id(project.name),
                 expires_at=key.expires_at,
                 models=_callable(project, key.models),
+                priority=key.priority,
             )
             for project, key, key_id, digest in keys
         ],

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
-from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, LimitMetric, OnStoreLoss
+from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, LimitMetric, OnStoreLoss, Priority
 from mizzen_crds.held_limits import HELD_HARDNESS
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
@@ -137,6 +137,8 @@ class ApiKey(Section):
     """Refused from then on."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=1000)] | None = None
     """Models that it may call; by default all that its project may."""
+    priority: Priority = Priority.STANDARD
+    """The highest that its requests have where there are more than upstreams can answer; a caller may lower it."""
     limits: Annotated[list[Limit], Field(max_length=50)] = []
     """Counted over this key."""
     budgets: Annotated[list[Budget], Field(max_length=20)] = []

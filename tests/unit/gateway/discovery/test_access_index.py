@@ -1,7 +1,9 @@
 """A snapshot, indexed: whom does a key speak for, and what was its project granted?"""
 
-from mizzen_crds.access import Grant, ProjectAccess
+import pytest
+from mizzen_crds.access import Grant, Priority, ProjectAccess
 from mizzen_gateway.discovery.access_index import index_snapshot
+from mizzen_gateway.overload.priority import NAMES
 from support.access_snapshots import KEY_ID, a_key, a_snapshot
 
 PROJECTS = [ProjectAccess(id=f"prj_{name}", name=name, namespace=name) for name in ("a", "b")]
@@ -19,3 +21,10 @@ def test_grants_belong_to_every_key_of_their_project_and_to_no_other() -> None:
 def test_a_key_of_a_project_that_is_not_listed_opens_nothing() -> None:
     index = index_snapshot(a_snapshot(keys=[a_key(project_id="prj_gone")]))
     assert index.keys == {}
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_a_key_has_its_priority_in_the_order_that_requests_are_compared_by(priority: Priority) -> None:
+    index = index_snapshot(a_snapshot(keys=[a_key(priority=priority)]))
+    assert NAMES[index.keys[KEY_ID].caller.priority] == priority
+    assert NAMES[index_snapshot(a_snapshot(keys=[a_key()])).keys[KEY_ID].caller.priority] == "standard"

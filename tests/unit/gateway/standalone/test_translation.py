@@ -79,6 +79,13 @@ def test_a_key_calls_what_project_and_key_both_allow(project: Any, key: Any, may
     assert found.keys[0].models == may
 
 
+@pytest.mark.parametrize(("said", "found"), [({}, "standard"), ({"priority": "batch"}, "batch")])
+def test_a_key_has_the_priority_of_the_file(said: dict[str, str], found: str) -> None:
+    _, entry = a_key()
+    (key,) = snapshot(projects=[{"name": "a", "keys": [entry | said]}]).keys
+    assert key.priority == found
+
+
 def test_a_key_may_stay_outside_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = fresh_key(b"")
     monkeypatch.setenv("TEAM_KEY", made.text)
