@@ -62,6 +62,12 @@ def _settings(file: GatewayFile) -> Iterator[Mistake]:
                 "a budget of this file is kept in this gateway's own usage.db, which others at the same limits_store do"
                 " not see; use a limit, or limits_store.url `process`, or a control plane",
             )
+        elif listen.workers:
+            yield Mistake(
+                place,
+                "a budget of this file is spent by one process, but with listen.workers one that ends and its successor"
+                " would both spend it for a while; set workers to 0, use a limit, or a control plane",
+            )
     ports = [port for port in (listen.port, listen.admin_port, listen.grpc_port) if port is not None]
     if len(set(ports)) < len(ports):
         yield Mistake(("listen",), "port, admin_port and grpc_port must differ; give each its own")

@@ -76,6 +76,10 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"listen": {"port": 8481}}, "listen: port, admin_port and grpc_port must differ"),
         ({"limits_store": {"url": "mysql://x"}}, "limits_store: url: 'mysql' is none of process, redis://"),
         ({"limits_store": {"url": "redis://x"}, "budgets": [A_BUDGET]}, "budgets[0]: a budget of this file is kept in"),
+        (
+            {"listen": {"workers": 1}, "budgets": [A_BUDGET]},
+            "budgets[0]: a budget of this file is spent by one process",
+        ),
         ({"time_zone": "Mars/North"}, "time_zone: there is no 'Mars/North'"),
         ({"models.0.name": "versions"}, "models[0].name: 'versions' is a word of the paths of /v2"),
         ({"models.0.aliases": ["small"]}, "another model, alias or route is called 'small' already"),
