@@ -2,22 +2,26 @@
 
 import asyncio
 import ssl
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
+import orjson
 import pytest
 import tritonclient.grpc.aio as triton
 import trustme
 from mizzen_gateway import wiring
 from mizzen_gateway.errors import CannotStartError
-from support.access_snapshots import a_limit
+from mizzen_gateway.protocols.open_inference.grpc.turns import AT_ONCE
+from support.access_snapshots import LimitMetric, a_limit
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, scripted_engine
 from support.tensor_engine import tensor_engine
 from support.tls_pair import write_pair
+from support.until import until
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
@@ -70,6 +74,109 @@ async def test_a_stream_makes_a_row_for_each_request(tmp_path: Path) -> None:
         assert [bool(one.error_message) for one in found] == [False, True, False]
         assert found[1].infer_response.id == "call of nobody"
         assert len(running.rows()) == 2
+
+
+class Crowd:
+    """An engine that counts who is there at once, and answers when a test lets it."""
+
+    def __init__(self) -> None:
+        self.inside: list[str] = []
+        self.most = 0
+        self.order: list[str] = []
+        self.open = asyncio.Event()
+        self.left = 0
+        self._tells = tensor_engine("inner")
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if not exchange.path.endswith("/infer"):
+            await self._tells(exchange)
+            return
+        name = str(orjson.loads(exchange.body[: int(exchange.headers["inference-header-content-length"])])["id"])
+        self.inside.append(name)
+        self.order.append(name)
+        self.most = max(self.most, len(self.inside))
+        try:
+            await self.open.wait()
+            if name == "0":
+                await until(lambda: self.inside == ["0"])  # the first one to be asked is the last to be answered
+            self.inside.remove(name)
+            await self._tells(exchange)
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+
+
+def numbered(count: int, **parameters: int) -> list[bytes]:
+    found = []
+    for number in range(count):
+        made = pb.ModelInferRequest.FromString(message())
+        made.id = str(number)
+        made.raw_input_contents[0] = struct.pack("<2f", number, number)
+        for name, value in parameters.items():
+            made.parameters[name].int64_param = value
+        found.append(made.SerializeToString())
+    return found
+
+
+def doubled(answers: list[Any]) -> list[float]:
+    """What the engine made of each number."""
+    return [struct.unpack("<2f", one.infer_response.raw_output_contents[0])[0] for one in answers]
+
+
+async def streamed(address: str, messages: list[bytes]) -> list[Any]:
+    async def requests() -> AsyncIterator[bytes]:
+        for one in messages:
+            yield one
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        stream = channel.stream_stream(STREAM)(requests(), metadata=METADATA)
+        return [pb.ModelStreamInferResponse.FromString(one) async for one in stream]
+
+
+async def test_requests_of_a_stream_run_at_once_and_are_answered_in_their_order(tmp_path: Path) -> None:
+    crowd = Crowd()
+    async with served(tmp_path, crowd) as (running, address):
+        asking = asyncio.create_task(streamed(address, numbered(20)))
+        await until(lambda: len(crowd.inside) == AT_ONCE, 10)
+        crowd.open.set()
+        found = await asking
+        assert doubled(found) == [2 * number for number in range(20)]
+        assert not any(one.error_message for one in found)
+        assert all(one.infer_response.parameters["triton_final_response"].bool_param for one in found)
+        assert len(running.rows()) == 20
+    assert crowd.most == AT_ONCE
+
+
+async def test_requests_of_one_sequence_reach_the_engine_one_after_the_other(tmp_path: Path) -> None:
+    crowd = Crowd()
+    crowd.open.set()
+    async with served(tmp_path, crowd) as (_, address):
+        found = await streamed(address, numbered(6, sequence_id=7))
+    assert doubled(found) == [2 * number for number in range(6)]
+    assert crowd.order == [str(number) for number in range(6)]
+    assert crowd.most == 1
+
+
+async def test_a_stream_is_not_refused_for_the_requests_that_it_has_under_way_itself(tmp_path: Path) -> None:
+    limit = a_limit(2, LimitMetric.CONCURRENCY, scope_id="prj_default", window_seconds=0)
+    crowd = Crowd()
+    crowd.open.set()
+    async with served(tmp_path, crowd, {"further_limits": [limit]}) as (running, address):
+        found = await streamed(address, numbered(6))
+        assert not any(one.error_message for one in found)
+        assert len(running.rows()) == 6
+    assert crowd.most <= 2
+
+
+async def test_a_stream_whose_caller_leaves_ends_all_that_it_has_under_way(tmp_path: Path) -> None:
+    crowd = Crowd()
+    async with served(tmp_path, crowd) as (running, address):
+        asking = asyncio.create_task(streamed(address, numbered(5)))
+        await until(lambda: len(crowd.inside) == 5, 10)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await until(lambda: crowd.left == 5, 10)
+        await until(lambda: len(running.rows()) == 5, 10)
 
 
 async def test_a_limit_says_when_to_try_again(tmp_path: Path) -> None:

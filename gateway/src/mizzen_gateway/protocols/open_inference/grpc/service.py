@@ -1,5 +1,6 @@
 """Every method of the service inference.GRPCInferenceService: offered, or refused by name."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, Protocol, TypeAlias
 
@@ -18,6 +19,7 @@ from mizzen_gateway.protocols.open_inference.grpc.response import (
     stream_response,
     truth,
 )
+from mizzen_gateway.protocols.open_inference.grpc.turns import Turns
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.stages import Caller, Headers, Refusal
 from mizzen_gateway.wire.response import HeaderList
@@ -146,16 +148,40 @@ class InferenceService(grpc.GenericRpcHandler):
         return answer.body
 
     async def _stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
-        """One request after the other, each with a key, limits and a row of its own."""
+        """Each request with a key, limits and a row of its own."""
         headers = headers_of(context)
-        async for message in messages:
-            caller = await self._caller(context, headers)  # each time: a key may be revoked meanwhile
-            call = parse(message, streamed=True)
-            answer = await self._answered(call, caller, headers, "grpc ModelStreamInfer")
-            if isinstance(answer, Refusal):
-                yield stream_error(answer.message, "" if isinstance(call, Refusal) else call.request_id)
-            else:
-                yield stream_response(answer.body)
+
+        async def answer(call: GrpcInferCall | Refusal) -> bytes | Refusal:
+            caller = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
+            if isinstance(caller, Refusal):
+                return caller
+            found = await self._answered(call, caller, headers, "grpc ModelStreamInfer")
+            return found if isinstance(found, Refusal) else stream_response(found.body)
+
+        turns = Turns(answer, lambda refusal, request_id: stream_error(refusal.message, request_id))
+        reading = asyncio.create_task(self._read(messages, headers, turns))
+        try:
+            async for turn in turns.answers():
+                if isinstance(turn, Refusal):
+                    self._serves.refused("grpc", turn)
+                    await self._abort(context, turn)
+                yield turn
+        finally:
+            reading.cancel()
+            await turns.leave()
+
+    async def _read(self, messages: AsyncIterator[bytes], headers: Headers, turns: Turns) -> None:
+        """Begin what a stream asks for. Without a key, or with one that was revoked meanwhile, it ends."""
+        why: Refusal | None = None
+        try:
+            async for message in messages:
+                caller = self._serves.caller_of(headers)
+                if isinstance(caller, Refusal):
+                    why = caller
+                    return
+                await turns.add(parse(message, streamed=True))
+        finally:
+            turns.end(why)
 
     async def _answered(
         self, call: GrpcInferCall | Refusal, caller: Caller, headers: Headers, template: str
