@@ -213,6 +213,20 @@ async def test_a_file_with_a_mistake_changes_nothing(tmp_path: Path, capsys: pyt
             assert (await ask(running.url, key))[0] == 404
 
 
+async def test_budgets_are_not_taken_up_by_a_process_that_began_as_one_of_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, entry = a_key()
+    budgets = [{"name": "b", "amount": 1, "window": "day"}]
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry)
+        ports = document["listen"]
+        async with alone(tmp_path, document | {"listen": {**ports, "workers": 1}}) as running:
+            running.write(document | {"budgets": budgets, "projects": [{"name": "team-a"}]})
+            assert "budgets: this process began with listen.workers" in capsys.readouterr().out
+            assert (await ask(running.url, key))[0] == 200, "and nothing else of the file is taken up"
+
+
 async def test_a_hard_budget_holds_over_a_restart(tmp_path: Path) -> None:
     key, entry = a_key()
     budgets = [{"name": "b", "amount": 0.25, "window": "lifetime"}]

@@ -13,13 +13,14 @@ from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
 from mizzen_gateway.discovery.known_objects import KnownObjects, identify
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.errors import CannotStartError
+from mizzen_gateway.limits.choice import PROCESS
 from mizzen_gateway.settings import Settings
 from mizzen_gateway.standalone.access import budgets_by_id, snapshot_of
 from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.ledger import LocalLedger
 from mizzen_gateway.standalone.objects import dials_of, objects_of
 from mizzen_gateway.standalone.parts import Secret
-from mizzen_gateway.standalone.reading import read_file
+from mizzen_gateway.standalone.reading import FileRefusedError, read_file
 from mizzen_gateway.standalone.settings import settings_from
 
 LOOK_SECONDS: Final = 1.0
@@ -84,6 +85,7 @@ class FileFeed:
 
     def _take(self, file: GatewayFile) -> None:
         """All of it or nothing: what can fail comes first."""
+        self._refuse_budgets_of_several(file)
         folder, version = self._path.parent, abs(self._version) + 1
         index = index_snapshot(snapshot_of(file, folder, version, pepper=self._settings.pepper))
         dials = dials_of(file, folder)
@@ -95,6 +97,15 @@ class FileFeed:
         self._known.whole({identify(document) for document in documents})
         self._state.put(index, time.time())
         self._version = version
+
+    def _refuse_budgets_of_several(self, file: GatewayFile) -> None:
+        """The file holds together, but this process may have begun by another: several would spend one budget."""
+        alone = not self._settings.workers and self._settings.limits.address == PROCESS
+        if not alone and any(True for _ in budgets_by_id(file)):
+            raise FileRefusedError(
+                f"{self._path}: budgets: this process began with listen.workers or a shared limits_store, which it keeps;"
+                " start the gateway anew"
+            )
 
     def _stamps_now(self) -> Stamps:
         return tuple(_stamp(path) for path in (self._path, *secret_files(self._file, self._path.parent)))
