@@ -104,8 +104,13 @@ class Reflector(Generic[T]):
         return self._kept.values()
 
     def learn(self, manifest: Manifest) -> None:
-        """Take what the server answered to a write, before the watch tells: the next look must see the own writes."""
-        if self._own.answered(manifest):
+        """Take what the server answered to a write, before the watch tells: the next look must see the own writes.
+
+        An object that is not in the picture, of a version that the watch has passed, was deleted meanwhile: the watch
+        would not tell its end again.
+        """
+        gone = self._kept.version(_key_of(manifest)) == "" and is_older(_version_of(manifest), self._version)
+        if self._own.answered(manifest) and not gone:
             self._kept.put(manifest)
 
     def writing(self, key: Key) -> AbstractContextManager[None]:

@@ -119,6 +119,18 @@ async def test_an_own_write_is_seen_at_once_and_not_undone_by_old_news(api: Api,
         assert seen.data() == {"first": {"a": "2"}}
 
 
+async def test_an_answer_that_the_end_of_its_object_overtook_brings_nothing_back(api: Api, objects: Objects) -> None:
+    await make(objects, "first")
+    async with watching(api, objects.namespace) as seen:
+        late = await asyncio.to_thread(objects.merge, "ConfigMap", "first", {"data": {"a": "2"}})
+        await asyncio.to_thread(objects.delete, "ConfigMap", "first")
+        await until(lambda: ("DELETED", "first") in seen.told() and seen.data() == {}, SECONDS)
+        await make(objects, "second")
+        await until(lambda: "second" in seen.data(), SECONDS)
+        seen.reflector.learn(late)
+        assert set(seen.data()) == {"second"}
+
+
 FAULTS = {
     "410 as an event": Rule(Fault.EVENT, is_watch("configmaps"), status=410, times=3),
     "410 as an answer": Rule(Fault.ANSWER, is_watch("configmaps"), status=410, times=3),
