@@ -103,8 +103,8 @@ class FileFeed:
         alone = not self._settings.workers and self._settings.limits.address == PROCESS
         if not alone and any(True for _ in budgets_by_id(file)):
             raise FileRefusedError(
-                f"{self._path}: budgets: this process began with listen.workers or a shared limits_store, which it keeps;"
-                " start the gateway anew"
+                f"{self._path}: budgets: this process began with listen.workers or a shared limits_store, which it"
+                " keeps; start the gateway anew"
             )
 
     def _stamps_now(self) -> Stamps:
