@@ -174,7 +174,7 @@ async def running_gateway(
             await gateway.stop()
 
 
-async def _no_ledger(_seconds: float) -> bool:
+async def _no_ledger(seconds: float) -> bool:
     return False
 
 
