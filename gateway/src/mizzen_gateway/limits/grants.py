@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Price, Scope
 
@@ -61,6 +61,29 @@ class SoftBudgets:
     """What requests of the key and model used of late."""
 
 
+class Dearest(NamedTuple):
+    """The most that a price asks, at hand: each request is told what it could cost."""
+
+    input_token: int = 0
+    """In pico, as all of these; cached ones may cost more than others, and reasoning more than text."""
+    output_token: int = 0
+    request: int = 0
+    cache_hit: int = 0
+    """Of the response cache."""
+
+
+def dearest_of(price: Price | None) -> Dearest:
+    """Nothing where there is no price."""
+    if price is None:
+        return Dearest()
+    return Dearest(
+        max(price.pico_per_input_token, price.pico_per_cached_token or 0),
+        max(price.pico_per_output_token, price.pico_per_reasoning_token or 0),
+        price.pico_per_request,
+        price.pico_per_response_cache_hit,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """All that stage 4 needs for one key and model."""
@@ -75,6 +98,9 @@ class Grant:
     time_budget_ids: tuple[str, ...]
     """Likewise, those of accelerator-seconds."""
     price: Price | None
+    dearest: Dearest
+    costs_time: bool
+    """Part of the price is for time, which nothing bounds beforehand."""
     currency: str
     hard: bool
     """A hard budget applies."""
@@ -98,18 +124,9 @@ class Grant:
 
     def most_cost(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens can cost, however many of them turn out to be cached or reasoning."""
-        price = self.price
-        if price is None:
-            return 0
-        dearest_in = max(price.pico_per_input_token, price.pico_per_cached_token or 0)
-        dearest_out = max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
-        tokens = input_tokens * dearest_in + output_tokens * dearest_out
-        return max(price.pico_per_request + tokens, price.pico_per_response_cache_hit)
-
-    @property
-    def costs_time(self) -> bool:
-        """Part of the price is for time, which nothing bounds beforehand."""
-        return self.price is not None and self.price.pico_per_accelerator_ms > 0
+        input_token, output_token, request, cache_hit = self.dearest
+        cost = request + input_tokens * input_token + output_tokens * output_token
+        return cost if cost > cache_hit else cache_hit
 
     def bound(self, estimate: Estimate) -> Amounts:
         """The most that a request can use; of soft budgets what it probably will."""
@@ -123,9 +140,7 @@ class Grant:
 
     def more(self, output_tokens: int, accelerator_ms: int) -> Amounts:
         """What so much more takes of soft budgets."""
-        price = self.price
-        dearest = 0 if price is None else max(price.pico_per_output_token, price.pico_per_reasoning_token or 0)
-        cost = output_tokens * dearest + accelerator_ms * self._pico_per_ms
+        cost = output_tokens * self.dearest.output_token + accelerator_ms * self._pico_per_ms
         return (0, 0, 0, 0, 0, 0, output_tokens, cost, accelerator_ms)
 
     def used(self, usage: Usage) -> Amounts:
@@ -195,6 +210,7 @@ class GrantTable:
         )
         charged = [one for one in index.budgets.matching(caller, model) if one.enforcement is not Enforcement.OFF]
         budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
+        price = index.price_of(caller, model)
         return Grant(
             hard=any(not one.soft for one in budgets),
             soft=self._soft(tuple(one for one in budgets if one.soft), caller, model),
@@ -204,7 +220,9 @@ class GrantTable:
             budget_ids=tuple(one.id for one in charged),
             token_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.TOKENS),
             time_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.ACCELERATOR_SECONDS),
-            price=index.price_of(caller, model),
+            price=price,
+            dearest=dearest_of(price),
+            costs_time=price is not None and price.pico_per_accelerator_ms > 0,
             currency=index.currency,
         )
 
