@@ -31,10 +31,10 @@ def drop(plane: ControlPlane, document: dict[str, Any]) -> None:
         client.delete(f"/internal/v1/objects/{document['kind']}/{metadata['namespace']}/{metadata['name']}")
 
 
-def new_key(plane: ControlPlane, project: str) -> tuple[str, str]:
+def new_key(plane: ControlPlane, project: str, name: str = "test") -> tuple[str, str]:
     """Its id and its secret."""
     with plane.client() as client:
-        answer = client.post(f"/api/v1/projects/{project}/keys", json={"name": "test"})
+        answer = client.post(f"/api/v1/projects/{project}/keys", json={"name": name})
     assert answer.status_code == 201, answer.text
     made = answer.json()
     return made["id"], made["secret"]

@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
-from mizzen_controlplane.batches import endpoints as batches
-from mizzen_controlplane.batches.upkeep import files_kept
+from mizzen_controlplane.batches import batch_endpoints as batches
+from mizzen_controlplane.batches import endpoints as files
+from mizzen_controlplane.batches.upkeep import content_kept
 from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
 from mizzen_controlplane.cluster.projects import projects_followed
@@ -55,5 +56,6 @@ DOMAINS = (
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
-    Domain("batches", batches.router, files_kept),
+    Domain("files", files.router, content_kept),
+    Domain("batches", batches.router),
 )

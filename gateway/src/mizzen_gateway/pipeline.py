@@ -224,6 +224,14 @@ class Pipeline:
             self.refused(template, refusal)
         return refusal
 
+    async def run_line(self, request: Request, responder: Responder) -> Refusal | None:
+        """A request that came over no connection, the line of a batch say, whose caller is known."""
+        route = surface.find(request.method, request.path)
+        refusal = route if isinstance(route, Refusal) else await self._answer(route, request, responder)
+        if refusal is not None:
+            self.refused("unparsed" if isinstance(route, Refusal) else route.template, refusal)
+        return refusal
+
     def refused(self, template: str, refusal: Refusal) -> None:
         """Count one."""
         self._stages.observer.refused(template, refusal)

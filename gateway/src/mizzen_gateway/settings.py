@@ -102,6 +102,10 @@ class Settings:
     """MIZZEN_ENDPOINT_PICKER_HOST: where a Service is found, with {service} and {namespace}."""
     engine_gauges_seconds: float
     """MIZZEN_ENGINE_GAUGES_SECONDS: between two looks at what other gateways ask of engines; 0 for never."""
+    batch_lines: int
+    """MIZZEN_BATCH_LINES: lines of batches that this process has under way; 0 for none."""
+    batch_busy_from: int
+    """MIZZEN_BATCH_BUSY_FROM: requests under way at a replica, from which on it gets no line of a batch."""
     forwarded_headers: tuple[str, ...]
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
     overload: OverloadRules
@@ -151,6 +155,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         engine_gauges_seconds=_seconds(
             environment, "MIZZEN_ENGINE_GAUGES_SECONDS", 5 if _has_company(environment) else 0
         ),
+        batch_lines=_whole(environment, "MIZZEN_BATCH_LINES", 8),
+        batch_busy_from=_whole(environment, "MIZZEN_BATCH_BUSY_FROM", 4),
         forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
         media_hosts=_media_hosts(environment),
         overload=OverloadRules(

@@ -17,6 +17,9 @@ from mizzen_kube.tls_secret import Certificate, unusable
 from mizzen_gateway.accounting import Accounting, AccountingSettings
 from mizzen_gateway.admin import AdminPages
 from mizzen_gateway.batches.desk import Desk
+from mizzen_gateway.batches.room import Room
+from mizzen_gateway.batches.runner import BatchRunner
+from mizzen_gateway.batches.work import BatchPlane
 from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
 from mizzen_gateway.engine.pool import EnginePool
@@ -83,6 +86,13 @@ class Gateway:
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
+        self.batches = BatchRunner(
+            BatchPlane(session, settings.controlplane_url, settings.name),
+            self._handler,
+            Room(self.table, settings.batch_busy_from),
+            self.accounting.authenticator.caller_with,
+            settings.batch_lines,
+        )
         pages = AdminPages(self.why_not_ready, self._metrics())
         self.admin = Server(pages, ADMIN_LIMITS)
         self._control = Server(pages, CONTROL_LIMITS)
@@ -181,6 +191,7 @@ class Gateway:
                 await asyncio.sleep(READY_POLL_SECONDS)
             self.port = await listen_on(self.server, inherited.listener, tls)
             await self._listen_for_grpc(certificate, shared=True)
+        self.batches.start()
         log.info("gateway listens", host=settings.host, port=self.port, admin_port=self.admin_port)
 
     async def _listen_for_grpc(self, certificate: Certificate | None, *, shared: bool) -> None:
@@ -203,7 +214,7 @@ class Gateway:
         began = time.monotonic()
         seconds = self._settings.drain_seconds
         grpc = () if self._grpc is None else (self._grpc.drain(seconds),)
-        await asyncio.gather(self.server.drain(seconds), *grpc)
+        await asyncio.gather(self.server.drain(seconds), self.batches.stop(seconds), *grpc)
         await self._handler.settled()
         await self.mirrors.close()
         if self._pickers is not None:

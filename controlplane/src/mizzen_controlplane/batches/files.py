@@ -9,7 +9,7 @@ from mizzen_crds.kept_files import LINE_BYTES, PIECE_BYTES, SHORTEST_SECONDS, Fi
 
 from mizzen_controlplane.batches import repository
 from mizzen_controlplane.batches.callers import caller_or_401
-from mizzen_controlplane.batches.content import sealer_of
+from mizzen_controlplane.batches.content import Sealer, sealer_of
 from mizzen_controlplane.batches.models import READY, UPLOADING, FilePiece, StoredFile
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading, unit_of_work
@@ -21,6 +21,7 @@ BATCH: Final = "batch"
 UPLOAD_LIFETIME: Final = timedelta(hours=1)
 """How long an upload may take before what came of it is removed."""
 MOST_LISTED: Final = 10_000
+RESULTS_AT_ONCE: Final = 100
 _FILENAME: Final = 255
 
 
@@ -77,7 +78,8 @@ async def complete(plane: Plane, owner: Owner, file_id: str, body: FileEnd) -> S
         if not file.lines:
             raise invalid_field("/file", "file: is empty; send a line of JSON for each request", "empty_file")
         file.state = READY
-        file.expires_at = file.created_at + timedelta(seconds=_seconds(plane, body.expires_seconds))
+        seconds = kept_seconds(plane, body.expires_seconds, "/expires_after/seconds")
+        file.expires_at = file.created_at + timedelta(seconds=seconds)
         session.add(file)
     return file
 
@@ -87,7 +89,7 @@ async def get(plane: Plane, owner: Owner, file_id: str) -> StoredFile:
     async with reading(plane.database) as session:
         file = _found(await repository.find_file(session, owner.project_id, file_id), file_id)
     if file.state != READY or file.expires_at <= utc_now():
-        raise _missing(file_id)
+        raise missing(file_id)
     return file
 
 
@@ -111,13 +113,23 @@ async def listed(plane: Plane, owner: Owner, purpose: str, after: str, limit: in
 async def delete(plane: Plane, owner: Owner, file_id: str) -> None:
     """Remove it and its content."""
     async with unit_of_work(plane.database) as session:
-        _found(await repository.find_file(session, owner.project_id, file_id, lock=True), file_id)
-        await repository.delete_file(session, file_id)
+        file = _found(await repository.find_file(session, owner.project_id, file_id, lock=True), file_id)
+        readers = await repository.readers_of(session, file_id)
+        if readers:
+            raise Conflict(
+                f"Batch {readers[0]} still reads file {file_id[:64]}: cancel it first, or wait until it has ended.",
+                code="file_in_use",
+            )
+        await repository.delete_file(session, file)
 
 
 async def content(plane: Plane, file: StoredFile) -> AsyncIterator[bytes]:
     """What is in it, piece by piece."""
     sealer = sealer_of(plane)
+    if file.source:
+        async for lines in _results(plane, sealer, file):
+            yield lines
+        return
     async with reading(plane.database) as session:
         sizes = await repository.piece_sizes(session, file.id)
     for number, _, _ in sizes:
@@ -126,6 +138,18 @@ async def content(plane: Plane, file: StoredFile) -> AsyncIterator[bytes]:
         if sealed is None:
             return  # deleted meanwhile: what was sent is too short, and says so
         yield sealer.unseal(file.project_id, file.id, number, sealed)
+
+
+async def _results(plane: Plane, sealer: Sealer, file: StoredFile) -> AsyncIterator[bytes]:
+    batch_id, _, good = file.source.partition("/")
+    after = 0
+    while True:
+        async with reading(plane.database) as session:
+            rows = await repository.results_after(session, batch_id, after, RESULTS_AT_ONCE, good=good == str(True))
+        if not rows:
+            return
+        after = rows[-1].number
+        yield b"".join(sealer.unseal(file.project_id, batch_id, row.number, row.sealed) + b"\n" for row in rows)
 
 
 def view(file: StoredFile) -> FileObject:
@@ -153,14 +177,15 @@ def descends(order: str) -> bool:
     return order == "desc"
 
 
-def _seconds(plane: Plane, asked: int | None) -> int:
+def kept_seconds(plane: Plane, asked: int | None, pointer: str) -> int:
+    """How long a file is kept; raises Invalid where that is less or more than it may be."""
     most = plane.settings.files_days * 86_400
     if asked is None:
         return most
     if not SHORTEST_SECONDS <= asked <= most:
         raise invalid_field(
-            "/expires_after/seconds",
-            f"expires_after.seconds: must be from {SHORTEST_SECONDS} to {most} (MIZZEN_FILES_DAYS)",
+            pointer,
+            f"{pointer.strip('/').replace('/', '.')}: must be from {SHORTEST_SECONDS} to {most} (MIZZEN_FILES_DAYS)",
         )
     return asked
 
@@ -186,9 +211,10 @@ def _within_quota(plane: Plane, held: int) -> None:
 
 def _found(file: StoredFile | None, file_id: str) -> StoredFile:
     if file is None:
-        raise _missing(file_id)
+        raise missing(file_id)
     return file
 
 
-def _missing(file_id: str) -> NotFound:
+def missing(file_id: str) -> NotFound:
+    """404, for another tenant's too."""
     return NotFound(f"No such file: {file_id[:64]!r} is not there, or not your project's.", code="file_not_found")

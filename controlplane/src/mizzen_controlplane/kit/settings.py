@@ -35,6 +35,8 @@ class Settings:
     """All files of one project together."""
     files_days: int = 30
     """How long a file is kept, at most."""
+    batch_max_lines: int = 50_000
+    """Of one batch."""
     organization: str = "default"
     currency: str = "USD"
     store: str = "database"
@@ -63,6 +65,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
         files_project_bytes=_whole_number(given, "MIZZEN_FILES_PROJECT_BYTES", 2 * 1024**3, 1 << 50),
         files_days=_whole_number(given, "MIZZEN_FILES_DAYS", 30, 3650),
+        batch_max_lines=_whole_number(given, "MIZZEN_BATCH_MAX_LINES", 50_000, 10_000_000),
         organization=given.get("MIZZEN_ORGANIZATION", "default"),
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
         store=_store(given.get("MIZZEN_STORE") or "database"),

@@ -65,6 +65,13 @@ class KeyAuthenticator:
             return INVALID_KEY
         return key.caller
 
+    def caller_with(self, key_id: str) -> Caller | None:
+        """Whom a key speaks for, where its secret was checked before; None once it opens nothing any more."""
+        now = self._clock()
+        index = self._state.current(now)
+        key = None if index is None else index.keys.get(key_id)
+        return None if key is None or now >= key.expires_at else key.caller
+
     @property
     def ready(self) -> bool:
         """A snapshot is there and not older than its lifetime."""

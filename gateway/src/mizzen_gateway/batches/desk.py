@@ -1,4 +1,4 @@
-"""Who answers for `/v1/files`? The control plane, through this gateway, for the project that a key belongs to."""
+"""Who answers for `/v1/files` and `/v1/batches`? The control plane, through this gateway, for the project of a key."""
 
 import asyncio
 from collections import Counter
@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import aiohttp
 
+from mizzen_gateway.batches.asked import batch_asked
 from mizzen_gateway.batches.keeper import Keeper, RefusedError
 from mizzen_gateway.batches.upload import upload
 from mizzen_gateway.protocols.openai.errors import invalid
@@ -22,6 +23,9 @@ PATHS = {
     "files.list": ("GET", "files"),
     "files.get": ("GET", "files/{}"),
     "files.delete": ("DELETE", "files/{}"),
+    "batches.list": ("GET", "batches"),
+    "batches.get": ("GET", "batches/{}"),
+    "batches.cancel": ("POST", "batches/{}:cancel"),
 }
 """Method and path at the control plane, of what is passed on as it is."""
 
@@ -38,7 +42,7 @@ class Desk:
         """Answer it, or say why not."""
         held = self._under_way
         if held.total() >= AT_ONCE or held[caller.project_id] >= AT_ONCE_EACH:
-            message = f"Files: more than {AT_ONCE_EACH} calls of a project at once; try again in 1 s."
+            message = f"Files and batches: more than {AT_ONCE_EACH} calls of a project at once; try again in 1 s."
             return Refusal(429, "too_many_concurrent_requests", message, (("retry-after", "1"),))
         held[caller.project_id] += 1
         try:
@@ -53,8 +57,14 @@ class Desk:
     async def _answer(self, route: Route, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
         if route.action == "files.content":
             return await self._content(route.model, caller, responder)
+        made: bytes | Refusal
         if route.action == "files.create":
             made = await upload(self._keeper, caller, request)
+        elif route.action == "batches.create":
+            body = batch_asked(request.body)
+            if isinstance(body, Refusal):
+                return body
+            made = await self._keeper.ask("POST", "batches", caller, body=body)
         else:
             method, path = PATHS[route.action]
             query = asked(request.target)

@@ -17,6 +17,7 @@ Action = Literal[
     "chat.completions", "completions", "responses", "embeddings", "rerank", "score", "classify",
     "audio.transcriptions", "images.generations", "models.list", "models.get",
     "files.create", "files.list", "files.get", "files.delete", "files.content",
+    "batches.create", "batches.list", "batches.get", "batches.cancel",
     "infer", "server.live", "server.ready", "server.metadata", "model.metadata", "model.ready",
 ]  # fmt: skip
 
@@ -47,12 +48,14 @@ POSTS: dict[bytes, Route] = {
     b"/v1/audio/transcriptions": Route("audio.transcriptions", "/v1/audio/transcriptions"),
     b"/v1/images/generations": Route("images.generations", "/v1/images/generations"),
     b"/v1/files": Route("files.create", "/v1/files"),
+    b"/v1/batches": Route("batches.create", "/v1/batches"),
 }
 STREAMED = frozenset({b"/v1/audio/transcriptions", b"/v1/files"})
 """Paths whose bodies are handed on as they come."""
 GETS: dict[bytes, Route] = {
     b"/v1/models": Route("models.list", "/v1/models"),
     b"/v1/files": Route("files.list", "/v1/files"),
+    b"/v1/batches": Route("batches.list", "/v1/batches"),
     b"/v2": Route("server.metadata", "/v2"),
     b"/v2/": Route("server.metadata", "/v2"),
     b"/v2/health/live": Route("server.live", "/v2/health/live", public=True),
@@ -78,12 +81,21 @@ KEPT_PATHS: dict[str, tuple[tuple[frozenset[bytes], str, Action], ...]] = {
         (frozenset({b"DELETE"}), "", "files.delete"),
         (frozenset({b"GET"}), "content", "files.content"),
     ),
+    "batches": (
+        (frozenset({b"GET", b"HEAD"}), "", "batches.get"),
+        (frozenset({b"POST"}), "cancel", "batches.cancel"),
+    ),
 }
 """Methods, what follows the id, and what that means."""
 REMEMBERED_BYTES = 256
 """Paths up to that length are remembered, with their routes; they are the callers' own words, so both are bounded."""
 GET_METHODS = frozenset({b"GET", b"HEAD"})
-KEPT = frozenset({"files.create", "files.list", "files.get", "files.delete", "files.content"})
+KEPT: frozenset[Action] = frozenset(
+    {
+        "files.create", "files.list", "files.get", "files.delete", "files.content",
+        "batches.create", "batches.list", "batches.get", "batches.cancel",
+    }
+)  # fmt: skip
 """Answered by the control plane, which keeps what they are about."""
 
 
@@ -104,7 +116,7 @@ def find(method: bytes, path: bytes) -> Route | Refusal:
         name = unquote(path[11:].decode("ascii", "replace"))
         route = Route("models.get", "/v1/models/{model}", name)
         return route if method in GET_METHODS else wrong_method("GET, HEAD")
-    if path.startswith(b"/v1/files/"):
+    if path.startswith((b"/v1/files/", b"/v1/batches/")):
         return _find_kept(method, path)
     if path.startswith(b"/v1/responses/"):
         return Refusal(404, "response_not_found", "Path: responses are not kept here, so there is none to ask for.")
@@ -124,7 +136,8 @@ def _find_kept(method: bytes, path: bytes) -> Route | Refusal:
     _, _, kind, name, *verbs = path.decode("ascii", "replace").split("/")
     whole = f"/v1/{kind}/{{id}}"
     if not name or len(name) > ID_LENGTH or not name.replace("_", "").replace("-", "").isalnum():
-        return Refusal(404, "file_not_found", f"Path: names no {kind[:-1]}; list yours with GET /v1/{kind}.")
+        code, what = ("file_not_found", "file") if kind == "files" else ("batch_not_found", "batch")
+        return Refusal(404, code, f"Path: names no {what}; list yours with GET /v1/{kind}.")
     rest = "/".join(verbs)
     routes = [(allowed, action) for allowed, verb, action in KEPT_PATHS[kind] if verb == rest]
     for allowed, action in routes:

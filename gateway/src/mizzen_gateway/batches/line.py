@@ -1,0 +1,92 @@
+"""What becomes of one line of a batch? It is asked as any request is, and its answer is a line of a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from mizzen_crds.kept_batches import BatchLine, LineResult
+
+from mizzen_gateway.overload.priority import HEADER
+from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.openai.errors import error_object, upstream_error
+from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import Responder
+
+MOST_TRIES = 3
+"""Of a line whose model failed."""
+SHORTEST_WAIT, LONGEST_WAIT = 0.2, 60.0
+HEADERS: Mapping[bytes, bytes] = {b"content-type": b"application/json", HEADER: b"batch"}
+"""Under overload lines give way first."""
+log = structlog.get_logger(__name__)
+
+
+class Pipeline(Protocol):
+    """Where lines go."""
+
+    async def run_line(self, request: Request, responder: Responder) -> Refusal | None:
+        """Answer a request that came over no connection; the refusal where it is not answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The line could not be sent now: a limit, or nothing is ready."""
+
+    seconds: float
+
+
+class Line:
+    """One line; it may be tried several times."""
+
+    def __init__(self, batch_id: str, line: BatchLine) -> None:
+        document: dict[str, Any] = orjson.loads(line.text)
+        self.number = line.number
+        self.model = str(document["body"]["model"])
+        self._custom_id = document["custom_id"]
+        self._id = f"{batch_id}_{line.number}"
+        self._url = str(document["url"]).encode()
+        self._body = orjson.dumps(document["body"])
+        self._failures = 0
+
+    async def ask(self, pipeline: Pipeline, caller: Caller) -> LineResult | Later:
+        """Its result, or when to try again."""
+        request = Request(b"POST", self._url, self._url, dict(HEADERS), True, True, body=self._body, caller=caller)
+        responder = HeldResponder()
+        try:
+            refusal = await pipeline.run_line(request, responder)
+        except Exception:  # outermost guard of one line: whatever went wrong, it has a result
+            log.exception("an error of the gateway's own ended a line of a batch", line=self._id)
+            refusal = Refusal(500, "internal_error", "The gateway failed at this request.")
+        if refusal is None and not responder.body:
+            refusal = upstream_error(self.model)
+        if refusal is None:
+            sent = dict(responder.headers).get("x-request-id", "")
+            return self._result(200, sent, responder.body)
+        return self._again(refusal) or self._result(refusal.status, "", orjson.dumps({"error": error_object(refusal)}))
+
+    def _again(self, refusal: Refusal) -> Later | None:
+        """When a refused line is tried again; None where that would not help."""
+        headers = dict(refusal.headers)
+        if headers.get("x-should-retry") == "false":
+            return None
+        if refusal.status in {502, 504}:
+            self._failures += 1
+            return Later(SHORTEST_WAIT) if self._failures < MOST_TRIES else None
+        if refusal.status not in {429, 503}:
+            return None
+        after = headers.get("retry-after", "1")
+        return Later(min(max(float(after) if after.isdigit() else 1.0, SHORTEST_WAIT), LONGEST_WAIT))
+
+    def _result(self, status: int, request_id: str, body: bytes) -> LineResult:
+        text = orjson.dumps(
+            {
+                "id": self._id,
+                "custom_id": self._custom_id,
+                "response": {"status_code": status, "request_id": request_id, "body": orjson.Fragment(body)},
+                "error": None,
+            }
+        )
+        return LineResult(number=self.number, good=status == 200, text=text.decode())
