@@ -40,6 +40,8 @@ WEATHER: Any = {
         },
     },
 }
+CALLED: Any = {"tools": [WEATHER], "tool_choice": "required", "temperature": 0, "max_tokens": 250}
+"""So small a model says much before it calls, where it is let."""
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def test_refusals_become_the_exceptions_of_the_package(client: openai.OpenAI, ur
 
 
 def test_a_tool_is_called_and_its_answer_taken(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="chat", messages=MESSAGES, tools=[WEATHER], tool_choice="required")
+    answer = client.chat.completions.create(model="chat", messages=MESSAGES, **CALLED)
     (called,) = answer.choices[0].message.tool_calls or ()
     assert answer.choices[0].finish_reason == "tool_calls"
     assert called.type == "function"
@@ -137,9 +139,7 @@ def assert_fits(arguments: str) -> None:
 
 
 def test_a_tool_call_is_streamed(client: openai.OpenAI) -> None:
-    with client.chat.completions.stream(
-        model="chat", messages=MESSAGES, tools=[WEATHER], tool_choice="required"
-    ) as stream:
+    with client.chat.completions.stream(model="chat", messages=MESSAGES, **CALLED) as stream:
         final = stream.get_final_completion()
     (called,) = final.choices[0].message.tool_calls or ()
     assert_fits(called.function.arguments)
@@ -151,9 +151,13 @@ class Forecast(BaseModel):
 
 
 def test_structured_outputs_fit_their_schema(client: openai.OpenAI) -> None:
-    parsed = client.chat.completions.parse(model="chat", messages=MESSAGES, response_format=Forecast, max_tokens=250)
+    parsed = client.chat.completions.parse(
+        model="chat", messages=MESSAGES, response_format=Forecast, max_tokens=250, temperature=0
+    )
     assert isinstance(parsed.choices[0].message.parsed, Forecast)
-    response = client.responses.parse(model="chat", input="hi", text_format=Forecast, max_output_tokens=250)
+    response = client.responses.parse(
+        model="chat", input="hi", text_format=Forecast, max_output_tokens=250, temperature=0
+    )
     assert isinstance(response.output_parsed, Forecast)
 
 
