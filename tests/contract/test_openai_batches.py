@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ async def tenant(plane: ControlPlane, folder: Path, behaviour: Behaviour) -> Asy
         yield Tenant(plane, project, key_id, secret, folder, engine)
 
 
+def priced(one: Tenant, **prices: Any) -> str:
+    """Its model has a price; the version of its rate card."""
+    card = {"name": f"card-{one.project}", "project": one.project, "prices": [{"model": "chat", **prices}]}
+    with one.plane.client() as admin:
+        made = admin.post("/api/v1/rate-cards", json=card)
+    assert made.status_code == 201, made.text
+    return str(made.json()["version_id"])
+
+
 def lines(count: int, **body: Any) -> bytes:
     return b"".join(
         json.dumps(
@@ -118,6 +128,9 @@ async def test_a_batch_is_run_and_its_answers_and_errors_are_files(plane: Contro
         tenant(plane, tmp_path / "other", well_but_the_second) as other,
         one.client() as (gateway, client),
     ):
+        version = priced(one, per_request="2", batch={"per_request": "1"})
+        state = gateway.accounting.state
+        await until(lambda: state.index is not None and (version, "chat") in state.index.batch_prices, 60)
         made = await begun(client, lines(5))
         assert (made.object, made.status, made.endpoint, made.metadata) == ("batch", "validating", CHAT, {"run": "7"})
         done = await ended(client, made)
@@ -134,6 +147,10 @@ async def test_a_batch_is_run_and_its_answers_and_errors_are_files(plane: Contro
         assert error["response"]["body"]["error"]["code"] == "invalid_request"
         assert [batch.id async for batch in client.batches.list()] == [made.id]
         await until(lambda: gateway.accounting.shipper.shipped == 5, 60)  # one row a line
+        with plane.client() as admin:
+            rows = admin.get(f"/api/v1/projects/{one.project}/requests").json()["items"]
+        assert {row["rate_card_version"] for row in rows} == {f"{version}/batch"}
+        assert sorted(Decimal(row["cost"]) for row in rows) == [0, 1, 1, 1, 1]
 
         stranger = openai.AsyncOpenAI(base_url=client.base_url, api_key=other.secret, max_retries=0)
         for foreign in (stranger.batches.retrieve(made.id), stranger.batches.cancel(made.id)):

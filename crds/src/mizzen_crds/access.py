@@ -181,11 +181,15 @@ class BudgetAccess(Message):
     """What it does while the store, or the ledger that its credit comes from, cannot be reached."""
 
 
+BATCH_RATE = "/batch"
+"""Follows the version of the rate card where its rate for batches was applied."""
+
+
 class Price(Message):
     """What one served model costs. The last price whose model matches wins; model "*" matches all."""
 
     rate_card_id: str
-    """rcv_...: version of the rate card."""
+    """rcv_...: version of the rate card; with `BATCH_RATE` behind it for its rate for batches."""
     project_id: str | None = None
     """Project that the price is made for; None for all."""
     model: str
@@ -242,6 +246,8 @@ class AccessSnapshot(Message):
     does not know in `limits` would cost it the snapshot."""
     further_budgets: list[BudgetAccess] = []
     """Budgets of all other kinds."""
+    batch_prices: list[Price] = []
+    """What takes the place of a price of the same version and model, for lines of batches."""
 
 
 class AccessFeedLine(Message):

@@ -51,6 +51,8 @@ class Caller:
     """`project/model` of other projects that this project may call, where those offer it."""
     priority: int = 1
     """The highest that its requests may have under overload: 0 interactive, 1 standard, 2 batch."""
+    batch: bool = False
+    """Its requests are lines of a batch, which may have a rate of their own."""
 
 
 class Authenticator(Protocol):

@@ -40,6 +40,11 @@ def create_rate_card(
     per_response_cache_hit: Annotated[
         str | None, typer.Option(help="Price of a request that the response cache answers.")
     ] = None,
+    batch_per_million_input: Annotated[
+        str | None, typer.Option(help="The same of lines of batches; default: as of any request.")
+    ] = None,
+    batch_per_million_output: Annotated[str | None, typer.Option(help="Likewise, of generated tokens.")] = None,
+    batch_per_request: Annotated[str | None, typer.Option(help="Likewise, of each line.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Set prices from now on; a further one of the same name is its next version, with its own prices alone."""
@@ -52,13 +57,19 @@ def create_rate_card(
         "per_accelerator_second": per_accelerator_second,
         "per_response_cache_hit": per_response_cache_hit,
     }
-    given = {field: price for field, price in prices.items() if price is not None}
+    batch = {
+        "per_million_input_tokens": batch_per_million_input,
+        "per_million_output_tokens": batch_per_million_output,
+        "per_request": batch_per_request,
+    }
+    given: dict[str, object] = {field: price for field, price in prices.items() if price is not None}
     if not given:
         raise typer.BadParameter(
             "No price was given. Write at least one, such as --per-request 0.01 (0 for a model that costs nothing). "
             "The same NAME again, with other prices, writes the card's next version."
         )
-    body = {"name": name, "prices": [{"model": model, **given}]}
+    rate = {field: price for field, price in batch.items() if price is not None}
+    body = {"name": name, "prices": [{"model": model, **given, **({"batch": rate} if rate else {})}]}
     with session() as api:
         show_one(api.post("/api/v1/rate-cards", body), (column("NAME"), column("EFFECTIVE", "effective_from")), output)
 
@@ -149,13 +160,17 @@ def audit(
 
 
 def _prices(row: Json) -> str:
-    return "; ".join(
-        f"{price['model']}: "
-        + ", ".join(
-            f"{text} {part.replace('_', ' ')}" for part, text in price.items() if part != "model" and Decimal(text or 0)
-        )
-        for price in row["prices"]
-    )
+    return "; ".join(f"{price['model']}: {', '.join(_parts(price))}" for price in row["prices"])
+
+
+def _parts(price: Json) -> list[str]:
+    told = [
+        f"{text} {part.replace('_', ' ')}"
+        for part, text in price.items()
+        if part not in {"model", "batch"} and Decimal(text or 0)
+    ]
+    batch = {part: text for part, text in (price.get("batch") or {}).items() if text is not None}
+    return [*told, *(f"{text} {part.replace('_', ' ')} of batches" for part, text in batch.items())]
 
 
 def _this_month() -> str:

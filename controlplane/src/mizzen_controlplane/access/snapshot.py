@@ -14,7 +14,6 @@ from mizzen_crds.access import (
     LimitAccess,
     LimitMetric,
     OnStoreLoss,
-    Price,
     ProjectAccess,
     Scope,
 )
@@ -29,7 +28,7 @@ from mizzen_controlplane.kit.changes import ACCESS, current_version
 from mizzen_controlplane.limits.first_kinds import held_by_first_gateway, known_to_first_release
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.repository import limits_in_force
-from mizzen_controlplane.pricing.prices_in_force import prices_in_force
+from mizzen_controlplane.pricing.prices_in_force import batch_prices_in_force, prices_in_force
 from mizzen_controlplane.pricing.repository import all_rate_cards, versions_of
 
 
@@ -41,6 +40,8 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
     names = {row.id: row.name for row in projects}
     limits = [_limit(row, names) for row in await limits_in_force(session)]
     budgets = [_budget(row, names, owner.time_zone, now) for row in await budgets_in_force(session)]
+    cards = await all_rate_cards(session)
+    versions = await versions_of(session, [card.id for card in cards])
     return AccessSnapshot(
         version=version,
         organization_id=owner.id,
@@ -49,7 +50,8 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
         keys=[_key(row) for row in await live_keys(session)],
         limits=[limit for limit in limits if _first_kind_of_limit(limit)],
         budgets=[budget for budget in budgets if _first_kind_of_budget(budget)],
-        prices=await _prices(session, now),
+        prices=prices_in_force(cards, versions, now),
+        batch_prices=batch_prices_in_force(cards, versions, now),
         grants=[Grant(project_id=row.project_id, model=row.name) for row in await all_grants(session)],
         further_limits=[limit for limit in limits if not _first_kind_of_limit(limit)],
         further_budgets=[budget for budget in budgets if not _first_kind_of_budget(budget)],
@@ -118,8 +120,3 @@ def _budget(row: Budget, names: Mapping[str, str], time_zone: str, now: datetime
         hardness=Hardness(row.hardness),
         on_store_loss=OnStoreLoss(row.on_store_loss),
     )
-
-
-async def _prices(session: AsyncSession, now: datetime) -> list[Price]:
-    cards = await all_rate_cards(session)
-    return prices_in_force(cards, await versions_of(session, [card.id for card in cards]), now)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from mizzen_crds.access import BATCH_RATE
+
 from mizzen_controlplane.metering.meters import Sums
 from mizzen_controlplane.pricing.meter_prices import METER_PRICES, MeterPrice, pico_by_meter
 from mizzen_controlplane.pricing.models import RateCardVersion
@@ -46,9 +48,15 @@ def invoice_lines(used: Iterable[UsedAtPrice], versions: Mapping[str, RateCardVe
     """Lines by model, then by price, then by kind."""
     lines: list[Line] = []
     for (model, rate_card_id), group in sorted(_by_price(used).items()):
-        pico = pico_by_meter(price_of(versions.get(rate_card_id), model))
+        version = versions.get(version_of(rate_card_id))
+        pico = pico_by_meter(price_of(version, model, batch=rate_card_id.endswith(BATCH_RATE)))
         lines += _lines_of(model, rate_card_id, group, pico, currency)
     return lines
+
+
+def version_of(rate_card_id: str) -> str:
+    """The version of the rate card that usage was priced with, by whichever of its rates."""
+    return rate_card_id.removesuffix(BATCH_RATE)
 
 
 def total_of(lines: Iterable[Line], currency: str) -> Decimal:

@@ -9,7 +9,7 @@ from mizzen_controlplane.budgets.periods import Period, month_name, month_of, na
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.identity.scope import project_or_404
-from mizzen_controlplane.invoices.lines import Line, UsedAtPrice, invoice_lines
+from mizzen_controlplane.invoices.lines import Line, UsedAtPrice, invoice_lines, version_of
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading_one_moment
 from mizzen_controlplane.kit.plane import Plane
@@ -56,7 +56,7 @@ async def _draft(session: AsyncSession, plane: Plane, owner: Project, period: Pe
     columns = ["model", "rate_card_id", "billed"]
     rows = await rollups_between(session, owner.id, period.start, period.end, columns)
     used = [UsedAtPrice(model, card, bool(billed), Sums(*map(int, sums))) for _, model, card, billed, *sums in rows]
-    versions = await versions_by_id(session, {item.rate_card_id for item in used})
+    versions = await versions_by_id(session, {version_of(item.rate_card_id) for item in used})
     lines = invoice_lines(used, versions, plane.currency)
     return Invoice(owner, month_name(period, zone), period, plane.currency, lines)
 

@@ -65,7 +65,7 @@ def kept_prices(place: str, written: Mapping[str, str | None]) -> dict[str, int]
         try:
             result[price.kept] = price.parse(text)
         except MoneyError as error:
-            pointer = f"/{place.replace('[', '/').rstrip(']')}/{price.field}"
+            pointer = f"/{place.replace('[', '/').replace(']', '').replace('.', '/')}/{price.field}"
             raise invalid_field(pointer, f"{place}.{price.field}: {error}") from error
     return result
 

@@ -1,13 +1,16 @@
 """Tables of prices: rate cards, and their versions, each in force from a date."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.tables import ResourceRow
+
+BATCH: Final = "batch"
+"""Under which a price has its rate for batches."""
 
 
 class RateCard(ResourceRow, table=True):
@@ -30,4 +33,4 @@ class RateCardVersion(SQLModel, table=True):
     effective_from: datetime = Field(sa_type=UtcDateTime, index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
     prices: list[dict[str, Any]] = Field(sa_type=JSON)
-    """Each {model, pico_per_input_token, pico_per_output_token, pico_per_request}."""
+    """Each {model, pico_per_input_token, ..., batch}; the last, where it is there, has prices alone."""

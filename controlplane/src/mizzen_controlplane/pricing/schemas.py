@@ -15,6 +15,25 @@ PricedModel = Annotated[
 """A served name, or "*" for all that no other price names."""
 
 
+class BatchPrice(Body):
+    """What a line of a batch costs; what is absent costs as it does outside of batches."""
+
+    per_million_input_tokens: PriceText | None = None
+    """Price of a million prompt tokens."""
+    per_million_output_tokens: PriceText | None = None
+    """Price of a million generated tokens."""
+    per_request: PriceText | None = None
+    """Price of a line."""
+    per_million_cached_tokens: PriceText | None = None
+    """Price of a million prompt tokens that the engine had in its prefix cache."""
+    per_million_reasoning_tokens: PriceText | None = None
+    """Price of a million generated tokens of reasoning."""
+    per_accelerator_second: PriceText | None = None
+    """Price of a second of one accelerator."""
+    per_response_cache_hit: PriceText | None = None
+    """Price of a line that the response cache answers."""
+
+
 class ModelPrice(Body):
     """What one served model costs."""
 
@@ -34,6 +53,8 @@ class ModelPrice(Body):
     """Price of a second of one accelerator; at most 9 digits after the point. Absent: nothing."""
     per_response_cache_hit: PriceText | None = None
     """Price of a request that the response cache answers, which costs nothing else. Absent: nothing."""
+    batch: BatchPrice | None = None
+    """Rate for lines of batches. Absent: they cost as any request."""
 
 
 class RateCardWrite(Body):

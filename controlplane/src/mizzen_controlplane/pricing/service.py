@@ -17,7 +17,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.pricing import repository
 from mizzen_controlplane.pricing.meter_prices import kept_prices
-from mizzen_controlplane.pricing.models import RateCard, RateCardVersion
+from mizzen_controlplane.pricing.models import BATCH, RateCard, RateCardVersion
 from mizzen_controlplane.pricing.schemas import ModelPrice, RateCardWrite
 
 Newest = tuple[RateCard, RateCardVersion]
@@ -89,7 +89,11 @@ async def _with_newest(session: AsyncSession, cards: Sequence[RateCard]) -> list
 
 
 def _pico(index: int, price: ModelPrice) -> dict[str, Any]:
-    return {"model": price.model, **kept_prices(f"prices[{index}]", price.model_dump(exclude={"model"}))}
+    place = f"prices[{index}]"
+    kept: dict[str, Any] = {"model": price.model, **kept_prices(place, price.model_dump(exclude={"model", "batch"}))}
+    if price.batch is not None:
+        kept[BATCH] = kept_prices(f"{place}.batch", price.batch.model_dump())
+    return kept
 
 
 def _no_model_twice(prices: Sequence[ModelPrice]) -> None:

@@ -1,7 +1,7 @@
 """What becomes of one line of a batch? It is asked as any request is, and its answer is a line of a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
@@ -53,7 +53,16 @@ class Line:
 
     async def ask(self, pipeline: Pipeline, caller: Caller) -> LineResult | Later:
         """Its result, or when to try again."""
-        request = Request(b"POST", self._url, self._url, dict(HEADERS), True, True, body=self._body, caller=caller)
+        request = Request(
+            b"POST",
+            self._url,
+            self._url,
+            dict(HEADERS),
+            True,
+            True,
+            body=self._body,
+            caller=replace(caller, batch=True),
+        )
         responder = HeldResponder()
         try:
             refusal = await pipeline.run_line(request, responder)

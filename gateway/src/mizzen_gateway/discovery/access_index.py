@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mizzen_crds.access import AccessSnapshot, BudgetAccess, LimitAccess, Price, Priority, Scope
+from mizzen_crds.access import BATCH_RATE, AccessSnapshot, BudgetAccess, LimitAccess, Price, Priority, Scope
 
 from mizzen_gateway.stages import Caller
 
@@ -62,12 +62,14 @@ class AccessIndex:
     prices: tuple[Price, ...]
     counts_users: bool
     """Some limit has a count for each end user."""
+    batch_prices: dict[tuple[str, str], Price] = field(default_factory=dict)
+    """Rates for lines of batches, by version of the rate card and model."""
 
     def price_of(self, caller: Caller, model: str) -> Price | None:
-        """The last price that is for this project or all, and for this model or "*"."""
+        """The last price that is for this project or all, and for this model or "*"; its rate for batches for these."""
         for price in reversed(self.prices):
             if price.project_id in (None, caller.project_id) and price.model in ("*", model):
-                return price
+                return self.batch_prices.get((price.rate_card_id, price.model), price) if caller.batch else price
         return None
 
 
@@ -136,6 +138,9 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
         budgets=ByScope(_by_scope([*snapshot.budgets, *snapshot.further_budgets])),
         prices=tuple(snapshot.prices),
         counts_users=any(limit.scope is Scope.USER for limit in limits),
+        batch_prices={
+            (price.rate_card_id.removesuffix(BATCH_RATE), price.model): price for price in snapshot.batch_prices
+        },
     )
 
 

@@ -181,7 +181,7 @@ class GrantTable:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._index: AccessIndex | None = None
-        self._grants: dict[tuple[str, str, str], Grant] = {}
+        self._grants: dict[tuple[str, str, str, bool], Grant] = {}
         self._recent: dict[tuple[str, str], Recent] = {}
         """By key and served name, where a soft budget applies; outlives the snapshot."""
 
@@ -189,7 +189,7 @@ class GrantTable:
         """What applies to this caller, served name and end user; empty for an end user whom no limit counts."""
         if index is not self._index:
             self._take_up(index)
-        place = (caller.key_id, model, end_user)
+        place = (caller.key_id, model, end_user, caller.batch)
         grant = self._grants.get(place)
         if grant is None:
             if len(self._grants) >= GRANTS_LIMIT:

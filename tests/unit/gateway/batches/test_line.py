@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mizzen_crds.kept_batches import BatchLine, LineResult
 from mizzen_gateway.batches.line import MOST_TRIES, Later, Line
@@ -55,7 +56,7 @@ async def test_an_answer_is_a_line_of_the_output_file_in_the_form_of_openai() ->
     }
     (request,) = pipeline.asked
     assert (request.path, request.caller, json.loads(request.body)) == (
-        b"/v1/embeddings", CALLER, {"model": "embed", "input": "x"},
+        b"/v1/embeddings", replace(CALLER, batch=True), {"model": "embed", "input": "x"},
     )  # fmt: skip
     assert request.headers[b"x-mizzen-priority"] == b"batch"
 
