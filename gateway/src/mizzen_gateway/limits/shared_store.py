@@ -239,13 +239,17 @@ class SharedCounts:
     async def _take(self, amounts: Amounts) -> Answer:
         rows = self._rows
         for _ in range(ATTEMPTS + len(self._budgets)):
+            answered = [known.answered for known in self._budgets]
             try:
                 answer, holding = await self._ask(rows, amounts)
                 if holding is not None:
                     return holding
                 if answer.status == OVER:
                     return OverLimit(answer.place, answer.levels[: self._limits])
-                denial = await self._refill(answer.place - self._limits, amounts)
+                place = answer.place - self._limits
+                if self._budgets[place].answered != answered[place]:
+                    continue  # a refill came in meanwhile: what it brought was not looked at yet
+                denial = await self._refill(place, amounts)
             except StoreUnreachableError:
                 self._store.fail()
                 return StoreLost()
