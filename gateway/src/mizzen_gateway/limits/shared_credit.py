@@ -104,8 +104,9 @@ class SharedCredit:
 
     def exhausted(self, known: Refills) -> bool:
         """The ledger said just now that nothing is left, and what it gave with that answer is in the store."""
-        now = self._clock()
-        return known.remaining == 0 and not known.lock.locked() and now < min(known.usable_until, known.granted_at + EXHAUSTED_SECONDS)
+        if known.remaining != 0 or known.lock.locked():
+            return False
+        return self._clock() < min(known.usable_until, known.granted_at + EXHAUSTED_SECONDS)
 
     def forget_exhaustion(self) -> None:
         """Amounts may have changed: ask again."""
