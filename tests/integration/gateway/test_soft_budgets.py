@@ -101,6 +101,8 @@ async def test_a_stream_that_its_engine_ends_in_time_is_whole(tmp_path: Path) ->
     assert b'"error"' not in body
     assert row["output_tokens"] == 1400
     assert 'mizzen_gateway_soft_budget_beyond_total{name="small",unit="tokens"}' in told
+    [credit] = [line for line in told.splitlines() if line.startswith("mizzen_gateway_credit_in_use{")]
+    assert credit.endswith('unit="tokens"} 1405.0'), credit
 
 
 async def test_a_stream_ends_when_the_accelerator_seconds_of_its_budget_are_used_up(tmp_path: Path) -> None:

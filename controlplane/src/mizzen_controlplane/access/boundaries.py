@@ -76,7 +76,8 @@ async def _pass_for_ever(plane: Plane) -> None:
             changed.clear()
             rest = await _pass_once(plane)
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), rest)
+                async with asyncio.timeout(rest):  # wait_for of 3.11 can swallow a cancellation
+                    await changed.wait()
 
 
 async def _pass_once(plane: Plane) -> float:

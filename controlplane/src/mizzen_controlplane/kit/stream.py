@@ -41,7 +41,8 @@ async def follow(
                 spoke_at = clock()
             rest = min(LOOK_SECONDS, max(0.0, spoke_at + HEARTBEAT_SECONDS - clock()))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), rest)
+                async with asyncio.timeout(rest):  # wait_for of 3.11 can swallow a cancellation
+                    await woken.wait()
 
 
 def ndjson(lines: AsyncIterator[Line]) -> StreamingResponse:

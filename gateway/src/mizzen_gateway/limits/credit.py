@@ -18,6 +18,8 @@ class CreditAccount:
     """One budget, as this gateway holds it."""
 
     budget_id: str
+    unit: str = "money"
+    """Of which the amounts below are the smallest part: pico, one token, a millisecond of an accelerator."""
     credit: int = 0
     """Set aside by the ledger, in pico."""
     on_the_way: int = 0

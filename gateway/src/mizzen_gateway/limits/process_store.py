@@ -43,6 +43,8 @@ class ProcessStore:
             self._forget_idle()
         buckets = [self._bucket(rule) for rule in limits]
         accounts = [self.leases.account(rule.budget.id) for rule in budgets]
+        for account, rule in zip(accounts, budgets, strict=True):
+            account.unit = rule.budget.unit.value
         return ProcessCounts(self, limits, buckets, budgets, accounts)
 
     def keep(self, limit_ids: Collection[str]) -> None:

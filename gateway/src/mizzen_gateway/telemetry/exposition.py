@@ -124,14 +124,14 @@ def _limits(sources: Sources) -> Iterator[Metric]:
     for (name, unit), amount in list(sources.quota.beyond.items()):
         beyond.add_metric([name, unit], amount / SMALLEST_PARTS[unit])
     yield beyond
-    free = GaugeMetricFamily(
-        "mizzen_gateway_credit_free", "Budget credit at hand, in units of money", labels=["budget"]
-    )
-    held = GaugeMetricFamily("mizzen_gateway_credit_in_use", "Budget credit used or held back", labels=["budget"])
+    labels = ["budget", "unit"]
+    free = GaugeMetricFamily("mizzen_gateway_credit_free", "Budget credit at hand, in its unit", labels=labels)
+    held = GaugeMetricFamily("mizzen_gateway_credit_in_use", "Budget credit used or held back", labels=labels)
     now = time.time()
     for budget_id, account in list(sources.leases.accounts.items()):
-        free.add_metric([budget_id], max(0, account.free(now)) / PICO)
-        held.add_metric([budget_id], account.in_use / PICO)
+        part = SMALLEST_PARTS[account.unit]
+        free.add_metric([budget_id, account.unit], max(0, account.free(now)) / part)
+        held.add_metric([budget_id, account.unit], account.in_use / part)
     yield free
     yield held
 
