@@ -103,10 +103,9 @@ class SharedCredit:
         return known
 
     def exhausted(self, known: Refills) -> bool:
-        """The ledger said just now that nothing is left, and what it gave with that answer is in the store."""
-        if known.remaining != 0 or known.lock.locked():
-            return False
-        return self._clock() < min(known.usable_until, known.granted_at + EXHAUSTED_SECONDS)
+        """The ledger said just now that nothing is left."""
+        now = self._clock()
+        return known.remaining == 0 and now < min(known.usable_until, known.granted_at + EXHAUSTED_SECONDS)
 
     def forget_exhaustion(self) -> None:
         """Amounts may have changed: ask again."""

@@ -237,8 +237,8 @@ class SharedCounts:
         return StoreLost() if self._store.lost else self._take(amounts)
 
     async def _take(self, amounts: Amounts) -> Answer:
-        rows = self._rows
-        for _ in range(ATTEMPTS + len(self._budgets)):
+        rows, asked = self._rows, 0
+        while asked < ATTEMPTS + len(self._budgets):
             answered = [known.answered for known in self._budgets]
             try:
                 answer, holding = await self._ask(rows, amounts)
@@ -249,6 +249,7 @@ class SharedCounts:
                 place = answer.place - self._limits
                 if self._budgets[place].answered != answered[place]:
                     continue  # a refill came in meanwhile: what it brought was not looked at yet
+                asked += 1
                 denial = await self._refill(place, amounts)
             except StoreUnreachableError:
                 self._store.fail()
@@ -306,7 +307,10 @@ class SharedCounts:
         if known.closed_until > store.clock():
             return StoreForgot(place, known.closed_until)
         if store.credit.exhausted(known):
-            return OverBudget(place, known.period_end)
+            if not known.lock.locked():
+                return OverBudget(place, known.period_end)
+            async with known.lock:  # what the ledger gave with that answer is on its way into the store
+                return None
         need = amounts[known.rule.kind]
         await store.settle_all()  # what has ended here is told before the ledger says what it has charged
         await store.credit.refill_for(known, need, store.epochs[self._rows.organization])
