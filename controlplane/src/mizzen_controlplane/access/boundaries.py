@@ -15,6 +15,7 @@ from mizzen_controlplane.access.repository import access_clock
 from mizzen_controlplane.budgets.periods import Window
 from mizzen_controlplane.budgets.repository import windows_in_force
 from mizzen_controlplane.identity.repository import organization
+from mizzen_controlplane.kit.background import in_background
 from mizzen_controlplane.kit.changes import ACCESS, next_access_version
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading, unit_of_work
@@ -61,13 +62,8 @@ async def pass_boundaries(plane: Plane, now: datetime) -> bool:
 @asynccontextmanager
 async def boundaries_passed(plane: Plane) -> AsyncIterator[None]:
     """Pass boundaries in the background while the control plane runs."""
-    task = asyncio.create_task(_pass_for_ever(plane), name="access-boundaries")
-    try:
+    async with in_background(_pass_for_ever(plane), "access-boundaries"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _pass_for_ever(plane: Plane) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mizzen_controlplane.batches import repository
 from mizzen_controlplane.batches.ending import look_after
 from mizzen_controlplane.batches.stopping import TOPIC
+from mizzen_controlplane.kit.background import in_background
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
@@ -48,13 +49,8 @@ async def take_batches_on(plane: Plane, now: datetime) -> None:
 @asynccontextmanager
 async def content_kept(plane: Plane) -> AsyncIterator[None]:
     """Look after files and batches while the control plane runs."""
-    task = asyncio.create_task(_look_after_all(plane), name="files and batches")
-    try:
+    async with in_background(_look_after_all(plane), "files and batches"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _look_after_all(plane: Plane) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.identity.projects import follow
 from mizzen_controlplane.identity.repository import all_projects
+from mizzen_controlplane.kit.background import in_background
 from mizzen_controlplane.kit.changes import ACCESS
 from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.plane import Plane
@@ -82,13 +83,8 @@ async def projects_followed(plane: Plane) -> AsyncIterator[None]:
     if plane.cluster is None:
         yield
         return
-    task = asyncio.create_task(_follow(plane, plane.cluster), name="projects")
-    try:
+    async with in_background(_follow(plane, plane.cluster), "projects"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _follow(plane: Plane, api: "Api") -> None:

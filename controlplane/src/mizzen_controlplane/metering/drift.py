@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mizzen_controlplane.budgets.periods import quarter_of
 from mizzen_controlplane.budgets.repository import all_budgets, all_spending
+from mizzen_controlplane.kit.background import in_background
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading_one_moment
 from mizzen_controlplane.kit.plane import Plane
@@ -61,13 +62,8 @@ def _amount_in(unit: BudgetUnit, sums: Sums) -> int:
 @asynccontextmanager
 async def drift_watched(plane: Plane) -> AsyncIterator[None]:
     """Keep the metric up to date while the control plane runs."""
-    task = asyncio.create_task(_watch(plane), name="ledger-drift")
-    try:
+    async with in_background(_watch(plane), "ledger-drift"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(plane: Plane) -> None:
