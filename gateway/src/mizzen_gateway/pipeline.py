@@ -16,7 +16,7 @@ from typing import Any
 from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short, key_of
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
-from mizzen_gateway.forwarding import CALLER_LEFT, NOTHING_USED, Forwarder, Pickers, Run, timed_out
+from mizzen_gateway.forwarding import Forwarder, Pickers, timed_out
 from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.overload.priority import priority_of
 from mizzen_gateway.protocols import surface
@@ -53,6 +53,7 @@ from mizzen_gateway.trace_context import WRITTEN_HERE, RecordedLeg, Unrecorded
 from mizzen_gateway.tracing.request_spans import Served
 from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
+from mizzen_gateway.under_way import CALLER_LEFT, NOTHING_USED, Run
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 

@@ -1,0 +1,119 @@
+"""What is known of one admitted request while it is under way? The pipeline makes it, forwarding fills it in."""
+
+from dataclasses import dataclass, field
+
+from mizzen_gateway.caching import KeepingResponder
+from mizzen_gateway.engine.pool import Address
+from mizzen_gateway.heartbeats import Heartbeats
+from mizzen_gateway.overload.place import Place
+from mizzen_gateway.overload.priority import STANDARD
+from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.routing.affinity import Ask
+from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.route import Cause
+from mizzen_gateway.routing.target import Target
+from mizzen_gateway.stages import Estimate, Intent, Reservation, Tried, Usage
+from mizzen_gateway.trace_context import TraceLeg
+from mizzen_gateway.travelling import Travel
+from mizzen_gateway.wire.response import HeaderList, Responder
+
+CALLER_LEFT = 499
+NOTHING_USED = Usage(billable=False)
+LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
+"""No engine was asked."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One admitted request under way; becomes an `Outcome` when it ends."""
+
+    call: Call
+    target: Target
+    intent: Intent
+    responder: Responder
+    headers: HeaderList
+    output_cap: int | None
+    cache_salt: str
+    forwarded: HeaderList
+    began_at: float
+    """Loop time."""
+    revision: str = ""
+    first_byte_at: float | None = None
+    usage: Usage = LEFT_BEFORE_AN_ENGINE
+    status: int = CALLER_LEFT
+    code: str = "caller_left"
+    tries: list[Tried] = field(default_factory=list)
+    reached: int = 0
+    """Engines that got the request."""
+    pods: frozenset[str] = frozenset()
+    """Pods that failed it."""
+    reservation: Reservation | None = None
+    """What it holds of limits and budgets."""
+    intended: bool = False
+    """Its intent is written: it has a row."""
+    asked: tuple[Address, str] | None = None
+    """Engine that was asked last, and the name that it knows the model by."""
+    accelerator_seconds: float = 0.0
+    """Its share of the time of accelerators, over all tries."""
+    share: float | None = None
+    """Of the try under way: what its endpoint's clock of shared time said at its begin."""
+    prompt_bytes: int = 0
+    """Size of what the engine has to read before it answers; 0 where that is no work to speak of."""
+    ask: Ask | None = None
+    """What the deployment's policy wants to know of it."""
+    read_by: EndpointState | None = None
+    """Endpoint that has its prompt to read before it answers."""
+    unread: int = 0
+    """Bytes of that prompt that it has not read before."""
+    heartbeats: Heartbeats | None = None
+    """While a stream waits for a replica."""
+    keeper: KeepingResponder | None = None
+    """Keeps the answer, for a route that wants it kept."""
+    travel: Travel | None = None
+    """Of a request of a route: its way."""
+    trace: TraceLeg | None = None
+    """What tracing has to do with it, where spans are wanted."""
+    cause: Cause | None = None
+    """Why it failed, as far as another deployment could do better."""
+    priority: int = STANDARD
+    estimate: Estimate | None = None
+    """The most that it can use."""
+    place: Place | None = None
+    """What lets it ask a revision's replicas."""
+
+    def leave(self) -> None:
+        """Give its place back, if it has one."""
+        place = self.place
+        if place is not None:
+            self.place = None
+            place.leave(self.usage)
+
+    def begin_heartbeats(self) -> None:
+        """It waits; a second call does nothing."""
+        words = self.call.last_words
+        if self.heartbeats is None and words is not None:
+            self.heartbeats = Heartbeats(self.responder, self.headers, words)
+
+    def stop_heartbeats(self) -> None:
+        """An engine has it, or nobody waits for it any more."""
+        if self.heartbeats is not None:
+            self.heartbeats.stop()
+            self.heartbeats = None
+
+    @property
+    def answered(self) -> bool:
+        """The caller has a byte of an answer: heartbeats, sent while it waits for a replica, are none."""
+        return self.responder.started and (self.first_byte_at is not None or self.usage.response_cache_hit)
+
+    def prompt_goes_to(self, endpoint: EndpointState) -> None:
+        """Weigh the prompt on the endpoint until its answer begins."""
+        known = self.ask.known_bytes if self.ask is not None else 0
+        self.unread = max(0, self.prompt_bytes - known)
+        self.read_by = endpoint
+        endpoint.prompt_bytes += self.unread
+
+    def engine_began(self) -> None:
+        """The prompt is read; a second call does nothing."""
+        if self.read_by is not None:
+            self.read_by.prompt_bytes -= self.unread
+            self.read_by = None
