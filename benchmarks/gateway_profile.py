@@ -3,7 +3,8 @@
 What a caller sends is put into a connection's `data_received`, what an engine answers into its own: what lies between
 is what runs in production, with key, grant, six limits, a budget, a price, routing, the spool and metrics. Prints the
 CPU of a request and its parts. STREAM=1 takes an event of a stream, LINES=1 shows functions and lines, BLOCKS is how
-often it is tried: of many short tries one of the fastest counts, which is one that nobody disturbed.
+often it is tried: of many short tries one of the fastest counts, which is one that nobody disturbed. COUNT=1 counts
+instructions instead of time, the same on a busy machine: what a change has gained is seen by it first.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ import interpreter
 import uvloop
 from gateway_plane import PEPPER, deployment, endpoint_set, make_keys, snapshot_of
 from gateway_requests import chat
+from instruction_count import Counted, counted_run, library_path
 from mizzen_gateway.discovery.access_index import index_snapshot
 from mizzen_gateway.engine.connection import EngineConnection
 from mizzen_gateway.engine.pool import Address
@@ -39,6 +41,8 @@ REQUESTS, STREAMS = 25, 2
 """In a block: few, so that some blocks run without a break."""
 EVENTS = 256
 BLOCKS = 2000
+COUNTED = 200
+"""Requests, or a hundredth of it streams, whose instructions are counted."""
 FASTEST = 50
 """One of so many blocks is as fast as what is told, or faster."""
 SAMPLE_SECONDS = 0.0005
@@ -258,6 +262,10 @@ async def measured(folder: Path, *, blocks: int, stream: bool) -> tuple[list[flo
         calm_the_collector()
         each = STREAMS if stream else REQUESTS
         await bench.block(each)
+        library = library_path()
+        if library is not None:
+            await counted(bench, Counted(library), each)
+            return [], sampler
         for number in itertools.count():
             if number == blocks:
                 sampler.start()
@@ -268,6 +276,14 @@ async def measured(folder: Path, *, blocks: int, stream: bool) -> tuple[list[flo
                 found.append(took)
         sampler.stop()
     return found, sampler
+
+
+async def counted(bench: Bench, counting: Counted, each: int) -> None:
+    """One block, after another that makes everything that is made once."""
+    await bench.block(COUNTED // 25 * each)
+    counting.begin()
+    await bench.block(COUNTED // 25 * each)
+    counting.end()
 
 
 def told(title: str, counts: Counter[str], microseconds: float, most: int) -> None:
@@ -284,6 +300,8 @@ def main() -> int:
     memory = Path("/dev/shm")  # the spool writes, and no disk is measured
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         found, sampler = uvloop.run(measured(Path(name), blocks=blocks, stream=stream))
+    if not found:
+        return 0
     parts, what = (EVENTS + 2, "an event of a stream") if stream else (1, "a request")
     fastest = statistics.quantiles(found, n=FASTEST)[0] / parts
     print(f"{fastest:.2f} us for {what} ({statistics.median(found) / parts:.2f} at the median of {blocks} blocks)")
@@ -297,8 +315,16 @@ def main() -> int:
 def on_the_measured_python() -> int:
     """Exit code of this program on the interpreter and the core that benchmarks measure on."""
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))))
-    command = ["taskset", "-c", str(CORE_OF_THE_MEASURED), *interpreter.command("gateway_profile")]
+    program = interpreter.command("gateway_profile")
     environment = {**os.environ, "PYTHONPATH": path, "MEASURED": "1"}
+    if os.environ.get("COUNT") == "1":
+        stream = os.environ.get("STREAM") == "1"
+        with tempfile.TemporaryDirectory() as folder:
+            count = counted_run(program, environment, Path(folder))
+        units = COUNTED // 25 * STREAMS * (EVENTS + 2) if stream else COUNTED // 25 * REQUESTS
+        print(f"{count / units:.0f} instructions for {'an event of a stream' if stream else 'a request'}")
+        return 0
+    command = ["taskset", "-c", str(CORE_OF_THE_MEASURED), *program]
     return subprocess.run(command, env=environment, check=False).returncode
 
 
