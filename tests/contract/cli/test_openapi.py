@@ -51,6 +51,8 @@ COMMANDS = (
     "keys create k --model a --expires-at 2027-01-31T00:00:00Z",
     "keys list",
     "keys update k --model a --expires-at never",
+    "keys create k --priority batch",
+    "keys update k --priority interactive",
     "keys update k --all-models --expires-at 2027-01-31T00:00:00Z",
     "projects create p",
     "projects list",

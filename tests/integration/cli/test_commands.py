@@ -182,7 +182,8 @@ def test_a_keys_secret_stands_alone_on_standard_output_and_its_name_serves_every
     assert "not shown again" in made.err
     assert "already" in mizzen("keys", "create", "app", code=ExitCode.REFUSED).err
     assert mizzen("keys", "rotate", "app", "-o", "json").json["secret"] != made.out.strip()
-    assert "a,b" in mizzen("keys", "list").out
+    assert "batch" in mizzen("keys", "update", "app", "--priority", "batch").out
+    assert {"a,b", "batch"} <= set(mizzen("keys", "list").out.split())
     assert "REVOKED" in mizzen("keys", "revoke", "app").out
     assert "no key 'gone'" in mizzen("keys", "revoke", "gone", code=ExitCode.NOT_FOUND).err
 

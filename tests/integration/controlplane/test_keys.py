@@ -72,6 +72,7 @@ def test_a_rotation_keeps_the_id_and_the_old_secret_for_the_overlap(
         ({"name": "app", "expires_at": "2090-01-01T00:00:00"}, "/expires_at"),
         ({"name": "app", "models": []}, "/models"),
         ({"name": "App"}, "/name"),
+        ({"name": "app", "priority": "urgent"}, "/priority"),
     ],
 )
 def test_a_wrong_key_is_refused_with_the_field(
@@ -80,6 +81,34 @@ def test_a_wrong_key_is_refused_with_the_field(
     refused = admin.post(f"/api/v1/projects/{project}/keys", json=body)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == pointer
+
+
+def test_gateways_are_told_the_priority_of_a_key(controlplane: ControlPlane, admin: httpx.Client, project: str) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    key_id = admin.post(keys, json={"name": "plain"}).json()["id"]
+    admin.post(keys, json={"name": "nightly", "priority": "batch"})
+
+    def named(word: str) -> list[str]:
+        found = admin.get(keys, params={"filter": f"priority = {word}"}).json()["items"]
+        return [key["name"] for key in found if key["priority"] == word]
+
+    assert (named("standard"), named("batch")) == (["plain"], ["nightly"])
+    told = ["standard", "interactive", "standard"]
+    for priority, known in zip((..., "interactive", None), told, strict=True):
+        body = {"labels": {"a": "b"}} if priority is ... else {"priority": priority}
+        changed = admin.patch(f"{keys}/plain", json=body)
+        assert (changed.status_code, changed.json()["priority"]) == (200, known)
+        assert admin.get(f"{keys}/plain").json()["priority"] == known
+        assert key_in_snapshot(controlplane, key_id)["priority"] == known
+
+
+def test_the_audit_trail_tells_what_the_priority_of_a_key_was(admin: httpx.Client, project: str) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    admin.post(keys, json={"name": "nightly"})
+    admin.patch(f"{keys}/nightly", json={"priority": "batch"})
+    events = admin.get(f"/api/v1/projects/{project}/audit-events").json()["items"]
+    changed = next(event for event in events if event["action"] == "keys.change")
+    assert (changed["before"]["priority"], changed["after"]["priority"]) == ("standard", "batch")
 
 
 def test_a_revoked_key_leaves_the_feed_within_a_second(

@@ -1,14 +1,18 @@
 """A gateway beside a real control plane: what it learns from it, and how it goes on without it."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import ControlPlane, sqlite_controlplane
 from support.gateway import endpoint_set, model_deployment
-from support.gateway_of_plane import drop, gateway_of, new_key, put, status_of
+from support.gateway_of_plane import ASK, drop, gateway_of, new_key, put, status_of
+from support.plain_http import NOBODY
 from support.scripted_engine import Exchange, completion, scripted_engine
+from support.serving import Serving
 from support.until import until
 
 
@@ -53,6 +57,49 @@ async def test_a_revoked_key_is_refused_within_a_second(plane: ControlPlane, tmp
         index = gateway.accounting.state
         await until(lambda: index.index is not None and key_id.removeprefix("key_") not in str(index.index.keys), 1.0)
         assert await status_of(gateway, secret) == 401
+
+
+async def test_a_key_that_is_made_for_batch_gives_way_first(plane: ControlPlane, tmp_path: Path) -> None:
+    asked, told, stack = list[str](), asyncio.Event(), Serving(plane, tmp_path)
+
+    async def held(exchange: Exchange) -> None:
+        if exchange.method == "POST":
+            asked.append(exchange.document["messages"][0]["content"])
+            await told.wait()
+        await exchange.send_json(completion("chat"))
+
+    async with scripted_engine(held) as engine, httpx.AsyncClient(trust_env=False, verify=NOBODY, timeout=60) as client:
+        plain = stack.make("projects/default/keys", name="plain")["secret"]
+        nightly = stack.make("projects/default/keys", name="nightly", priority="batch")["secret"]
+        stack.serve("chat", engine.address)
+
+        async def ask(name: str, secret: str) -> tuple[int, str]:
+            body = {**ASK, "messages": [{"role": "user", "content": name}]}
+            headers = {"Authorization": f"Bearer {secret}"}
+            answer = await client.post(f"{stack.url}/v1/chat/completions", json=body, headers=headers)
+            return answer.status_code, answer.json().get("error", {}).get("code", "")
+
+        async def waiting(priority: str, number: int) -> None:
+            line = f'mizzen_gateway_waiting{{deployment="chat",namespace="default",priority="{priority}"}} {number}.0'
+            async with asyncio.timeout(20):
+                while line not in (await client.get(f"http://127.0.0.1:{stack.admin_port}/metrics")).text:  # noqa: ASYNC110 - nobody signals it
+                    await asyncio.sleep(0.02)
+
+        try:
+            # One place; ten interactive, five standard and two batch requests may wait.
+            await stack.start(MIZZEN_REPLICA_REQUESTS="1", MIZZEN_QUEUE_SECONDS="10")
+            first = asyncio.create_task(ask("first", plain))
+            await until(lambda: asked == ["first"], 20)
+            waits = [asyncio.create_task(ask(f"batch {number}", nightly)) for number in range(2)]
+            await waiting("batch", 2)
+            assert await ask("one more", nightly) == (503, "overloaded")
+            waits.append(asyncio.create_task(ask("standard", plain)))
+            await waiting("standard", 1)
+            told.set()
+            assert {await one for one in [first, *waits]} == {(200, "")}
+            assert asked[:2] == ["first", "standard"], "who came last was answered before those of the batch key"
+        finally:
+            stack.end()
 
 
 async def test_deleted_deployments_are_forgotten(plane: ControlPlane, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ def test_the_data_folder_of_a_release_comes_back_to_the_same_state(archive: Path
         installation.up()
         versions = installation.api("GET", "models/sentiment/versions").json()["items"]
         assert {(each["version"], each["state"]) for each in versions} == {(1, "READY"), (2, "READY")}
+        keys = installation.api("GET", "keys").json()["items"]
+        assert {key["priority"] for key in keys} == {"standard"}, "keys from before there were priorities"
         params = {"group_by": "model", "start": "2026-01-01T00:00:00Z"}
         usage = {row["model"]: row for row in installation.api("GET", "usage", params=params).json()["items"]}
         month = usage["sentiment"]["bucket_start"][:7]

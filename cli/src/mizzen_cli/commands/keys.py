@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from mizzen_crds.access import Priority as HowUrgent
 
 from mizzen_cli.client import Json
 from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
@@ -15,10 +16,17 @@ COLUMNS = (
     column("ID"),
     column("STATE"),
     Column("MODELS", lambda row: row.get("models") or "all"),
+    column("PRIORITY"),
     column("EXPIRES", "expires_at", spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
 Name = Annotated[str, typer.Argument(help="Name or id of the key.")]
+Priority = Annotated[
+    HowUrgent | None,
+    typer.Option(
+        help="interactive, standard (the default) or batch: where there is too much to answer, batch gives way first."
+    ),
+]
 
 
 @app.command("create")
@@ -26,11 +34,12 @@ def create(
     name: Annotated[str, typer.Argument(help="Name, unique in the project.")],
     model: Annotated[list[str] | None, typer.Option(help="Model that it may call; repeatable. Default: all.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z.")] = None,
+    priority: Priority = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Create a key. Standard output is its secret alone, shown once and kept nowhere: KEY=$(mizzen keys create app)."""
-    body = {"name": name, "models": model or None, "expires_at": expires_at}
+    body = {"name": name, "models": model or None, "expires_at": expires_at, "priority": priority}
     with session(project) as api:
         created = api.post(api.path("keys"), {field: value for field, value in body.items() if value is not None})
     _show_secret(created, output)
@@ -51,17 +60,20 @@ def update(
     ] = None,
     all_models: Annotated[bool, typer.Option("--all-models", help="It may call all of the project's models.")] = False,
     expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z, or never.")] = None,
+    priority: Priority = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Change which models a key may call, or when it ends; its secret stays. Every gateway knows within a second."""
+    """Change what a key may call, when it ends, or its priority; its secret stays. Gateways know within a second."""
     if model and all_models:
         raise typer.BadParameter("Give --model or --all-models, not both.")
-    if not (model or all_models or expires_at):
-        raise typer.BadParameter("Nothing to change: give --model, --all-models or --expires-at.")
+    if not (model or all_models or expires_at or priority):
+        raise typer.BadParameter("Nothing to change: give --model, --all-models, --expires-at or --priority.")
     change: Json = {"models": model or None} if model or all_models else {}
     if expires_at:
         change["expires_at"] = None if expires_at.lower() == "never" else expires_at
+    if priority:
+        change["priority"] = priority
     with session(project) as api:
         show_one(api.patch(api.path("keys", key), change), COLUMNS, output)
 

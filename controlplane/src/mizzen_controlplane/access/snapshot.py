@@ -14,6 +14,7 @@ from mizzen_crds.access import (
     LimitAccess,
     LimitMetric,
     OnStoreLoss,
+    Priority,
     ProjectAccess,
     Scope,
 )
@@ -79,6 +80,7 @@ def _key(row: ApiKey) -> KeyAccess:
         project_id=row.project_id,
         expires_at=row.expires_at,
         models=row.models,
+        priority=Priority(row.priority),
     )
 
 

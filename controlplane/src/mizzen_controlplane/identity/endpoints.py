@@ -98,7 +98,7 @@ async def change_key(
     if_match: IfMatch,
     response: Response,
 ) -> KeyView:
-    """Change expiry, models or labels."""
+    """Change expiry, models, priority or labels."""
     row, owner = await keys.change(plane, subject, project, key, body, if_match)
     with_etag(response, row)
     return keys.view(row, owner)

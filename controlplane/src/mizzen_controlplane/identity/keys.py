@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from mizzen_crds.access import Priority
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.record import record
@@ -26,6 +27,7 @@ FIELDS = {
     "created_at": ApiKey.created_at,
     "updated_at": ApiKey.updated_at,
     "created_by": ApiKey.created_by,
+    "priority": ApiKey.priority,
 }
 
 
@@ -42,6 +44,7 @@ def _fields(key: ApiKey, project: Project) -> dict[str, object]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "models": key.models,
+        "priority": key.priority,
         "previous_secret_expires_at": key.previous_expires_at,
         "created_by": key.created_by,
     }
@@ -68,6 +71,7 @@ async def create(plane: Plane, subject: Subject, project_ref: str, body: KeyCrea
             digest=digest_of(plane.secrets.pepper, secret),
             expires_at=body.expires_at,
             models=body.models,
+            priority=body.priority.value,
             labels=body.labels,
             created_by=subject.name,
         )
@@ -116,18 +120,24 @@ async def revoke(
 async def change(
     plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyPatch, if_match: str | None
 ) -> tuple[ApiKey, Project]:
-    """Change expiry, models or labels of a key that is not revoked."""
+    """Change expiry, models, priority or labels of a key that is not revoked."""
     _refuse_past(body)
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
         key = await _live_key(session, project, key_ref, if_match)
         before = _audited(key)
         for name in body.model_fields_set:
-            setattr(key, name, getattr(body, name) if name != "labels" else body.labels or {})
+            setattr(key, name, _column(body, name))
         if _audited(key) != before:
             key.touch()
             await _changed(session, subject, "keys.change", key, before)
     return key, project
+
+
+def _column(body: KeyPatch, name: str) -> object:
+    if name == "labels":
+        return body.labels or {}
+    return (body.priority or Priority.STANDARD).value if name == "priority" else getattr(body, name)
 
 
 async def get(plane: Plane, project_ref: str, key_ref: str) -> tuple[ApiKey, Project]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from mizzen_crds.access import Priority
 from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field
 
@@ -49,4 +50,6 @@ class ApiKey(ResourceRow, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     models: list[str] | None = Field(default=None, sa_type=JSON)
     """Served names that it may call; None for all of the project's."""
+    priority: str = Field(default=Priority.STANDARD, max_length=16, sa_column_kwargs={"server_default": "standard"})
+    """The highest that its requests have. The server's default is for the release before, which knows none."""
     created_by: str = Field(default="", max_length=128)

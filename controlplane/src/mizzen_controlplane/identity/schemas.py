@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
+from mizzen_crds.access import Priority
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
@@ -50,6 +51,9 @@ class KeyCreate(Body):
     """Refused from then on; in the future, with a time zone."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=256)] | None = None
     """Served names that it may call; absent for all of the project's."""
+    priority: Priority = Priority.STANDARD
+    """The highest that its requests have where there are more than can be answered: interactive, standard or batch, the
+    last refused first."""
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""
 
@@ -61,6 +65,8 @@ class KeyPatch(Body):
     """Refused from then on; null for never."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=256)] | None = None
     """Served names that it may call; null for all of the project's."""
+    priority: Priority | None = None
+    """The highest that its requests have: interactive, standard or batch; null for standard."""
     labels: Labels | None = None
     """The caller's own."""
 
@@ -93,6 +99,8 @@ class KeyView(Resource):
     """When it was revoked."""
     models: list[str] | None
     """Served names that it may call; null for all of the project's."""
+    priority: Priority
+    """The highest that its requests have where there are more than can be answered; batch is refused first."""
     previous_secret_expires_at: datetime | None
     """Until when the secret before the last rotation works too."""
     created_by: str
