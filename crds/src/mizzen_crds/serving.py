@@ -17,6 +17,8 @@ class Endpoint(Observed):
     """IP address."""
     port: int
     """Port that speaks the runtime's protocol."""
+    grpc_port: int | None = None
+    """Port that speaks the same over gRPC; none where the runtime has no port of that name."""
     metrics_port: int | None = None
     """Port of the engine's metrics."""
     ready: bool

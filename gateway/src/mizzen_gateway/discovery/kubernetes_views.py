@@ -162,6 +162,7 @@ def _endpoints(slices: Iterable[Slice], revisions: list[Document]) -> Iterable[E
                 revision=revision_of(one.pod, revisions),
                 address=one.address,
                 port=port or 0,
+                grpc_port=each.ports.get(labels.PORT_GRPC),
                 metrics_port=each.ports.get(labels.PORT_METRICS),
                 ready=one.ready,
                 terminating=one.terminating,

@@ -195,7 +195,7 @@ def endpoint_set_facts(document: dict[str, Any]) -> EndpointSetFacts:
     view = EndpointSetView.model_validate(document)
     spec = view.spec
     endpoints = tuple(
-        EndpointFacts(one.pod, one.revision, one.address, one.port, one.ready, one.terminating)
+        EndpointFacts(one.pod, one.revision, one.address, one.port, one.ready, one.terminating, one.grpc_port)
         for one in spec.endpoints
     )
     return EndpointSetFacts(

@@ -67,6 +67,8 @@ class EndpointFacts:
     port: int
     ready: bool
     terminating: bool = False
+    grpc_port: int | None = None
+    """None where it speaks no gRPC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class EndpointState:
         "ejected_until",
         "facts",
         "gate",
+        "grpc_address",
         "in_flight",
         "others",
         "prefixes",
@@ -39,6 +40,8 @@ class EndpointState:
         """`new` among others that have served for a while."""
         self.facts = facts
         self.address = (facts.address, facts.port)
+        self.grpc_address = grpc_address_of(facts)
+        """None where it speaks no gRPC."""
         self.gate: Gate
         """Its revision's, from the time on that it takes requests."""
         self.in_flight = 0
@@ -65,6 +68,7 @@ class EndpointState:
             self.prefixes = None
         self.facts = facts
         self.address = (facts.address, facts.port)
+        self.grpc_address = grpc_address_of(facts)
 
     def cost(self, now: float) -> float:
         """How much it has to do: requests, and prompts to be read. `now` in loop time, as everywhere here.
@@ -110,3 +114,8 @@ class EndpointState:
         self.ejected_until = now + seconds
         self._ejections = min(self._ejections + 1, 10)
         self._errors = 0
+
+
+def grpc_address_of(facts: EndpointFacts) -> tuple[str, int] | None:
+    """Where it speaks gRPC."""
+    return None if facts.grpc_port is None else (facts.address, facts.grpc_port)

@@ -79,7 +79,7 @@ class Target:
         self.endpoint_set = endpoint_set
         known = self._states
         others_serve = any(self._ready.values())
-        before = {state.address for state in known.values()}
+        before = set(addresses_of(known.values()))
         self._states = {}
         for facts in endpoint_set.endpoints:
             state = known.get(facts.pod)
@@ -92,7 +92,7 @@ class Target:
         self.metadata = {revision: held for revision, held in self.metadata.items() if revision in revisions}
         self._sort_ready()
         self.wake()
-        return before - {state.address for state in self._states.values() if not state.facts.terminating}
+        return before.difference(addresses_of(one for one in self._states.values() if not one.facts.terminating))
 
     def _sort_ready(self) -> None:
         self._ready = {}
@@ -266,6 +266,14 @@ class Target:
             if waiter in self._parked:
                 self._parked.remove(waiter)
         return None
+
+
+def addresses_of(states: Iterable[EndpointState]) -> Iterable[Address]:
+    """Where they are asked, by HTTP and by gRPC."""
+    for state in states:
+        yield state.address
+        if state.grpc_address is not None:
+            yield state.grpc_address
 
 
 def _let_go(waiter: "asyncio.Future[None]") -> None:

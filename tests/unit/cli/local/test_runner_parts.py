@@ -4,7 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from mizzen_cli.local.pod.manifest import parse_pod
+from mizzen_cli.local.pod.sandbox import Sandbox
+from mizzen_cli.local.pod.sandboxes import SeenPod
 from mizzen_cli.local.pod.state import ContainerState, PodState
+from mizzen_cli.local.runner.endpoint_set import endpoint
 from mizzen_cli.local.runner.pod_view import failure
 from mizzen_cli.local.runner.revisions import KeptRevision, RevisionFolder
 from mizzen_cli.local.runner.scale import scale_step
@@ -88,3 +92,13 @@ def test_revisions_stay_as_first_rendered_and_go_with_their_object(tmp_path: Pat
     assert list(folder.deployments()) == [("n", "d")]
     assert folder.of("n", "d", "uid-2") == {}
     assert folder.of("n", "d", "uid-1") == {}
+
+
+def test_gateways_are_told_every_port_that_they_may_need(tmp_path: Path) -> None:
+    named = {"http": 8000, "grpc": 8001, "metrics": 8002}
+    ports = [{"name": name, "containerPort": number} for name, number in named.items()]
+    container = {"name": "engine", "image": "x", "command": ["x"], "ports": ports}
+    manifest = parse_pod({"metadata": {"name": "p", "uid": "u"}, "spec": {"containers": [container]}})
+    state = PodState("u", "2026-01-01", address="127.0.0.2", ready=True)
+    told = endpoint(SeenPod(Sandbox(tmp_path), manifest, state, False, False, NOW), removing=False)
+    assert (told.address, told.port, told.grpc_port, told.metrics_port) == ("127.0.0.2", 8000, 8001, 8002)

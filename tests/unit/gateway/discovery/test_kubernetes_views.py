@@ -59,6 +59,13 @@ def test_a_pod_belongs_to_the_revision_that_it_is_named_after() -> None:
     ]
 
 
+def test_a_port_for_grpc_is_known_where_the_slice_names_one() -> None:
+    with_one = slice_manifest(("chat-a-1", "10.0.0.1"))
+    with_one["ports"].append({"name": "grpc", "port": 8001})
+    found = endpoints(deployment(("a", 100)), with_one, slice_manifest(("chat-a-2", "10.0.0.2")))
+    assert [(one["pod"], one["grpcPort"]) for one in found] == [("chat-a-1", 8001), ("chat-a-2", None)]
+
+
 def test_a_pod_whose_name_was_cut_is_known_by_its_beginning() -> None:
     name = "m" * 47 + "-1234"
     manifest = deployment(("aaaaaaaaaa", 50), ("aabaaaaaaa", 50), name=name)

@@ -111,3 +111,13 @@ def test_addresses_that_get_no_more_requests_are_left_and_others_never() -> None
     left.clear()
     made.drop_endpoints(("ns-a", "d"))
     assert sorted(left) == [("10.0.0.1", 1), ("10.0.0.2", 1)]
+
+
+def test_an_endpoint_is_left_at_its_port_for_grpc_too() -> None:
+    left: list[tuple[str, int]] = []
+    made = RouteTable(LoadBook(), PROJECTS.get, left.append)
+    made.put_deployment(facts("ns-a", "d"))
+    endpoint = EndpointFacts("p1", "r1", "10.0.0.1", 8000, True, grpc_port=8001)
+    made.put_endpoints(EndpointSetFacts(("ns-a", "d"), "OpenInference", "Triton", "d", (endpoint,)))
+    made.drop_endpoints(("ns-a", "d"))
+    assert sorted(left) == [("10.0.0.1", 8000), ("10.0.0.1", 8001)]

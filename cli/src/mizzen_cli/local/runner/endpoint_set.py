@@ -46,6 +46,7 @@ def endpoint(seen: SeenPod, removing: bool) -> Endpoint:
         revision=seen.pod.labels.get(labels.REVISION, ""),
         address=seen.state.address,
         port=port_of(seen.pod, labels.PORT_HTTP) or 0,
+        grpc_port=port_of(seen.pod, labels.PORT_GRPC),
         metrics_port=port_of(seen.pod, labels.PORT_METRICS),
         ready=seen.state.ready and not terminating and not seen.lost,
         terminating=terminating,
