@@ -101,6 +101,7 @@ async def test_a_refusal_after_heartbeats_is_one_error_event_and_costs_nothing(t
         error: dict[str, Any] = orjson.loads(last.removeprefix(b"data: "))["error"]
         assert error["code"] == "model_not_ready"
         assert not running.rows(), "no engine was asked"
+        assert [one.idle for one in running.gateway.server.connections] == [True], "its head told of no end"
 
 
 async def test_a_refusal_before_the_first_heartbeat_is_503_with_retry_after(tmp_path: Path) -> None:

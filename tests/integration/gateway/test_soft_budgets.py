@@ -79,6 +79,23 @@ async def test_a_stream_that_uses_a_soft_budget_up_ends_with_one_event_that_says
     assert (refused, b"will probably use" in text) == (429, True)
 
 
+async def test_a_connection_whose_stream_was_ended_takes_the_next_request(tmp_path: Path) -> None:
+    body = orjson.dumps(ASK)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: {KEY.headers['Authorization']}\r\n"
+    request = head.encode() + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    async with serving(tmp_path, endless) as (gateway, _), asyncio.timeout(20):
+        host, _, port = gateway.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 24)
+        writer.write(request)
+        stream = await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(request)  # a pool of connections has heard nothing of an end
+        refused = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    assert b"connection: close" not in stream.partition(b"\r\n\r\n")[0]
+    assert b'"code":"budget_exceeded"' in stream
+    assert refused.startswith(b"HTTP/1.1 429 ")
+
+
 async def test_a_stream_that_its_engine_ends_in_time_is_whole(tmp_path: Path) -> None:
     async def whole(exchange: Exchange) -> None:
         assert "max_tokens" not in exchange.document

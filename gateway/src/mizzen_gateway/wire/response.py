@@ -124,7 +124,6 @@ class Responder:
     def give_up_waiting(self, refusal: Refusal) -> None:
         """The answer will never begin: one event says so, and the stream ends. Only while `waiting`."""
         assert self.waiting is not None
-        self._close = True
         words, self.waiting = self.waiting(refusal), None
         self.started = True
         self.write(words)

@@ -140,7 +140,6 @@ class StreamAnswer:
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, self._tail.events, estimated=True)
 
     def break_off(self, refusal: Refusal) -> None:
-        """One error event, then the end."""
-        self._responder.close_after()
+        """One error event, then the end: of the stream, which is whole for HTTP, so that its connection stays open."""
         self._responder.write(self._shape.last_words(refusal))
         self._responder.finish()
