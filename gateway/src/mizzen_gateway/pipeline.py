@@ -9,11 +9,11 @@ import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short, key_of
+from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import Forwarder, Pickers, timed_out
@@ -22,7 +22,6 @@ from mizzen_gateway.overload.priority import priority_of
 from mizzen_gateway.protocols import surface
 from mizzen_gateway.protocols.asks import ask_of
 from mizzen_gateway.protocols.call import Call
-from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
 from mizzen_gateway.protocols.desk import Desk
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
@@ -31,9 +30,11 @@ from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
+from mizzen_gateway.recalling import Keep, keep_for
 from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
+from mizzen_gateway.settling import Settling
 from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
@@ -43,24 +44,20 @@ from mizzen_gateway.stages import (
     Intent,
     Meter,
     Observer,
-    Outcome,
     Quota,
     Refusal,
     Reservation,
     Usage,
 )
-from mizzen_gateway.trace_context import WRITTEN_HERE, RecordedLeg, Unrecorded
-from mizzen_gateway.tracing.request_spans import Served
+from mizzen_gateway.trace_context import WRITTEN_HERE, Unrecorded
 from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
-from mizzen_gateway.under_way import CALLER_LEFT, NOTHING_USED, Run
+from mizzen_gateway.under_way import NOTHING_USED, Run
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
 NO_TOKENS = Estimate(0, 0, 0, forwarded=False)
-LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
-"""For the metrics alone: nobody is there to read it."""
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
 
 
@@ -73,15 +70,6 @@ class Stages:
     quota: Quota
     meter: Meter
     observer: Observer
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """What the response cache has to do with a request."""
-
-    key: bytes
-    found: tuple[bytes, int] | None
-    """A kept answer, and its age in seconds."""
 
 
 class Pipeline:
@@ -118,10 +106,8 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
         self.cache = ResponseCache(self._loop.time)
         self._salts: dict[str, str] = {}
-        self._part_of_ms = 0.0
-        """Accelerator time that no request was told of yet."""
-        self._counting: set[asyncio.Task[None]] = set()
-        """Ended requests whose tokens are being counted."""
+        self._settling = Settling(stages.meter, stages.observer, pool, tracer)
+        self.settled = self._settling.settled
 
     # 1 and 2: parse, key
 
@@ -281,7 +267,7 @@ class Pipeline:
             return priority
         # 4: reserve
         model = served_name(caller, target)
-        keep = None if under_way is None else self._keep(call, caller, request, under_way)
+        keep = None if under_way is None else keep_for(self.cache, call, caller, request, under_way)
         estimate = NO_TOKENS if keep is not None and keep.found is not None else call.estimate(target)
         reservation = self._stages.quota.reserve(caller, model, estimate, time.time(), call.end_user)
         if isinstance(reservation, Awaitable):
@@ -311,26 +297,9 @@ class Pipeline:
             if run.trace is not None:
                 run.trace.ended(run.code)
             # 8: settle, exactly once
-            if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
-                self._settle_counted(run, reservation)
-            else:
-                self._settle(run, reservation, self._loop.time())
+            self._settling.end(run, reservation)
             if under_way is not None:
                 under_way.cause = run.cause if call.repeatable else None
-
-    def _keep(self, call: Call, caller: Caller, request: Request, under_way: Travel) -> Keep | None:
-        """What the response cache of the route has for a request; None where it must neither recall nor keep."""
-        rule, target = under_way.way.rule, under_way.leg.target
-        if rule.cache is None:
-            return None
-        behind = (under_way.way.route.key, rule, target.facts.key, target.endpoint_set.traffic)
-        key = key_of(rule.cache, call.operation, caller.project_id, request.headers, request.body, behind)
-        if key is None:
-            return None
-        fresh = b"no-cache" in request.headers.get(b"cache-control", b"")
-        found = None if fresh else self.cache.find(key, rule.cache.lifetime_seconds)
-        under_way.copied = under_way.copied or found is not None
-        return Keep(key, found)
 
     async def _forward_or_recall(self, run: Run, keep: Keep) -> Refusal | None:
         """Give a kept answer again, or keep the engine's."""
@@ -414,60 +383,6 @@ class Pipeline:
         """6: say durably that an engine will be asked."""
         held = run.reservation
         return None if held is None else self._stages.meter.intend(run.intent, held.bound)
-
-    def _settle_counted(self, run: Run, reservation: Reservation) -> None:
-        """Settle once the tokenizer has counted what the engine did not tell; the caller waits no longer."""
-        ended_at = self._loop.time()
-
-        async def count_and_settle() -> None:
-            address, model = run.asked or (("", 0), "")
-            try:
-                run.usage = await prompt_counted(run.usage, run.call, model, address, self._pool)
-            finally:
-                self._settle(run, reservation, ended_at)
-
-        task = self._loop.create_task(count_and_settle())
-        self._counting.add(task)
-        task.add_done_callback(self._counting.discard)
-
-    async def settled(self) -> None:
-        """Wait until every request that has ended is settled; seconds at most."""
-        await asyncio.gather(*self._counting, return_exceptions=True)
-
-    def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
-        usage = run.usage
-        if run.accelerator_seconds:
-            # What is left of a millisecond goes to the next request: many short ones add up to what they used.
-            exact = run.accelerator_seconds * 1000 + self._part_of_ms
-            whole = int(exact)
-            self._part_of_ms = exact - whole
-            usage = replace(usage, accelerator_ms=whole)
-        outcome = Outcome(
-            status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
-            answered=run.answered,
-            revision=run.revision,
-            duration_ms=(ended_at - run.began_at) * 1000,
-            ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
-            usage=usage,
-            attempts=tuple(run.tries),
-            code=run.code,
-        )
-        charge = reservation.settle(usage)
-        self._count(run, outcome)
-        if self._tracer is not None and isinstance(run.trace, RecordedLeg):
-            engine = run.target.endpoint_set.engine
-            self._tracer.settled(run.trace, Served(run.intent, outcome, run.call, engine, run.first_byte_at))
-        if run.intended:
-            self._stages.meter.settle(run.intent, outcome, charge)
-            self._stages.observer.ended(run.intent, outcome)
-        elif run.status == CALLER_LEFT:
-            self._stages.observer.refused(run.call.operation, LEFT_WHILE_PARKED)
-
-    def _count(self, run: Run, outcome: Outcome) -> None:
-        counter = run.target.book.count(run.target.facts.key, outcome.revision)
-        counter.requests += 1
-        counter.errors += outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}
-        counter.ttft_ms_sum += outcome.ttft_ms or 0.0
 
     def _salt(self, project_id: str) -> str:
         salt = self._salts.get(project_id)

@@ -1,0 +1,92 @@
+"""Step 8 of the pipeline: a request has ended. What did it use, what does it cost, and who is told?"""
+
+import asyncio
+from dataclasses import replace
+
+from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
+from mizzen_gateway.stages import Meter, Observer, Outcome, Refusal, Reservation
+from mizzen_gateway.trace_context import RecordedLeg
+from mizzen_gateway.tracing.request_spans import Served
+from mizzen_gateway.tracing.tracer import Tracer
+from mizzen_gateway.under_way import CALLER_LEFT, Run
+
+LEFT_WHILE_PARKED = Refusal(CALLER_LEFT, "caller_left", "")
+"""For the metrics alone: nobody is there to read it."""
+
+
+class Settling:
+    """Of all requests."""
+
+    def __init__(self, meter: Meter, observer: Observer, pool: EnginePool, tracer: Tracer | None) -> None:
+        """`tracer` where spans are wanted."""
+        self._meter = meter
+        self._observer = observer
+        self._pool = pool
+        self._tracer = tracer
+        self._loop = asyncio.get_running_loop()
+        self._part_of_ms = 0.0
+        """Accelerator time that no request was told of yet."""
+        self._counting: set[asyncio.Task[None]] = set()
+        """Ended requests whose tokens are being counted."""
+
+    def end(self, run: Run, reservation: Reservation) -> None:
+        """Settle it, now or when its tokens are counted; to be called once, from a `finally`."""
+        if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
+            self._count_and_settle(run, reservation)
+        else:
+            self._settle(run, reservation, self._loop.time())
+
+    def _count_and_settle(self, run: Run, reservation: Reservation) -> None:
+        """Settle once the tokenizer has counted what the engine did not tell; the caller waits no longer."""
+        ended_at = self._loop.time()
+
+        async def count_and_settle() -> None:
+            address, model = run.asked or (("", 0), "")
+            try:
+                run.usage = await prompt_counted(run.usage, run.call, model, address, self._pool)
+            finally:
+                self._settle(run, reservation, ended_at)
+
+        task = self._loop.create_task(count_and_settle())
+        self._counting.add(task)
+        task.add_done_callback(self._counting.discard)
+
+    async def settled(self) -> None:
+        """Wait until every request that has ended is settled; seconds at most."""
+        await asyncio.gather(*self._counting, return_exceptions=True)
+
+    def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
+        usage = run.usage
+        if run.accelerator_seconds:
+            # What is left of a millisecond goes to the next request: many short ones add up to what they used.
+            exact = run.accelerator_seconds * 1000 + self._part_of_ms
+            whole = int(exact)
+            self._part_of_ms = exact - whole
+            usage = replace(usage, accelerator_ms=whole)
+        outcome = Outcome(
+            status=200 if run.responder.started and run.status == CALLER_LEFT else run.status,
+            answered=run.answered,
+            revision=run.revision,
+            duration_ms=(ended_at - run.began_at) * 1000,
+            ttft_ms=None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
+            usage=usage,
+            attempts=tuple(run.tries),
+            code=run.code,
+        )
+        charge = reservation.settle(usage)
+        self._count(run, outcome)
+        if self._tracer is not None and isinstance(run.trace, RecordedLeg):
+            engine = run.target.endpoint_set.engine
+            self._tracer.settled(run.trace, Served(run.intent, outcome, run.call, engine, run.first_byte_at))
+        if run.intended:
+            self._meter.settle(run.intent, outcome, charge)
+            self._observer.ended(run.intent, outcome)
+        elif run.status == CALLER_LEFT:
+            self._observer.refused(run.call.operation, LEFT_WHILE_PARKED)
+
+    def _count(self, run: Run, outcome: Outcome) -> None:
+        counter = run.target.book.count(run.target.facts.key, outcome.revision)
+        counter.requests += 1
+        counter.errors += outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}
+        counter.ttft_ms_sum += outcome.ttft_ms or 0.0
