@@ -11,9 +11,11 @@ class Attempt(Message):
     endpoint: str
     """Pod."""
     outcome: str
-    """ok, or the code of the error."""
+    """ok, or the code of the error; `outrun`: another engine, asked beside it, began to answer first."""
     duration_ms: float
     """Time it took."""
+    unpaid_tokens: int = 0
+    """Tokens of the prompt that it had to read for nothing; nobody is charged for them."""
 
 
 class UsageEvent(Message):

@@ -8,13 +8,14 @@ from typing import Protocol
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.hedging import Hedges
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
 from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
-from mizzen_gateway.stages import Refusal, Tried, Usage
+from mizzen_gateway.stages import Refusal, Reservation, Tried, Usage
 from mizzen_gateway.under_way import NOTHING_USED, Run
 from mizzen_gateway.wire.request import BadRequestError
 
@@ -59,6 +60,7 @@ class Forwarder:
         self._pickers = pickers
         self._first_byte_seconds = first_byte_seconds
         self._intend = intend
+        self.hedges = Hedges()
         self._loop = asyncio.get_running_loop()
 
     async def forward(self, run: Run) -> Refusal | None:
@@ -106,7 +108,11 @@ class Forwarder:
                 if refusal is not None:
                     return refusal
                 run.intended = True
-            failure = await self._try(run, endpoint)
+            hedge = run.travel.leg.rule.hedge if run.travel is not None else None
+            if hedge is None:
+                failure = await self._try(run, endpoint)
+            else:
+                failure = await self.hedges.ask(run, endpoint, hedge, self._try)
             if failure is None or run.responder.started:
                 return None
             refusal = self._verdict(run, endpoint, failure)
@@ -230,6 +236,8 @@ class Forwarder:
             run.engine_began()
             counter.in_flight -= 1
             now = self._loop.time()
+            if run.runner is not None and run.runner.lost:
+                outcome = "outrun"
             run.tries.append(Tried(endpoint.facts.pod, outcome, (now - began) * 1000))
             if run.trace is not None:
                 run.trace.asked(began, now, endpoint.facts.address, endpoint.facts.port)
@@ -261,7 +269,10 @@ class Forwarder:
                 first_byte, idle = self._waits(run)
                 if isinstance(sink, SpendingSink):
                     sink.fail = connection.fail
-                await connection.exchange(request, sink, first_byte, idle)
+                gate = None if run.runner is None else run.runner.gate(sink, connection)
+                await connection.exchange(request, gate or sink, first_byte, idle)
+                if gate is not None:
+                    gate.begin()
                 if isinstance(sink, SpendingSink):
                     await sink.rest()
             except asyncio.CancelledError:
@@ -275,6 +286,8 @@ class Forwarder:
             except BadRequestError as problem:
                 return problem.refusal  # the caller's body turned out to be none
             except EngineFailureError as failure:
+                if failure.kind == "outrun":
+                    return failure
                 if stale and failure.kind == "broken" and not failure.began:
                     fresh = True  # the engine had closed a connection that we kept: no fault of it
                     continue
@@ -285,7 +298,8 @@ class Forwarder:
             finally:
                 if isinstance(sink, SpendingSink):
                     sink.closed = True
-                run.responder.source = None
+                if run.responder.source is connection:  # of two that were asked, the other one may be its source
+                    run.responder.source = None
                 if connection is not None:
                     run.first_byte_at = connection.first_byte_at
                     self._pool.release(endpoint.address, connection)
@@ -299,11 +313,16 @@ class Forwarder:
             return answer
         allowance = run.reservation.allowance
         if allowance is None:
-            run.reservation.watch(answer.so_far)
+            self._watch(run, run.reservation, answer.so_far)
             return answer
         ms_used = partial(self._ms_used, run, endpoint)
-        run.reservation.watch(partial(_so_far, answer, ms_used))
+        self._watch(run, run.reservation, partial(_so_far, answer, ms_used))
         return sink_of(answer, allowance, ms_used)
+
+    def _watch(self, run: Run, reservation: Reservation, so_far: Callable[[], Usage]) -> None:
+        reservation.watch(so_far)
+        if run.runner is not None:
+            run.runner.watch = partial(reservation.watch, so_far)
 
     def _ms_used(self, run: Run, endpoint: EndpointState) -> int:
         """Of accelerators, until now."""

@@ -102,6 +102,7 @@ class Pipeline:
         self._media_hosts = media_hosts
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers if name not in written)
         self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
+        self.hedges = self._forwarder.hedges
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         self.cache = ResponseCache(self._loop.time)

@@ -225,6 +225,8 @@ class Tried:
     """ok, or the code of the error."""
     duration_ms: float
     """Time it took."""
+    unpaid_tokens: int = 0
+    """Of the prompt, which it had to read for nothing: another engine answered."""
 
 
 @record

@@ -61,6 +61,10 @@ class Unrecorded:
         """The caller's context as it came, else one that says no."""
         return self._headers
 
+    def beside(self) -> "Unrecorded":
+        """For an engine that is asked at the same time."""
+        return self
+
     def asked(self, began_at: float, ended_at: float, address: str, port: int) -> None:
         """Nobody wants to know."""
 
@@ -112,6 +116,12 @@ class RecordedLeg:
         if not self._span_id:
             self._span_id = new_span_id()
         return (("traceparent", f"00-{of.trace_id:032x}-{self._span_id:016x}-{of.flags:02x}"), *self._state)
+
+    def beside(self) -> "RecordedLeg":
+        """For an engine that is asked at the same time: a try of the same leg."""
+        other = RecordedLeg(self.of)
+        other.tries = self.tries
+        return other
 
     def asked(self, began_at: float, ended_at: float, address: str, port: int) -> None:
         """An engine has answered or failed."""

@@ -8,6 +8,7 @@ from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.overload.priority import STANDARD
 from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.racing import Runner
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
@@ -73,6 +74,8 @@ class Run:
     """Of a request of a route: its way."""
     trace: TraceLeg | None = None
     """What tracing has to do with it, where spans are wanted."""
+    runner: Runner | None = None
+    """Of a route with hedges: this try among those beside it."""
     cause: Cause | None = None
     """Why it failed, as far as another deployment could do better."""
     priority: int = STANDARD

@@ -117,6 +117,7 @@ class Gateway:
         routing = RoutingCollector(
             self.book.revisions,
             self.mirrors,
+            self._handler.hedges,
             self._handler.cache,
             lambda: 0 if self._pickers is None else self._pickers.failures,
         )

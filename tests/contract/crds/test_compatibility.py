@@ -13,10 +13,11 @@ MARKS = (
     "spec.podOverrides: a rule was added or changed: keys that Mizzen, Kubernetes, the network or the container runtime"
 )
 ON_CPUS = "spec.resources: a rule was added or changed: must be at least 1 with acceleratorClass"
-NARROWED_MEANT = {"modeldeployments": (MARKS, MARKS, ON_CPUS)}
+HEDGE = "spec.rules[]: a rule was added or changed: asks a second endpoint"
+NARROWED_MEANT = {"modeldeployments": (MARKS, MARKS, ON_CPUS), "modelroutes": (HEDGE,)}
 """By plural: beginnings of what is taken no longer: labels and annotations by which a pod got round its policies, and
-a class of accelerators of which no pod gets one. Objects that are stored may still be changed elsewhere; the changelog
-says it."""
+a class of accelerators of which no pod gets one; and a rule about `hedge`, which no older object has. Objects that are
+stored may still be changed elsewhere; the changelog says it."""
 DEFINITIONS = [(release, file) for release in RELEASES for file in sorted((release / "crds").glob("*.yaml"))]
 
 

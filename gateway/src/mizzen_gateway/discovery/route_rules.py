@@ -5,6 +5,8 @@ from mizzen_crds.v1alpha1.model_route.backends import Fallback as FallbackSpec
 from mizzen_crds.v1alpha1.model_route.route_rule import (
     CachedOutputs,
     HeaderMatch,
+    Hedge,
+    HedgeAfter,
     ResponseCache,
     Retries,
     RetryCause,
@@ -13,7 +15,17 @@ from mizzen_crds.v1alpha1.model_route.route_rule import (
     StickyBy,
 )
 
-from mizzen_gateway.routing.route import EVERY_CAUSE, CacheFacts, Cause, Fallback, HeaderTest, Ref, RuleFacts, StepFacts
+from mizzen_gateway.routing.route import (
+    EVERY_CAUSE,
+    CacheFacts,
+    Cause,
+    Fallback,
+    HeaderTest,
+    HedgeFacts,
+    Ref,
+    RuleFacts,
+    StepFacts,
+)
 
 DEFAULT_RETRY_CAUSES = (RetryCause.CONNECTION_FAILED, RetryCause.UNAVAILABLE)
 
@@ -36,6 +48,7 @@ def rule_facts(rule: RouteRule) -> RuleFacts:
         # What is as by default was not asked for: the API server fills it in where it is absent.
         attempts=rule.retries.attempts if rule.retries != Retries() else None,
         retries=frozenset(one.value for one in rule.retries.causes or DEFAULT_RETRY_CAUSES),
+        hedge=_hedge(rule.hedge),
         request_seconds=timeouts.request_seconds,
         first_byte_seconds=timeouts.first_byte_seconds,
         idle_seconds=timeouts.idle_seconds,
@@ -60,6 +73,12 @@ def _cache(cache: ResponseCache | None) -> CacheFacts | None:
     if cache is None:
         return None
     return CacheFacts(cache.lifetime_seconds, sampled=cache.outputs is CachedOutputs.SAMPLED)
+
+
+def _hedge(hedge: Hedge | None) -> HedgeFacts | None:
+    if hedge is None:
+        return None
+    return HedgeFacts(hedge.delay_milliseconds / 1000, measured=hedge.after is HedgeAfter.P95)
 
 
 def _sticky(sticky: Sticky | None) -> bytes | None:

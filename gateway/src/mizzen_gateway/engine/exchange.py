@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from mizzen_gateway.record import record
 
-FailureKind = Literal["connect", "broken", "timeout", "malformed", "unavailable", "overloaded"]
+FailureKind = Literal["connect", "broken", "timeout", "malformed", "unavailable", "overloaded", "outrun"]
 
 
 @record
@@ -62,7 +62,8 @@ class EngineFailureError(Exception):
         super().__init__(message)
         self.kind = kind
         """connect: never reached; broken: closed before the end; timeout: no byte for too long; malformed: not HTTP;
-        unavailable: answered 502, 503 or 504; overloaded: answered 429."""
+        unavailable: answered 502, 503 or 504; overloaded: answered 429; outrun: another one, asked beside it, began
+        to answer first."""
         self.began = began
         """A byte of the response had come."""
 

@@ -47,10 +47,14 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
             row["response_cache_hit"] = True
     if usage.accelerator_ms:
         row["accelerator_ms"] = usage.accelerator_ms
-    row["attempts"] = [
+    row["attempts"] = told = [
         {"endpoint": tried.endpoint, "outcome": tried.outcome, "duration_ms": tried.duration_ms}
         for tried in outcome.attempts
     ]
+    if len(told) > 1:
+        for one, tried in zip(told, outcome.attempts, strict=True):
+            if tried.unpaid_tokens:
+                one["unpaid_tokens"] = tried.unpaid_tokens
     return orjson.dumps(row)
 
 

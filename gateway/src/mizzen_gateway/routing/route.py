@@ -68,6 +68,15 @@ class CacheFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HedgeFacts:
+    """When a second endpoint is asked too."""
+
+    seconds: float
+    measured: bool = False
+    """As late as 95 of 100 answers have begun, `seconds` at least."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepFacts:
     """One model of a pipeline."""
 
@@ -100,6 +109,8 @@ class RuleFacts:
     """Further tries on other endpoints; None: as many as without a route."""
     retries: frozenset[str] = frozenset()
     """ConnectionFailed, Unavailable, Overloaded: what is tried again."""
+    hedge: HedgeFacts | None = None
+    """None: one endpoint at a time."""
     request_seconds: float | None = None
     """Until the answer's end, over all tries; 0 for no limit, None for the deployment's own."""
     first_byte_seconds: float | None = None

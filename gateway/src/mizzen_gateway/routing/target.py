@@ -11,6 +11,7 @@ from mizzen_gateway.routing.affinity import Ask, PrefixAffinity, SessionAffinity
 from mizzen_gateway.routing.choice import LeastLoad, RevisionWheel, least_loaded
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts
 from mizzen_gateway.routing.endpoint import EndpointState
+from mizzen_gateway.routing.first_bytes import FirstBytes
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.stages import Refusal
 
@@ -52,6 +53,8 @@ class Target:
         self._retries = RETRY_BURST
         self.metadata: dict[str, object] = {}
         """What protocols learnt from the engine, by revision; entries of gone revisions are dropped."""
+        self._first_bytes: dict[str, FirstBytes] = {}
+        """By revision, likewise."""
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ class Target:
             self._states[facts.pod] = state
         revisions = {facts.revision for facts in endpoint_set.endpoints}
         self.metadata = {revision: held for revision, held in self.metadata.items() if revision in revisions}
+        self._first_bytes = {revision: held for revision, held in self._first_bytes.items() if revision in revisions}
         self._sort_ready()
         self.wake()
         return before.difference(addresses_of(one for one in self._states.values() if not one.facts.terminating))
@@ -207,6 +211,26 @@ class Target:
             return False
         self._retries -= 1.0
         return True
+
+    def may_hedge(self) -> bool:
+        """Take one try from the same budget, as long as more than half of it is left for retries."""
+        return self._retries > RETRY_BURST / 2 and self.may_retry()
+
+    def beside(self, endpoint: EndpointState, now: float) -> EndpointState | None:
+        """Another endpoint of its revision that has no more to do than they have on average; None for none."""
+        able = [one for one in self._ready.get(endpoint.facts.revision, ()) if one.ejected_until <= now]
+        others = [one for one in able if one is not endpoint]
+        if not others:
+            return None
+        found = least_loaded(others, now)
+        return found if found.cost(now) * len(able) <= sum(one.cost(now) for one in able) else None
+
+    def first_bytes(self, revision: str) -> FirstBytes:
+        """When its answers begin."""
+        found = self._first_bytes.get(revision)
+        if found is None:
+            found = self._first_bytes[revision] = FirstBytes()
+        return found
 
     @property
     def parked(self) -> int:

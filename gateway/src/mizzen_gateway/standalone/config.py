@@ -105,6 +105,15 @@ class Share(Section):
     """Share of the requests, relative to the others."""
 
 
+class Hedge(Section):
+    """A second upstream that is asked too where the first does not begin to answer; who begins first answers."""
+
+    after: Literal["P95", "Delay"] = "P95"
+    """P95: when 95 of 100 recent answers of the model had begun, not while that is unknown. Delay: after `delay_ms`."""
+    delay_ms: Annotated[Whole, Field(ge=10, le=60_000)]
+    """Milliseconds: for Delay how long it waits, for P95 how long at least."""
+
+
 class Route(Section):
     """A name that leads to several models."""
 
@@ -118,6 +127,8 @@ class Route(Section):
     """A key keeps to one of the models."""
     cache_seconds: Annotated[Whole, Field(ge=1, le=86_400)] | None = None
     """How long answers that are not drawn by chance are given again."""
+    hedge: Hedge | None = None
+    """A second upstream beside one that is slow to begin; by default none."""
 
 
 class Listen(Section):

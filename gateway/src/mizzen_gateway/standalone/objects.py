@@ -146,6 +146,8 @@ def _route(route: Route) -> dict[str, Any]:
         rule["sticky"] = {"by": "Key"}
     if route.cache_seconds is not None:
         rule["cache"] = {"lifetimeSeconds": route.cache_seconds}
+    if route.hedge is not None:
+        rule["hedge"] = {"after": route.hedge.after, "delayMilliseconds": route.hedge.delay_ms}
     return {
         "apiVersion": API_VERSION,
         "kind": "ModelRoute",

@@ -1,4 +1,4 @@
-"""What does /metrics show of where requests go? Copies, kept answers, prompts remembered, pickers that are away."""
+"""What does /metrics show of where requests go? Copies, hedges, kept answers, prompts remembered, pickers away."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,12 +24,22 @@ class KeptAnswers(Protocol):
     hits: int
 
 
+class SecondTries(Protocol):
+    """Requests that were sent to a second engine beside the first."""
+
+    sent: int
+    won: int
+    unpaid_seconds: float
+    """Of accelerators."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingCollector(Collector):
     """A collector of prometheus_client."""
 
     load: Callable[[], Iterable[RevisionLoad]]
     copies: Copies
+    hedges: SecondTries
     kept: KeptAnswers
     picker_failures: Callable[[], int]
 
@@ -39,6 +49,14 @@ class RoutingCollector(Collector):
         copies.add_metric(["sent"], self.copies.sent)
         copies.add_metric(["left_out"], self.copies.left_out)
         yield copies
+        hedges = self.hedges
+        yield CounterMetricFamily("mizzen_gateway_hedges_sent", "Requests sent to a second engine", value=hedges.sent)
+        yield CounterMetricFamily("mizzen_gateway_hedges_won", "Of those, answered by the second", value=hedges.won)
+        yield CounterMetricFamily(
+            "mizzen_gateway_hedges_unpaid_accelerator_seconds",
+            "Accelerator time of tries whose answer nobody got",
+            value=hedges.unpaid_seconds,
+        )
         yield CounterMetricFamily(
             "mizzen_gateway_response_cache_hits", "Requests answered by what was kept", value=self.kept.hits
         )

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from mizzen_gateway.discovery import kubernetes_views as views
 from mizzen_gateway.discovery.object_views import NotServedError, deployment_facts, endpoint_set_facts, route_facts
-from mizzen_gateway.routing.route import EVERY_CAUSE, Cause, Fallback, HeaderTest, Ref, RouteFacts, RuleFacts
+from mizzen_gateway.routing.route import (
+    EVERY_CAUSE,
+    Cause,
+    Fallback,
+    HeaderTest,
+    HedgeFacts,
+    Ref,
+    RouteFacts,
+    RuleFacts,
+)
 
 LABELS = {"app.kubernetes.io/managed-by": "mizzen", "mizzen.dev/deployment": "chat"}
 
@@ -175,6 +184,7 @@ def test_every_part_of_a_rule_is_read() -> None:
         "mirrors": [{"deployment": "new", "percent": 5}],
         "sticky": {"by": "Header", "header": "x-user"},
         "retries": {"attempts": 3, "causes": ["Overloaded"]},
+        "hedge": {"delayMilliseconds": 250},
         "timeouts": {"requestSeconds": 30, "firstByteSeconds": 0, "idleSeconds": 5},
     }
     manifest = route()
@@ -189,6 +199,7 @@ def test_every_part_of_a_rule_is_read() -> None:
         sticky=b"x-user",
         attempts=3,
         retries=frozenset({"Overloaded"}),
+        hedge=HedgeFacts(0.25, measured=True),
         request_seconds=30,
         first_byte_seconds=0,
         idle_seconds=5,

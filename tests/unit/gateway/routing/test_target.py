@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointFacts, EndpointSetFacts
 from mizzen_gateway.routing.load import LoadBook
-from mizzen_gateway.routing.target import RETRY_BURST, Target
+from mizzen_gateway.routing.target import RETRY_BURST, RETRY_SHARE, Target
 from mizzen_gateway.stages import Refusal
 from support.until import until
 
@@ -143,3 +143,30 @@ async def test_a_parked_request_is_refused_when_its_time_is_over() -> None:
     refusal = await made.park(end)
     assert refusal is not None
     assert ("retry-after", "42") in refusal.headers
+
+
+def test_a_hedge_goes_to_another_endpoint_of_the_revision_that_has_no_more_to_do_than_the_average() -> None:
+    made = target(pod("a"), pod("b"), pod("c", "r2"), traffic=(("r1", 50), ("r2", 50)))
+    a, b, c = made.endpoints()
+    a.in_flight = b.in_flight = 3
+    assert made.beside(a, 0.0) is b
+    b.in_flight = 4
+    assert made.beside(a, 0.0) is None, "it has more than its share already"
+    assert made.beside(c, 0.0) is None, "the only one of its revision"
+    b.in_flight = 0
+    b.broke(0.0)
+    assert made.beside(a, 0.0) is None, "ejected"
+
+
+def test_hedges_take_from_the_budget_of_retries_and_leave_half_of_it() -> None:
+    made = target(pod("a"), pod("b"))
+    hedges = 0
+    while made.may_hedge():
+        hedges += 1
+    retries = 0
+    while made.may_retry():
+        retries += 1
+    assert (hedges, retries) == (RETRY_BURST / 2, RETRY_BURST / 2)
+    for _ in range(int(RETRY_BURST / 2 / RETRY_SHARE) - 1):
+        made.note_request()
+    assert made.may_hedge() is False, "requests fill it up, and those that are tried again come first"

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from mizzen_crds.access import AccessSnapshot, BudgetWindow, Scope
+from mizzen_gateway.discovery.object_views import route_facts
 from mizzen_gateway.engine.exchange import EngineRequest
+from mizzen_gateway.routing.route import HedgeFacts
 from mizzen_gateway.settings import TraceSettings
 from mizzen_gateway.standalone.access import snapshot_of
 from mizzen_gateway.standalone.config import GatewayFile
@@ -55,6 +57,18 @@ def test_money_is_exact() -> None:
     price = found.prices[0]
     assert (price.pico_per_input_token, price.pico_per_output_token, price.pico_per_request) == (150_000, 1, 10**10)
     assert found.budgets[0].amount_pico == 25_500_000_000_000
+
+
+def test_a_routes_hedge_is_that_of_a_model_route() -> None:
+    _, entry = a_key()
+    routes = [{"name": "r", "models": [{"model": "small"}], "hedge": {"after": "Delay", "delay_ms": 200}}]
+    (route,) = [
+        one
+        for one in objects_of(GatewayFile.model_validate(a_file("http://x", entry, routes=routes)))
+        if one["kind"] == "ModelRoute"
+    ]
+    (rule,) = route_facts(route).rules
+    assert rule.hedge == HedgeFacts(0.2)
 
 
 def test_ids_stay_when_amounts_change() -> None:

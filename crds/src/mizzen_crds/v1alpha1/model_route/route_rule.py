@@ -59,6 +59,23 @@ class Retries(Resource):
     """Unavailable: 502, 503 or 504. Overloaded: 429. Empty: ConnectionFailed and Unavailable."""
 
 
+class HedgeAfter(StrEnum):
+    """How long a hedge waits."""
+
+    P95 = "P95"
+    DELAY = "Delay"
+
+
+class Hedge(Resource):
+    """A second endpoint that is asked too where the first does not begin to answer; who begins first answers."""
+
+    after: HedgeAfter = HedgeAfter.P95
+    """P95: when 95 of 100 recent answers of the revision had begun; none is sent while that is not known. Delay:
+    after `delayMilliseconds`."""
+    delay_milliseconds: Annotated[WholeNumber, Field(ge=10, le=60_000)]
+    """For Delay how long it waits, for P95 how long at least."""
+
+
 class Timeouts(Resource):
     """How long a request may take; absent ones are the deployment's own."""
 
@@ -123,5 +140,7 @@ class RouteRule(Resource):
     """Answers that are kept; by default none."""
     retries: Retries = Retries()
     """Further tries."""
+    hedge: Hedge | None = None
+    """A second endpoint beside one that is slow to begin; by default none. Taken from what retries may use."""
     timeouts: Timeouts = Timeouts()
     """How long a request may take."""

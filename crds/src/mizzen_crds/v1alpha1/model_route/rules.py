@@ -143,6 +143,13 @@ ROUTE_RULES: Final = (
         lambda it: it.header is None or re.fullmatch(_CREDENTIALS, it.header) is None,
     ),
     Rule(
+        "spec.rules.[]",
+        "hedge",
+        "asks a second endpoint, which retries.attempts 0 forbids; raise attempts, or remove hedge",
+        "!has(self.hedge) || !has(self.retries) || !has(self.retries.attempts) || self.retries.attempts > 0",
+        lambda it: it.hedge is None or it.retries.attempts > 0,
+    ),
+    Rule(
         "spec.rules.[].timeouts",
         "firstByteSeconds",
         "must be at most requestSeconds; lower it, or raise requestSeconds",

@@ -142,6 +142,12 @@ class InferCall:
     def prompt(self) -> None:
         """Engines keep nothing of tensors."""
 
+    @property
+    def sequence(self) -> str:
+        """Of which it is a part, for engines that keep a state from one request to the next; empty for none."""
+        parameters = self._document.get("parameters")
+        return str(parameters.get("sequence_id") or "") if isinstance(parameters, dict) else ""
+
     def session(self) -> str:
         """The protocol has no field for it."""
         return ""

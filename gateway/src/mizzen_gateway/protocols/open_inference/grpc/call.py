@@ -47,12 +47,6 @@ class GrpcInferCall(InferCall):
         """The caller's own name of it; empty for none."""
         return str(self._document.get("id", ""))
 
-    @property
-    def sequence(self) -> str:
-        """Of which it is a part, for engines that keep a state from one request to the next; empty for none."""
-        parameters = self._document.get("parameters")
-        return str(parameters.get("sequence_id") or "") if isinstance(parameters, dict) else ""
-
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:  # noqa: ARG002  # as all
         """For one try."""
         return GrpcAnswer(responder, headers, self.model, self.version, final=self.streamed)
