@@ -4,11 +4,13 @@ import asyncio
 import base64
 import gzip
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import trustme
 from aiohttp import web
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -112,17 +114,21 @@ def _plain(pairs: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def span_collector() -> AsyncIterator[SpanCollector]:
-    """Listens on this machine."""
+async def span_collector(authority: trustme.CA | None = None) -> AsyncIterator[SpanCollector]:
+    """Listens on this machine; over TLS with a certificate of `authority`."""
+    tls = None
+    if authority is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
     collector = SpanCollector()
     app = web.Application()
     app.router.add_post("/v1/traces", collector.receive)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, port = site._server.sockets[0].getsockname()[:2]  # type: ignore[union-attr]  # aiohttp has no other way
-    collector.url = f"http://{host}:{port}/v1/traces"
+    collector.url = f"{'http' if tls is None else 'https'}://{host}:{port}/v1/traces"
     try:
         yield collector
     finally:

@@ -24,7 +24,7 @@ def main() -> int:
         if command == "secrets":
             return _lay_out_secrets()
         settings = settings_from()
-        read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS)
+        read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.files_key_file)
         prepare_folder(settings.data_dir)
         return _serve(settings, _listen(settings.host, settings.port))
     except SettingsError as error:

@@ -30,6 +30,8 @@ class TraceSettings:
     """MIZZEN_TRACES_SHARE: of the requests whose callers have not decided, those that are recorded; from 0 to 1."""
     prompts: bool
     """MIZZEN_TRACES_PROMPTS: spans have what was asked."""
+    ca: Path | None = None
+    """MIZZEN_TRACES_CA: PEM file with the authority of its certificate; None for those that the system trusts."""
 
 
 class SettingsError(Exception):
@@ -214,6 +216,7 @@ def _traces(environment: Mapping[str, str]) -> TraceSettings | None:
         headers=_header_lines(environment, "MIZZEN_TRACES_HEADERS_FILE"),
         share=_share(environment, "MIZZEN_TRACES_SHARE", str(DEFAULT_TRACES_SHARE)),
         prompts=prompts == "on",
+        ca=_path(environment, "MIZZEN_TRACES_CA"),
     )
 
 

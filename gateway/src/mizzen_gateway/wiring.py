@@ -68,7 +68,7 @@ class Gateway:
         self._settings = settings
         self.book = LoadBook()
         self._operator = authority_in(settings.operator_ca, "MIZZEN_OPERATOR_CA")
-        trusted = True if self._operator is None else self._operator.context
+        trusted = trusted_by(self._operator)
         self._own_ledger = own_ledger(settings)
         self.accounting = open_accounting(settings, session, self.book, trusted, self._own_ledger)
         self.pool = EnginePool()
@@ -82,7 +82,9 @@ class Gateway:
             self._object_feed = self._file_feed(self._own_ledger)
         self._pickers: EndpointPickers | None = None
         self._desk = desk(settings, session)
-        self._spans = None if settings.traces is None else span_exporter(settings.traces, settings.name)
+        traces = settings.traces
+        self._collector = None if traces is None else authority_in(traces.ca, "MIZZEN_TRACES_CA")
+        self._spans = None if traces is None else span_exporter(traces, settings.name, trusted_by(self._collector))
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -180,7 +182,7 @@ class Gateway:
         if self._spans is not None:
             self._spans.start()
         self._background.append(asyncio.create_task(self._object_feed.run(), name="object feed"))
-        for files in (certificate, self._operator):
+        for files in (certificate, self._operator, self._collector):
             if files is not None:
                 self._background.append(asyncio.create_task(keep_renewed(files), name="certificates"))
         if settings.engine_gauges_seconds:
@@ -260,13 +262,13 @@ def object_feed(settings: Settings, session: aiohttp.ClientSession, known: Known
     return KubernetesFeed(known)
 
 
-def span_exporter(traces: TraceSettings, gateway: str) -> "Exporter":
+def span_exporter(traces: TraceSettings, gateway: str, trusted: ssl.SSLContext | bool) -> "Exporter":
     """What sends spans, in the name of a gateway."""
     from mizzen_gateway.tracing.exporter import Destination, Exporter  # here: OTLP's messages take 7 MB
 
     release = version("mizzen-gateway")
     resource = {"service.name": "mizzen-gateway", "service.version": release, "service.instance.id": gateway}
-    return Exporter(Destination(traces.url, dict(traces.headers)), resource, release)
+    return Exporter(Destination(traces.url, dict(traces.headers), trusted), resource, release)
 
 
 def wire_limits(settings: Settings) -> WireLimits:
@@ -368,6 +370,11 @@ def authority_in(file: Path | None, variable: str = "MIZZEN_CONTROLPLANE_CA") ->
             f"{variable}: {file} holds no certificate ({error}); put the authority there as PEM, or unset the variable"
             " where the system trusts that authority."
         ) from error
+
+
+def trusted_by(authority: Authority | None) -> ssl.SSLContext | bool:
+    """Whom connections trust, as aiohttp takes it."""
+    return True if authority is None else authority.context
 
 
 async def keep_renewed(files: Certificate | Authority) -> None:

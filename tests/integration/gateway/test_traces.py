@@ -9,6 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
+from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.settings import SettingsError, read_settings
 from mizzen_gateway.tracing import exporter
 from support.gateway import (
@@ -267,6 +269,33 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path, name: str, value: str)
     variables = {"MIZZEN_TRACES_URL": "http://127.0.0.1:4318/v1/traces", name: value}
     with pytest.raises(SettingsError, match=name):
         read_settings(gateway_environment(tmp_path, **variables))
+
+
+async def test_a_collector_is_trusted_by_the_authority_that_is_named(tmp_path: Path) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    for name, one in (("ours", authority), ("other", other)):
+        one.cert_pem.write_to_path(tmp_path / f"{name}.pem")
+    async with span_collector(authority) as collector:
+        for name, taken in (("ours", "2.0"), ("other", "0.0")):
+            variables = {"MIZZEN_TRACES_URL": collector.url, "MIZZEN_TRACES_CA": str(tmp_path / f"{name}.pem")}
+            (tmp_path / name).mkdir()
+            async with staged(tmp_path / name, well, **variables) as stage:
+                assert await stage.ask() == 200
+                spans = stage.running.gateway._spans
+                assert spans is not None
+                if name == "ours":
+                    await collector.until(lambda found: len(found) == 2)
+                else:
+                    await until(lambda spans=spans: "certificate verify failed" in spans._said)  # type: ignore[misc]
+                async with stage.session.get(stage.running.admin_url + "/metrics") as answer:
+                    assert f"mizzen_gateway_spans_sent_total {taken}" in await answer.text()
+
+
+async def test_an_authority_that_is_none_is_named(tmp_path: Path) -> None:
+    variables = {"MIZZEN_TRACES_URL": "https://127.0.0.1:9/v1/traces", "MIZZEN_TRACES_CA": str(tmp_path / "none")}
+    with pytest.raises(CannotStartError, match=r"MIZZEN_TRACES_CA: .* holds no certificate"):
+        async with running_gateway(tmp_path, make_snapshot([]), **variables):
+            pass
 
 
 def test_headers_for_the_collector_come_from_a_file(tmp_path: Path) -> None:

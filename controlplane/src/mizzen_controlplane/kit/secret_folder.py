@@ -14,6 +14,8 @@ ADMIN_ALONE = ("admin",)
 CONTENT_KEY = "files-key"
 """The file that may be missing: without it no content of callers is kept."""
 CONTENT_KEY_PATTERN = re.compile(r"^[0-9a-f]{64}$")
+FOLDER = "MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
+NAMED = "MIZZEN_FILES_KEY_FILE must name a file that this user may read, or not be set."
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
 
 
@@ -29,8 +31,13 @@ class SecretFolder:
     """What files are sealed with: the first one seals, each opens. None where content is not kept."""
 
 
-def read_secrets(folder: Path, programs: Sequence[str] = PROGRAMS) -> SecretFolder:
-    """Read `folder`, with tokens of `programs`; raises SettingsError naming the file that is missing or malformed."""
+def read_secrets(
+    folder: Path, programs: Sequence[str] = PROGRAMS, content_key_file: Path | None = None
+) -> SecretFolder:
+    """Read `folder`, with tokens of `programs`, and `content_key_file`, which must then be there.
+
+    Raises SettingsError naming the file that is missing or malformed.
+    """
     digests: dict[bytes, str] = {}
     for program in programs:
         token = _text(folder / program)
@@ -44,14 +51,15 @@ def read_secrets(folder: Path, programs: Sequence[str] = PROGRAMS) -> SecretFold
         pepper=_text(folder / "pepper").encode(),
         page_key=_text(folder / "page-key").encode(),
         token_digests=digests,
-        content_keys=_content_keys(folder / CONTENT_KEY),
+        content_keys=_content_keys(folder, content_key_file),
     )
 
 
-def _content_keys(path: Path) -> tuple[bytes, ...]:
-    if not path.exists():
+def _content_keys(folder: Path, named: Path | None) -> tuple[bytes, ...]:
+    path = named or folder / CONTENT_KEY
+    if named is None and not path.exists():
         return ()
-    lines = _text(path).split()
+    lines = _text(path, FOLDER if named is None else NAMED).split()
     if not all(CONTENT_KEY_PATTERN.match(line) for line in lines):
         raise SettingsError(
             f"{path} must hold 64 hexadecimal digits, and earlier keys on further lines. `openssl rand -hex 32` makes "
@@ -65,13 +73,11 @@ def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, remedy: str = FOLDER) -> str:
     try:
         text = path.read_text().strip()
     except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read ({error.strerror}). MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
-        ) from error
+        raise SettingsError(f"{path} cannot be read ({error.strerror}). {remedy}") from error
     if not text:
         raise SettingsError(f"{path} is empty. Restore it from a backup, or remove it and start `mizzen up`.")
     return text

@@ -29,6 +29,8 @@ class Settings:
     """Largest body of a route that does not stream."""
     upload_stall_seconds: int = 60
     """How long an upload may send no byte before it is let go."""
+    files_key_file: Path | None = None
+    """What callers' files are sealed with; None: `files-key` in the folder of secrets, where there is one."""
     files_max_bytes: int = 200 * 1024 * 1024
     """Largest file that a caller may keep."""
     files_project_bytes: int = 2 * 1024**3
@@ -62,6 +64,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
+        files_key_file=Path(given["MIZZEN_FILES_KEY_FILE"]) if given.get("MIZZEN_FILES_KEY_FILE") else None,
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
         files_project_bytes=_whole_number(given, "MIZZEN_FILES_PROJECT_BYTES", 2 * 1024**3, 1 << 50),
         files_days=_whole_number(given, "MIZZEN_FILES_DAYS", 30, 3650),

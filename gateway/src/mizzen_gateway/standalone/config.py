@@ -231,6 +231,8 @@ class Traces(Section):
     """Of the requests whose callers send no `traceparent`, those that are recorded."""
     headers: Annotated[list[CollectorHeader], Field(max_length=16)] = []
     """What the collector asks for."""
+    ca: Path | None = None
+    """PEM file with the authority of its certificate, relative to the file; without it those that the system trusts."""
     prompts: bool = False
     """Spans hold what callers asked."""
 

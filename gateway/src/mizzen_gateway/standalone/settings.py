@@ -22,6 +22,7 @@ FIELDS: Final = {
     "MIZZEN_DATA_DIR": "data_dir",
     "MIZZEN_LIMITS_STORE": "limits_store.url",
     "MIZZEN_SPOOL_MAX_BYTES": "metering.spool_max_bytes",
+    "MIZZEN_TRACES_CA": "traces.ca",
 }
 """Variables that messages name -> what stands for them in the file."""
 
@@ -93,7 +94,8 @@ def trace_settings(file: GatewayFile, folder: Path) -> TraceSettings | None:
     if traces is None:
         return None
     headers = tuple((one.name, one.value.read(folder, f"traces.headers {one.name}")) for one in traces.headers)
-    return TraceSettings(url=traces.url, headers=headers, share=traces.share, prompts=traces.prompts)
+    ca = None if traces.ca is None else folder / traces.ca
+    return TraceSettings(url=traces.url, headers=headers, share=traces.share, prompts=traces.prompts, ca=ca)
 
 
 def in_words_of_the_file(message: str) -> str:

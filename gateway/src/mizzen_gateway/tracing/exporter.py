@@ -6,6 +6,7 @@ What a collector does not take in time is dropped and counted: spans never hold 
 import asyncio
 import gzip
 import random
+import ssl
 from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -44,6 +45,8 @@ class Destination:
     """With its path, `/v1/traces` by custom."""
     headers: Mapping[str, str]
     """Such as `authorization`."""
+    trusted: ssl.SSLContext | bool = True
+    """Whom its certificate must come from; True for whom the system trusts."""
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> None:
@@ -100,7 +103,10 @@ class Exporter:
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        connector = aiohttp.TCPConnector(ssl=self._destination.trusted)
+        async with aiohttp.ClientSession(
+            timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
             while not self._closing.is_set() or self._waiting:
                 if len(self._waiting) < BATCH_SPANS and not self._closing.is_set():
                     self._enough.clear()

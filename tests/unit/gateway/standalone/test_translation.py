@@ -188,9 +188,10 @@ def test_spans_go_where_the_file_says(tmp_path: Path) -> None:
         "url": "http://127.0.0.1:4318/v1/traces",
         "share": 0.5,
         "headers": [{"name": "authorization", "value": {"file": "token"}}],
+        "ca": "ca.pem",
     }
     file = GatewayFile.model_validate(a_file("http://x", entry, traces=traces))
     assert trace_settings(file, tmp_path) == TraceSettings(
-        "http://127.0.0.1:4318/v1/traces", (("authorization", "Bearer t"),), 0.5, prompts=False
+        "http://127.0.0.1:4318/v1/traces", (("authorization", "Bearer t"),), 0.5, prompts=False, ca=tmp_path / "ca.pem"
     )
     assert trace_settings(GatewayFile.model_validate(a_file("http://x", entry)), tmp_path) is None
