@@ -189,6 +189,15 @@ def _imports(file: SourceFile) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module.split(".")[0]
 
 
+def no_swallowed_cancellation(file: SourceFile) -> Findings:
+    """On Python 3.11 `asyncio.wait_for` returns where it is cancelled just as what it waits for is done."""
+    if file.is_test:
+        return
+    for node in file.nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("asyncio.wait_for", "wait_for"):
+            yield node.lineno, "wait_for can swallow a cancellation; use `async with asyncio.timeout(...)`"
+
+
 def no_stray_packages(file: SourceFile) -> Findings:
     """`operator` must never become importable, and tests are no package."""
     if file.path.name == "__init__.py" and (file.path.parts[0] == "tests" or str(file.path.parent) == "operator"):
@@ -215,6 +224,7 @@ RULES: tuple[Callable[[SourceFile], Findings], ...] = (
     no_sleeping_tests,
     kubernetes_at_the_edge,
     sql_in_its_place,
+    no_swallowed_cancellation,
     no_stray_packages,
     no_machine_paths,
 )

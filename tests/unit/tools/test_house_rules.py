@@ -33,6 +33,11 @@ BROKEN = {
         "SQL belongs in repository.py",
     ),
     "a commit in a service": ("controlplane/src/c/keys/service.py", OPENING + "session.commit()\n", "the one commit"),
+    "a cancellation that may be lost": (
+        "kube/src/k/a.py",
+        OPENING + "async def f():\n    await asyncio.wait_for(g(), 1)\n",
+        "swallow a cancellation",
+    ),
     "operator as a package": ("operator/__init__.py", "", "no __init__.py here"),
     "tests as a package": ("tests/unit/__init__.py", "", "no __init__.py here"),
     "a path of a machine": ("docs/a.md", f"Look in {MACHINE}.\n", "a path of one machine"),
@@ -58,6 +63,7 @@ KEPT = {
         OPENING + "from sqlmodel.ext import Session\n",
     ),
     "a commit in the kit": ("controlplane/src/c/kit/database.py", OPENING + "session.commit()\n"),
+    "a test with a deadline": ("tests/test_a.py", "async def test_x():\n    assert await asyncio.wait_for(g(), 1)\n"),
     "a path of a route": ("docs/a.md", "GET /api/v1/root/items, example.org/root/x, $ROOT/root/x\n"),
 }
 

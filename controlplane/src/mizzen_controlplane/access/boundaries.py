@@ -72,7 +72,7 @@ async def _pass_for_ever(plane: Plane) -> None:
             changed.clear()
             rest = await _pass_once(plane)
             with suppress(TimeoutError):
-                async with asyncio.timeout(rest):  # wait_for of 3.11 can swallow a cancellation
+                async with asyncio.timeout(rest):
                     await changed.wait()
 
 

@@ -62,7 +62,8 @@ class KubernetesObjectWatch:
             while not self._signals.ended:
                 event: ObjectEvent | None = None
                 with contextlib.suppress(TimeoutError):
-                    kind, version, event = await asyncio.wait_for(news.get(), HEARTBEAT_SECONDS)
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                        kind, version, event = await news.get()
                     if not kind:
                         return
                     told[kind] = int(version)

@@ -104,7 +104,8 @@ async def _follow(plane: Plane, api: "Api") -> None:
                 except (ApiError, SQLAlchemyError, Problem) as error:
                     log.warning("projects not followed", error=str(error)[:300])
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await woken.wait()
 
 
 async def _pass(plane: Plane, api: "Api", objects: "Reflector[ProjectObject]") -> None:

@@ -41,7 +41,7 @@ async def follow(
                 spoke_at = clock()
             rest = min(LOOK_SECONDS, max(0.0, spoke_at + HEARTBEAT_SECONDS - clock()))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(rest):  # wait_for of 3.11 can swallow a cancellation
+                async with asyncio.timeout(rest):
                     await woken.wait()
 
 

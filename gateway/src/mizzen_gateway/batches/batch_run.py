@@ -158,7 +158,7 @@ class BatchRun:
     async def _keep_handing_in(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_AT_KEY_SECONDS):  # `wait_for` of 3.11 may swallow a cancellation
+                async with asyncio.timeout(LOOK_AT_KEY_SECONDS):
                     await self._news.wait()
             self._news.clear()
             if self._caller_of(self._work.key_id) is None:

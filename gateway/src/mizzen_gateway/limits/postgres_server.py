@@ -279,7 +279,8 @@ class PostgresServer:
                     await self._connect()
                 else:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._lost.wait(), TIDY_SECONDS)
+                        async with asyncio.timeout(TIDY_SECONDS):
+                            await self._lost.wait()
                     await self._row("SELECT mizzen_limits.tidy()")
                 pause = 0.05
             except StoreUnreachableError:

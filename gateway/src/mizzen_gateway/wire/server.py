@@ -152,7 +152,8 @@ class Server:
         for share in (IDLE_SHARE, 1 - IDLE_SHARE):
             if self._connections:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._empty.wait(), seconds * share)
+                    async with asyncio.timeout(seconds * share):
+                        await self._empty.wait()
             self.closes_idle = True
             self._begin_drain()
         for connection in list(self._connections):
