@@ -286,7 +286,7 @@ async def test_a_collector_is_trusted_by_the_authority_that_is_named(tmp_path: P
                 if name == "ours":
                     await collector.until(lambda found: len(found) == 2)
                 else:
-                    await until(lambda spans=spans: "certificate verify failed" in spans._said)  # type: ignore[misc]
+                    await until(lambda spans=spans: "certificate verify failed" in spans._said)  # type: ignore[misc]  # a default binds it
                 async with stage.session.get(stage.running.admin_url + "/metrics") as answer:
                     assert f"mizzen_gateway_spans_sent_total {taken}" in await answer.text()
 
