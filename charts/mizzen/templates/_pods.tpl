@@ -109,3 +109,38 @@ secret:
 {{- ternary "443" "80" (hasPrefix "https:" .) -}}
 {{- end -}}
 {{- end }}
+
+{{/* A variable of a container where a number is not what the program takes by itself: (list NAME value default). */}}
+{{- define "mizzen.numberVariable" -}}
+{{- $value := index . 1 }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $number := float64 $value }}
+{{- if ne $number (float64 (index . 2)) }}
+- {name: {{ index . 0 }}, value: {{ eq $number (floor $number) | ternary (int64 $value | toString) (toString $value) | quote }}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where a certificate's authority comes from, or nothing: (list "gateway.traces.ca" value). */}}
+{{- define "mizzen.authoritySource" -}}
+{{- $ca := index . 1 | default dict }}
+{{- if and $ca.configMap $ca.secret }}
+{{- fail (printf "%s.configMap and %s.secret are both set: name one, and empty the other." (index . 0) (index . 0)) }}
+{{- end }}
+{{- $item := dict "key" ($ca.key | default "ca.crt") "path" "ca.crt" }}
+{{- if $ca.configMap }}
+configMap: {name: {{ $ca.configMap | quote }}, defaultMode: 0440, items: [{{ toJson $item }}]}
+{{- else if $ca.secret }}
+secret: {secretName: {{ $ca.secret | quote }}, defaultMode: 0440, items: [{{ toJson $item }}]}
+{{- end }}
+{{- end }}
+
+{{/* URL of the store of limits, with the authority of its certificate. */}}
+{{- define "mizzen.limitsStoreUrl" -}}
+{{- $store := .Values.gateway.limits.store }}
+{{- $option := ternary "sslrootcert" "ca" (hasPrefix "postgres" $store) }}
+{{- $store }}
+{{- if include "mizzen.authoritySource" (list "gateway.limits.ca" .Values.gateway.limits.ca) }}
+{{- ternary "&" "?" (contains "?" $store) }}{{ $option }}=/run/mizzen/limits-ca/ca.crt
+{{- end }}
+{{- end }}
