@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ e2e-down: setup ## remove what a killed run of e2e left, and fail if anything is
 test-long: setup ## run the tests that take minutes: every kill point, 20,000 requests while each process is killed, a real KEDA
 	$(RUN) python tools/cluster/build.py long
 	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)
+
+fuzz: setup ## look for bytes that break the gateway's edges, 10 minutes; what is found is kept in tests/corpus/fuzz; MIZZEN_FUZZ_SECONDS=60 is short
+	MIZZEN_FUZZ_GROWS=1 $(RUN) pytest tests/long/test_fuzzing.py -s --timeout 900 $(PYTEST_ARGS)
 
 skips: setup ## tell skipped tests without a published reason; REPORT is pytest's --junitxml
 	$(RUN) python tools/skips.py $(REPORT)

@@ -1,6 +1,6 @@
 """Lets atheris look for bytes that break a target: `python -m support.fuzz TARGET SECONDS FOLDER`.
 
-What is found lies in FOLDER as `crash-...`; kept in `tests/corpus/fuzz/TARGET`, every run of the tests replays it.
+What breaks a promise lies in FOLDER as `crash-...`, what led further in `FOLDER/corpus`.
 """
 
 import sys
@@ -9,7 +9,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mizzen_gateway"]):
-    from support.fuzz_targets import TARGETS, kept, seeds
+    from support.fuzz_targets import TARGETS, seeds
+
+from support.fuzz_corpus import kept
 
 
 def main(target: str, seconds: int, folder: Path) -> None:

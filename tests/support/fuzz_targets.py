@@ -1,11 +1,10 @@
 """What fuzzing calls: each takes any bytes, and fails only where a promise of the gateway is broken.
 
-The first byte says how the rest is cut. Bytes that once broke something are kept in `tests/corpus/fuzz/<target>`.
+The first byte says how the rest is cut.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,20 +18,10 @@ from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
+from support.fuzz_corpus import pieces
+from support.fuzz_messages import form_seeds, forms, grpc_messages, message_seeds
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "fuzz"
 LIMITS = WireLimits(header_bytes=2000, header_count=20, body_bytes=2000)
-
-
-def kept(target: str) -> list[bytes]:
-    """Bytes that are replayed."""
-    return [path.read_bytes() for path in sorted((CORPUS / target).glob("*"))]
-
-
-def pieces(data: bytes) -> list[bytes]:
-    """By the first byte: whole, in single bytes, or in pieces of that length."""
-    size, rest = (data[0], data[1:]) if data else (0, b"")
-    return [rest[at : at + size] for at in range(0, len(rest), size)] if size else [rest]
 
 
 # Requests of callers
@@ -230,6 +219,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "openai_bodies": openai_bodies,
     "tensor_bodies": tensor_bodies,
     "streams": streams,
+    "grpc_messages": grpc_messages,
+    "forms": forms,
 }
 
 
@@ -255,3 +246,7 @@ def seeds(target: str) -> Iterator[bytes]:
     elif target == "streams":
         yield b'\x07data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"choices":[],"usage":{"prompt_tokens":1,'
         yield b'\x09data: {"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[]}\r\n\r\ndata: [DONE]\n\n'
+    elif target == "grpc_messages":
+        yield from message_seeds()
+    elif target == "forms":
+        yield from form_seeds()

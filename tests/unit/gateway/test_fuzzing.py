@@ -1,33 +1,15 @@
 """Any bytes at the gateway's edges: kept ones are replayed, and new ones are made of good ones."""
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fuzz_targets import TARGETS, kept, seeds
-
-WORDS = (
-    b"\r\n", b"\n\n", b"\r\n\r\n", b"\x00", b"\xff", b"{", b"}", b"[", b"]", b'"', b",", b":", b"0", b"-1", b"1e999",
-    b"null", b"true", b"NaN", b'{"a":' * 40, b"[" * 2000, b'"\\ud800"', b'"\xed\xa0\x80"', b"18446744073709551616",
-    b"Transfer-Encoding: chunked\r\n", b"Content-Length: 1\r\n", b"HTTP/1.1 ", b"data: ", b'"error"', b'"usage":{',
-    b'"model":1', b'"stream":"x"', b'"content":{}', b'"shape":[-1]', b'"parameters":[]', b'"name":null',
-)  # fmt: skip
-
-
-def changed(data: bytes, chance: random.Random) -> bytes:
-    """A few bytes put in, taken out or doubled."""
-    for _ in range(chance.randint(1, 6)):
-        at, way = chance.randrange(len(data) + 1), chance.random()
-        if way < 0.5:
-            data = data[:at] + chance.choice(WORDS) + data[at:]
-        elif way < 0.7:
-            data = data[:at] + data[at + chance.randint(1, 8) :]
-        elif way < 0.9:
-            data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
-        else:
-            data += data[at : at + 40]
-    return data
+from support import fuzz_corpus
+from support.fuzz_corpus import grow, keep, kept
+from support.fuzz_mutations import changed
+from support.fuzz_targets import TARGETS, seeds
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -45,3 +27,14 @@ def test_no_bytes_break_a_promise(target: str, seed: int, noise: bytes) -> None:
     TARGETS[target](changed(chance.choice([*seeds(target), *kept(target)]), chance))
     TARGETS[target](noise)
     assert seed >= 0
+
+
+def test_what_fuzzing_finds_is_replayed_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz_corpus, "CORPUS", tmp_path)
+    assert kept("streams") == []
+    longer, failed = b"\x00" + 40 * b"data: 1\n\n", b'\x00data: {"error":1}\n\n'
+    count, arcs = grow("streams", TARGETS["streams"], [longer, failed, failed[:-1] + b"\n\n"])
+    assert (count, arcs > 10) == (2, True), "what leads no further is left out"
+    broke = keep("streams", b"broke")
+    assert keep("streams", b"broke") == broke
+    assert kept("streams") == [b"broke", failed, longer]

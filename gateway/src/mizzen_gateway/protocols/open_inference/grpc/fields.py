@@ -6,7 +6,8 @@ Tensors are passed on as slices of what came; a library would copy each of them 
 import struct
 from collections.abc import Iterable, Iterator
 
-Value = int | memoryview
+Value = int | memoryview | bytes
+"""Of a field: a number, bytes as a slice of what came, or those of a fixed one."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
 
@@ -37,7 +38,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, Value]]:
             raise MalformedMessageError(f"wire type {kind}")
         if size > end - place:
             raise MalformedMessageError("a field is longer than its message")
-        yield number, kind, message[place : place + size]
+        held = message[place : place + size]
+        yield number, kind, held if kind == BYTES else bytes(held)
         place += size
 
 
@@ -74,7 +76,7 @@ def text(value: Value) -> str:
 
 def message_of(value: Value) -> memoryview:
     """A field of bytes or of a message. Raises MalformedMessageError."""
-    if isinstance(value, int):
+    if not isinstance(value, memoryview):  # libraries pass over a fixed one: what it says must not count here alone
         raise MalformedMessageError("a number where bytes belong")
     return value
 

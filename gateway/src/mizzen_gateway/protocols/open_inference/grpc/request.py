@@ -24,6 +24,8 @@ FORMATS = {
 }  # fmt: skip
 NUMBERS = frozenset({1, 2, 3, 4, 5})
 """Fields of InferTensorContents that hold whole numbers."""
+FLOATS = frozenset({6, 7})
+"""Those that hold others."""
 
 
 @dataclass(slots=True)
@@ -137,8 +139,8 @@ def _packed(contents: memoryview, datatype: str) -> bytes:
         elif number == 8:
             held = message_of(value)
             made += struct.pack("<I", len(held)) + held
-        else:
-            made += message_of(value)  # floats lie in a message as they do in a tensor
+        elif number in FLOATS:
+            made += _floats(value)
     return bytes(made)
 
 
@@ -154,10 +156,17 @@ def _whole_numbers(datatype: str, values: list[int]) -> bytes:
         raise MalformedMessageError(f"a number outside of {datatype}") from error
 
 
+def _floats(value: Value) -> memoryview | bytes:
+    """They lie in a message as they do in a tensor, packed or each by itself."""
+    if isinstance(value, int):
+        raise MalformedMessageError("a whole number among floats")
+    return value
+
+
 def _double(kind: int, value: Value) -> float:
     if kind != FIXED64:
         raise MalformedMessageError("no double")
-    (found,) = struct.unpack("<d", message_of(value))
+    (found,) = struct.unpack("<d", _floats(value))
     return float(found)
 
 
