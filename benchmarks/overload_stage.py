@@ -4,6 +4,7 @@ The load generator is this process. Where it is too busy, or comes too late beca
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -143,12 +144,12 @@ async def under_load(url: str, chance: Random) -> tuple[float, list[float], floa
     """Answers a second, times to refusals; the share of a core that the generator took, and how late it was."""
     async with callers_of(url) as callers:
         await callers.come(TIMES * CAPACITY, LEARNING, chance)
-        answered, refused = len(callers.answered), len(callers.refused)
+        answered, refused, warmed_up = len(callers.answered), len(callers.refused), len(callers.late)
         began, cpu = time.perf_counter(), time.process_time()
         await callers.come(TIMES * CAPACITY, MEASURED, chance)
         seconds = time.perf_counter() - began
         share = (time.process_time() - cpu) / seconds
-        late = at(sorted(callers.late), 0.99)
+        late = at(sorted(callers.late[warmed_up:]), 0.99)
         return (len(callers.answered) - answered) / seconds, sorted(callers.refused[refused:]), share, late
 
 
@@ -158,10 +159,13 @@ def at(ordered: list[float], share: float) -> float:
 
 
 async def _measured(seed: int) -> list[Result]:
+    gc.freeze()
+    gc.disable()  # a look through thousands of waiting callers takes 0.5 s, in which none comes
     with gateways() as urls:
         capacity = await capacity_of(urls["off"])
         found: dict[str, Any] = {name: await under_load(url, Random(seed)) for name, url in urls.items()}
-    busiest, latest = (max(one[place] for one in found.values()) for place in (2, 3))
+    busiest = max(one[2] for one in found.values())
+    latest = found["measured"][3]  # without the gate patience is what counts, and that is seconds
     if busiest > BUSIEST or latest > LATEST or capacity < 0.8 * CAPACITY:
         raise InvalidRunError(
             f"the load generator took {busiest:.2f} of a core and was {latest:.3f} s late, and the engines gave"
@@ -178,6 +182,8 @@ async def _measured(seed: int) -> list[Result]:
         Result(f"{name}, time to a refusal, longest", round(at(on[1], 1.0), 4), "s"),
         Result(f"{name}, refused", len(on[1]), "count"),
         Result(f"{name}, share of a core of the generator", round(busiest, 3), "ratio", goal=BUSIEST),
+        Result(f"{name}, the generator late by, p99", round(latest, 4), "s", goal=LATEST),
+        Result(f"{name}, the generator late by, p99, off", round(off[3], 4), "s", peer="off"),
     ]
 
 
