@@ -38,6 +38,15 @@ CUT_SHORT = (b'"finish_reason":"length"', b'"finish_reason": "length"', b'"incom
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """What the cache has to do with a request."""
+
+    key: bytes
+    found: tuple[bytes, int] | None
+    """A kept answer, and its age in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """An answer."""
 

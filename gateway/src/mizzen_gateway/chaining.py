@@ -1,6 +1,7 @@
 """How does a request go through the models of a pipeline? Step by step: each admitted, metered and paid by itself.
 
-The first step that is refused ends it. What the steps before have used is paid; their rows have the request's id.
+A step whose model fails goes on to the fallbacks of its route, the whole request then to those of the pipeline's rule.
+What was used until then is paid; all rows have the request's id.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.protocols.asks import SESSION_HEADER
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
@@ -33,11 +35,23 @@ from mizzen_gateway.wire.response import Responder
 Serve = Callable[[Call, Travel, Request, Responder], Awaitable[Refusal | None]]
 
 
+OF_THE_BODY = frozenset(
+    {b"accept-encoding", b"content-encoding", b"content-length", b"content-type", open_inference.HEADER_LENGTH}
+)
+"""Headers that say something of what the caller sent, and nothing of what a step is asked."""
+
+
 class Chain:
     """One request on its way through a pipeline."""
 
-    def __init__(self, way: Way, call: Call, request: Request, pool: EnginePool, body_limit: int) -> None:
+    def __init__(
+        self, way: Way, call: Call, request: Request, pool: EnginePool, body_limit: int, clock: Callable[[], float]
+    ) -> None:
+        """`clock` tells loop time."""
         self._way = way
+        self._clock = clock
+        self.travel = Travel(way, way.steps[-1][1], clock(), asked=(call, request))
+        """Begins at the last step, whose answer may be kept."""
         self._call = call
         self._request = request
         self._pool = pool
@@ -45,29 +59,53 @@ class Chain:
         self._body: dict[str, Any] = {}
         self._known: dict[str, Values] = {}
 
-    async def run(self, serve: Serve, responder: Responder, began_at: float) -> Refusal | None:
+    async def run(self, serve: Serve, responder: Responder) -> Refusal | None:
         """Ask one model after the other; the last one's answer is the caller's."""
-        refusal = self._open()
-        if refusal is not None:
-            return refusal
         steps, before = self._way.steps, REQUEST_STEP
-        travel = Travel(self._way, steps[0][1], began_at, copied=True)
-        for step, leg in steps:
-            travel.leg = leg
-            last = leg is steps[-1][1]
-            made = await self._asked(step, leg, before, last)
+        for number, (step, leg) in enumerate(steps, 1):
+            self.travel.answers = number == len(steps)
+            refusal = await self._through(step, leg, before, serve, responder)
+            if refusal is not None:
+                return refusal
+            before = step.name
+        return None
+
+    def instead(self) -> Travel | None:
+        """After a step has failed: the way on of the whole request, where a fallback of the rule takes it."""
+        travel = self.travel
+        leg = None if travel.cause is None else self._way.instead(travel.cause, self._clock())
+        if leg is None:
+            return None
+        self._way.been.clear()
+        travel.leg, travel.cause, travel.answers, travel.asked, travel.keep = leg, None, True, None, None
+        return travel
+
+    async def _through(
+        self, step: StepFacts, leg: Leg, before: str, serve: Serve, responder: Responder
+    ) -> Refusal | None:
+        """One step: its deployment, then those that its route falls back on."""
+        travel, been = self.travel, self._way.been
+        been.clear()
+        travel.step_began_at = self._clock()
+        while True:
+            travel.leg, travel.cause = leg, None
+            been.add(leg.target.facts.key)
+            made = await self._asked(step, leg, before, travel.answers)
             if isinstance(made, Refusal):
                 return made
             call, request = made
             held = HeldResponder()
-            refusal = await serve(call, travel, request, responder if last else held)
-            if refusal is not None or last:
+            refusal = await serve(call, travel, request, responder if travel.answers else held)
+            if refusal is None:
+                if not travel.answers:
+                    self._known[step.name] = values_of_answer(leg.target.endpoint_set.protocol, held.body)
+                return None
+            following = travel.following(self._clock())
+            if following is None:
                 return refusal
-            self._known[step.name] = values_of_answer(leg.target.endpoint_set.protocol, held.body)
-            before = step.name
-        return None
+            leg = following
 
-    def _open(self) -> Refusal | None:
+    def refusal(self) -> Refusal | None:
         """What the caller sent, if it is what the last model answers."""
         operation = self._call.operation
         last = self._way.steps[-1][1].target
@@ -85,6 +123,8 @@ class Chain:
 
     async def _asked(self, step: StepFacts, leg: Leg, before: str, last: bool) -> tuple[Call, Request] | Refusal:
         """The call of a step. The last one is the caller's own but for what goes in."""
+        if last and (refusal := wrong_protocol(self._call.protocol, self._call.model, leg.target.endpoint_set)):
+            return refusal
         if leg.target.endpoint_set.protocol == "OpenInference":
             return await self._tensors(step, leg, before, last)
         prompt = chat_of(step, self._known, before)
@@ -115,7 +155,9 @@ class Chain:
 
     def _inner(self, body: dict[str, Any]) -> Request:
         asked = self._request
-        headers = {name: value for name, value in asked.headers.items() if name == b"x-session-id"}
+        headers = {name: value for name, value in asked.headers.items() if name not in OF_THE_BODY}
+        if SESSION_HEADER not in headers and (session := self._call.session()):
+            headers[SESSION_HEADER] = session.encode()
         raw = orjson.dumps(body)
         made = Request(asked.method, asked.target, asked.path, headers, True, True, body=raw, caller=asked.caller)
         made.trace = asked.trace

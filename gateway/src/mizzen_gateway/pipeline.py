@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mizzen_gateway.caching import KeepingResponder, ResponseCache, cut_short
+from mizzen_gateway.caching import Keep, KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import Forwarder, Pickers, timed_out
@@ -30,7 +30,7 @@ from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
 from mizzen_gateway.protocols.surface import Route
-from mizzen_gateway.recalling import Keep, keep_for
+from mizzen_gateway.recalling import keep_for
 from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
@@ -239,14 +239,25 @@ class Pipeline:
             async def ask(step: Call, leg: Travel, inner: Request, to: Responder) -> Refusal | None:
                 return await self._serve(step, caller, leg.leg.target, inner, to, leg)
 
-            return await Chain(found, call, request, self._pool, self._body_limit).run(
-                ask, responder, self._loop.time()
-            )
+            chain = Chain(found, call, request, self._pool, self._body_limit, self._loop.time)
+            refusal = chain.refusal()
+            if refusal is not None:
+                return refusal
+            chain.travel.keep = keep = keep_for(self.cache, call, caller, request, chain.travel)
+            if keep is None or keep.found is None:
+                refusal = await chain.run(ask, responder)
+                leg = None if refusal is None else chain.instead()
+                if leg is None:
+                    return refusal
+            else:
+                leg = chain.travel
+        else:
+            leg = Travel(found, found.first, self._loop.time())
 
         async def serve(leg: Travel) -> Refusal | None:
             return await self._serve(call, caller, leg.leg.target, request, responder, leg)
 
-        return await travel(found, serve, self._loop.time)
+        return await travel(leg, serve, self._loop.time)
 
     async def _serve(
         self,
@@ -360,7 +371,10 @@ class Pipeline:
             if not under_way.copied:
                 under_way.copied = True
                 copies = under_way.way.copies()
-                self.mirrors.send(copies, call, run.cache_salt, run.output_cap, request_id)
+                cap = run.output_cap
+                if under_way.asked is not None:  # a copy is asked all of it, in one
+                    call, cap = under_way.asked[0], None
+                self.mirrors.send(copies, call, run.cache_salt, cap, request_id)
         return run
 
     async def _forward(self, run: Run) -> Refusal | None:

@@ -1,29 +1,23 @@
 """What has the response cache of a route to do with a request? Its key, and the answer that is kept for it."""
 
-from dataclasses import dataclass
-
-from mizzen_gateway.caching import ResponseCache, key_of
+from mizzen_gateway.caching import Keep, ResponseCache, key_of
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.stages import Caller
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """What the response cache has to do with a request."""
-
-    key: bytes
-    found: tuple[bytes, int] | None
-    """A kept answer, and its age in seconds."""
-
-
 def keep_for(cache: ResponseCache, call: Call, caller: Caller, request: Request, under_way: Travel) -> Keep | None:
     """None where it must neither recall nor keep."""
     rule, target = under_way.way.rule, under_way.leg.target
-    if rule.cache is None:
+    if rule.cache is None or not under_way.answers:
         return None
-    behind = (under_way.way.route.key, rule, target.facts.key, target.endpoint_set.traffic)
+    if under_way.keep is not None:
+        return under_way.keep
+    if under_way.asked is not None:  # what the last step is asked follows from it and from all models before
+        call, request = under_way.asked
+    steps = tuple((leg.target.facts.key, leg.target.endpoint_set.traffic) for _, leg in under_way.way.steps)
+    behind = (under_way.way.route.key, rule, target.facts.key, target.endpoint_set.traffic, steps)
     key = key_of(rule.cache, call.operation, caller.project_id, request.headers, request.body, behind)
     if key is None:
         return None

@@ -141,10 +141,10 @@ async def test_a_route_that_asks_for_what_gateways_do_not_do_is_told_so_and_is_u
 ) -> None:
     await serve(objects, "real", engines)
     await gateway.served("real")
-    rules = [{"name": "all", "pipeline": [{"name": "one", "deployment": "real"}], "cache": {}}]
+    rules = [{"name": "all", "pipeline": [{"name": "one", "deployment": "real"}], "sticky": {}}]
     objects.create(route("piped", objects.namespace, rules=rules))
     found = objects.wait("ModelRoute", "piped", says("Accepted", "False", "NotServedYet"), SECONDS)
-    sentence = "Gateways do not do this yet: spec.rules[0].cache."
+    sentence = "Gateways do not do this: spec.rules[0].sticky (each step of a pipeline is one backend"
     assert sentence in condition(found, "Accepted")["message"]
     assert condition(found, "Ready")["status"] == "False"
     objects.create(route("plain", objects.namespace, "real"))

@@ -1,5 +1,6 @@
 """A time-out of a route holds from the request on, over all tries and fallbacks; ids say what belongs together."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -26,6 +27,28 @@ def travel(request_seconds: float | None, began_at: float = 100.0) -> Travel:
 @pytest.mark.parametrize(("now", "left"), [(100.0, 30.0), (110.0, 20.0), (131.0, 0.001)])
 def test_what_is_left_of_the_time_shrinks_from_try_to_try(now: float, left: float) -> None:
     assert travel(30.0).seconds_left(now) == pytest.approx(left)
+
+
+@pytest.mark.parametrize(
+    ("whole", "own", "left"),
+    [
+        (30.0, None, 5.0),
+        (30.0, 2.0, 1.0),
+        (30.0, 100.0, 5.0),
+        (None, 2.0, 1.0),
+        (0, 2.0, 1.0),
+        (0, None, 0),
+        (None, 0, 0),
+    ],
+)
+def test_a_step_has_the_time_of_its_route_and_what_is_left_of_the_pipelines(
+    whole: float | None, own: float | None, left: float
+) -> None:
+    going = travel(whole)
+    going.asked = (None, None)  # type: ignore[assignment]  # what it is does not matter
+    going.leg = replace(going.leg, rules=(RuleFacts("inner", (), request_seconds=own), *going.leg.rules))
+    going.step_began_at = 124.0
+    assert going.seconds_left(125.0) == pytest.approx(left)
 
 
 @pytest.mark.parametrize("seconds", [None, 0])

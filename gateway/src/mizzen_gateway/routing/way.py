@@ -5,7 +5,7 @@ By rule, then by weight among those that can; fallbacks where none can, or where
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from mizzen_gateway.routing.deployment import Key
@@ -66,10 +66,21 @@ class Way:
         def fits(target: Target) -> bool:
             return target.facts.key not in self.been and target.takes_requests(now)
 
-        for place, rule in enumerate(leg.rules):
+        return self._fallback(leg.rules, cause, fits)
+
+    def instead(self, cause: Cause, now: float) -> Leg | None:
+        """Of a pipeline in which a step has failed: the fallback that takes the whole request now."""
+
+        def fits(target: Target) -> bool:
+            return target.takes_requests(now)
+
+        return self._fallback((self.rule,), cause, fits) if self.steps else None
+
+    def _fallback(self, rules: tuple[RuleFacts, ...], cause: Cause, fits: Fits) -> Leg | None:
+        for place, rule in enumerate(rules):
             for fallback in rule.fallbacks:
                 if cause in fallback.causes:
-                    found = self.guide.resolve(fallback.ref, self, fits, leg.rules[place:])
+                    found = self.guide.resolve(fallback.ref, self, fits, rules[place:])
                     if found is not None:
                         return found
         return None
@@ -112,8 +123,12 @@ class Guide:
             lambda target: target.why_not_parked() is None,
             lambda _: True,
         )
-        if rule.pipeline:
-            return self._through(rule, way, fitness)
+        if rule.pipeline and self._through(rule, way, fitness):
+            ready = all(leg.target.takes_requests(traveller.now) for _, leg in way.steps)
+            other = None if ready else way.instead(Cause.NOT_READY, traveller.now)
+            if other is not None:
+                way.steps, way.first = (), other
+            return way
         for fits in fitness:
             found = self._by_rule(rule, way, fits, ())
             if found is not None:
@@ -121,16 +136,17 @@ class Guide:
                 return way
         return None
 
-    def _through(self, rule: RuleFacts, way: Way, fitness: tuple[Fits, ...]) -> Way | None:
-        """Every step of a pipeline, or nothing."""
+    def _through(self, rule: RuleFacts, way: Way, fitness: tuple[Fits, ...]) -> bool:
+        """Every step of a pipeline, or nothing. The rule's fallbacks are for the whole, a step has its route's."""
+        each = replace(rule, fallbacks=()) if rule.fallbacks else rule
         steps: list[tuple[StepFacts, Leg]] = []
         for step in rule.pipeline:
-            found = next((leg for fits in fitness if (leg := self.resolve(step.ref, way, fits, (rule,)))), None)
+            found = next((leg for fits in fitness if (leg := self.resolve(step.ref, way, fits, (each,)))), None)
             if found is None:
-                return None
+                return False
             steps.append((step, found))
         way.steps, way.first = tuple(steps), steps[0][1]
-        return way
+        return True
 
     def behind(self, route: RouteFacts, depth: int = 1) -> Iterator[Target]:
         """Every deployment of a route's namespace that may answer for it."""
@@ -148,7 +164,7 @@ class Guide:
         if ref.kind == "route":
             route = self._route_at((way.namespace, ref.name))
             rule = route.rule_for(way.traveller.headers) if route is not None else None
-            if rule is None or len(before) >= LONGEST_CHAIN:
+            if rule is None or rule.pipeline or len(before) >= LONGEST_CHAIN:
                 return None
             return self._by_rule(rule, way, fits, before)
         if ref.kind == "model":

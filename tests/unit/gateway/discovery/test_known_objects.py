@@ -53,7 +53,7 @@ async def test_a_route_that_asks_for_more_than_this_gateway_does_is_followed_no_
     known = KnownObjects(table, tmp_path / "objects.json")
     known.put(model_route())
     assert codes(table) == ["model_not_ready"]
-    known.put(model_route(backends=[], pipeline=[{"name": "one", "deployment": "two"}], cache={}))
+    known.put(model_route(backends=[], pipeline=[{"name": "one", "deployment": "two"}], sticky={}))
     assert codes(table) == ["model_not_found"]
 
 

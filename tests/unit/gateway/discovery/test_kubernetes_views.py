@@ -222,5 +222,7 @@ def test_facts_of_a_route_leave_backends_without_a_weight_out() -> None:
 
 
 def test_a_route_that_asks_for_more_than_this_gateway_does_is_not_read_by_half() -> None:
-    with pytest.raises(NotServedError, match=r"spec\.rules\[0\]\.cache"):
-        route_facts(views.route_document(route(backends=[], pipeline=[{"name": "one", "deployment": "two"}], cache={})))
+    with pytest.raises(NotServedError, match=r"spec\.rules\[0\]\.sticky"):
+        route_facts(
+            views.route_document(route(backends=[], pipeline=[{"name": "one", "deployment": "two"}], sticky={}))
+        )

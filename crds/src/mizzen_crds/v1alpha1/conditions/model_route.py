@@ -30,8 +30,8 @@ ROUTE_TOO_DEEP: Final = reason_row(
 NOT_SERVED_YET: Final = reason_row(
     "NotServedYet",
     (ACCEPTED,),
-    "The route asks for something that gateways do not do yet, so they do not follow it: its name is 404.",
-    "Remove the fields that the message names; the how-to about routes lists what gateways do.",
+    "The route asks for something that gateways do not do, so they do not follow it: its name is 404.",
+    "Change the fields that the message names as it says; the how-to about routes lists what gateways do.",
     needs_spec_change=True,
 )
 REFS_RESOLVED: Final = reason_row("ResolvedRefs", (RESOLVED_REFS,), "Every backend exists and may be called.")

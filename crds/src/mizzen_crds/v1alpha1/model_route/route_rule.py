@@ -129,13 +129,13 @@ class RouteRule(Resource):
     backends: Annotated[list[WeightedBackend], Field(max_length=16)] = []
     """What answers, by weight. Exactly one of backends and pipeline."""
     fallbacks: Annotated[list[Fallback], Field(max_length=4)] = []
-    """What answers when the backends do not, in this order."""
+    """What answers when the backends do not, in this order; of a pipeline, the whole request when a step fails."""
     mirrors: Annotated[list[Mirror], Field(max_length=2)] = []
-    """What gets copies of requests."""
+    """What gets copies of requests; of a pipeline, of the whole request."""
     pipeline: Annotated[list[PipelineStep], Field(max_length=MOST_STEPS, json_schema_extra=keyed_by("name"))] = []
     """Models one after the other. Exactly one of backends and pipeline."""
     sticky: Sticky | None = None
-    """Who stays with one backend; by default each request goes by chance."""
+    """Who stays with one backend; by default each request goes by chance. Not with a pipeline."""
     cache: ResponseCache | None = None
     """Answers that are kept; by default none."""
     retries: Retries = Retries()

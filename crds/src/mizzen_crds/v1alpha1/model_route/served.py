@@ -1,4 +1,4 @@
-"""Which parts of a route do gateways not do yet? The operator refuses a route for them, and no gateway follows it.
+"""Which parts of a route do gateways not do? The operator refuses a route for them, and no gateway follows it.
 
 Operator and gateway ask the same function, so that neither takes for done what the other leaves out.
 """
@@ -8,25 +8,14 @@ from collections.abc import Iterator
 from mizzen_crds.v1alpha1.model_route.model_route import ModelRouteSpec
 from mizzen_crds.v1alpha1.model_route.route_rule import RouteRule
 
+STICKY_STEPS = "each step of a pipeline is one backend: take it out, or set it in a route that a step names"
+
 
 def unserved_fields(spec: ModelRouteSpec) -> tuple[str, ...]:
-    """Return the fields that gateways do not act on, e.g. `spec.rules[0].mirrors`; empty where they do all of it."""
+    """Return the fields that gateways do not act on, each with a remedy; empty where they do all of it."""
     return tuple(path for number, rule in enumerate(spec.rules) for path in _of_rule(rule, f"spec.rules[{number}]"))
 
 
 def _of_rule(rule: RouteRule, path: str) -> Iterator[str]:
-    """Of a pipeline each step is one model: there is no other to choose, to copy to or to fall back on."""
-    if not rule.pipeline:
-        return
-    beside = {
-        "fallbacks": rule.fallbacks,
-        "mirrors": rule.mirrors,
-        "sticky": rule.sticky,
-        "cache": rule.cache,
-    }
-    for field, given in beside.items():
-        if given:
-            yield f"{path}.{field}"
-    for number, step in enumerate(rule.pipeline):
-        if step.route is not None:
-            yield f"{path}.pipeline[{number}].route"
+    if rule.pipeline and rule.sticky is not None:
+        yield f"{path}.sticky ({STICKY_STEPS})"

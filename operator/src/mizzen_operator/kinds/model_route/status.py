@@ -1,6 +1,6 @@
 """What became of a route? One function for each condition: Accepted, ResolvedRefs as in the Gateway API, and Ready."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -63,8 +63,19 @@ def accepted(route: ModelRoute, around: Neighbours) -> Said:
         text = f"The chain is {' -> '.join(long)}; at most {LONGEST_CHAIN} routes may follow one another."
         return no(conditions.ROUTE_TOO_DEEP, text)
     if fields := unserved_fields(route.spec):
-        return no(conditions.NOT_SERVED_YET, f"Gateways do not do this yet: {', '.join(fields)}.")
+        return no(conditions.NOT_SERVED_YET, f"Gateways do not do this: {', '.join(fields)}.")
+    if nested := next(_nested_pipelines(route, around), None):
+        text = f"{nested.path}: {nested.target} has a pipeline, which answers to its own name alone; name deployments."
+        return no(conditions.NOT_SERVED_YET, text)
     return yes(conditions.ROUTE_ACCEPTED)
+
+
+def _nested_pipelines(route: ModelRoute, around: Neighbours) -> Iterator[Reference]:
+    """What names a route with a pipeline."""
+    for one in references(route):
+        named = around.routes.get(one.ref.route) if one.ref.route is not None else None
+        if named is not None and any(rule.pipeline for rule in named.spec.rules):
+            yield one
 
 
 def _namesake(route: ModelRoute, around: Neighbours) -> str:
@@ -119,11 +130,12 @@ def _usable(state: BackendState) -> bool:
 
 
 def _one_protocol(seen: Seen, around: Neighbours) -> Said | None:
-    """Steps of a pipeline may differ: what is carried from one to the next is converted, field by field."""
+    """Steps of a pipeline may differ, what is carried on is converted; but the last one gives the caller's answer."""
     spoken: dict[str, dict[str, str]] = {}
+    last = {one.rule: one for one, _ in seen if one.place == "pipeline"}
     for one, _ in seen:
         deployment = deployment_of(one, around)
-        if deployment is None or one.place == "pipeline":
+        if deployment is None or (one.place == "pipeline" and one is not last[one.rule]):
             continue
         place = f"{deployment.metadata.namespace}/{deployment.metadata.name}"
         if protocol := around.protocols.get(place):

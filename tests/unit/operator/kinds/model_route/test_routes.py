@@ -123,11 +123,33 @@ PART = "spec.rules[0]."
 
 
 def test_a_route_that_asks_for_what_gateways_do_not_do_is_refused_by_the_fields() -> None:
-    rule = {"name": "all", "pipeline": [{"name": "one", **A}], "mirrors": [B]}
+    rule = {"name": "all", "pipeline": [{"name": "one", **A}], "sticky": {}}
     status = route_status(route("chat", rule), around(ready("a"), ready("b")), NOON)
     assert said(status)["Accepted"] == said(status)["Ready"] == ("False", "NotServedYet")
-    assert f"Gateways do not do this yet: {PART}mirrors. Remove" in message(status, "Accepted")
+    assert f"Gateways do not do this: {PART}sticky (each step of a pipeline is one backend" in message(
+        status, "Accepted"
+    )
     assert said(status)["Stalled"] == ("True", "NotServedYet")
+
+
+def test_a_route_with_a_pipeline_is_no_part_of_another_route() -> None:
+    piped = route("piped", {"name": "all", "pipeline": [{"name": "one", **A}]})
+    step = {"name": "all", "pipeline": [{"name": "one", **A}, {"name": "two", "route": "piped"}]}
+    for rule, place in ((step, "pipeline[1]"), (to(A, {"route": "piped"}), "backends[1]")):
+        status = route_status(route("chat", rule), around(ready("a"), routes={"piped": piped}), NOON)
+        assert said(status)["Accepted"] == ("False", "NotServedYet")
+        assert f"spec.rules[0].{place}: route/piped has a pipeline" in message(status, "Accepted")
+
+
+def test_fallbacks_of_a_pipeline_speak_what_its_last_step_speaks() -> None:
+    steps = [{"name": "one", **A}, {"name": "two", **B}]
+    rule = {"name": "all", "pipeline": steps, "fallbacks": [{"deployment": "c"}]}
+    spoken = {"default/a": "OpenInference", "default/b": "OpenAI", "default/c": "OpenInference"}
+    status = route_status(route("chat", rule), around(ready("a"), ready("b"), ready("c"), protocols=spoken), NOON)
+    assert said(status)["ResolvedRefs"] == ("False", "UnsupportedProtocol")
+    spoken["default/c"] = "OpenAI"
+    status = route_status(route("chat", rule), around(ready("a"), ready("b"), ready("c"), protocols=spoken), NOON)
+    assert said(status)["ResolvedRefs"][0] == "True"
 
 
 @pytest.mark.parametrize(
@@ -142,6 +164,8 @@ def test_a_route_that_asks_for_what_gateways_do_not_do_is_refused_by_the_fields(
         to(A, matches=[{"headers": [{"name": "x-tier", "value": "gold"}]}]),
         to(A, B, sticky={"by": "Key"}, cache={}),
         {"name": "all", "pipeline": [{"name": "one", **A}, {"name": "two", **B}]},
+        {"name": "all", "pipeline": [{"name": "one", "route": "next"}], "fallbacks": [B], "mirrors": [B], "cache": {}},
+        to(A, hedge={"delayMilliseconds": 100}),
     ],
 )
 def test_all_that_gateways_do_is_accepted(rule: dict[str, Any]) -> None:
