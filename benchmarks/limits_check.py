@@ -71,7 +71,7 @@ async def check_alone(gateway: QuotaGateway) -> float:
         start = time.perf_counter_ns()
         holding = grant.counts.take(amounts, now)
         waited.append(time.perf_counter_ns() - start)
-        holding.settle(amounts)  # type: ignore[union-attr]  # there is credit for all of them
+        holding.settle(amounts, amounts)  # type: ignore[union-attr]  # there is credit for all of them
     return statistics.median(waited) / 1000
 
 

@@ -97,8 +97,8 @@ class StreamAllowance:
     def end(self) -> None:
         """The request has ended; its own reservation is settled with all that it used."""
         self._ended = True
-        for holding, _ in self._more:
-            holding.settle(NOTHING)
+        for holding, amounts in self._more:
+            holding.settle(amounts, NOTHING)
 
     def _block(self, output_tokens: int, ms: int) -> Block:
         tokens_final, ms_final = output_tokens >= self.held, self.until_ms != NEVER and ms >= self._held_ms
@@ -141,7 +141,7 @@ class StreamAllowance:
         if isinstance(answer, Denial):  # nobody can say
             self.held, self._held_ms = max(self.held, output_tokens), max(self._held_ms, ms)
         elif self._ended:
-            answer.settle(NOTHING)
+            answer.settle(amounts, NOTHING)
         else:
             self._more.append((answer, amounts))
         if block.tokens:

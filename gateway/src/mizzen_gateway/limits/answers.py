@@ -32,8 +32,8 @@ class Holding(Protocol):
         """Where to read what was used until now, while the request runs."""
         ...
 
-    def settle(self, used: Amounts) -> None:
-        """Give back what was not used. Called once; does not block."""
+    def settle(self, taken: Amounts, used: Amounts) -> None:
+        """Give back what was not used of what was taken. Called once for each request; does not block."""
         ...
 
 

@@ -50,11 +50,10 @@ class CreditAccount:
         """Credit that the gateway must keep: used or held back."""
         return self.on_the_way + self.reserved
 
-    def reserve(self, pico: int) -> int:
-        """Hold back; the caller has looked at `free`. What is free then, should the lease still run."""
+    def reserve(self, pico: int) -> None:
+        """Hold back; the caller has looked at `free`."""
         self.reserved += pico
         self.spent = True
-        return self.credit - self.on_the_way - self.reserved
 
     def settle(self, reserved: int, used: int) -> None:
         """A request ended: what it held back is free again, what it used is on its way to the ledger."""

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Price, Scope
+from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Scope
 
 from mizzen_gateway.discovery.access_index import AccessIndex
 from mizzen_gateway.limits.answers import Answer
@@ -19,11 +19,10 @@ from mizzen_gateway.limits.rules import (
     Amounts,
     BudgetRule,
     LimitRule,
-    bound_amounts,
     budget_rule,
     limit_rule,
-    used_amounts,
 )
+from mizzen_gateway.limits.tariff import Tariff, tariff_of
 from mizzen_gateway.stages import Caller, Charge, Estimate, Usage
 
 GRANTS_LIMIT = 65_536
@@ -61,29 +60,6 @@ class SoftBudgets:
     """What requests of the key and model used of late."""
 
 
-class Dearest(NamedTuple):
-    """The most that a price asks, at hand: each request is told what it could cost."""
-
-    input_token: int = 0
-    """In pico, as all of these; cached ones may cost more than others, and reasoning more than text."""
-    output_token: int = 0
-    request: int = 0
-    cache_hit: int = 0
-    """Of the response cache."""
-
-
-def dearest_of(price: Price | None) -> Dearest:
-    """Nothing where there is no price."""
-    if price is None:
-        return Dearest()
-    return Dearest(
-        max(price.pico_per_input_token, price.pico_per_cached_token or 0),
-        max(price.pico_per_output_token, price.pico_per_reasoning_token or 0),
-        price.pico_per_request,
-        price.pico_per_response_cache_hit,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Grant:
     """All that stage 4 needs for one key and model."""
@@ -97,8 +73,7 @@ class Grant:
     """Of those, the ones of tokens."""
     time_budget_ids: tuple[str, ...]
     """Likewise, those of accelerator-seconds."""
-    price: Price | None
-    dearest: Dearest
+    tariff: Tariff
     costs_time: bool
     """Part of the price is for time, which nothing bounds beforehand."""
     currency: str
@@ -107,52 +82,29 @@ class Grant:
     soft: SoftBudgets | None
     """None where no soft budget applies."""
 
-    def cost(self, usage: Usage) -> int:
-        """Price of what was used, in pico."""
-        price = self.price
-        if price is None:
-            return 0
-        if usage.response_cache_hit:
-            return price.pico_per_response_cache_hit
-        cost = price.pico_per_request
-        cost += usage.input_tokens * price.pico_per_input_token + usage.output_tokens * price.pico_per_output_token
-        if usage.cached_tokens and price.pico_per_cached_token is not None:
-            cost += usage.cached_tokens * (price.pico_per_cached_token - price.pico_per_input_token)
-        if usage.reasoning_tokens and price.pico_per_reasoning_token is not None:
-            cost += usage.reasoning_tokens * (price.pico_per_reasoning_token - price.pico_per_output_token)
-        return cost + usage.accelerator_ms * price.pico_per_accelerator_ms
-
-    def most_cost(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that so many tokens can cost, however many of them turn out to be cached or reasoning."""
-        input_token, output_token, request, cache_hit = self.dearest
-        cost = request + input_tokens * input_token + output_tokens * output_token
-        return cost if cost > cache_hit else cache_hit
-
     def bound(self, estimate: Estimate) -> Amounts:
         """The most that a request can use; of soft budgets what it probably will."""
-        output_tokens = estimate.choices * estimate.output_tokens
-        most = bound_amounts(estimate.input_tokens, output_tokens, self.most_cost(estimate.input_tokens, output_tokens))
+        input_tokens, output_tokens = estimate.input_tokens, estimate.choices * estimate.output_tokens
+        cost = self.tariff.most_cost(input_tokens, output_tokens)
+        most = (1, input_tokens + output_tokens, input_tokens, output_tokens, cost, 1)
         if self.soft is None:
             return most
         likely_in, likely_out, likely_ms = self.soft.recent.likely(estimate)
-        cost = self.most_cost(likely_in, likely_out) + likely_ms * self._pico_per_ms
+        cost = self.tariff.most_cost(likely_in, likely_out) + likely_ms * self.tariff.accelerator_ms
         return (*most, likely_in + likely_out, cost, likely_ms, likely_out)
 
     def more(self, output_tokens: int, accelerator_ms: int) -> Amounts:
         """What so much more takes of soft budgets."""
-        cost = output_tokens * self.dearest.output_token + accelerator_ms * self._pico_per_ms
+        cost = output_tokens * self.tariff.dearest_output_token + accelerator_ms * self.tariff.accelerator_ms
         return (0, 0, 0, 0, 0, 0, output_tokens, cost, accelerator_ms)
 
     def used(self, usage: Usage) -> Amounts:
         """What a request has used. Time of accelerators counts for budgets of it even where it costs nothing."""
         if not usage.billable:
             return NOTHING if self.soft is None else (0, 0, 0, 0, 0, 0, 0, 0, usage.accelerator_ms)
-        used = used_amounts(usage.input_tokens, usage.output_tokens, self.cost(usage))
+        input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+        used = (1, input_tokens + output_tokens, input_tokens, output_tokens, self.tariff.cost(usage), 0)
         return used if self.soft is None else (*used, used[TOKENS], used[COST], usage.accelerator_ms)
-
-    @property
-    def _pico_per_ms(self) -> int:
-        return 0 if self.price is None else self.price.pico_per_accelerator_ms
 
     @property
     def counts_time(self) -> bool:
@@ -163,11 +115,10 @@ class Grant:
 
     def charge(self, cost_pico: int, holder: str) -> Charge:
         """The charge of that much money."""
-        rate_card_id = "" if self.price is None else self.price.rate_card_id
         return Charge(
             cost_pico,
             self.currency,
-            rate_card_id,
+            self.tariff.rate_card_id,
             self.budget_ids,
             self.token_budget_ids,
             holder,
@@ -210,7 +161,7 @@ class GrantTable:
         )
         charged = [one for one in index.budgets.matching(caller, model) if one.enforcement is not Enforcement.OFF]
         budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
-        price = index.price_of(caller, model)
+        tariff = tariff_of(index.price_of(caller, model))
         return Grant(
             hard=any(not one.soft for one in budgets),
             soft=self._soft(tuple(one for one in budgets if one.soft), caller, model),
@@ -220,9 +171,8 @@ class GrantTable:
             budget_ids=tuple(one.id for one in charged),
             token_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.TOKENS),
             time_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.ACCELERATOR_SECONDS),
-            price=price,
-            dearest=dearest_of(price),
-            costs_time=price is not None and price.pico_per_accelerator_ms > 0,
+            tariff=tariff,
+            costs_time=tariff.accelerator_ms > 0,
             currency=index.currency,
         )
 

@@ -21,6 +21,11 @@ MOST_COUNTS = 200_000
 _NEVER_NS = 1 << 90
 """Window of what never drains: requests under way."""
 
+Rate = tuple[Bucket, int, int, int, int]
+"""A limit's count, its kind, amount, window in nanoseconds and capacity."""
+Group = tuple[int, int, int, tuple[tuple[Bucket, int, int], ...]]
+"""Kind, window in nanoseconds and the least capacity; count, amount and capacity of each limit that has them."""
+
 
 class ProcessStore:
     """All counts of one process."""
@@ -71,7 +76,7 @@ class ProcessStore:
 class ProcessCounts:
     """The counts of all that applies to one key and model."""
 
-    __slots__ = ("_buckets", "_budgets", "_limits", "_rates", "_rules", "_store")
+    __slots__ = ("_buckets", "_budgets", "_clock_ns", "_groups", "_held", "_limits", "_rates", "_rules", "_store")
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class ProcessCounts:
         accounts: Sequence[CreditAccount],
     ) -> None:
         self._store = store
+        self._clock_ns = store.clock_ns
         self._limits = limits
         self._buckets = buckets
         self._rules = budgets
@@ -89,12 +95,46 @@ class ProcessCounts:
             (bucket, rule.kind, bucket.amount, bucket.window_ns, bucket.capacity)
             for bucket, rule in zip(buckets, limits, strict=True)
         )
+        self._groups = _grouped(self._rates)
         self._budgets = tuple((account, rule.kind) for account, rule in zip(accounts, budgets, strict=True))
+        self._held = ProcessHolding(self)
 
     def take(self, amounts: Amounts, now: float) -> Answer | Coroutine[Any, Any, Answer]:
-        """All or nothing; to be awaited only where credit must come first."""
-        answer = self._attempt(amounts, now)
-        return self._with_refill(answer, amounts) if isinstance(answer, _Lacking) else answer
+        """All or nothing; to be awaited only where credit must come first.
+
+        Nearly always there is enough of everything: that is what is tried, in one pass that takes as it checks. Where
+        something is short, `_attempt` finds out what it means.
+        """
+        now_ns = self._clock_ns()
+        for kind, window_ns, least, rates in self._groups:
+            # GCRA as in `Bucket.fits` and `Bucket.take`, written out: six limits a request make calls of calls count.
+            cost = amounts[kind] * window_ns
+            if cost > least:
+                return self._short(amounts, now, rates[0][0])
+            for bucket, amount, capacity in rates:
+                scaled = now_ns * amount
+                tat = bucket.tat
+                if tat > scaled:
+                    tat += cost
+                    if tat - scaled > capacity:
+                        return self._short(amounts, now, bucket)
+                    bucket.tat = tat
+                else:
+                    bucket.tat = scaled + cost
+        low = False
+        for account, kind in self._budgets:
+            # `CreditAccount.free` and `reserve`, written out for the same reason.
+            bound = amounts[kind]
+            left = account.credit - account.on_the_way - account.reserved - bound
+            if bound and (left < 0 or now >= account.usable_until):
+                return self._short(amounts, now, account)
+            account.reserved += bound
+            low = low or left < account.low
+        for account, _ in self._budgets:
+            account.spent = True
+        if low:
+            self._refill_in_advance()
+        return self._held
 
     def levels(self, now_ns: int) -> list[float]:
         """Units in use of each limit: `Bucket.level`, written out, as each admitted request is told them."""
@@ -109,12 +149,39 @@ class ProcessCounts:
 
     def give_back(self, taken: Amounts, used: Amounts) -> None:
         """Settle one request."""
-        for bucket, kind, _, _, _ in self._rates:
+        for kind, window_ns, _, rates in self._groups:
             unused = taken[kind] - used[kind]
             if unused:
-                bucket.tat -= unused * bucket.window_ns
+                cost = unused * window_ns
+                for bucket, _, _ in rates:
+                    bucket.tat -= cost if bucket.window_ns == window_ns else unused * bucket.window_ns
         for account, kind in self._budgets:
             account.settle(taken[kind], used[kind])
+
+    def _short(
+        self, amounts: Amounts, now: float, missing: Bucket | CreditAccount
+    ) -> Answer | Coroutine[Any, Any, Answer]:
+        """There is too little of `missing`: put back what was taken before it, and look at each one by itself."""
+        self._undo(amounts, missing)
+        answer = self._attempt(amounts, now)
+        return self._with_refill(answer, amounts) if isinstance(answer, _Lacking) else answer
+
+    def _undo(self, amounts: Amounts, missing: Bucket | CreditAccount) -> None:
+        """As if nothing had been taken, in the order of `take`."""
+        for kind, window_ns, _, rates in self._groups:
+            for bucket, _, _ in rates:
+                if bucket is missing:
+                    return
+                bucket.tat -= amounts[kind] * window_ns
+        for account, kind in self._budgets:
+            if account is missing:
+                return
+            account.reserved -= amounts[kind]
+
+    def _refill_in_advance(self) -> None:
+        for account, _ in self._budgets:
+            if account.credit - account.on_the_way - account.reserved < account.low:
+                self._store.leases.refill_in_advance(account)
 
     def _attempt(self, amounts: Amounts, now: float, in_debt: int = 0) -> "Answer | _Lacking":
         """Within it nothing waits, so that no other request comes between the check and the taking.
@@ -125,7 +192,6 @@ class ProcessCounts:
         place = 0
         shadowed: tuple[int, ...] = ()
         for bucket, kind, amount, window_ns, capacity in self._rates:
-            # GCRA as in `Bucket.fits` and `Bucket.take`, written out: six limits a request make calls of calls count.
             scaled = now_ns * amount
             tat = bucket.tat
             if tat < scaled:
@@ -146,9 +212,9 @@ class ProcessCounts:
                     self._put_back(amounts, place)
                     return self._lacking(lacking, bound)
         for account, kind in self._budgets:
-            if account.reserve(amounts[kind]) < account.low:
-                self._store.leases.refill_in_advance(account)
-        return ProcessHolding(self, amounts, shadowed)
+            account.reserve(amounts[kind])
+        self._refill_in_advance()
+        return ProcessHolding(self, shadowed) if shadowed else self._held
 
     def _put_back(self, amounts: Amounts, count: int) -> None:
         """Undo the first so many limits: nothing was taken after all."""
@@ -179,6 +245,17 @@ class ProcessCounts:
         return LedgerSilent(lacking.place)
 
 
+def _grouped(rates: Sequence[Rate]) -> tuple[Group, ...]:
+    """Those of one kind and window together: what a request takes of them is the same number."""
+    found: dict[tuple[int, int], list[tuple[Bucket, int, int]]] = {}
+    for bucket, kind, amount, window_ns, capacity in rates:
+        found.setdefault((kind, window_ns), []).append((bucket, amount, capacity))
+    return tuple(
+        (kind, window_ns, min(capacity for _, _, capacity in members), tuple(members))
+        for (kind, window_ns), members in found.items()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Lacking:
     """A budget without enough credit at hand."""
@@ -188,14 +265,13 @@ class _Lacking:
 
 
 class ProcessHolding:
-    """A `Holding`: nothing of it outlives the process, so that nothing needs to be renewed."""
+    """A `Holding`: nothing of it outlives the process, so that nothing needs to be renewed, and all share one."""
 
-    __slots__ = ("_counts", "_taken", "shadowed")
+    __slots__ = ("_counts", "shadowed")
     holder = ""
 
-    def __init__(self, counts: ProcessCounts, taken: Amounts, shadowed: tuple[int, ...]) -> None:
+    def __init__(self, counts: ProcessCounts, shadowed: tuple[int, ...] = ()) -> None:
         self._counts = counts
-        self._taken = taken
         self.shadowed = shadowed
 
     @property
@@ -206,6 +282,6 @@ class ProcessHolding:
     def watch(self, so_far: Callable[[], Amounts]) -> None:
         """Nobody asks."""
 
-    def settle(self, used: Amounts) -> None:
+    def settle(self, taken: Amounts, used: Amounts) -> None:
         """Give back what was not used."""
-        self._counts.give_back(self._taken, used)
+        self._counts.give_back(taken, used)

@@ -73,17 +73,13 @@ class SnapshotQuota:
         if index is None:
             return access_unavailable(self._state)
         grant = self.grants.grant(index, caller, model, end_user() if index.counts_users else "")
-        if grant.hard and estimate.why_unbounded is not None:
-            refusal = estimate.why_unbounded()
-            if refusal is not None:
-                return refusal
-        if grant.hard and grant.costs_time:
-            refusal = time_unbounded(grant.budgets)
+        if grant.hard and (estimate.why_unbounded is not None or grant.costs_time):
+            refusal = _why_unbounded(grant, estimate)
             if refusal is not None:
                 return refusal
         amounts = grant.bound(estimate)
         answer = grant.counts.take(amounts, now)
-        if isinstance(answer, CoroutineType):
+        if type(answer) is CoroutineType:
             return self._later(answer, grant, estimate, amounts)
         return self._said(answer, grant, estimate, amounts)  # type: ignore[arg-type]  # every coroutine is a CoroutineType
 
@@ -95,8 +91,9 @@ class SnapshotQuota:
     def _said(self, answer: Answer, grant: Grant, estimate: Estimate, amounts: Amounts) -> "Reserved | Refusal":
         if isinstance(answer, Denial):
             return self._denied(answer, grant, estimate, amounts)
-        for place in answer.shadowed:
-            self._count_refusal("limit", grant.limits[place].limit.name, "shadow")
+        if answer.shadowed:
+            for place in answer.shadowed:
+                self._count_refusal("limit", grant.limits[place].limit.name, "shadow")
         cap = estimate.output_tokens if grant.hard and estimate.choices else None
         if grant.soft is None:
             return Reserved(grant, answer, amounts, cap)
@@ -128,6 +125,11 @@ class SnapshotQuota:
         self.refused_by[kind, name, enforcement] += 1
 
 
+def _why_unbounded(grant: Grant, estimate: Estimate) -> Refusal | None:
+    refusal = None if estimate.why_unbounded is None else estimate.why_unbounded()
+    return time_unbounded(grant.budgets) if refusal is None and grant.costs_time else refusal
+
+
 def _named(rule: LimitRule | BudgetRule) -> tuple[str, str]:
     return ("limit", rule.limit.name) if isinstance(rule, LimitRule) else ("budget", rule.budget.name)
 
@@ -141,7 +143,7 @@ class Uncounted:
     def watch(self, so_far: Callable[[], Amounts]) -> None:
         """Nobody asks."""
 
-    def settle(self, used: Amounts) -> None:
+    def settle(self, taken: Amounts, used: Amounts) -> None:
         """Nothing was taken."""
 
 
@@ -186,7 +188,7 @@ class Reserved:
             raise RuntimeError("a reservation is settled once")
         self._settled = True
         used = self._grant.used(usage)
-        self._holding.settle(used)
+        self._holding.settle(self._taken, used)
         return self._grant.charge(used[COST], self._holding.holder)
 
 

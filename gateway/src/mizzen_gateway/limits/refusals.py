@@ -11,8 +11,11 @@ from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, Bud
 from mizzen_gateway.stages import Refusal
 
 PICO = 10**12
-HEADER_UNITS = {REQUESTS: "requests", TOKENS: "tokens"}
-"""Kinds that x-ratelimit headers speak of."""
+HEADER_NAMES = {
+    kind: (f"x-ratelimit-limit-{unit}", f"x-ratelimit-remaining-{unit}", f"x-ratelimit-reset-{unit}")
+    for kind, unit in ((REQUESTS, "requests"), (TOKENS, "tokens"))
+}
+"""Of the kinds that x-ratelimit headers speak of."""
 BUSY_SECONDS = 1
 """When to try again where too many requests run: nobody knows when one ends."""
 
@@ -48,25 +51,27 @@ def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float],
 
 def rate_headers(limits: Sequence[LimitRule], levels: Sequence[float]) -> Headers:
     """x-ratelimit-*: for requests and for tokens, the enforced limit of which the smallest part is left."""
-    tightest: list[tuple[float, LimitRule, float] | None] = [None, None]
+    tightest: list[LimitRule | None] = [None, None]
+    parts, used = [-1.0, -1.0], [0.0, 0.0]
     for rule, level in zip(limits, levels, strict=True):
         kind = rule.kind
-        if kind > TOKENS or not rule.enforced:
-            continue
-        part = level / rule.amount
-        found = tightest[kind]
-        if found is None or part > found[0]:
-            tightest[kind] = (part, rule, level)
-    return tuple([header for found in tightest if found is not None for header in _told(found[1], found[2])])
+        if kind <= TOKENS and rule.enforced:
+            part = level / rule.amount
+            if part > parts[kind]:
+                parts[kind], used[kind], tightest[kind] = part, level, rule
+    requests, tokens = tightest
+    told: Headers = () if requests is None else _told(requests, used[REQUESTS])
+    return told if tokens is None else (*told, *_told(tokens, used[TOKENS]))
 
 
 def _told(rule: LimitRule, level: float) -> Headers:
-    amount, unit = rule.amount, HEADER_UNITS[rule.kind]
+    amount = rule.amount
+    limit, remaining, reset = HEADER_NAMES[rule.kind]
     left = amount - math.ceil(level)
     return (
-        (f"x-ratelimit-limit-{unit}", str(amount)),
-        (f"x-ratelimit-remaining-{unit}", str(left if left > 0 else 0)),
-        (f"x-ratelimit-reset-{unit}", f"{level * rule.window_seconds / amount:.3f}s"),
+        (limit, str(amount)),
+        (remaining, str(left if left > 0 else 0)),
+        (reset, f"{level * rule.window_seconds / amount:.3f}s"),
     )
 
 

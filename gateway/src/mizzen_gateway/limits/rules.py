@@ -83,13 +83,3 @@ def budget_rule(budget: BudgetAccess) -> BudgetRule:
     """The rule of a budget."""
     soft = budget.hardness is Hardness.SOFT or budget.unit is BudgetUnit.ACCELERATOR_SECONDS
     return BudgetRule(budget, _KINDS_OF_BUDGETS[budget.unit][soft], soft, budget.on_store_loss is OnStoreLoss.ALLOW)
-
-
-def bound_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:
-    """What a request takes; `output_tokens` of all choices together."""
-    return (1, input_tokens + output_tokens, input_tokens, output_tokens, cost_pico, 1)
-
-
-def used_amounts(input_tokens: int, output_tokens: int, cost_pico: int) -> Amounts:
-    """What a billable request has used when it ended."""
-    return (1, input_tokens + output_tokens, input_tokens, output_tokens, cost_pico, 0)

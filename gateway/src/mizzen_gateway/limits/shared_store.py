@@ -356,7 +356,7 @@ class SharedHolding:
         used = NOTHING if self._watched is None else self._watched()
         return Settlement(self.rows, epoch, self.id, self._taken, used)
 
-    def settle(self, used: Amounts) -> None:
+    def settle(self, taken: Amounts, used: Amounts) -> None:
         """Give back what was not used; nothing to say where all of it was."""
-        if self.id or self.rows.units(used) != self.rows.units(self._taken):
-            self._store.settle(Settlement(self.rows, self.epoch, self.id, self._taken, used))
+        if self.id or self.rows.units(used) != self.rows.units(taken):
+            self._store.settle(Settlement(self.rows, self.epoch, self.id, taken, used))
