@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
@@ -61,6 +62,13 @@ def test_a_tool_is_called_and_its_answer_taken(url: str) -> None:
     answer = weather.invoke(called)
     able = chat(url, max_tokens=8).bind_tools([weather], tool_choice="none")
     assert able.invoke([("user", "how is the weather?"), asked, answer]).content
+
+
+def test_a_model_that_may_call_a_tool_calls_it_or_answers(url: str) -> None:
+    said = chat(url, max_tokens=60).bind_tools([weather]).invoke("how is the weather?")
+    assert isinstance(said, AIMessage)
+    assert said.tool_calls or said.invalid_tool_calls or said.content
+    assert said.response_metadata["finish_reason"] in {"tool_calls", "stop", "length"}
 
 
 class Forecast(BaseModel):

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import httpx
 import openai
 import pytest
 from pydantic import BaseModel
 from support.access_snapshots import a_budget, a_limit, a_price
 from support.gateway import gateway_process, make_key, make_snapshot, model_deployment
-from support.language_engines import LanguageEngine
+from support.language_engines import MODEL, LanguageEngine
+from support.plain_http import NOBODY
 
 KEY = make_key()
 NARROW = make_key(models=["other"])
@@ -142,6 +144,76 @@ def test_a_tool_call_is_streamed(client: openai.OpenAI) -> None:
         final = stream.get_final_completion()
     (called,) = final.choices[0].message.tool_calls or ()
     assert_fits(called.function.arguments)
+
+
+MAY_CALL: Any = {"tools": [WEATHER], "tool_choice": "auto", "temperature": 0, "max_tokens": 60}
+"""A model may then call or write, and a small one writes whatever it likes; the simulated one calls, and writes once it
+has a tool's answer."""
+HAS_AN_ANSWER: Any = [
+    *MESSAGES,
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+]
+
+
+@pytest.mark.parametrize(("turns", "called"), [(MESSAGES, True), (HAS_AN_ANSWER, False)])
+def test_a_model_that_may_call_a_tool_is_passed_on_as_it_chose(
+    client: openai.OpenAI, engine: LanguageEngine, turns: Any, called: bool
+) -> None:
+    extra = {"min_tokens": 4}
+    answer = client.chat.completions.create(model="chat", messages=turns, **MAY_CALL, extra_body=extra)
+    (choice,) = answer.choices
+    calls = [one.to_dict() for one in choice.message.tool_calls or ()]
+    assert_chosen(choice.message.content, calls, choice.finish_reason, answer.usage)
+    if engine.begins:
+        assert bool(calls) is called
+    document = {**MAY_CALL, **extra, "model": MODEL, "messages": turns}
+    with httpx.Client(trust_env=False, timeout=120, verify=NOBODY) as direct:
+        told = direct.post("http://{}:{}/v1/chat/completions".format(*engine.chat), json=document).json()
+    assert set(answer.to_dict()) == set(told)
+    (same,) = told["choices"]
+    if bool(same["message"].get("tool_calls")) == bool(calls):
+        assert set(choice.to_dict()) == set(same)
+        assert set(choice.message.to_dict()) == set(same["message"])
+
+
+@pytest.mark.parametrize(("turns", "called"), [(MESSAGES, True), (HAS_AN_ANSWER, False)])
+def test_what_a_model_chose_is_streamed_whole(
+    client: openai.OpenAI, engine: LanguageEngine, turns: Any, called: bool
+) -> None:
+    content, calls, ends, names, usage = "", dict[int, Any](), list[str](), set[tuple[str, str]](), None
+    asked = {**MAY_CALL, "extra_body": {"min_tokens": 4}, "stream_options": {"include_usage": True}}
+    for chunk in client.chat.completions.create(model="chat", messages=turns, stream=True, **asked):
+        names.add((chunk.id, chunk.model))
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            content += choice.delta.content or ""
+            for part in choice.delta.tool_calls or ():
+                one = calls.setdefault(part.index, {"type": "function", "function": {"name": "", "arguments": ""}})
+                one["id"] = part.id or one.get("id")
+                one["function"]["name"] += (part.function and part.function.name) or ""
+                one["function"]["arguments"] += (part.function and part.function.arguments) or ""
+            ends += [choice.finish_reason] if choice.finish_reason else []
+    assert len(names) == len(ends) == 1
+    assert {model for _, model in names} == {"chat"}
+    assert_chosen(content, list(calls.values()), ends[0], usage)
+    if engine.begins:
+        assert bool(calls) is called
+
+
+def assert_chosen(content: str | None, calls: list[Any], end: str, usage: Any) -> None:
+    """Text or calls are there, and each call is whole, unless the model had no tokens left for it."""
+    assert content or calls
+    assert end in ({"tool_calls", "length"} if calls else {"stop", "length"})
+    for one in calls:
+        assert one["id"]
+        assert one["type"] == "function"
+        assert one["function"]["name"]
+        if usage.completion_tokens < MAY_CALL["max_tokens"]:
+            json.loads(one["function"]["arguments"])
 
 
 class Forecast(BaseModel):
