@@ -17,9 +17,11 @@ from support.controlplane import ControlPlane, sqlite_controlplane
 from support.gateway import endpoint_set, model_deployment
 from support.gateway_of_plane import gateway_of, new_key, put
 from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, completion, scripted_engine
+from support.span_collector import span_collector
 from support.until import until
 
 CHAT = "/v1/chat/completions"
+CONSUMER = 5
 ENDED = {"completed", "failed", "cancelled", "expired"}
 
 
@@ -41,9 +43,9 @@ class Tenant:
     engine: ScriptedEngine
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[tuple[Gateway, openai.AsyncOpenAI]]:
+    async def client(self, **environment: str) -> AsyncIterator[tuple[Gateway, openai.AsyncOpenAI]]:
         """Behind a gateway of its own, which always has the same name and data."""
-        async with gateway_of(self.plane, self.folder / "gw") as gateway:
+        async with gateway_of(self.plane, self.folder / "gw", **environment) as gateway:
             await until(lambda: gateway.why_not_ready() is None and (self.project, "chat") in gateway.table, 60)
             await until(lambda: gateway.table.target((self.project, "chat")).any_ready, 60)
             url = f"http://127.0.0.1:{gateway.port}/v1"
@@ -158,6 +160,33 @@ async def test_a_batch_is_run_and_its_answers_and_errors_are_files(plane: Contro
                 await foreign
             assert refused.value.code == "batch_not_found"
         await stranger.close()
+
+
+async def test_each_line_is_a_trace_of_its_own_that_is_linked_to_the_run_of_its_batch(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    async with span_collector() as collector, tenant(plane, tmp_path, well_but_the_second) as one:
+        traces = {"MIZZEN_TRACES_URL": collector.url, "MIZZEN_TRACES_SHARE": "all"}
+        async with one.client(**traces) as (_, client):
+            batch = await ended(client, await begun(client, lines(3)))
+        spans = collector.spans  # the gateway has ended, so all are there
+    [run] = [span for span in spans if span.name == f"batch {CHAT}"]
+    assert run.attributes == {
+        "mizzen.batch": batch.id, "mizzen.key": one.key_id, "mizzen.batch.completed": 2, "mizzen.batch.failed": 1,
+    }  # fmt: skip
+    told = sorted(
+        (span for span in spans if "mizzen.batch.line" in span.attributes),
+        key=lambda span: str(span.attributes["mizzen.batch.line"]),
+    )
+    assert [span.attributes["mizzen.batch.line"] for span in told] == [f"{batch.id}_{number}" for number in (1, 2, 3)]
+    assert len({span.trace_id for span in (*told, run)}) == 4, "no line is in the trace of another"
+    for span in told:
+        assert (span.name, span.kind, span.parent_id) == (f"POST {CHAT}", CONSUMER, "")
+        assert span.links == [(run.trace_id, run.span_id)]
+        assert run.started_ns <= span.started_ns <= span.ended_ns <= run.ended_ns
+        [call] = [each for each in spans if each.parent_id == span.span_id]
+        assert call.attributes["mizzen.request_id"] == span.attributes["mizzen.request_id"]
+        assert call.attributes["gen_ai.provider.name"] == "simulated"
 
 
 async def test_a_batch_goes_on_after_a_restart_and_sends_no_answered_line_again(

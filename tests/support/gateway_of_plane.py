@@ -41,7 +41,7 @@ def new_key(plane: ControlPlane, project: str, name: str = "test") -> tuple[str,
 
 
 @asynccontextmanager
-async def gateway_of(plane: ControlPlane, folder: Path) -> AsyncIterator[Gateway]:
+async def gateway_of(plane: ControlPlane, folder: Path, **environment: str) -> AsyncIterator[Gateway]:
     """A gateway that follows the control plane; its data are kept in the folder."""
     settings = read_settings(
         {
@@ -53,6 +53,7 @@ async def gateway_of(plane: ControlPlane, folder: Path) -> AsyncIterator[Gateway
             "MIZZEN_ADMIN_PORT": "0",
             "MIZZEN_DRAIN_SECONDS": "1",
             "MIZZEN_GATEWAY_NAME": folder.name,
+            **environment,
         }
     )
     async with aiohttp.ClientSession(

@@ -35,6 +35,8 @@ class ReceivedSpan:
     ended_ns: int
     attributes: dict[str, Any]
     resource: dict[str, Any]
+    links: list[tuple[str, str]]
+    """Of other spans, their trace and they."""
 
 
 @dataclass
@@ -82,8 +84,10 @@ def read_json(body: bytes) -> ExportTraceServiceRequest:
     for of in document["resourceSpans"]:
         for scope in of["scopeSpans"]:
             for span in scope["spans"]:
-                for name in ("traceId", "spanId", "parentSpanId"):
-                    span[name] = base64.b64encode(bytes.fromhex(span.get(name, ""))).decode()
+                for one in (span, *span.get("links", ())):
+                    for name in ("traceId", "spanId", "parentSpanId"):
+                        if name in one:
+                            one[name] = base64.b64encode(bytes.fromhex(one[name])).decode()
     return json_format.ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
 
 
@@ -102,6 +106,7 @@ def spans_in(message: ExportTraceServiceRequest) -> list[ReceivedSpan]:
             span.end_time_unix_nano,
             _plain(span.attributes),
             _plain(of.resource.attributes),
+            [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
         )
         for of in message.resource_spans
         for scope in of.scope_spans

@@ -49,7 +49,7 @@ from mizzen_gateway.stages import (
     Reservation,
     Usage,
 )
-from mizzen_gateway.trace_context import WRITTEN_HERE, Unrecorded
+from mizzen_gateway.trace_context import WRITTEN_HERE, OfBatch, Recorded, Unrecorded
 from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
 from mizzen_gateway.under_way import NOTHING_USED, Run
@@ -212,12 +212,20 @@ class Pipeline:
             self.refused(template, refusal)
         return refusal
 
-    async def run_line(self, request: Request, responder: Responder) -> Refusal | None:
-        """A request that came over no connection, the line of a batch say, whose caller is known."""
+    async def run_line(self, request: Request, responder: Responder, of_batch: OfBatch | None) -> Refusal | None:
+        """A request that came over no connection, the line of a batch, whose caller is known."""
         route = surface.find(request.method, request.path)
-        refusal = route if isinstance(route, Refusal) else await self._answer(route, request, responder)
+        refusal: Refusal | None
+        if isinstance(route, Refusal):
+            template, refusal = "unparsed", route
+        else:
+            template = route.template
+            answering = self._traced(template, request, responder, self._answer(route, request, responder))
+            if isinstance(request.trace, Recorded):
+                request.trace.of_batch = of_batch
+            refusal = await answering
         if refusal is not None:
-            self.refused("unparsed" if isinstance(route, Refusal) else route.template, refusal)
+            self.refused(template, refusal)
         return refusal
 
     def refused(self, template: str, refusal: Refusal) -> None:

@@ -35,6 +35,15 @@ class Parent(NamedTuple):
     flags: int
 
 
+class OfBatch(NamedTuple):
+    """Which line of a batch a request is, and the span of the run that sent it."""
+
+    batch_id: str
+    line_id: str
+    trace_id: int
+    span_id: int
+
+
 class Asked(NamedTuple):
     """An engine was asked by a span, from one loop time to another."""
 
@@ -75,7 +84,9 @@ class Unrecorded:
 class Recorded:
     """A request that has spans."""
 
-    __slots__ = ("began_at", "code", "flags", "intent", "parent_id", "span_id", "started_ns", "state", "trace_id")
+    __slots__ = (
+        "began_at", "code", "flags", "intent", "of_batch", "parent_id", "span_id", "started_ns", "state", "trace_id",
+    )  # fmt: skip
 
     def __init__(self, parent: Parent, state: str, began_at: float) -> None:
         """`parent.span_id` is 0 where the trace begins here; `began_at` is loop time."""
@@ -88,6 +99,7 @@ class Recorded:
         """At the first deployment."""
         self.code = ""
         """Of the error that ended it at the last one."""
+        self.of_batch: OfBatch | None = None
 
     def leg(self, intent: Intent) -> "RecordedLeg":
         """The request at one deployment."""
@@ -148,7 +160,7 @@ class Sampler:
         given = headers.get(TRACEPARENT)
         parent = None if given is None else parent_in(given)
         if parent is None:
-            trace_id = random.getrandbits(128) or 1
+            trace_id = new_trace_id()
             if trace_id & LOW_BITS < self._below:
                 return Recorded(Parent(trace_id, 0, SAMPLED), "", now)
             return Unrecorded((("traceparent", f"00-{trace_id:032x}-{new_span_id():016x}-00"),))
@@ -158,6 +170,11 @@ class Sampler:
             return Recorded(parent, shown, now)
         passed = ("traceparent", f"00-{parent.trace_id:032x}-{parent.span_id:016x}-{parent.flags:02x}")
         return Unrecorded((passed, ("tracestate", shown)) if shown else (passed,))
+
+
+def new_trace_id() -> int:
+    """Never 0, which is none."""
+    return random.getrandbits(128) or 1
 
 
 def new_span_id() -> int:

@@ -85,6 +85,7 @@ class Gateway:
         traces = settings.traces
         self._collector = None if traces is None else authority_in(traces.ca, "MIZZEN_TRACES_CA")
         self._spans = None if traces is None else span_exporter(traces, settings.name, trusted_by(self._collector))
+        self._tracer = self._tracer_of(settings)
         self._handler = self._pipeline()
         self.server = Server(self._handler, wire_limits(settings))
         self.mirrors = self._handler.mirrors
@@ -94,6 +95,7 @@ class Gateway:
             Room(self.table, settings.batch_busy_from),
             self.accounting.authenticator.caller_with,
             settings.batch_lines,
+            self._tracer,
         )
         pages = AdminPages(self.why_not_ready, self._metrics())
         self.admin = Server(pages, ADMIN_LIMITS)
@@ -140,14 +142,14 @@ class Gateway:
             desk=self._desk,
             forwarded_headers=self._settings.forwarded_headers,
             media_hosts=self._settings.media_hosts,
-            tracer=self._tracer(),
+            tracer=self._tracer,
         )
 
-    def _tracer(self) -> Tracer | None:
-        traces, spans = self._settings.traces, self._spans
+    def _tracer_of(self, settings: Settings) -> Tracer | None:
+        traces, spans = settings.traces, self._spans
         if traces is None or spans is None:
             return None
-        scheme = "http" if self._settings.tls_dir is None else "https"
+        scheme = "http" if settings.tls_dir is None else "https"
         return Tracer(traces.share, spans, traces.prompts, scheme)
 
     def _endpoint_pickers(self) -> "EndpointPickers":

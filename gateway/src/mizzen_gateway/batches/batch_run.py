@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 from mizzen_crds.kept_batches import BatchWork, LineResult
 
-from mizzen_gateway.batches.line import Later, Line, Pipeline
+from mizzen_gateway.batches.line import BatchTrace, Later, Line, Pipeline
 from mizzen_gateway.batches.work import BatchPlane, PlaneAwayError
 from mizzen_gateway.stages import Caller
 
@@ -37,6 +37,14 @@ class Gaps(Protocol):
         ...
 
 
+class Trace(BatchTrace, Protocol):
+    """The span of this run."""
+
+    def ended(self, completed: int, failed: int) -> None:
+        """It is over, with results of so many lines."""
+        ...
+
+
 class BatchRun:
     """One batch while this gateway holds it."""
 
@@ -48,9 +56,12 @@ class BatchRun:
         gaps: Gaps,
         caller_of: Callable[[str], Caller | None],
         slots: asyncio.Semaphore,
+        trace: Trace | None = None,
     ) -> None:
         """`caller_of` is asked for the key before each line; `slots` bounds lines under way, of all batches here."""
         self._work = work
+        self._trace = trace
+        self._completed = self._failed = 0
         self._plane = plane
         self._pipeline = pipeline
         self._gaps = gaps
@@ -96,6 +107,8 @@ class BatchRun:
             await asyncio.gather(*self._under_way, return_exceptions=True)
             handing_in.cancel()
             await asyncio.gather(handing_in, return_exceptions=True)
+            if self._trace is not None:
+                self._trace.ended(self._completed, self._failed)
             await self._give_back()
 
     async def _send_all(self) -> None:
@@ -147,11 +160,13 @@ class BatchRun:
         return self._gaps.has(caller, line.model)
 
     async def _ask(self, line: Line, caller: Caller) -> None:
-        result = await line.ask(self._pipeline, caller)
+        result = await line.ask(self._pipeline, caller, self._trace)
         if isinstance(result, Later):
             self._not_before = max(self._not_before, self._loop.time() + result.seconds)
             self._lines.append(line)
         else:
+            self._completed += result.good
+            self._failed += not result.good
             self._results.append(result)
             self._news.set()
 

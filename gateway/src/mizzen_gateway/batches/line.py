@@ -12,6 +12,7 @@ from mizzen_gateway.overload.priority import HEADER
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
 from mizzen_gateway.protocols.openai.errors import error_object, upstream_error
 from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.trace_context import OfBatch
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
@@ -23,10 +24,18 @@ HEADERS: Mapping[bytes, bytes] = {b"content-type": b"application/json", HEADER: 
 log = structlog.get_logger(__name__)
 
 
+class BatchTrace(Protocol):
+    """The run that sends lines, for whoever follows them."""
+
+    def line(self, line_id: str) -> OfBatch:
+        """For the trace of a line."""
+        ...
+
+
 class Pipeline(Protocol):
     """Where lines go."""
 
-    async def run_line(self, request: Request, responder: Responder) -> Refusal | None:
+    async def run_line(self, request: Request, responder: Responder, of_batch: OfBatch | None) -> Refusal | None:
         """Answer a request that came over no connection; the refusal where it is not answered."""
         ...
 
@@ -51,8 +60,8 @@ class Line:
         self._body = orjson.dumps(document["body"])
         self._failures = 0
 
-    async def ask(self, pipeline: Pipeline, caller: Caller) -> LineResult | Later:
-        """Its result, or when to try again."""
+    async def ask(self, pipeline: Pipeline, caller: Caller, trace: BatchTrace | None) -> LineResult | Later:
+        """Its result, or when to try again; `trace` where spans are wanted."""
         request = Request(
             b"POST",
             self._url,
@@ -65,7 +74,7 @@ class Line:
         )
         responder = HeldResponder()
         try:
-            refusal = await pipeline.run_line(request, responder)
+            refusal = await pipeline.run_line(request, responder, None if trace is None else trace.line(self._id))
         except Exception:  # outermost guard of one line: whatever went wrong, it has a result
             log.exception("an error of the gateway's own ended a line of a batch", line=self._id)
             refusal = Refusal(500, "internal_error", "The gateway failed at this request.")

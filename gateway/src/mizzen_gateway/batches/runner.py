@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
+from mizzen_crds.kept_batches import BatchWork
 
-from mizzen_gateway.batches.batch_run import BatchRun, Gaps
+from mizzen_gateway.batches.batch_run import BatchRun, Gaps, Trace
 from mizzen_gateway.batches.line import Pipeline
 from mizzen_gateway.batches.work import BatchPlane, PlaneAwayError
 from mizzen_gateway.stages import Caller
@@ -16,6 +18,14 @@ POLL_SECONDS = 1.0
 AWAY_SECONDS = 10.0
 """Between two tries where the control plane does not answer, or knows no batches."""
 log = structlog.get_logger(__name__)
+
+
+class Tracer(Protocol):
+    """Makes spans."""
+
+    def batch(self, work: BatchWork) -> Trace:
+        """Of a run of a batch, from now on."""
+        ...
 
 
 class BatchRunner:
@@ -28,8 +38,10 @@ class BatchRunner:
         gaps: Gaps,
         caller_of: Callable[[str], Caller | None],
         lines_at_once: int,
+        tracer: Tracer | None = None,
     ) -> None:
-        """As of BatchRun; `lines_at_once` 0 for a gateway that runs none."""
+        """As of BatchRun; `lines_at_once` 0 for a gateway that runs none; `tracer` where spans are wanted."""
+        self._tracer = tracer
         self._plane = plane
         self._pipeline = pipeline
         self._gaps = gaps
@@ -77,7 +89,8 @@ class BatchRunner:
         work = await self._plane.lease([run.batch_id for run in self.runs])
         if work is None:
             return False
-        run = BatchRun(work, self._plane, self._pipeline, self._gaps, self._caller_of, self._slots)
+        trace = None if self._tracer is None else self._tracer.batch(work)
+        run = BatchRun(work, self._plane, self._pipeline, self._gaps, self._caller_of, self._slots, trace)
         task = asyncio.create_task(self._run(run), name="batch")
         self._runs[task] = run
         task.add_done_callback(self._runs.pop)

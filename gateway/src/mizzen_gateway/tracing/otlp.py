@@ -54,6 +54,10 @@ def message_of(span: Span) -> SpanMessage:
         end_time_unix_nano=span.ended_ns,
         attributes=pairs(span.attributes),
         status=FAILED if span.failed else None,
+        links=[
+            SpanMessage.Link(trace_id=trace.to_bytes(16, "big"), span_id=of.to_bytes(8, "big"))
+            for trace, of in span.links
+        ],
     )
 
 

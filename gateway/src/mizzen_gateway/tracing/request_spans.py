@@ -71,6 +71,9 @@ def request_span(
         attributes |= _of_intent(trace.intent)
     if ended.code:
         attributes["error.type"] = ended.code
+    of_batch = trace.of_batch
+    if of_batch is not None:
+        attributes |= {"mizzen.batch": of_batch.batch_id, "mizzen.batch.line": of_batch.line_id}
     failed = bool(ended.code) and (ended.status is None or ended.status == 200 or ended.status >= 500)
     left = ended.code == "caller_left"
     return Span(
@@ -80,11 +83,12 @@ def request_span(
         trace.flags,
         trace.state,
         name,
-        Kind.SERVER,
+        Kind.SERVER if of_batch is None else Kind.CONSUMER,
         trace.started_ns,
         trace.at(now),
         attributes,
         failed and not left,
+        () if of_batch is None else ((of_batch.trace_id, of_batch.span_id),),
     )
 
 

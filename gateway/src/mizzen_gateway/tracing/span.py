@@ -9,8 +9,10 @@ Attributes = dict[str, str | int | float | bool]
 class Kind(IntEnum):
     """OTLP's numbers."""
 
+    INTERNAL = 1
     SERVER = 2
     CLIENT = 3
+    CONSUMER = 5
 
 
 @dataclass(slots=True)
@@ -30,3 +32,5 @@ class Span:
     ended_ns: int
     attributes: Attributes
     failed: bool = False
+    links: tuple[tuple[int, int], ...] = ()
+    """Other spans, each by its trace's id and its own."""

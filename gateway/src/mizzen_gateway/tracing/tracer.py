@@ -2,21 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Protocol
+
+from mizzen_crds.kept_batches import BatchWork
 
 from mizzen_gateway.stages import Caller, Headers, Refusal
 from mizzen_gateway.trace_context import Recorded, RecordedLeg, Sampler, TraceContext
+from mizzen_gateway.tracing.batch_spans import BatchTrace, Spans
 from mizzen_gateway.tracing.request_spans import Ended, Served, request_span, try_spans
-from mizzen_gateway.tracing.span import Span
 from mizzen_gateway.wire.response import Responder
-
-
-class Spans(Protocol):
-    """Takes spans."""
-
-    def put(self, span: Span) -> None:
-        """Take one; returns at once."""
-        ...
 
 
 class Tracer:
@@ -59,6 +52,10 @@ class Tracer:
             return refusal
         finally:
             self._spans.put(request_span(trace, template, (method, self._scheme), caller, ended, self._now()))
+
+    def batch(self, work: BatchWork) -> BatchTrace:
+        """Of this gateway's run of a batch."""
+        return BatchTrace(self._spans, work)
 
     def settled(self, leg: RecordedLeg, served: Served) -> None:
         """A request has ended at a deployment, and what it used is known."""

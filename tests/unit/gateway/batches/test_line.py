@@ -7,6 +7,7 @@ from dataclasses import replace
 from mizzen_crds.kept_batches import BatchLine, LineResult
 from mizzen_gateway.batches.line import MOST_TRIES, Later, Line
 from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.trace_context import OfBatch
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
@@ -24,7 +25,8 @@ class Scripted:
         self.behaviours = list(behaviours)
         self.asked: list[Request] = []
 
-    async def run_line(self, request: Request, responder: Responder) -> Refusal | None:
+    async def run_line(self, request: Request, responder: Responder, of_batch: OfBatch | None) -> Refusal | None:
+        assert of_batch is None
         self.asked.append(request)
         behaviour = self.behaviours.pop(0)
         if isinstance(behaviour, Exception):
@@ -37,7 +39,7 @@ class Scripted:
 
 async def asked(*behaviours: Behaviour) -> tuple[list[LineResult | Later], Scripted]:
     pipeline, line = Scripted(behaviours), Line("batch_1", BatchLine(number=7, text=TEXT))
-    return [await line.ask(pipeline, CALLER) for _ in behaviours], pipeline
+    return [await line.ask(pipeline, CALLER, None) for _ in behaviours], pipeline
 
 
 def told(result: LineResult | Later) -> dict[str, object]:
