@@ -5,24 +5,57 @@ request. For what the loop itself brings, the bytes of a caller or an engine, it
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Any
+
+Then = tuple[Callable[["AtOnce"], object], Context | None]
 
 
-class AtOnce(asyncio.Future[None]):
-    """Waited for by one task. Errors and cancellation reach it in the next turn, as with any future."""
+class AtOnce:
+    """Waited for by one task. Errors and cancellation reach it in the next turn, as with any future.
 
-    __slots__ = ("_then",)
+    A future by its methods alone, which are all that tasks ask for: two are made for each request, and one that
+    inherits from asyncio's costs twice as much.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_done", "_error", "_loop", "_then")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._then: tuple[Callable[..., object], Context | None] | None = None
+        self._loop = loop
+        self._then: Then | None = None
+        self._error: BaseException | None = None
+        self._done = self._cancelled = False
+        self._asyncio_future_blocking = False
+        """Asked and set by tasks."""
 
-    def add_done_callback(self, fn: Callable[..., object], /, *, context: Context | None = None) -> None:
+    def __await__(self) -> Generator["AtOnce", None, None]:
+        """Wait until it is here."""
+        if not self._done:
+            self._asyncio_future_blocking = True
+            yield self
+        self.result()
+
+    def done(self) -> bool:
+        """It is here, or will never come."""
+        return self._done
+
+    def cancelled(self) -> bool:
+        """Nobody waits for it any more."""
+        return self._cancelled
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Asked by tasks."""
+        return self._loop
+
+    def result(self) -> None:
+        """Asked by tasks: raises what came instead."""
+        if self._error is not None:
+            raise self._error
+
+    def add_done_callback(self, fn: Callable[["AtOnce"], object], /, *, context: Context | None = None) -> None:
         """For the task that awaits it."""
         self._then = (fn, context)
-        if self.done():
+        if self._done:
             self._later()
 
     def come(self) -> None:
@@ -30,32 +63,34 @@ class AtOnce(asyncio.Future[None]):
 
         Where a task calls it, its own waits for the next turn: two cannot run at once.
         """
-        if self.done():
+        if self._done:
             return
-        self.set_result(None)
+        self._done = True
         then = self._then
         if then is None:
             return
         call, context = then
-        if context is None or asyncio.current_task(self.get_loop()) is not None:
+        if context is None or asyncio.current_task(self._loop) is not None:
             self._later()
             return
         self._then = None
         context.run(call, self)
 
-    def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
+    def set_exception(self, error: BaseException, /) -> None:
         """Something else came."""
-        super().set_exception(exception)
+        self._done, self._error = True, error
         self._later()
 
-    def cancel(self, msg: Any | None = None) -> bool:
+    def cancel(self, msg: str | None = None) -> bool:
         """Nobody waits for it any more."""
-        cancelled = super().cancel(msg)
-        if cancelled:
-            self._later()
-        return cancelled
+        if self._done:
+            return False
+        self._done = self._cancelled = True
+        self._error = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
+        self._later()
+        return True
 
     def _later(self) -> None:
         if self._then is not None:
             (call, context), self._then = self._then, None
-            self.get_loop().call_soon(call, self, context=context)
+            self._loop.call_soon(call, self, context=context)

@@ -8,10 +8,11 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from types import CoroutineType
+from typing import Any, cast
 
 from mizzen_gateway.caching import Keep, KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
@@ -289,9 +290,10 @@ class Pipeline:
         model = served_name(caller, target)
         keep = None if under_way is None else keep_for(self.cache, call, caller, request, under_way)
         estimate = NO_TOKENS if keep is not None and keep.found is not None else call.estimate(target)
-        reservation = self._stages.quota.reserve(caller, model, estimate, time.time(), call.end_user)
-        if isinstance(reservation, Awaitable):
-            reservation = await reservation
+        asked = self._stages.quota.reserve(caller, model, estimate, time.time(), call.end_user)
+        # What is awaitable here is a coroutine; to ask whether it is an Awaitable would take a microsecond.
+        told = await asked if isinstance(asked, CoroutineType) else asked
+        reservation = cast("Reservation | Refusal", told)
         if isinstance(reservation, Refusal):
             return reservation
         run = self._run(call, caller, target, model, started_at, reservation, request, responder, under_way)
@@ -385,13 +387,14 @@ class Pipeline:
                 self.mirrors.send(copies, call, run.cache_salt, cap, request_id)
         return run
 
-    async def _forward(self, run: Run) -> Refusal | None:
+    def _forward(self, run: Run) -> Coroutine[Any, Any, Refusal | None]:
         seconds: float | None = run.target.facts.request_seconds
         if run.travel is not None:
             own = run.travel.seconds_left(self._loop.time())
             seconds = seconds if own is None else own
-        if not seconds:
-            return await self._forwarder.forward(run)
+        return self._forward_within(run, seconds) if seconds else self._forwarder.forward(run)
+
+    async def _forward_within(self, run: Run, seconds: float) -> Refusal | None:
         try:
             async with asyncio.timeout(seconds):
                 return await self._forwarder.forward(run)

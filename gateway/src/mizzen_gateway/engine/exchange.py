@@ -32,7 +32,8 @@ class EngineRequest:
 
     def encode(self, host: str) -> list[bytes | memoryview]:
         """Bytes for the wire, in pieces; of a stream the head alone."""
-        lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        lines = "\r\n".join(map(": ".join, self.headers))
+        lines = f"{lines}\r\n" if lines else ""
         if self.stream is not None:
             head = f"{self.method} {self.path} HTTP/1.1\r\nhost: {host}\r\n{lines}transfer-encoding: chunked\r\n\r\n"
             return [head.encode("latin-1"), b""]

@@ -16,11 +16,7 @@ class SpoolMeter:
         """`gateway` is the holder of the leases that the costs come out of."""
         self._spool = spool
         self._gateway = gateway
-        self._ids = RequestIds()
-
-    def new_request_id(self) -> str:
-        """req_..., sortable by time, unique for ever."""
-        return self._ids.mint()
+        self.new_request_id = RequestIds().mint
 
     def intend(self, intent: Intent, bound: Charge) -> Refusal | None:
         """Make the intent durable; 503 quota_unavailable where the disk does not take it."""

@@ -86,7 +86,7 @@ class Spool:
         """Whether nothing may be admitted, and why: the disk takes no records, or there are too many of them."""
         if self._error is not None:
             reason = f"the disk of its spool takes nothing ({os.strerror(self._error.errno or 0)}): free space at it"
-        elif self.size_bytes >= self.settings.max_bytes:
+        elif self._old_bytes + self._size >= self.settings.max_bytes:
             reason = (
                 f"its spool has reached {self.settings.max_bytes} bytes (MIZZEN_SPOOL_MAX_BYTES): "
                 "see that the control plane runs and can be reached"

@@ -11,6 +11,7 @@ from mizzen_gateway.wire.http_date import HttpDate
 HeaderList = tuple[tuple[str, str], ...]
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+LINE_END = "\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 JOIN_BELOW = 64 * 1024
 """Bytes up to which copying head and body together is cheaper than a second write."""
@@ -74,9 +75,10 @@ class Responder:
         self._close = True
 
     def _head(self, status: int, headers: HeaderList, framing: str) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        ending = "connection: close\r\n\r\n" if self._close else "\r\n"
-        return STATUS_LINES[status] + (self._date.line + lines + framing + ending).encode("latin-1")
+        lines = LINE_END.join(map(": ".join, headers))
+        ending = "connection: close\r\n\r\n" if self._close else LINE_END
+        head = f"{self._date.line}{lines}{LINE_END if lines else ''}{framing}{ending}"
+        return STATUS_LINES[status] + head.encode("latin-1")
 
     def send(self, status: int, headers: HeaderList, body: bytes) -> None:
         """A whole answer."""

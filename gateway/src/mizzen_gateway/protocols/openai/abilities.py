@@ -36,6 +36,12 @@ OFFERED = {
 Paths = frozenset[str]
 
 
+def known_to_have(target: Target, path: str) -> bool:
+    """Every engine has told what it has, and `path` is among it, or none tells: nobody need be asked."""
+    held = target.metadata.get(HELD)
+    return isinstance(held, frozenset) and (not held or path in held)
+
+
 async def lacking(target: Target, pool: EnginePool, path: str, model: str) -> Refusal | None:
     """404 where every engine says what it has, and `path` is not among it."""
     held = target.metadata.get(HELD)

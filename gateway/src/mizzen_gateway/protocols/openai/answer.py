@@ -25,26 +25,26 @@ class WholeAnswer:
         self._public = public
         self._renamed = public != engine_model
         self._prompt_bytes = prompt_bytes
-        self._held = Collected(RESPONSE_LIMIT)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.status = 0
 
-    @property
-    def status(self) -> int:
-        """The engine's status."""
-        return self._held.status
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep it."""
-        self._held.on_head(status, headers)
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:  # noqa: ARG002  # as of every answer
+        """Keep the status."""
+        self.status = status
 
     def on_body(self, data: bytes) -> None:
-        """Keep it."""
-        self._held.on_body(data)
+        """Keep it; raises EngineFailureError past the limit."""
+        self._size += len(data)
+        if self._size > RESPONSE_LIMIT:
+            raise EngineFailureError("malformed", True, f"response larger than {RESPONSE_LIMIT} bytes")
+        self._pieces.append(data)
 
     def complete(self) -> Usage | Refusal:
         """Send it."""
-        body = self._held.body
-        if self._held.status != 200:
-            return engine_refused(self._held.status, body, self._public)
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if self.status != 200:
+            return engine_refused(self.status, body, self._public)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:

@@ -8,7 +8,7 @@ import orjson
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Prompt
-from mizzen_gateway.protocols.openai.abilities import lacking
+from mizzen_gateway.protocols.openai.abilities import known_to_have, lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
@@ -62,6 +62,8 @@ class OpenAICall:
         self._kind = kind
         self.body = body
         self._raw = raw
+        self.prompt_bytes = len(raw)
+        """Of the whole body."""
         self._stream = body.get("stream") is True
         options = body.get("stream_options") or {}
         self._usage_wanted = options.get("include_usage") is True
@@ -74,11 +76,6 @@ class OpenAICall:
     def last_words(self) -> Callable[[Refusal], bytes] | None:
         """Only streams can wait for longer than their callers do."""
         return self._shape.last_words if self._stream else None
-
-    @property
-    def prompt_bytes(self) -> int:
-        """Of the whole body."""
-        return len(self._raw)
 
     def prompt(self) -> Prompt | None:
         """For routing."""
@@ -95,11 +92,15 @@ class OpenAICall:
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
         """An endpoint that the engine lacks; a cap beyond the context, where the deployment names it."""
-        refusal = await lacking(target, pool, self._kind.path, self.model)
-        if refusal is not None:
-            return refusal
-        longest, cap = target.facts.max_model_len, self._cap()
-        if longest is not None and cap is not None and cap > longest:
+        if not known_to_have(target, self._kind.path):
+            refusal = await lacking(target, pool, self._kind.path, self.model)
+            if refusal is not None:
+                return refusal
+        longest = target.facts.max_model_len
+        if longest is None:
+            return None
+        cap = self._cap()
+        if cap is not None and cap > longest:
             field = next(name for name in OUTPUT_CAPS if self.body.get(name) == cap)
             return invalid(
                 field, f"{field}: {cap} is more than the {longest} tokens of context of this model; ask for fewer."
@@ -193,7 +194,7 @@ class OpenAICall:
 
     def answer(self, responder: Responder, headers: HeaderList, engine_model: str) -> Answer:
         """For one try."""
-        prompt_bytes = len(self._raw)
+        prompt_bytes = self.prompt_bytes
         if self._kind.passed:
             return PassedAnswer(responder, headers, self.model, counts_text=False)
         if not self._stream:

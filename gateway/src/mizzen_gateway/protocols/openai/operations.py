@@ -57,8 +57,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
+OF_SEVERAL = frozenset({"completions", "embeddings", "classify", "rerank", "score"})
+"""What may be asked for several prompts at once."""
+
+
 def prompts_in(name: str, body: dict[str, Any]) -> int:
     """Prompts that the engine makes of a body, each with a template around it."""
+    if name not in OF_SEVERAL:
+        return 1
     match name:
         case "completions":
             return entries_of(body["prompt"])

@@ -123,7 +123,7 @@ def usage_of(document: dict[str, Any]) -> Usage | None:
     if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
         cached = _part(usage, "prompt_tokens_details", "input_tokens_details", "cached_tokens", prompt)
         reasoning = _part(usage, "completion_tokens_details", "output_tokens_details", "reasoning_tokens", completion)
-        return Usage(prompt, completion, cached_tokens=cached, reasoning_tokens=reasoning)
+        return Usage(prompt, completion, False, True, cached, reasoning)
     return None
 
 
