@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mizzen_controlplane.budgets.periods import EPOCH
 from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.metering.drift import ledger_drift
+from mizzen_crds.periods import EPOCH
 from support.controlplane import ControlPlane
 from support.killed_at import VARIABLE
 from support.metered_load import MeteredLoad, chat

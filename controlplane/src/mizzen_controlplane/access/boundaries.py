@@ -8,11 +8,11 @@ from typing import Final
 
 import structlog
 from mizzen_crds.access import BudgetWindow
+from mizzen_crds.periods import Window
 from sqlalchemy.exc import SQLAlchemyError
 
 from mizzen_controlplane.access.models import AccessClock
 from mizzen_controlplane.access.repository import access_clock
-from mizzen_controlplane.budgets.periods import Window
 from mizzen_controlplane.budgets.repository import windows_in_force
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.background import in_background

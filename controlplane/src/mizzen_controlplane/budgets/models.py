@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow
+from mizzen_crds.periods import Window
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from mizzen_controlplane.budgets.periods import Window
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.tables import ResourceRow
 

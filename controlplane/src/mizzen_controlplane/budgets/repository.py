@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from mizzen_crds.periods import Period
 from sqlalchemy import case, delete, func, update
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
-from mizzen_controlplane.budgets.periods import Period
 from mizzen_controlplane.kit.upsert import insert_into
 from mizzen_controlplane.limits.models import DECLARED
 

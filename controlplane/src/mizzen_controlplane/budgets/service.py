@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow, Hardness, LeaseGrant, LeaseRequest
+from mizzen_crds.periods import Period
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.access.counted_over import Asked, Parent, parent_of, target_of
 from mizzen_controlplane.budgets import amounts, credit, repository
 from mizzen_controlplane.budgets.models import Budget
-from mizzen_controlplane.budgets.periods import Period
 from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch, BudgetView
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.auth import Subject

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from mizzen_crds.periods import Period, month_of
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.budgets.periods import Period, month_name, month_of, named_month
+from mizzen_controlplane.budgets.months import month_name, named_month
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.identity.scope import project_or_404

@@ -9,10 +9,10 @@ from typing import Final
 
 import structlog
 from mizzen_crds.access import BudgetUnit
+from mizzen_crds.periods import quarter_of
 from prometheus_client import REGISTRY, Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
-from mizzen_controlplane.budgets.periods import quarter_of
 from mizzen_controlplane.budgets.repository import all_budgets, all_spending
 from mizzen_controlplane.kit.background import in_background
 from mizzen_controlplane.kit.clock import utc_now

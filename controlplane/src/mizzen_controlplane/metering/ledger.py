@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from mizzen_crds.periods import quarter_of
 from mizzen_crds.usage import UsageEvent, UsageReceipt
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.budgets.credit import Charge, charge
-from mizzen_controlplane.budgets.periods import quarter_of
 from mizzen_controlplane.identity.repository import organization
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import unit_of_work

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 
+from mizzen_crds.periods import quarter_of
 from mizzen_crds.usage import UsageEvent
 
-from mizzen_controlplane.budgets.periods import quarter_of
 from mizzen_controlplane.metering.meters import Sums
 
 

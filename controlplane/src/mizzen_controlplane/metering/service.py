@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from mizzen_crds.periods import month_of
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.budgets.periods import month_of
 from mizzen_controlplane.identity.repository import keys_of, organization
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.clock import utc_now

@@ -18,13 +18,13 @@ from mizzen_crds.access import (
     ProjectAccess,
     Scope,
 )
+from mizzen_crds.periods import Window
 
 from mizzen_gateway.standalone.allowances import Budget, Limit, Project
 from mizzen_gateway.standalone.allowances import Price as PriceOfFile
 from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.keys import known_by
 from mizzen_gateway.standalone.parts import PICO, SecretMissingError, pico
-from mizzen_gateway.standalone.periods import Window
 
 NAMESPACE = "gateway"
 """Of all that a file names."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import orjson
 from mizzen_crds.access import LeaseGrant
+from mizzen_crds.periods import EPOCH, NEVER, QUARTER, Window, quarter_of
 from mizzen_crds.usage import RefusedEvent
 
 from mizzen_gateway.limits.leases import LedgerUnreachableError
 from mizzen_gateway.metering.recovery import add_costs
-from mizzen_gateway.standalone.periods import EPOCH, NEVER, QUARTER, Window, quarter_of
 
 LEASE_LIFE = timedelta(seconds=120)
 BUSY_SECONDS = 30.0
@@ -97,7 +97,7 @@ class LocalLedger:
             event = orjson.loads(row)
             key = (event["project_id"], event["request_id"], event["started_at"], row.decode())
             if self._database.execute(INSERT, key).rowcount:
-                quarter = quarter_of(datetime.fromisoformat(event["started_at"]))
+                quarter = _number(datetime.fromisoformat(event["started_at"]))
                 add_costs(costs.setdefault(quarter, Counter()), event)
         for quarter, by_budget in costs.items():
             self._database.executemany(SPEND, [(one, quarter, amount) for one, amount in by_budget.items()])
@@ -115,7 +115,7 @@ class LocalLedger:
             )
         amount, window = known
         period = window.period_of(now)
-        first = int(period.start.timestamp()) // QUARTER
+        first = _number(period.start)
         spent = sum(row[0] for row in self._database.execute(SPENT, (budget_id, first)))
         available = max(0, amount - spent)
         credit = min(max(0, want_pico), available)
@@ -134,6 +134,11 @@ class LocalLedger:
                 self._database.execute("DELETE FROM usage WHERE started_at < ?", (before.isoformat(),))
         except sqlite3.Error as error:
             raise OSError(f"{self._file} cannot be pruned ({error})") from error
+
+
+def _number(moment: datetime) -> int:
+    """Of its quarter of an hour, since 1970."""
+    return (quarter_of(moment) - EPOCH) // QUARTER
 
 
 def opened(file: Path) -> sqlite3.Connection:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from mizzen_controlplane.budgets.credit import LEASE_LIFE, Charge, charge, lease
 from mizzen_controlplane.budgets.models import Budget
-from mizzen_controlplane.budgets.periods import month_of
 from mizzen_controlplane.budgets.repository import leased_of, spent_of
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_crds.access import LeaseGrant, LeaseRequest
+from mizzen_crds.periods import month_of
 from support.embedded_plane import embedded_plane
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mizzen_controlplane.budgets.periods import QUARTER, Window, month_name, month_of, named_month, quarter_of
+from mizzen_controlplane.budgets.months import month_name, named_month
 from mizzen_crds.access import BudgetWindow
+from mizzen_crds.periods import QUARTER, Window, month_of, quarter_of
 
 ZONES = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Apia", "Asia/Kathmandu"]

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 from mizzen_crds.access import BudgetWindow
+from mizzen_crds.periods import Window
 from mizzen_gateway.standalone.csv_export import COLUMNS, write_csv
 from mizzen_gateway.standalone.ledger import FILE_NAME, LocalLedger, events
-from mizzen_gateway.standalone.periods import Window
 
 LIFETIME = Window(BudgetWindow.LIFETIME, 0, "UTC")
 

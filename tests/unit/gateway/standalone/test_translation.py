@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mizzen_crds.access import AccessSnapshot, BudgetWindow, Scope
+from mizzen_crds.periods import Window
 from mizzen_gateway.discovery.object_views import route_facts
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.routing.route import HedgeFacts
@@ -16,7 +17,6 @@ from mizzen_gateway.standalone.config import GatewayFile
 from mizzen_gateway.standalone.keys import fresh_key
 from mizzen_gateway.standalone.objects import dials_of, object_name, objects_of
 from mizzen_gateway.standalone.parts import SecretMissingError
-from mizzen_gateway.standalone.periods import Window
 from mizzen_gateway.standalone.reading import parse, read_file
 from mizzen_gateway.standalone.settings import trace_settings
 from support.alone import a_file, a_key

@@ -1,4 +1,7 @@
-"""When does a budget begin anew? Days, weeks and months begin at midnight in the organization's time zone."""
+"""When does a budget begin anew? Days, weeks and months begin at midnight in the organization's time zone.
+
+The control plane books and lends by it, and so does a gateway that runs alone, by the time zone of its file.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +18,7 @@ QUARTER: Final = timedelta(minutes=15)
 """What spending is added up by; every time zone's midnight is the begin of one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Period:
     """A stretch of time."""
 
@@ -72,25 +75,11 @@ def month_of(moment: datetime, time_zone: str) -> Period:
     """The calendar month that holds the moment."""
     zone = ZoneInfo(time_zone)
     local = moment.astimezone(zone)
-    return _month(local.year, local.month, zone)
+    return calendar_month(local.year, local.month, zone)
 
 
-def named_month(name: str, time_zone: str) -> Period:
-    """The month written YYYY-MM. Raises ValueError for anything else."""
-    year, dash, month = name.partition("-")
-    if len(name) != 7 or not dash or not (year.isascii() and year.isdigit() and month.isascii() and month.isdigit()):
-        raise ValueError(f'"{name[:20]}" is not a month: write YYYY-MM, such as 2026-03')
-    if not (1970 <= int(year) <= 9000 and 1 <= int(month) <= 12):
-        raise ValueError(f'"{name}" is no month of the calendar: write YYYY-MM with MM from 01 to 12')
-    return _month(int(year), int(month), ZoneInfo(time_zone))
-
-
-def month_name(period: Period, time_zone: str) -> str:
-    """The month as YYYY-MM."""
-    return period.start.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m")
-
-
-def _month(year: int, month: int, zone: ZoneInfo) -> Period:
+def calendar_month(year: int, month: int, zone: ZoneInfo) -> Period:
+    """A month of a year, January being 1."""
     first, later = date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
     return Period(_midnight(first, zone), _midnight(later, zone))
 
