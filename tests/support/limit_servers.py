@@ -37,6 +37,8 @@ class RedisProcess:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    leading: tuple[str, ...] = ()
+    """Arguments before all others: a file of settings, and what sort of server it is."""
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -49,8 +51,8 @@ class RedisProcess:
         """Start, or start again at the same port; returns when it answers."""
         self.port = self.port or free_port()
         command = [
-            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder), *self.arguments,
+            "redis-server", *self.leading, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no", "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder), *self.arguments,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -65,6 +67,17 @@ class RedisProcess:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def say(self, *words: str) -> None:
+        """Give it a command, as one who may give all; it must take it."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as connection, connection.makefile("rwb") as stream:
+            for sent in (("AUTH", PASSWORD), words):
+                stream.write(
+                    b"*%d\r\n" % len(sent) + b"".join(b"$%d\r\n%b\r\n" % (len(one), one.encode()) for one in sent)
+                )
+                stream.flush()
+                answer = stream.readline()
+                assert answer.startswith(b"+"), answer
 
     def pause(self) -> None:
         """It keeps its connections and says nothing."""
@@ -82,6 +95,19 @@ def running_valkey(*arguments: str) -> Iterator[RedisProcess]:
     """The Valkey of the wheel."""
     with running(VALKEY, {}, *arguments) as server:
         yield server
+
+
+@contextmanager
+def running_sentinel(folder: Path) -> Iterator[RedisProcess]:
+    """One of Valkey that watches over nothing; its file is in the folder."""
+    settings = folder / "sentinel.conf"
+    settings.touch()
+    server = RedisProcess(VALKEY, folder, leading=(str(settings), "--sentinel"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @contextmanager

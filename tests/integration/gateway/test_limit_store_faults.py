@@ -13,8 +13,15 @@ from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
 from support.controlplane import free_port
 from support.gateway import make_snapshot, running_gateway
 from support.limit_gateways import quota_gateways
-from support.limit_servers import PostgresProcess, RedisProcess, running_postgres_process, running_valkey
+from support.limit_servers import (
+    PostgresProcess,
+    RedisProcess,
+    running_postgres_process,
+    running_sentinel,
+    running_valkey,
+)
 from support.limit_waits import ONE, credit_free, eventually, fresh, in_use, refused, until_admitted
+from support.moving_address import moving_address
 from support.shared_ledger import SharedLedger
 from support.until import until
 
@@ -153,6 +160,52 @@ async def test_a_node_of_a_cluster_is_refused_at_the_start_with_what_to_name_ins
     ):
         assert part in said
     assert "secret" not in said
+
+
+async def test_a_sentinel_is_refused_at_the_start_with_what_to_name_instead(tmp_path: Path) -> None:
+    with running_sentinel(tmp_path) as sentinel:
+        gateway = running_gateway(tmp_path, make_snapshot([]), MIZZEN_LIMITS_STORE=sentinel.url)
+        with pytest.raises(CannotStartError, match=f"127.0.0.1:{sentinel.port} is a Sentinel.*leads to the primary"):
+            await gateway.__aenter__()
+
+
+async def test_a_primary_that_became_a_replica_is_left_for_the_one_at_its_address(servers) -> None:
+    limit = a_limit(100, id=fresh(), name="strict", window_seconds=DAY)
+    first = servers["valkey"]
+    with running_valkey() as second:
+        async with moving_address(first.port) as address:
+            url = first.url.replace(f":{first.port}", f":{address.port}")
+            async with quota_gateways(url, 1, a_snapshot(limits=[limit]), SharedLedger(1)) as [gateway]:
+                await gateway.admitted(ONE)
+                first.say("REPLICAOF", "127.0.0.1", str(second.port))
+                try:
+                    assert (await refused(gateway, ONE)).code == "quota_unavailable"
+                    address.target = second.port
+                    await until_admitted(gateway)
+                finally:
+                    first.say("REPLICAOF", "NO", "ONE")
+
+
+async def test_an_acl_user_with_the_rights_that_are_told_is_enough(servers) -> None:
+    rights = "~mizzen:limits:* +info +script|load +evalsha +time +del +pexpire +@string +@hash +@sortedset"
+        "~mizzen:limits:*",
+        "+info",
+        "+script|load",
+        "+evalsha",
+        "+time",
+        "+@string",
+        "+@hash",
+        "+@sortedset",
+        "+del",
+        "+pexpire",
+    )
+    valkey = servers["valkey"]
+    valkey.say("ACL", "SETUSER", "gateway", "on", ">told", *rights.split())
+    limit = a_limit(5, id=fresh(), window_seconds=DAY)
+    url = f"redis://gateway:told@127.0.0.1:{valkey.port}"
+    async with quota_gateways(url, 1, a_snapshot(limits=[limit]), SharedLedger(1)) as [gateway]:
+        (await gateway.admitted(ONE)).settle(Usage(1, 1))
+        await gateway.told()
 
 
 async def test_a_server_that_is_away_at_the_start_may_come_later(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ ROW = struct.Struct("<BBdd")
 EPOCH = b"epoch "
 CLUSTERED = b"_mode:cluster"
 """What a node of a cluster says of itself: `redis_mode`, or `server_mode` where it is a Valkey."""
+SENTINEL = b"_mode:sentinel"
+REPLICA = b"role:slave"
+READ_ONLY = ("READONLY", "MASTERDOWN")
+"""What a server says that was the primary when it was connected to, and is a replica now."""
 
 log = structlog.get_logger(__name__)
 
@@ -157,6 +161,8 @@ class RedisServer:
             await connection.call(command(b"SCRIPT", b"LOAD", SCRIPT))
             return await connection.call(sent)
         except ServerSaidError as said:
+            if str(said).startswith(READ_ONLY):
+                connection.close()  # the address may lead to the new primary by now
             log.error("the store of limits refused a call", error=str(said))  # noqa: TRY400 - its words say it all
             raise StoreUnreachableError(str(said)) from said
 
@@ -166,25 +172,38 @@ class RedisServer:
     async def _connect(self) -> None:
         connection = await RedisConnection.open(self._address)
         try:
-            said = await connection.call(command(b"INFO", b"server"))
+            said = await connection.call(command(b"INFO", b"server", b"replication"))
+            self._refuse_unfit(said)
             await connection.call(command(b"SCRIPT", b"LOAD", SCRIPT))
         except ServerSaidError as error:
             connection.close()
             raise StoreUnreachableError(str(error)) from error
-        if CLUSTERED in said:
+        except StoreUnreachableError:
             connection.close()
-            raise UnfitServerError(
-                f"the server at {self._address.host}:{self._address.port} is a node of a cluster, whose redirections"
-                " (MOVED, ASK) are not followed; name a Redis or Valkey outside of a cluster, which may have replicas,"
-                " or a PostgreSQL"
-            )
+            raise
         run = next((line[7:] for line in said.split() if line.startswith(b"run_id:")), b"")
         self._run = run.decode()[:RUN_LENGTH].ljust(RUN_LENGTH, "0")
         self._begin_epochs()
         self._connection = connection
 
+    def _refuse_unfit(self, said: bytes) -> None:
+        """Raise where the server says of itself that it is none to count in, or not now."""
+        server = f"the server at {self._address.host}:{self._address.port}"
+        if CLUSTERED in said:
+            raise UnfitServerError(
+                f"{server} is a node of a cluster, whose redirections (MOVED, ASK) are not followed; name a Redis or"
+                " Valkey outside of a cluster, which may have replicas, or a PostgreSQL"
+            )
+        if SENTINEL in said:
+            raise UnfitServerError(
+                f"{server} is a Sentinel, which is not asked for the primary; name an address that always leads to the"
+                " primary (a Service or a proxy that follows Sentinel)"
+            )
+        if REPLICA in said:
+            raise StoreUnreachableError(f"{server} is a replica, which takes no writes; name the primary's address")
+
     async def _keep_connected(self) -> None:
-        pause = 0.05
+        pause, why = 0.05, ""
         while True:
             if self._connection is not None:
                 await self._connection.lost.wait()
@@ -195,10 +214,13 @@ class RedisServer:
             except StoreUnreachableError as error:
                 if isinstance(error, UnfitServerError):
                     log.error("the store of limits is of no use", error=str(error))  # noqa: TRY400 - its words say it all
+                elif str(error) != why:
+                    why = str(error)
+                    log.warning("the store of limits cannot be used", error=why)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:
-                pause = 0.05
+                pause, why = 0.05, ""
                 log.info("the store of limits is there", host=self._address.host, port=self._address.port)
 
 
