@@ -52,7 +52,8 @@ class RedisProcess:
         self.port = self.port or free_port()
         command = [
             "redis-server", *self.leading, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-            "--appendonly", "no", "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder), *self.arguments,
+            "--appendonly", "no", "--requirepass", PASSWORD, "--daemonize", "no", "--dir", str(self.folder),
+            *self.arguments,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
