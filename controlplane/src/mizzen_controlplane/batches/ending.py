@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import orjson
 from mizzen_crds.kept_batches import MOST_RESULTS, BatchFault
 
-from mizzen_controlplane.batches import repository
+from mizzen_controlplane.batches import counts, repository
 from mizzen_controlplane.batches.content import Sealer, sealer_of
 from mizzen_controlplane.batches.models import READY, Batch, StoredFile
 from mizzen_controlplane.batches.stopping import CANCELLED, ENDS, KEY_REVOKED, TOLD, reach, stop, why_stopped
@@ -52,6 +52,8 @@ async def _validate(plane: Plane, batch: Batch) -> None:
         held.total = validation.lines
         held.faults = [fault.model_dump() for fault in validation.faults]
         reach(session, held, "failed" if held.faults else "in_progress")
+    if validation.faults:
+        counts.ended("failed")
 
 
 async def _stop_where_due(plane: Plane, batch: Batch, now: datetime) -> None:
@@ -86,6 +88,7 @@ async def _end(plane: Plane, batch: Batch) -> None:
             code, message = TOLD[KEY_REVOKED]
             held.faults = [BatchFault(code=code, message=message).model_dump()]
         reach(session, held, ENDS[held.stopped_by])
+    counts.ended(held.status)
 
 
 def _file_of(batch: Batch, kind: str, size: int, lines: int, *, good: bool) -> StoredFile:
@@ -113,7 +116,8 @@ async def _tell_of_the_rest(plane: Plane, batch: Batch) -> None:
                 for number, line in open_[start : start + MOST_RESULTS]
             ]
             async with unit_of_work(plane.database) as session:
-                await repository.add_results(session, rows)
+                new = await repository.add_results(session, rows)
+            counts.lines_stay_unsent(len(new))
 
 
 def _unsent(batch: Batch, number: int, line: bytes, code: str, message: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from mizzen_controlplane.batches import repository
+from mizzen_controlplane.batches import counts, repository
 from mizzen_controlplane.batches.ending import look_after
 from mizzen_controlplane.batches.stopping import TOPIC
 from mizzen_controlplane.kit.background import in_background
@@ -39,6 +39,7 @@ async def take_batches_on(plane: Plane, now: datetime) -> None:
     """Take each batch as far as it goes without a gateway."""
     async with reading(plane.database) as session:
         batches = await repository.unfinished(session)
+    counts.told_of(batches, now)
     for batch in batches:
         try:
             await look_after(plane, batch, now)

@@ -20,7 +20,7 @@ from mizzen_crds.kept_batches import (
 )
 from mizzen_crds.kept_files import LINE_BYTES
 
-from mizzen_controlplane.batches import repository
+from mizzen_controlplane.batches import counts, repository
 from mizzen_controlplane.batches.content import Sealer, sealer_of
 from mizzen_controlplane.batches.models import Batch
 from mizzen_controlplane.batches.stopping import CANCELLED, have_looked_after, reach, stop, why_stopped
@@ -102,6 +102,7 @@ async def take_results(plane: Plane, batch_id: str, body: BatchResults) -> Batch
             batch.held_until = None if body.release else now + HOLD
             if body.release:
                 have_looked_after(session)
+    counts.lines_came(new[True], new[False])
     return BatchOrder(
         go_on=mine and batch.status == "in_progress",
         abort=not mine or batch.stopped_by not in {"", CANCELLED},

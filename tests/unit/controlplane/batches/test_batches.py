@@ -24,6 +24,7 @@ from mizzen_crds.kept_batches import (
     BatchWork,
     LineResult,
 )
+from prometheus_client import REGISTRY
 from support.kept_files import ADMIN, keeping_plane, kept, new_owner, read
 
 CHAT = "/v1/chat/completions"
@@ -249,3 +250,35 @@ async def test_the_project_of_which_fewest_batches_are_held_comes_first(tmp_path
         held = [await leased(plane, "gw-1", first), await leased(plane, "gw-2")]
         assert {one.batch_id for one in held if one} != {first}
         assert other in {one.batch_id for one in held if one}
+
+
+def told(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(name, labels)
+    assert value is not None, "it was there before the first one"
+    return value
+
+
+async def test_metrics_count_lines_and_ends_once_and_tell_how_old_what_has_not_ended_is(tmp_path: Path) -> None:
+    outcomes, ends = ("completed", "failed", "unsent"), ("completed", "cancelled", "failed")
+
+    def lines_and_ends() -> list[float]:
+        return [
+            *(told("mizzen_batch_lines_total", outcome=one) for one in outcomes),
+            *(told("mizzen_batches_ended_total", status=one) for one in ends),
+        ]
+
+    async with keeping_plane(tmp_path) as (plane, owner):
+        before = lines_and_ends()
+        whole, cancelled = await made(plane, owner, 3), await made(plane, owner, 4)
+        await take_batches_on(plane, utc_now() + timedelta(hours=2))
+        assert (told("mizzen_batches", status="in_progress"), told("mizzen_batches", status="finalizing")) == (2, 0)
+        assert 7200 <= told("mizzen_batch_oldest_seconds") < 7300
+        await handed_in(plane, whole, 1, 2)
+        await handed_in(plane, whole, 2, 3, good=False)  # the first result of the second line counts
+        await handed_in(plane, cancelled, 1)
+        await service.cancel(plane, owner, cancelled)
+        for _ in range(2):
+            await seen(plane, owner, whole)
+        assert [after - first for first, after in zip(before, lines_and_ends(), strict=True)] == [3, 1, 3, 1, 1, 0]
+        await take_batches_on(plane, utc_now())
+        assert (told("mizzen_batches", status="in_progress"), told("mizzen_batch_oldest_seconds")) == (0, 0)
