@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from mizzen_gateway.engine.exchange import Collected
 from mizzen_gateway.protocols.classify.signature import Signature
+from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.openai.errors import upstream_error
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -15,31 +15,18 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 RESPONSE_LIMIT = 64 * 1024 * 1024
 
 
-class ClassifyAnswer:
+class ClassifyAnswer(HeldAnswer):
     """A response of tensors, as JSON."""
 
     def __init__(
         self, responder: Responder, headers: HeaderList, public: str, signature: Signature, texts: int
     ) -> None:
+        super().__init__(RESPONSE_LIMIT)
         self._responder = responder
         self._headers = headers
         self._public = public
         self._signature = signature
         self._texts = texts
-        self._held = Collected(RESPONSE_LIMIT)
-
-    @property
-    def status(self) -> int:
-        """The engine's status."""
-        return self._held.status
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep it."""
-        self._held.on_head(status, headers)
-
-    def on_body(self, data: bytes) -> None:
-        """Keep it."""
-        self._held.on_body(data)
 
     def complete(self) -> Usage | Refusal:
         """Send the labels."""
@@ -86,6 +73,3 @@ class ClassifyAnswer:
     def so_far(self) -> Usage:
         """A request was made of the engine, which is all that is counted."""
         return Usage()
-
-    def break_off(self, refusal: Refusal) -> None:
-        """Nothing was written yet."""

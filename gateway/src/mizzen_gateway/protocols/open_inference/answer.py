@@ -2,7 +2,7 @@
 
 import orjson
 
-from mizzen_gateway.engine.exchange import Collected
+from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.open_inference.errors import engine_refused
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -11,31 +11,18 @@ RESPONSE_LIMIT = 256 * 1024 * 1024
 PASSED = ("content-type", "inference-header-content-length", "content-encoding")
 
 
-class InferAnswer:
+class InferAnswer(HeldAnswer):
     """A response that is one document, with binary tensors behind it."""
 
     def __init__(
         self, responder: Responder, headers: HeaderList, public: str, engine_model: str, version: str | None = None
     ) -> None:
+        super().__init__(RESPONSE_LIMIT)
         self._responder = responder
         self._headers = headers
         self._public = public
         self._version = version
         self._renamed = public != engine_model
-        self._held = Collected(RESPONSE_LIMIT)
-
-    @property
-    def status(self) -> int:
-        """The engine's status."""
-        return self._held.status
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep it."""
-        self._held.on_head(status, headers)
-
-    def on_body(self, data: bytes) -> None:
-        """Keep it."""
-        self._held.on_body(data)
 
     def complete(self) -> Usage | Refusal:
         """Send it."""
@@ -62,9 +49,6 @@ class InferAnswer:
     def so_far(self) -> Usage:
         """A request was made of the engine, which is all that is counted."""
         return Usage()
-
-    def break_off(self, refusal: Refusal) -> None:
-        """Nothing was written yet."""
 
 
 def renamed(header: bytes, public: str) -> bytes | None:

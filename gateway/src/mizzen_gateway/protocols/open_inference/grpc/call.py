@@ -1,7 +1,7 @@
 """A ModelInfer call: an inference like any other, whose answer becomes a message."""
 
-from mizzen_gateway.engine.exchange import Collected
 from mizzen_gateway.protocols.call import Answer
+from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT
 from mizzen_gateway.protocols.open_inference.call import InferCall, first_refusal
 from mizzen_gateway.protocols.open_inference.errors import engine_refused, invalid
@@ -52,31 +52,18 @@ class GrpcInferCall(InferCall):
         return GrpcAnswer(responder, headers, self.model, self.version, final=self.streamed)
 
 
-class GrpcAnswer:
+class GrpcAnswer(HeldAnswer):
     """The engine's response becomes a message."""
 
     def __init__(
         self, responder: Responder, headers: HeaderList, public: str, version: str | None, *, final: bool
     ) -> None:
+        super().__init__(RESPONSE_LIMIT)
         self._responder = responder
         self._headers = headers
         self._public = public
         self._version = version
         self._final = final
-        self._held = Collected(RESPONSE_LIMIT)
-
-    @property
-    def status(self) -> int:
-        """The engine's status."""
-        return self._held.status
-
-    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        """Keep it."""
-        self._held.on_head(status, headers)
-
-    def on_body(self, data: bytes) -> None:
-        """Keep it."""
-        self._held.on_body(data)
 
     def complete(self) -> Usage | Refusal:
         """Send it."""
@@ -96,6 +83,3 @@ class GrpcAnswer:
     def so_far(self) -> Usage:
         """A request was made of the engine, which is all that is counted."""
         return Usage()
-
-    def break_off(self, refusal: Refusal) -> None:
-        """Nothing was written yet."""
