@@ -241,6 +241,17 @@ async def test_a_hard_budget_holds_over_a_restart(tmp_path: Path) -> None:
             assert (await ask(running.url, key))[0] == 200, "what a change adds can be spent at once"
 
 
+async def test_a_hard_budget_that_is_lowered_is_held_at_once(tmp_path: Path) -> None:
+    key, entry = a_key()
+    budgets = [{"name": "b", "amount": 10_000, "window": "lifetime"}]
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry, budgets=budgets, prices=[{"per_request": 1}])
+        async with alone(tmp_path, document) as running:
+            assert [(await ask(running.url, key))[0] for _ in range(3)] == [200] * 3
+            running.write(document | {"budgets": [budgets[0] | {"amount": 4}]})
+            assert [(await ask(running.url, key))[0] for _ in range(3)] == [200, 429, 429]
+
+
 @pytest.mark.parametrize(
     ("engine", "caps"),
     [("OpenAI", {"max_completion_tokens": 5}), ("Other", {"max_completion_tokens": 5, "max_tokens": 5})],

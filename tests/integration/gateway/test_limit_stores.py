@@ -7,16 +7,18 @@ eight of them, and more tries.
 import asyncio
 import random
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from mizzen_crds.access import BudgetUnit, Hardness
+from mizzen_gateway.discovery.access_index import index_snapshot
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import Enforcement, LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.limit_gateways import QuotaGateway, quota_gateways
 from support.limit_servers import RedisProcess, running_valkey
-from support.limit_waits import reserved
+from support.limit_waits import credit_free, reserved
 from support.postgres import Postgres, running_postgres
 from support.shared_ledger import SharedLedger
 
@@ -95,6 +97,25 @@ async def test_a_budget_is_spent_to_its_last_token_by_one_gateway_while_the_othe
         for gateway in gateways:
             await gateway.told()
         assert await tries(gateways[:1], 200, Estimate(10, 0, 0), seeded()) == len(held)
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS[1:])
+async def test_of_a_budget_that_is_lowered_the_store_keeps_no_more_credit_than_is_left(addresses, store, count):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        (await gateways[0].admitted(Estimate(100, 0, 0))).settle(Usage(100, 0))
+        await gateways[0].told()
+        assert await credit_free(gateways[0], budget.id) > 500, "the test needs credit at hand"
+        ledger.amount = 150
+        lowered = a_snapshot(2, further_budgets=[budget.model_copy(update={"amount_pico": 150})])
+        for gateway in gateways:
+            gateway.state.put(index_snapshot(lowered), time.time() + 10**6)
+        assert not isinstance(await gateways[1].reserve(Estimate(10, 0, 0)), Refusal)
+        async with asyncio.timeout(20):
+            while await credit_free(gateways[1], budget.id) > 50:  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.02)
+        assert await tries(gateways, 20, Estimate(10, 0, 0), seeded()) == 4
 
 
 @pytest.mark.parametrize(("store", "count"), FLEETS)

@@ -72,7 +72,8 @@ async def create_budget(plane: Plane, subject: Subject, project: str | None, bod
 async def patch_budget(
     plane: Plane, subject: Subject, project: str | None, budget: str, body: BudgetPatch, if_match: str | None
 ) -> BudgetView:
-    """Change a budget. A lower amount takes nothing back that gateways hold; they ask anew within a lease's life.
+    """Change a budget. A gateway spends nothing more of what it was lent before once it has heard of a lower amount:
+    about a second later, or where it cannot be reached when its lease ends.
 
     Raises Conflict for one that a Project object owns.
     """

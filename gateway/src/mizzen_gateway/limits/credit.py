@@ -10,7 +10,10 @@ can only be less, until the next lease.
 
 from dataclasses import dataclass
 
-from mizzen_crds.access import LeaseGrant
+from mizzen_crds.access import BudgetAccess, LeaseGrant
+
+Terms = tuple[object, ...]
+"""What of a budget decides how much of it is left: its amount, unit and window."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,21 @@ class CreditAccount:
     """Where less is free than that, more is asked for in advance, in pico."""
     spent: bool = False
     """Something was reserved since the last renewal."""
+    terms: Terms | None = None
+    """Of the budget, when requests last asked for it; None before that."""
+
+    def go_by(self, budget: BudgetAccess) -> None:
+        """The budget is this now. What was lent on other terms, a larger amount say, is spent no further."""
+        terms = terms_of(budget)
+        self.unit = budget.unit.value
+        if self.terms not in (None, terms):
+            self.forget_free()
+        self.terms = terms
+
+    def forget_free(self) -> None:
+        """Nothing is free until the ledger has been asked again; what is in use stays so."""
+        self.credit = min(self.credit, self.in_use)
+        self.remaining = None
 
     def free(self, now: float) -> int:
         """What may be reserved now; 0 or less for nothing."""
@@ -72,3 +90,8 @@ class CreditAccount:
         self.period_end = grant.period_end.timestamp()
         self.usable_until = min(grant.expires_at.timestamp(), self.period_end)
         self.granted_at = now
+
+
+def terms_of(budget: BudgetAccess) -> Terms:
+    """What credit of it was lent on."""
+    return budget.amount_pico, budget.unit, budget.window, budget.window_seconds

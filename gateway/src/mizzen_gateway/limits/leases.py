@@ -155,6 +155,7 @@ class CreditLeases:
         want = account.in_use + refills.waiting + block
         # Before the ledger hears that less is wanted, less is used: its answer may be lost, its decision stands.
         account.credit = min(account.credit, want)
+        terms = account.terms
         try:
             grant = await self._source.lease(account.budget_id, want)
         except LedgerUnreachableError:
@@ -164,3 +165,5 @@ class CreditLeases:
         refills.reachable = True
         refills.answered = number
         account.take_grant(grant, self._clock())
+        if account.terms != terms:  # the ledger may have answered before it knew of the change
+            account.forget_free()

@@ -49,7 +49,7 @@ class ProcessStore:
         buckets = [self._bucket(rule) for rule in limits]
         accounts = [self.leases.account(rule.budget.id) for rule in budgets]
         for account, rule in zip(accounts, budgets, strict=True):
-            account.unit = rule.budget.unit.value
+            account.go_by(rule.budget)
         return ProcessCounts(self, limits, buckets, budgets, accounts)
 
     def keep(self, limit_ids: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 from mizzen_crds.access import LeaseGrant
 
+from mizzen_gateway.limits.credit import terms_of
 from mizzen_gateway.limits.leases import (
     BLOCK_REQUESTS,
     BLOCK_SHARE,
@@ -88,6 +89,9 @@ class SharedCredit:
         self._store = store
         self._clock = clock
         self._budgets: dict[str, Refills] = {}
+        self._changed: dict[str, Refills] = {}
+        """Those whose credit in the store may have been lent on other terms, a larger amount say: the ledger was not
+        asked since this gateway knows of these."""
         self._background: set[asyncio.Task[None]] = set()
 
     def holder(self, epoch: str) -> str:
@@ -97,8 +101,11 @@ class SharedCredit:
     def of(self, organization: str, rule: BudgetRule) -> Refills:
         """What is known of a budget."""
         known = self._budgets.get(rule.budget.id)
+        new = known is None
         if known is None:
             known = self._budgets[rule.budget.id] = Refills(organization, rule)
+        if new or terms_of(known.rule.budget) != terms_of(rule.budget):
+            self._changed[rule.budget.id] = known
         known.rule = rule
         return known
 
@@ -135,8 +142,16 @@ class SharedCredit:
         if known.remaining and known.reachable and not known.lock.locked():
             self._start(known, known.block, epoch)
 
+    def take_up_changes(self, epochs: dict[str, str]) -> None:
+        """Have the store hold no more than a changed budget still has. Returns at once."""
+        for known in self._changed.values():
+            epoch = epochs.get(known.organization)
+            if epoch is not None and not known.lock.locked():
+                self._start(known, max(known.block, 1), epoch)
+
     def renew(self, epochs: dict[str, str]) -> None:
         """Renew what nears its end, unless nobody used it. Called each second."""
+        self.take_up_changes(epochs)
         now = self._clock()
         for known in self._budgets.values():
             life = known.usable_until - known.granted_at
@@ -167,6 +182,7 @@ class SharedCredit:
         known.sent += 1
         number = known.sent
         budget_id = known.rule.budget.id
+        terms = terms_of(known.rule.budget)
         seen = await self._server.look(known.organization, budget_id, epoch)
         if not block and not seen.in_use:
             known.usable_until = known.granted_at = 0.0  # nobody uses it: let it expire
@@ -185,6 +201,8 @@ class SharedCredit:
         await self._put_in(known, seen, grant, epoch)
         known.reachable = True
         known.answered = number
+        if terms_of(known.rule.budget) == terms:
+            self._changed.pop(budget_id, None)
 
     async def _lease(self, epoch: str, budget_id: str, want: int) -> LeaseGrant:
         grant = await self._source.lease_for(self.holder(epoch), budget_id, want)

@@ -101,7 +101,9 @@ class SharedStore:
 
     def counts(self, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule], organization: str) -> "SharedCounts":
         """The counts of all that applies to one key and model."""
-        return SharedCounts(self, rows_of(organization, limits, budgets), len(limits), budgets)
+        counts = SharedCounts(self, rows_of(organization, limits, budgets), len(limits), budgets)
+        self.credit.take_up_changes(self.epochs)
+        return counts
 
     def keep(self, _limit_ids: Collection[str]) -> None:
         """The server forgets by itself what has drained."""

@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mizzen_crds.access import AccessSnapshot, BudgetWindow, LeaseGrant
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import Enforcement, a_budget, a_price, a_snapshot
 from support.ledger_double import LedgerDouble
@@ -128,6 +129,76 @@ async def test_a_budget_that_does_not_enforce_refuses_nobody(enforcement):
     charge = (await table.admitted(TEN)).settle(Usage(10, 0))
     assert charge.budget_ids == (("bud_a",) if enforcement is Enforcement.SHADOW else ())
     assert table.ledger.leases_asked == 0
+
+
+def changed(amount: int, **budget: object) -> AccessSnapshot:
+    prices = [a_price(pico_per_input_token=1, pico_per_output_token=2, pico_per_request=0)]
+    return a_snapshot(2, budgets=[a_budget(amount, **budget)], prices=prices)
+
+
+async def admitted_until_refused(table: QuotaBench) -> int:
+    for count in range(1000):
+        answer = await table.reserve(TEN)
+        if isinstance(answer, Refusal):
+            assert answer.code == "budget_exceeded"
+            return count
+        answer.settle(Usage(10, 0))
+    raise AssertionError("never refused")
+
+
+async def test_of_a_budget_that_is_lowered_no_credit_at_hand_is_spent_beyond_the_new_amount():
+    table = bench(100_000)
+    for _ in range(100):
+        (await table.admitted(TEN)).settle(Usage(10, 0))
+    assert table.leases.account("bud_a").free(table.clock()) > 500, "the test needs credit at hand"
+    table.ledger.amount = 1010
+    table.swap(changed(1010))
+    assert await admitted_until_refused(table) == 1
+
+
+async def test_another_window_asks_for_credit_anew_and_the_same_terms_do_not():
+    table = bench(100_000)
+    await table.admitted(TEN)
+    asked = table.ledger.leases_asked
+    table.swap(changed(100_000))
+    await table.admitted(TEN)
+    assert table.ledger.leases_asked == asked
+    table.swap(changed(100_000, window=BudgetWindow.LIFETIME))
+    await table.admitted(TEN)
+    assert table.ledger.leases_asked == asked + 1
+
+
+class OvertakenLedger(LedgerDouble):
+    """Its answers leave when the test says so."""
+
+    def __init__(self, amount: int) -> None:
+        super().__init__(amount)
+        self.decided, self.may_answer = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def lease(self, budget_id: str, want_pico: int) -> LeaseGrant:
+        grant = await super().lease(budget_id, want_pico)
+        self.decided.release()
+        await self.may_answer.acquire()
+        return grant
+
+
+async def test_credit_that_was_granted_before_a_budget_was_lowered_is_not_spent_when_it_comes_after():
+    ledger = OvertakenLedger(amount=100_000)
+    table = bench(100_000, ledger)
+    asked = [asyncio.create_task(table.reserve(TEN))]
+    await ledger.decided.acquire()
+    ledger.amount = 20
+    table.swap(changed(20))
+    asked.append(asyncio.create_task(table.reserve(TEN)))
+    await asyncio.sleep(0)
+    ledger.may_answer.release()
+    await ledger.decided.acquire()
+    asked += [asyncio.create_task(table.reserve(TEN)) for _ in range(30)]
+    await asyncio.sleep(0)
+    for _ in range(100):
+        ledger.may_answer.release()
+    answers = await asyncio.gather(*asked)
+    assert sum(not isinstance(one, Refusal) for one in answers) == 2
 
 
 async def test_random_traffic_with_a_flaky_ledger_never_overshoots():
