@@ -9,8 +9,9 @@ import structlog
 from mizzen_crds.kept_batches import BatchLine, LineResult
 
 from mizzen_gateway.overload.priority import HEADER
+from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
-from mizzen_gateway.protocols.openai.errors import error_object, upstream_error
+from mizzen_gateway.protocols.openai.errors import error_object, invalid, upstream_error
 from mizzen_gateway.stages import Caller, Refusal
 from mizzen_gateway.trace_context import OfBatch
 from mizzen_gateway.wire.request import Request
@@ -57,11 +58,15 @@ class Line:
         self._custom_id = document["custom_id"]
         self._id = f"{batch_id}_{line.number}"
         self._url = str(document["url"]).encode()
-        self._body = orjson.dumps(document["body"])
+        deep = too_deep_field(document["body"], line.text.encode())
+        self._deep = None if deep is None else invalid(deep[:100], why_too_deep(deep[:100]))
+        self._body = b"" if self._deep else orjson.dumps(document["body"])
         self._failures = 0
 
     async def ask(self, pipeline: Pipeline, caller: Caller, trace: BatchTrace | None) -> LineResult | Later:
         """Its result, or when to try again; `trace` where spans are wanted."""
+        if self._deep is not None:
+            return self._result(400, "", orjson.dumps({"error": error_object(self._deep)}))
         request = Request(
             b"POST",
             self._url,

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from mizzen_gateway.protocols.depth import MOST_DEPTH
 from mizzen_gateway.protocols.open_inference.tensors import ITEM_BYTES
-from mizzen_gateway.protocols.openai.content import MOST_DEPTH
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.openai.parameters import MAX_DOCUMENTS, MAX_PROMPTS, MODEL_NAME_LENGTH, PAIRS
 from mizzen_gateway.protocols.openai.responses import KEPT_ELSEWHERE

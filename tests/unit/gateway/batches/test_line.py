@@ -95,3 +95,11 @@ async def test_a_model_that_fails_is_asked_a_few_times_and_an_error_of_our_own_i
     assert told(result)["response"]["status_code"] == 500  # type: ignore[index]  # it is one
     (result,), _ = await asked(None)  # answered with nothing
     assert isinstance(result, Later)
+
+
+async def test_a_line_that_is_too_deep_is_refused_and_leaves_the_others_alone() -> None:
+    text = TEXT.replace('"x"', "[" * 300 + "]" * 300)
+    result = await Line("batch_1", BatchLine(number=7, text=text)).ask(Scripted([]), CALLER, None)
+    assert b"input: more than 64 lists" in json.dumps(told(result)).encode()
+    assert isinstance(result, LineResult)
+    assert not result.good

@@ -9,6 +9,7 @@ import orjson
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer
+from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.open_inference.answer import InferAnswer
 from mizzen_gateway.protocols.open_inference.errors import invalid
 from mizzen_gateway.protocols.open_inference.inflate import inflated
@@ -46,6 +47,9 @@ async def parse(model: str, version: str | None, request: Request, body_limit: i
         document = orjson.loads(memoryview(body)[:end])
     except orjson.JSONDecodeError as error:
         return Refusal(400, "invalid_json", f"Body: not JSON ({error}); send one JSON object, then binary tensors.")
+    deep = too_deep_field(document, body, end) if isinstance(document, dict) else None
+    if deep is not None:
+        return invalid(deep[:100], why_too_deep(deep[:100]))
     accept = request.headers.get(b"accept-encoding", b"").decode("latin-1")
     return first_refusal(document, len(body) - end) or InferCall(model, version, document, body, end, accept)
 

@@ -8,6 +8,7 @@ import orjson
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer, Prompt
+from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.openai.abilities import known_to_have, lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
 from mizzen_gateway.protocols.openai.duplicates import named_twice
@@ -47,7 +48,13 @@ def parse(operation: str, request: Request, hosts: Hosts = NO_HOSTS) -> "OpenAIC
     if not isinstance(body, dict):
         return Refusal(400, "invalid_json", "Body: must be one JSON object.")
     kind = OPERATIONS[operation]
-    return first_refusal(kind.check, body, hosts) or OpenAICall(kind, body, request.body)
+    refusal = first_refusal(kind.check, body, hosts)
+    if refusal is not None:
+        return refusal
+    deep = too_deep_field(body, request.body)
+    if deep is not None:
+        return invalid(deep[:100], why_too_deep(deep[:100]))
+    return OpenAICall(kind, body, request.body)
 
 
 class OpenAICall:

@@ -7,12 +7,11 @@ fetch it from there, so only `data:` passes, and what `media_urls.py` lets throu
 from collections.abc import Iterator
 from typing import Any
 
+from mizzen_gateway.protocols.depth import CONTAINERS, MOST_DEPTH, why_too_deep
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts, names_a_place, why_refused
 from mizzen_gateway.stages import Refusal
 
-MOST_DEPTH = 64
-"""Lists and objects within each other, at most."""
 URL_FIELDS = frozenset({"image_url", "audio_url", "video_url", "file_url", "server_url", "input_image"})
 """Fields whose text, or whose field `url`, an engine fetches."""
 CONTENT_FIELDS = frozenset({"input_audio", "input_video", "file", "file_data", "image", "audio", "video"})
@@ -21,7 +20,6 @@ SERIALISED = frozenset({"image_embeds", "audio_embeds", "video_embeds", "prompt_
 """Fields that an engine reads as serialised tensors."""
 MEDIA_FIELDS = URL_FIELDS | CONTENT_FIELDS
 """Fields whose size says nothing of the tokens that they become."""
-CONTAINERS = (dict, list)
 
 
 def refused_content(value: Any, where: str, hosts: Hosts = NO_HOSTS) -> Refusal | None:
@@ -80,7 +78,7 @@ def _why_no_media(field: str, held: Any, hosts: Hosts) -> str | None:
 
 
 def _too_deep(where: str) -> Refusal:
-    return invalid(where, f"{where}: more than {MOST_DEPTH} lists and objects within each other; send a flatter one.")
+    return invalid(where, why_too_deep(where))
 
 
 def _fields(value: Any, where: str) -> Iterator[tuple[str, str | None, Any]]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from mizzen_gateway.protocols.openai.content import CONTAINERS, MEDIA_FIELDS, first_media, refused_content
+from mizzen_gateway.protocols.depth import CONTAINERS
+from mizzen_gateway.protocols.openai.content import MEDIA_FIELDS, first_media, refused_content
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.rules import MAX_CHOICES, RULES
