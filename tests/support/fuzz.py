@@ -12,6 +12,9 @@ with atheris.instrument_imports(include=["mizzen_gateway"]):
     from support.fuzz_targets import TARGETS, seeds
 
 from support.fuzz_corpus import kept
+from support.fuzz_mutations import WORDS
+
+LONGEST_WORD = 64
 
 
 def main(target: str, seconds: int, folder: Path) -> None:
@@ -20,10 +23,14 @@ def main(target: str, seconds: int, folder: Path) -> None:
     begin.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate((*seeds(target), *kept(target))):
         (begin / f"seed-{number}").write_bytes(data)
+    dictionary = folder / "words"
+    quoted = (word.hex(" ").replace(" ", r"\x") for word in WORDS if len(word) < LONGEST_WORD)
+    dictionary.write_text("".join(rf'"\x{word}"' + "\n" for word in quoted))
     words = [
         sys.argv[0],
         f"-max_total_time={seconds}",
         f"-artifact_prefix={folder}/",
+        f"-dict={dictionary}",
         "-max_len=4096",
         "-timeout=20",
         "-print_final_stats=1",

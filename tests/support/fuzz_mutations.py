@@ -8,6 +8,9 @@ WORDS = (
     b"Transfer-Encoding: chunked\r\n", b"Content-Length: 1\r\n", b"HTTP/1.1 ", b"data: ", b'"error"', b'"usage":{',
     b'"model":1', b'"stream":"x"', b'"content":{}', b'"shape":[-1]', b'"parameters":[]', b'"name":null',
     b"\r\n--b", b"--", b'; name="', b"Content-Disposition: form-data", b"\x80" * 11, b"\x0a\x01", b"\x2a\x03", b"\x3a",
+    b'"inputs":[', b'"outputs":[', b'"datatype":"', b'"BYTES"', b'"binary_data_size":', b'"data":[', b'"messages":[',
+    b'"role":"', b'"prompt":', b'"tools":[', b'"response_format":', b'"n":', b'"logprobs":', b'"stop":', b'"input":',
+    b'"choices":[', b'"delta":{', b"Transfer-Encoding: gzip, chunked\r\n", b"Expect: 100-continue\r\n", b"HTTP/1.0\r\n",
 )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def seeds(target: str) -> Iterator[bytes]:
         yield b'{"model":"m","input":["a"],"query":"q","documents":["d"],"text_1":"a","text_2":["b"],"seed":1}'
     elif target == "tensor_bodies":
         yield b'\x00{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}],"outputs":[{"name":"y"}]}'
-        yield b'\x5e{"inputs":[{"name":"x","datatype":"INT8","shape":[2],"parameters":{"binary_data_size":2}}]}    ab'
+        yield b'\x5f{"inputs":[{"name":"x","datatype":"INT8","shape":[2],"parameters":{"binary_data_size":2}}]}    ab'
     elif target == "streams":
         yield b'\x07data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"choices":[],"usage":{"prompt_tokens":1,'
         yield b'\x09data: {"usage":{"prompt_tokens":1,"completion_tokens":2},"choices":[]}\r\n\r\ndata: [DONE]\n\n'
