@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink
 from mizzen_gateway.protocols.call import Answer, Generating
+from mizzen_gateway.protocols.event_ends import count_of_events, end_of_events
 from mizzen_gateway.stages import Allowance, Refusal
 
-EVENT_END = b"\n\n"
 NEVER = float("inf")
 LAST_EVENTS = 8
 """An answer whose end has come is not cut for so few events."""
@@ -77,7 +77,7 @@ class SpendingSink:
                 end = end_of_events(data, room)
                 self._answer.on_body(data[:end])
                 data = data[end:]
-            elif self._generating.ended_with(data) and data.count(EVENT_END) <= LAST_EVENTS:
+            elif self._generating.ended_with(data) and count_of_events(data) <= LAST_EVENTS:
                 self._answer.on_body(data)
                 return
             elif asking is not None:
@@ -101,16 +101,6 @@ class SpendingSink:
         except (SpentError, EngineFailureError) as error:
             self._error = error
             self.fail(error)
-
-
-def end_of_events(data: bytes, most: int) -> int:
-    """Where the first so many events of the data end; all of it where there are no more."""
-    if data.count(EVENT_END) <= most:
-        return len(data)
-    end = 0
-    for _ in range(most):
-        end = data.index(EVENT_END, end) + len(EVENT_END)
-    return end
 
 
 def sink_of(answer: Answer, allowance: Allowance | None, ms_used: Callable[[], int]) -> "SpendingSink | EngineSink":

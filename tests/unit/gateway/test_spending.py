@@ -5,9 +5,10 @@ from typing import Any
 
 import orjson
 import pytest
+from mizzen_gateway.protocols.event_ends import count_of_events, end_of_events
 from mizzen_gateway.protocols.openai.answer import StreamAnswer
 from mizzen_gateway.protocols.openai.tail import CHUNKS
-from mizzen_gateway.spending import SpendingSink, SpentError, end_of_events, sink_of
+from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Refusal
 from support.scripted_engine import chunk
 
@@ -175,7 +176,19 @@ async def test_a_stream_ends_by_the_time_of_accelerators_however_few_tokens_it_h
     assert caller.tokens == 1
 
 
+async def test_an_engine_whose_lines_end_with_cr_lf_is_held_to_the_budget_too(caller):
+    budget = Budget(until=6, held=8)
+    sink = sink_for(caller, budget)
+    sink.on_body((EVENT * 20).replace(b"\n", b"\r\n"))
+    assert caller.got.count(b"\r\n\r\n") == 8
+    budget.says(0)
+    with pytest.raises(SpentError):
+        await sink.rest()
+
+
 def test_events_are_counted_off_to_their_ends():
     assert end_of_events(b"a\n\nb\n\nc", 1) == 3
     assert end_of_events(b"a\n\nb\n\nc", 2) == 7
     assert end_of_events(b"a\n\nb", 5) == 4
+    assert end_of_events(b"a\r\n\r\nb\r\n\r\nc", 1) == 5
+    assert count_of_events(b"a\r\n\r\nb\r\n\r\nc") == 2

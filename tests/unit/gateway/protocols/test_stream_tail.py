@@ -1,6 +1,7 @@
 """Events on their way through: what is forwarded, dropped, renamed and counted, however the bytes are cut."""
 
 import itertools
+import json
 
 import orjson
 import pytest
@@ -41,18 +42,21 @@ def test_what_the_caller_gets_does_not_depend_on_how_the_bytes_are_cut(
     tail = StreamTail(False, None, CHUNKS)
     assert run(tail, pieces) == content + done
     assert tail.usage == Usage(7, 3)
+    assert tail.events == len(texts) + 1
     assert run(StreamTail(True, None, CHUNKS), pieces) == content + usage + done
 
 
 @settings(print_blob=True, deadline=None)
-@given(TEXTS, PLACES)
-def test_a_name_is_replaced_once_an_event_and_never_inside_of_content(texts: list[str], places: list[int]) -> None:
-    texts = [*texts, '"model":"inner"']
-    rename = (b'"model":"inner"', b'"model":"public"')
-    raw = b"".join(event(chunk("inner", text)) for text in texts)
-    assert run(StreamTail(False, rename, CHUNKS), cut(raw, places)) == b"".join(
-        event(chunk("public", text)) for text in texts
-    )
+@given(TEXTS, PLACES, ENDS, st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_a_name_is_replaced_once_an_event_and_never_inside_of_content(
+    texts: list[str], places: list[int], end: bytes, separators: tuple[str, str]
+) -> None:
+    def stream_of(model: str) -> bytes:
+        chunks = [chunk(model, text) for text in [*texts, '"model":"inner"', '"model": "inner"']]
+        return b"".join(event(json.dumps(one, separators=separators).encode(), end) for one in chunks)
+
+    tail = StreamTail(False, (b'"inner"', b'"public"'), CHUNKS)
+    assert run(tail, cut(stream_of("inner"), places)) == stream_of("public")
 
 
 def test_text_that_looks_like_usage_or_an_error_is_content() -> None:

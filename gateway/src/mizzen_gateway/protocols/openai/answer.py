@@ -9,7 +9,7 @@ from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 RESPONSE_LIMIT = 128 * 1024 * 1024
-DONE = b"data: [DONE]\n\n"
+DONE = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
 BYTES_A_TOKEN = 4
 """For estimates only, where the engine told nothing."""
 
@@ -87,7 +87,7 @@ class StreamAnswer:
         self._prompt_bytes = prompt_bytes
         rename = None
         if public != engine_model:
-            rename = (b'"model":' + orjson.dumps(engine_model), b'"model":' + orjson.dumps(public))
+            rename = (orjson.dumps(engine_model), orjson.dumps(public))
         self._shape = shape
         self._tail = StreamTail(usage_wanted, rename, shape)
         self._refused: Collected | None = None

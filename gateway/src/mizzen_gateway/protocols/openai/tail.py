@@ -1,6 +1,5 @@
 """Server-sent events on their way through: untouched, but for what we asked the engine for and the caller did not."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import orjson
 
 from mizzen_gateway.engine.exchange import EngineFailureError
+from mizzen_gateway.protocols.event_ends import EVENT_END, count_of_events
 from mizzen_gateway.protocols.openai.errors import error_object
 from mizzen_gateway.stages import Refusal, Usage
 
-EVENT_END = re.compile(rb"\r?\n\r?\n")
 USAGE, SPACED_USAGE, ERROR = b'"usage":{', b'"usage": {', b'"error"'
 LONGEST_EVENT = 4 * 1024 * 1024
 
@@ -39,6 +38,15 @@ def speaks(data: bytes) -> bool:
     return USAGE in data or SPACED_USAGE in data or ERROR in data
 
 
+def renamed(event: bytes, told: bytes, public: bytes) -> bytes:
+    """With the public name of the model, both in JSON, where the engine's stands, as engines write it: with or without
+    a space. Within text its quotes would be escaped."""
+    for field in (b'"model":', b'"model": '):
+        if field + told in event:
+            return event.replace(field + told, field + public, 1)
+    return event
+
+
 class StreamTail:
     """Reads just so much of a stream as is needed to know what it used."""
 
@@ -63,7 +71,7 @@ class StreamTail:
         if not data.endswith(b"\n\n"):
             data = self._hold_back(data)
         if self._rename is None and not speaks(data):
-            self.events += data.count(b"\n\n")
+            self.events += count_of_events(data)
             return data
         return b"".join(self._look_at(data))
 
@@ -88,7 +96,7 @@ class StreamTail:
             event = data[start:end]
             start = end
             if event and self._keeps(event):
-                yield event if self._rename is None else event.replace(*self._rename, 1)
+                yield event if self._rename is None else renamed(event, *self._rename)
 
     def _keeps(self, event: bytes) -> bool:
         self.events += 1
