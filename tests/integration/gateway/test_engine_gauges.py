@@ -6,6 +6,7 @@ import aiohttp
 from mizzen_gateway.load.gauges import EngineGauges, sum_of
 from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, completion, scripted_engine
+from support.until import until
 
 KEY = make_key()
 PAGE = b"""# HELP vllm:num_requests_running Sequences in the batch.
@@ -58,6 +59,34 @@ async def test_an_engine_that_others_keep_busy_gets_less_and_its_own_requests_co
             busy.status = 500
             await gauges.read()
             assert states[0].others == 0, "what cannot be read is not held against it"
+
+
+async def test_the_time_of_a_triton_is_shared_by_its_statistics(tmp_path: Path) -> None:
+    spent = {"count": 0, "ns": 0}
+
+    async def triton(exchange: Exchange) -> None:
+        if exchange.path == "/v2/models/inner/stats":
+            stats = {"inference_stats": {"success": spent, "fail": {"count": 0, "ns": 0}}}
+            await exchange.send_json({"model_stats": [{"name": "inner", "version": "1", **stats}]})
+        else:
+            await exchange.send(404, b"")
+
+    async with scripted_engine(triton) as one:
+        pods = [
+            model_deployment("m", resources={"acceleratorsPerPod": 1}),
+            endpoint_set("m", one.address, protocol="OpenInference", engine="Triton", model_name="inner"),
+        ]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *pods) as running:
+            [state] = running.gateway.table.target(("default", "m")).endpoints()
+            gauges = EngineGauges(running.gateway.table, running.gateway.pool, 5)
+            clock = running.gateway.pool.now
+            await gauges.read()
+            read_at = clock()
+            assert state.others == 0
+            await until(lambda: clock() > read_at)
+            spent.update(count=50, ns=10**12)
+            await gauges.read()
+            assert state.others > 10, "nothing of it was this gateway's own"
 
 
 async def test_engines_are_not_asked_where_there_is_no_choice(tmp_path: Path) -> None:
