@@ -16,6 +16,7 @@ from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Refusal, Reservation, Tried, Usage
+from mizzen_gateway.telemetry.engine_failures import FailureLog
 from mizzen_gateway.under_way import NOTHING_USED, Run
 from mizzen_gateway.wire.request import BadRequestError
 
@@ -32,6 +33,8 @@ RETRY_CAUSES = {
     "overloaded": "Overloaded",
 }
 """What a ModelRoute calls the failures after which a request may be tried again."""
+BUSY_SECONDS = 2
+"""Until a caller may try again where engines answered 429."""
 NEVER = float("inf")
 
 
@@ -61,6 +64,7 @@ class Forwarder:
         self._first_byte_seconds = first_byte_seconds
         self._intend = intend
         self.hedges = Hedges()
+        self._failures = FailureLog(pool)
         self._loop = asyncio.get_running_loop()
 
     async def forward(self, run: Run) -> Refusal | None:
@@ -79,7 +83,7 @@ class Forwarder:
             if endpoint is None:
                 if run.travel is not None and run.travel.answers_elsewhere(run.cause or Cause.NOT_READY, now):
                     if run.cause is not None:
-                        return broken(run.call.model)
+                        return given_up(run)
                     run.cause = Cause.NOT_READY
                     return target.not_ready("no replica is ready")
                 run.leave()
@@ -120,7 +124,7 @@ class Forwarder:
                 return refusal
             hold_until = hold_until or now + target.facts.park_seconds
             if self._loop.time() > hold_until:
-                return broken(run.call.model)
+                return given_up(run)
 
     async def _picked(self, run: Run, now: float) -> EndpointState | Refusal | None:
         """The endpoint that the deployment's endpoint picker chooses; by load where it chooses none that is there."""
@@ -204,10 +208,10 @@ class Forwarder:
         if failure.kind == "connect" and most > 1:
             return None
         if not run.call.repeatable:
-            return broken(run.call.model)
+            return given_up(run)
         run.reached += 1
         if run.reached >= most or not run.target.may_retry():
-            return broken(run.call.model)
+            return given_up(run)
         return None
 
     async def _try(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
@@ -291,7 +295,7 @@ class Forwarder:
                 if stale and failure.kind == "broken" and not failure.began:
                     fresh = True  # the engine had closed a connection that we kept: no fault of it
                     continue
-                self._blame(endpoint, failure)
+                self._blame(run, endpoint, failure)
                 if run.responder.started:
                     self._break_off(run, answer, failure)
                 return failure
@@ -349,18 +353,22 @@ class Forwarder:
         # Any other error of an inference counts neither way: a model's code fails at what one caller sent, and no
         # caller may eject an endpoint for the others.
         if elsewhere:
+            self._failures.answered(run.target, endpoint, run.call.operation, answer.status)
             kind: FailureKind = "overloaded" if answer.status == 429 else "unavailable"
             return EngineFailureError(kind, True, f"engine answered {answer.status}")
         result = answer.complete()
         if isinstance(result, Usage):
             run.usage, run.status, run.code = result, 200, ""
             return None
+        if result.code != "version_not_found":  # the caller's own word
+            self._failures.answered(run.target, endpoint, run.call.operation, answer.status)
         if run.responder.started:
             self._break_off(run, answer, EngineFailureError("broken", True, "unfit response"))
             return None
         return result
 
-    def _blame(self, endpoint: EndpointState, failure: EngineFailureError) -> None:
+    def _blame(self, run: Run, endpoint: EndpointState, failure: EngineFailureError) -> None:
+        self._failures.failed(run.target, endpoint, failure)
         now = self._loop.time()
         if failure.kind == "timeout":
             endpoint.answered_with_error(now)
@@ -381,6 +389,14 @@ def _so_far(answer: Answer, ms_used: Callable[[], int]) -> Usage:
 def broken(model: str) -> Refusal:
     """502."""
     return Refusal(502, "upstream_error", f"Model '{model}' failed while it answered; try again.")
+
+
+def given_up(run: Run) -> Refusal:
+    """502; 503 where the last engine that was asked takes no more for now."""
+    if run.cause is not Cause.OVERLOADED:
+        return broken(run.call.model)
+    message = f"Model '{run.call.model}' takes no more requests now; try again in {BUSY_SECONDS} s."
+    return Refusal(503, "overloaded", message, (("retry-after", str(BUSY_SECONDS)),))
 
 
 def turned_away(model: str, status: int) -> Refusal:

@@ -38,6 +38,10 @@ class EnginePool:
             if dials.get(address) != dial:
                 self.leave(address)
 
+    def dial_of(self, address: Address) -> Dial | None:
+        """How the upstream of that name is reached; None for what is an address."""
+        return self._dials.get(address)
+
     def idle(self, address: Address) -> EngineConnection | None:
         """A connection that is kept open and has nothing to do."""
         idle = self._idle.get(address)
@@ -64,7 +68,8 @@ class EnginePool:
                     lambda: EngineConnection(self._loop, shown, dial), host, port, ssl=tls
                 )
         except (OSError, TimeoutError) as error:
-            raise EngineFailureError("connect", False, f"cannot connect to the engine at {shown}: {error}") from error
+            why = str(error) or f"no answer within {CONNECT_SECONDS:g} s"
+            raise EngineFailureError("connect", False, f"cannot connect to the engine at {shown}: {why}") from error
         self._busy[connection] = address
         return connection
 
