@@ -44,8 +44,12 @@ def test_a_form_with_a_large_file(url: str, tmp_path: Path) -> None:
     assert status == "200", body
     assert json.loads(body)["usage"]["seconds"] == 525
     status, body = curl(url + "/v1/audio/transcriptions", *BEARER, "-F", f"file=@{sound}", "-F", "model=chat")
+    assert status == "200", body
+    assert json.loads(body)["usage"]["seconds"] == 525
+    sound.write_bytes(b"x" * (26 << 20))
+    status, body = curl(url + "/v1/audio/transcriptions", *BEARER, "-F", f"file=@{sound}", "-F", "model=chat")
     assert (status, json.loads(body)["error"]["param"]) == ("400", "model")
-    assert "before the file" in body
+    assert "before a file that is larger than 25 MiB" in body
 
 
 @pytest.mark.simulated_alone("SmolLM2 neither classifies nor ranks")

@@ -54,6 +54,20 @@ async def test_a_sound_becomes_a_text_and_is_metered(tmp_path: Path) -> None:
     ] * 2
 
 
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+async def test_a_file_may_come_before_its_model_and_other_fields(tmp_path: Path, size: int) -> None:
+    """As in the examples of OpenAI for `curl`. It is kept in memory, or on disk."""
+    sound = SOUND[:size]
+    async with caller(tmp_path) as asks:
+        _, usual, _ = await asks.send(PATH, form(MODEL, ("language", "en"), sound=sound))
+        status, text, _ = await asks.send(PATH, form(after=(("language", "en"), MODEL), sound=sound))
+        _, streamed, headers = await asks.send(PATH, form(after=(MODEL, ("stream", "true")), sound=sound))
+    assert status == 200, text
+    assert json.loads(text) == json.loads(usual)
+    assert json.loads(text)["usage"]["seconds"] == -(-size // 16_000)
+    assert headers["content-type"].startswith("text/event-stream"), streamed
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 async def test_a_text_is_streamed_with_usage_for_those_who_ask(tmp_path: Path, wanted: bool) -> None:
     more = (("stream_include_usage", "true"),) if wanted else ()
@@ -71,7 +85,7 @@ async def test_a_text_is_streamed_with_usage_for_those_who_ask(tmp_path: Path, w
 @pytest.mark.parametrize(
     ("made", "status", "param"),
     [
-        (lambda: form(after=(MODEL,)), 400, "model"),
+        (lambda: form(after=(MODEL, MODEL)), 400, "model"),
         (lambda: form(), 400, "model"),
         (lambda: form(("model", "nobody")), 404, "model"),
         (lambda: form(MODEL, MODEL), 400, "model"),

@@ -1,6 +1,7 @@
 """A request to /v1/audio/transcriptions: its fields are held to rules, its sound goes to the engine as it comes.
 
-The model must be known before the sound is read, so its field comes first: clients that are libraries send it so.
+The model must be known before the sound can go anywhere. Clients that are libraries send its field first; a file that
+came before it is kept until the form has been read.
 """
 
 import secrets
@@ -13,6 +14,7 @@ from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.protocols.openai.abilities import lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer
 from mizzen_gateway.protocols.openai.errors import invalid
+from mizzen_gateway.protocols.openai.held_file import HeldFile
 from mizzen_gateway.protocols.openai.multipart import MultipartReader, Part, boundary_of, head_of
 from mizzen_gateway.protocols.openai.passing import PassedAnswer
 from mizzen_gateway.protocols.openai.rules import MAX_OUTPUT_TOKENS
@@ -37,7 +39,7 @@ TAKEN = frozenset(
 FIRST = frozenset({"stream", "stream_include_usage", "response_format"})
 """Fields that say how the answer comes."""
 REPEATED = frozenset({"timestamp_granularities[]", "include[]"})
-NEEDS_MODEL = "model: must come before the file, so that its bytes need not be kept; send the field first."
+TWICE = "file: came twice; send it once."
 Fields = list[tuple[str, str]]
 
 
@@ -77,42 +79,51 @@ class Form:
 
 
 async def parse(request: Request) -> "TranscriptionCall | Refusal":
-    """Read the body up to its file."""
+    """Read the body up to its file; the whole of it where the model comes later."""
     boundary = boundary_of(request.headers.get(b"content-type", b""))
     if boundary is None or request.stream is None:
         return Refusal(415, "unsupported_media_type", "Body: must be multipart/form-data with a boundary; send a form.")
-    reader = MultipartReader(boundary, request.stream.read)
-    form = Form()
     try:
-        while (part := await reader.next_part()) is not None:
-            if part.filename is None:
-                form.add(part.name, await reader.text(part))
-                continue
-            if part.name != "file":
-                return invalid(part.name[:100], "file: the only part that may be a file; send one.")
-            if form.get("model") is None:
-                return invalid("model", NEEDS_MODEL)
-            return TranscriptionCall(form, part, reader)
+        return await _read(MultipartReader(boundary, request.stream.read))
     except BadRequestError as problem:
         return problem.refusal
+
+
+async def _read(reader: MultipartReader) -> "TranscriptionCall | Refusal":
+    form, early = Form(), None
+    while (part := await reader.next_part()) is not None:
+        if part.filename is None:
+            form.add(part.name, await reader.text(part))
+            continue
+        if part.name != "file":
+            return invalid(part.name[:100], "file: the only part that may be a file; send one.")
+        if early is not None:
+            return invalid("file", TWICE)
+        if form.get("model") is not None:
+            return TranscriptionCall(form, part, reader)
+        early = part, HeldFile()
+        await early[1].keep(reader.data())
     if form.get("model") is None:
         return invalid("model", "model: missing; see GET /v1/models.")
-    return invalid("file", "file: missing; send the sound as a part with a file name.")
+    if early is None:
+        return invalid("file", "file: missing; send the sound as a part with a file name.")
+    return TranscriptionCall(form, early[0], reader, early[1])
 
 
 class TranscriptionCall:
-    """Its fields hold, as far as they have come; its file has not been read."""
+    """Its fields hold, as far as they have come; its file has not been read, or is held."""
 
     operation = "audio.transcriptions"
     protocol: Literal["OpenAI"] = "OpenAI"
     prompt_bytes = 0
     last_words = None
 
-    def __init__(self, form: Form, file: Part, reader: MultipartReader) -> None:
+    def __init__(self, form: Form, file: Part, reader: MultipartReader, held: HeldFile | None = None) -> None:
         self.model = form.get("model") or ""
         self._form = form
         self._file = file
         self._reader = reader
+        self._held = held
         self._sent = False
         self._stream = form.get("stream") == "true"
 
@@ -129,7 +140,7 @@ class TranscriptionCall:
 
     @property
     def repeatable(self) -> bool:
-        """Until a byte of the file has gone to an engine."""
+        """Until a byte of the file has gone to an engine that is not held."""
         return not self._sent
 
     async def check(self, target: Target, pool: EnginePool) -> Refusal | None:
@@ -160,19 +171,28 @@ class TranscriptionCall:
 
     async def _form_again(self, boundary: str, engine_model: str) -> AsyncIterator[bytes]:
         yield b"".join(self._fields(boundary, engine_model)) + head_of(boundary, self._file)
-        self._sent = True
+        if self._held is not None:
+            async for piece in self._held.data():
+                yield piece
+        else:
+            self._sent = True
+            async for piece in self._rest(boundary):
+                yield piece
+        yield f"\r\n--{boundary}--\r\n".encode()
+
+    async def _rest(self, boundary: str) -> AsyncIterator[bytes]:
+        """What has not been read yet: the file, and fields behind it."""
         async for piece in self._reader.data():
             yield piece
         while (part := await self._reader.next_part()) is not None:
             if part.filename is not None:
-                raise BadRequestError(invalid("file", "file: came twice; send it once."))
+                raise BadRequestError(invalid("file", TWICE))
             value = await self._reader.text(part)
             if part.name in FIRST:
                 message = f"{part.name}: must come before the file; send the field first."
                 raise BadRequestError(invalid(part.name, message))
             self._form.add(part.name, value)
             yield b"\r\n" + head_of(boundary, Part(part.name, None, "")) + value.encode()
-        yield f"\r\n--{boundary}--\r\n".encode()
 
     def _fields(self, boundary: str, engine_model: str) -> list[bytes]:
         ours = {"model", "stream_include_usage"}
