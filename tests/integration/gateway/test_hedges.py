@@ -187,6 +187,23 @@ async def test_both_are_cancelled_when_the_caller_leaves(tmp_path: Path) -> None
         assert [one["outcome"] for one in row["attempts"]] == ["caller_left", "caller_left"]
 
 
+async def test_a_caller_who_leaves_the_second_ones_stream_is_charged_for_what_that_has_told(tmp_path: Path) -> None:
+    async def tells_one_word(exchange: Exchange) -> None:
+        await exchange.start_events()
+        await exchange.event(chunk("m", "one"))
+        await hangs(exchange)
+
+    async with staged(tmp_path, Turns([hangs, tells_one_word])) as (stage, engines):
+        body = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        async with stage.session.post(stage.running.url + CHAT, json=body) as response:
+            assert b"one" in await response.content.readany()
+        await until(lambda: all(one.gone.is_set() for one in engines), CANCELLED_WITHIN)
+        row = await stage.row()
+        assert (row["output_tokens"], row["answered"], row["estimated"]) == (1, True, True)
+        assert [one["outcome"] for one in row["attempts"]] == ["outrun", "caller_left"]
+        assert [one.in_flight for one in stage.target.gates.values()] == [0]
+
+
 @pytest.mark.parametrize("behaviours", [[hangs, is_down], [is_down, hangs]], ids=["second fails", "first fails"])
 async def test_one_that_fails_wins_nothing(tmp_path: Path, behaviours: list[Behaviour]) -> None:
     released = asyncio.Event()
