@@ -18,6 +18,7 @@ from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
+from support.fuzz_answers import answer_seeds, answers
 from support.fuzz_corpus import pieces
 from support.fuzz_messages import form_seeds, forms, grpc_messages, message_seeds
 
@@ -221,6 +222,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "streams": streams,
     "grpc_messages": grpc_messages,
     "forms": forms,
+    "answers": answers,
 }
 
 
@@ -250,3 +252,5 @@ def seeds(target: str) -> Iterator[bytes]:
         yield from message_seeds()
     elif target == "forms":
         yield from form_seeds()
+    elif target == "answers":
+        yield from answer_seeds()

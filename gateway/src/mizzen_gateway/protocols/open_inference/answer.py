@@ -8,6 +8,9 @@ from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 RESPONSE_LIMIT = 256 * 1024 * 1024
+HEADER_LENGTH = b"inference-header-content-length"
+LONGEST_LENGTH = 12
+"""Digits."""
 PASSED = ("content-type", "inference-header-content-length", "content-encoding")
 
 
@@ -36,7 +39,7 @@ class InferAnswer(HeldAnswer):
             self._responder.send_pieces(200, (*passed.items(), *self._headers), held.pieces)
         else:
             body = held.body
-            end = int(passed.get("inference-header-content-length", len(body)))
+            end = header_end(held.headers, body)
             header = renamed(body[:end], self._public)
             if header is None:
                 return engine_refused(500, self._public)
@@ -49,6 +52,14 @@ class InferAnswer(HeldAnswer):
     def so_far(self) -> Usage:
         """A request was made of the engine, which is all that is counted."""
         return Usage()
+
+
+def header_end(headers: dict[bytes, bytes], body: bytes) -> int:
+    """Where the JSON of an answer ends; 0, where no JSON can, for an engine that names no place in it."""
+    length = headers.get(HEADER_LENGTH)
+    if length is None:
+        return len(body)
+    return int(length) if length.isdigit() and len(length) <= LONGEST_LENGTH else 0
 
 
 def renamed(header: bytes, public: str) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from mizzen_gateway.protocols.call import Answer
 from mizzen_gateway.protocols.held_answer import HeldAnswer
-from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT
+from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT, header_end
 from mizzen_gateway.protocols.open_inference.call import InferCall, first_refusal
 from mizzen_gateway.protocols.open_inference.errors import engine_refused, invalid
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
@@ -71,8 +71,7 @@ class GrpcAnswer(HeldAnswer):
         if held.status != 200:
             return engine_refused(held.status, self._public, self._version)
         body = held.body
-        length = held.headers.get(b"inference-header-content-length", b"")
-        end = int(length) if length.isdigit() else len(body)
+        end = header_end(held.headers, body)
         try:
             message = infer_response(body[:end], memoryview(body)[end:], self._public, final=self._final)
         except UnfitResponseError:

@@ -1,0 +1,57 @@
+"""What fuzzing calls for whole answers of engines; see `fuzz_targets`. The first line is the header that cuts them."""
+
+from collections.abc import Iterator
+
+from mizzen_gateway.protocols.call import Answer
+from mizzen_gateway.protocols.classify.answer import ClassifyAnswer
+from mizzen_gateway.protocols.classify.signature import Signature
+from mizzen_gateway.protocols.open_inference.answer import InferAnswer
+from mizzen_gateway.protocols.open_inference.grpc.call import GrpcAnswer
+from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.openai.answer import WholeAnswer
+from mizzen_gateway.stages import Refusal
+
+SIGNATURE = Signature("x", 1, "probabilities", "label", 0)
+
+
+def answers(data: bytes) -> None:
+    """Whatever an engine answers well is passed on, or refused as its own failure: nothing of it is our error."""
+    length, _, body = data.partition(b"\n")
+    headers = {b"content-type": b"application/json"}
+    if length:
+        headers[b"inference-header-content-length"] = length
+    for responder, answer in _all():
+        answer.on_head(200, headers)
+        answer.on_body(body)
+        result = answer.complete()
+        assert responder.done == (not isinstance(result, Refusal))
+        if isinstance(result, Refusal):
+            assert result.status in {400, 502}, result
+        else:
+            assert min(result.input_tokens, result.output_tokens, result.cached_tokens, result.reasoning_tokens) >= 0
+
+
+def _all() -> Iterator[tuple[HeldResponder, Answer]]:
+    responder = HeldResponder()
+    yield responder, InferAnswer(responder, (), "public", "inner")
+    responder = HeldResponder()
+    yield responder, GrpcAnswer(responder, (), "public", None, final=True)
+    responder = HeldResponder()
+    yield responder, WholeAnswer(responder, (), "public", "inner", 10)
+    responder = HeldResponder()
+    yield responder, ClassifyAnswer(responder, (), "public", SIGNATURE, 1)
+
+
+def answer_seeds() -> Iterator[bytes]:
+    """Good ones."""
+    told = b'{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":1}}'
+    yield b'\n{"model":"inner","usage":' + told + b"}"
+    number = b'{"name":"y","datatype":"FP32","shape":[1,2],"data":[1,2]}'
+    text = b'{"name":"z","datatype":"BYTES","shape":[1],"data":["a"]}'
+    outputs = b"[" + number + b"," + text + b"]"
+    yield b'\n{"model_name":"inner","id":"a","parameters":{"p":1.5,"q":true},"outputs":' + outputs + b"}"
+    labels = b'{"name":"label","datatype":"BYTES","shape":[1],"data":["good"]}'
+    shares = b'{"name":"probabilities","datatype":"FP32","shape":[1,2],"data":[0.9,0.1]}'
+    yield b'\n{"outputs":[' + labels + b"," + shares + b"]}"
+    binary = b'{"outputs":[{"name":"y","datatype":"INT8","shape":[2],"parameters":{"binary_data_size":2}}]}'
+    yield b"%d\n%b\x01\x02" % (len(binary), binary)
