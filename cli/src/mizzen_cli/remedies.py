@@ -52,15 +52,17 @@ OWN_WORDS: Final[dict[str, str]] = {
 
 SAYS_IT_ALL: Final = frozenset(
     {
-        "api_server_unavailable", "autoscaling_active", "bad_request", "body_too_large", "changed_meanwhile",
-        "conflict", "created_meanwhile", "database_unavailable", "file_not_found", "forbidden", "gone",
-        "idempotency_answer_lost", "idempotency_in_progress", "idempotency_key_reused", "immutable_field",
-        "insufficient_storage", "internal_error", "invalid", "invalid_json", "invalid_object", "invalid_page_token",
-        "managed_by_project_object", "method_not_allowed", "name_missing", "name_taken", "namespace_missing",
-        "namespace_of_another_project", "namespace_taken", "nothing_to_promote", "object_not_found", "owned_by_git",
-        "refused_by_the_cluster", "repeat", "request_timeout", "reserved_namespace", "resource_version_too_old",
-        "stale_resource_version", "token_not_reviewed", "too_large", "uid_mismatch", "unavailable", "unknown_kind",
-        "upload_in_progress", "version_not_ready",
+        "api_server_unavailable", "autoscaling_active", "bad_request", "batch_ended", "batch_not_found",
+        "body_too_large", "changed_meanwhile", "conflict", "content_changed", "content_key_missing",
+        "created_meanwhile", "database_unavailable", "empty_file", "file_in_use", "file_incomplete", "file_not_found",
+        "file_too_large", "files_quota_exceeded", "forbidden", "gone", "idempotency_answer_lost",
+        "idempotency_in_progress", "idempotency_key_reused", "immutable_field", "insufficient_storage",
+        "internal_error", "invalid", "invalid_api_key", "invalid_json", "invalid_object", "invalid_page_token",
+        "invalid_parameter", "managed_by_project_object", "method_not_allowed", "name_missing", "name_taken",
+        "namespace_missing", "namespace_of_another_project", "namespace_taken", "not_offered", "nothing_to_promote",
+        "object_not_found", "owned_by_git", "refused_by_the_cluster", "repeat", "request_timeout",
+        "reserved_namespace", "resource_version_too_old", "stale_resource_version", "token_not_reviewed", "too_large",
+        "too_many_batches", "uid_mismatch", "unavailable", "unknown_kind", "upload_in_progress", "version_not_ready",
     }
 )  # fmt: skip
 """Codes whose sentence is the whole story at the command line too, or that no command ever meets."""

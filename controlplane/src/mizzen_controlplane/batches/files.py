@@ -73,10 +73,13 @@ async def complete(plane: Plane, owner: Owner, file_id: str, body: FileEnd) -> S
         file = _found(await repository.find_file(session, owner.project_id, file_id, lock=True), file_id)
         sizes = await repository.piece_sizes(session, file_id)
         if [number for number, _, _ in sizes] != list(range(body.pieces)):
-            raise Conflict(f"File {file_id}: {len(sizes)} pieces came, {body.pieces} were sent; send it again.")
+            raise Conflict(
+                f"File {file_id}: {len(sizes)} pieces came, {body.pieces} were sent; send it again.",
+                code="file_incomplete",
+            )
         file.size, file.lines = sum(size for _, size, _ in sizes), sum(lines for _, _, lines in sizes)
         if not file.lines:
-            raise invalid_field("/file", "file: is empty; send a line of JSON for each request", "empty_file")
+            raise invalid_field("/file", "file: is empty; send a line of JSON for each request", code="empty_file")
         file.state = READY
         seconds = kept_seconds(plane, body.expires_seconds, "/expires_after/seconds")
         file.expires_at = file.created_at + timedelta(seconds=seconds)

@@ -24,9 +24,17 @@ UNAVAILABLE = Refusal(
 TOO_OLD = Refusal(
     403, "not_offered", "Files and batches are not offered here: the control plane is of an older release."
 )
-PASSED_ON = frozenset({"not_offered", "invalid_api_key", "file_not_found", "batch_not_found"})
-"""Codes that say something of the caller, among those that else would be about the gateway itself."""
-OWN_TROUBLES = frozenset({401, 403, 404})
+PASSED_ON: Mapping[int, frozenset[str]] = {
+    400: frozenset({"empty_file", "invalid_parameter"}),
+    401: frozenset({"invalid_api_key"}),
+    403: frozenset({"not_offered"}),
+    404: frozenset({"batch_not_found", "file_not_found"}),
+    409: frozenset({"batch_ended", "file_in_use", "file_incomplete"}),
+    413: frozenset({"file_too_large", "files_quota_exceeded", "too_many_batches"}),
+}
+"""Status -> codes of the control plane that callers are told; the API's document lists them."""
+OTHERWISE: Mapping[int, str] = {400: "invalid_parameter", 409: "conflict", 413: "body_too_large"}
+"""Code in place of any other; without one it was about the gateway, and not about its caller."""
 
 
 class RefusedError(Exception):
@@ -98,10 +106,13 @@ def refusal_of(status: int, answer: bytes) -> Refusal:
         code, detail = str(problem["code"]), str(problem["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return UNAVAILABLE
-    if status in OWN_TROUBLES and code not in PASSED_ON:
-        return TOO_OLD if status == 404 else UNAVAILABLE
-    if status >= 500:
-        return UNAVAILABLE if status != 507 else Refusal(503, "files_unavailable", "No room is left for files.")
+    if status == 507:
+        return Refusal(503, "files_unavailable", "No room is left for files.")
+    status = 400 if status == 422 else status
+    if code not in PASSED_ON.get(status, ()):
+        if status not in OTHERWISE:
+            return TOO_OLD if status == 404 else UNAVAILABLE
+        code = OTHERWISE[status]
     pointers = [error.get("pointer", "") for error in problem.get("errors", ())]
     param = pointers[0].removeprefix("query:").strip("/").replace("/", ".") if pointers else None
-    return Refusal(400 if status == 422 else status, code, detail, param=param)
+    return Refusal(status, code, detail, param=param)

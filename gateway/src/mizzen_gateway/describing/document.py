@@ -16,8 +16,8 @@ from mizzen_gateway.describing.bodies import (
     inference,
     transcription_form,
 )
-from mizzen_gateway.describing.refusals import EVERYWHERE, OF_MODELS
-from mizzen_gateway.protocols.surface import GETS, ID_LENGTH, KEPT_PATHS, POSTS
+from mizzen_gateway.describing.refusals import EVERYWHERE, OF_KEPT, OF_MODELS
+from mizzen_gateway.protocols.surface import GETS, ID_LENGTH, KEPT, KEPT_PATHS, POSTS
 
 STREAM_EVENTS: Final = {"chat.completions": "ChatChunk", "completions": "Completion", "responses": "ResponseEvent"}
 
@@ -131,7 +131,8 @@ def document(version: str) -> dict[str, Any]:
 
 def _operation(one: Operation) -> Schema:
     said, api = SAID[one.action], one.path[1:3]
-    statuses = (*EVERYWHERE, *(OF_MODELS if said.asks or one.method == "post" else ()))
+    more = OF_KEPT if one.action in KEPT else OF_MODELS if said.asks else ()
+    statuses = (*EVERYWHERE, *more)
     answers = {"200": _answer(one.action, said)}
     answers |= {str(status): {"$ref": f"#/components/responses/{api}_{status}"} for status in sorted(statuses)}
     found: Schema = {

@@ -5,6 +5,7 @@ from typing import Final
 REFUSALS: Final[dict[int, dict[str, str]]] = {
     400: {
         "context_length_exceeded": "prompt and cap together are longer than the model's context",
+        "empty_file": "a file without a line",
         "duplicate_key": "a key or a field came twice where it may come once",
         "invalid_encoding": "a body whose compression cannot be opened",
         "invalid_json": "the body is no JSON object",
@@ -36,7 +37,18 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     },
     405: {"method_not_allowed": "the header `allow` names the methods of this path"},
     408: {"request_timeout": "header or body took too long to arrive"},
-    413: {"body_too_large": "the body is larger than is taken"},
+    409: {
+        "batch_ended": "the batch has ended, so that there is nothing to cancel",
+        "conflict": "what is there now of a file or a batch does not allow it",
+        "file_in_use": "a batch still reads the file",
+        "file_incomplete": "not all of the file arrived",
+    },
+    413: {
+        "body_too_large": "the body is larger than is taken",
+        "file_too_large": "the file is larger than one may be",
+        "files_quota_exceeded": "the project's files together are larger than they may be",
+        "too_many_batches": "the project has as many batches that have not ended as it may have",
+    },
     415: {
         "unsupported_encoding": "a content-encoding that is not taken",
         "unsupported_media_type": "a form is wanted",
@@ -44,6 +56,7 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     417: {"expectation_failed": "an `expect` other than 100-continue"},
     429: {
         "budget_exceeded": "a budget has too little left; `x-should-retry` is false",
+        "model_not_ready": "the model's endpoint picker takes no more requests",
         "fair_share_exceeded": "other projects wait, and this one has had more than its share; `retry-after` says when",
         "rate_limit_exceeded": "a limit is reached; `retry-after` says for how long",
         "too_many_concurrent_requests": "too many requests at once",
@@ -66,5 +79,7 @@ RETRIED: Final = frozenset({429, 503})
 """Statuses with `retry-after`."""
 EVERYWHERE: Final = (400, 401, 403, 404, 405, 408, 413, 417, 431, 500, 503, 505)
 """What each path may answer."""
+OF_KEPT: Final = (409, 415, 429)
+"""And what else, for files and batches."""
 OF_MODELS: Final = (415, 429, 502, 504)
 """And what else, where an engine is asked."""
