@@ -10,6 +10,8 @@ Value = int | memoryview | bytes
 """Of a field: a number, bytes as a slice of what came, or those of a fixed one."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
+SHORT = tuple(bytes((value,)) for value in range(0x80))
+"""Numbers of one byte."""
 
 
 class MalformedMessageError(Exception):
@@ -20,27 +22,34 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, Value]]:
     """Number, wire type and value of each field; of fixed ones the bytes. Raises MalformedMessageError."""
     place, end = 0, len(message)
     while place < end:
-        tag, place = varint(message, place)
-        number, kind = tag >> 3, tag & 7
-        if number == 0:
+        tag = message[place]  # one byte is the rule, here and below
+        place += 1
+        if tag >= 0x80:
+            tag, place = varint(message, place - 1)
+        kind = tag & 7
+        if tag < 8:
             raise MalformedMessageError("field 0")
         if kind == VARINT:
             value, place = varint(message, place)
-            yield number, kind, value
+            yield tag >> 3, kind, value
             continue
         if kind == BYTES:
-            size, place = varint(message, place)
+            if place < end and (size := message[place]) < 0x80:
+                place += 1
+            else:
+                size, place = varint(message, place)
         elif kind == FIXED32:
             size = 4
         elif kind == FIXED64:
             size = 8
         else:
             raise MalformedMessageError(f"wire type {kind}")
-        if size > end - place:
+        behind = place + size
+        if behind > end:
             raise MalformedMessageError("a field is longer than its message")
-        held = message[place : place + size]
-        yield number, kind, held if kind == BYTES else bytes(held)
-        place += size
+        held = message[place:behind]
+        yield tag >> 3, kind, held if kind == BYTES else bytes(held)
+        place = behind
 
 
 def varint(message: memoryview, place: int) -> tuple[int, int]:
@@ -69,7 +78,7 @@ def signed(value: int) -> int:
 def text(value: Value) -> str:
     """A field of text. Raises MalformedMessageError."""
     try:
-        return bytes(message_of(value)).decode()
+        return str(message_of(value), "utf-8")
     except UnicodeDecodeError as error:
         raise MalformedMessageError("a text is not UTF-8") from error
 
@@ -88,21 +97,21 @@ def number_of(value: Value) -> int:
     return value
 
 
-def numbers(kind: int, value: Value) -> Iterator[int]:
+def numbers(kind: int, value: Value) -> list[int]:
     """A repeated number, packed or not."""
     if kind == VARINT:
-        yield number_of(value)
-        return
-    packed, place = message_of(value), 0
+        return [number_of(value)]
+    packed, place, found = message_of(value), 0, []
     while place < len(packed):
-        found, place = varint(packed, place)
-        yield found
+        one, place = varint(packed, place)
+        found.append(one)
+    return found
 
 
 def as_varint(value: int) -> bytes:
     """A number, negative ones as 64 bits."""
     if 0 <= value < 0x80:
-        return bytes((value,))
+        return SHORT[value]
     value &= 0xFFFF_FFFF_FFFF_FFFF
     made = bytearray()
     while value >= 0x80:
@@ -114,7 +123,14 @@ def as_varint(value: int) -> bytes:
 
 def of_bytes(number: int, value: bytes) -> bytes:
     """A field of bytes, text or a message."""
-    return as_varint(number << 3 | BYTES) + as_varint(len(value)) + value
+    return begin_of_bytes(number, len(value)) + value
+
+
+def begin_of_bytes(number: int, size: int) -> bytes:
+    """What comes before the bytes of such a field."""
+    if size < 0x80 and number < 16:
+        return SHORT[number << 3 | BYTES] + SHORT[size]
+    return as_varint(number << 3 | BYTES) + as_varint(size)
 
 
 def of_text(number: int, value: str) -> bytes:

@@ -111,7 +111,7 @@ def _input(message: memoryview) -> tuple[dict[str, Any], bytes | None]:
         elif number == 2:
             tensor["datatype"] = text(value)
         elif number == 3:
-            tensor["shape"].extend(signed(one) for one in numbers(kind, value))
+            tensor["shape"] += map(signed, numbers(kind, value))
         elif number == 4:
             _add_parameter(tensor.setdefault("parameters", {}), message_of(value))
         elif number == 5:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from mizzen_gateway.protocols.open_inference.grpc.fields import (
+    begin_of_bytes,
     of_bytes,
     of_double,
     of_number,
@@ -16,6 +17,7 @@ from mizzen_gateway.protocols.open_inference.grpc.request import FORMATS
 
 FLOATS = {"FP32": "f", "FP64": "d", "FP16": "e"}
 FINAL = "triton_final_response"
+SIZE = "binary_data_size"
 TRUE = b"\x08\x01"
 
 
@@ -31,17 +33,18 @@ def infer_response(header: bytes, binary: memoryview, public: str, *, final: boo
         if final:
             parameters[FINAL] = True
         tensors: list[bytes] = []
-        raw: list[bytes] = []
+        raw: list[bytes | memoryview] = []
         offset = 0
         for output in document["outputs"]:
-            size = (output.get("parameters") or {}).get("binary_data_size")
+            size = (output.get("parameters") or {}).get(SIZE)
+            data: bytes | memoryview
             if size is None:
                 data = encoded(output["data"], output["datatype"])
             else:
-                data = bytes(binary[offset : offset + size])
+                data = binary[offset : offset + size]
                 offset += size
             tensors.append(of_bytes(5, _tensor(output)))
-            raw.append(of_bytes(6, data))
+            raw += (begin_of_bytes(6, len(data)), data)
         head = of_text(1, public) + of_text(2, str(document.get("model_version", "")))
         head += of_text(3, str(document.get("id", ""))) + b"".join(_parameters(4, parameters))
         return b"".join([head, *tensors, *raw])
@@ -50,9 +53,11 @@ def infer_response(header: bytes, binary: memoryview, public: str, *, final: boo
 
 
 def _tensor(output: dict[str, Any]) -> bytes:
-    parameters = {name: value for name, value in (output.get("parameters") or {}).items() if name != "binary_data_size"}
     made = of_text(1, output["name"]) + of_text(2, output["datatype"]) + of_numbers(3, output["shape"])
-    return made + b"".join(_parameters(4, parameters))
+    parameters = output.get("parameters")
+    if not parameters:
+        return made
+    return made + b"".join(_parameters(4, {name: parameters[name] for name in parameters if name != SIZE}))
 
 
 def _parameters(number: int, parameters: dict[str, Any]) -> list[bytes]:
