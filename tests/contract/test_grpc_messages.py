@@ -7,7 +7,13 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mizzen_gateway.protocols.open_inference.call import STRIPPED
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, parse
+from mizzen_gateway.protocols.open_inference.grpc.engine_messages import (
+    infer_request,
+    read_stream_response,
+    stream_message,
+)
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError, fields
 from mizzen_gateway.protocols.open_inference.grpc.request import read_infer, read_name
 from mizzen_gateway.protocols.open_inference.grpc.response import (
@@ -53,6 +59,38 @@ def test_a_request_with_raw_tensors_becomes_a_document_and_its_bytes() -> None:
     }
 
 
+def test_an_engine_is_asked_what_the_caller_asked_but_for_what_is_not_the_callers_to_set() -> None:
+    made = pb.ModelInferRequest(model_name="p/m", model_version="3", id="one")
+    made.inputs.add(name="x", datatype="FP32", shape=[2, 1]).parameters["hint"].string_param = "é"
+    made.inputs.add(name="text", datatype="BYTES", shape=[1, 1])
+    made.outputs.add(name="y").parameters["classification"].int64_param = 2
+    made.parameters["sequence_id"].uint64_param = 2**63 + 1
+    made.parameters["negative"].int64_param = -7
+    made.parameters["share"].double_param = 0.5
+    made.parameters["triton_enable_empty_final_response"].bool_param = True
+    made.raw_input_contents.extend([b"12345678", b"\x01\x00\x00\x00a"])
+    wanted = pb.ModelInferRequest.FromString(made.SerializeToString())
+    wanted.model_name = "inner"
+    made.parameters["priority"].uint64_param = 1
+    made.parameters["timeout"].int64_param = 1
+    found = read_infer(memoryview(made.SerializeToString()))
+    asked = infer_request("inner", found.version, found.document, memoryview(found.binary), STRIPPED)
+    assert pb.ModelInferRequest.FromString(asked) == wanted
+
+
+def test_an_engines_message_is_the_callers_with_the_callers_name_of_the_model() -> None:
+    made = pb.ModelInferResponse(model_name="inner", model_version="1", id="one", raw_output_contents=[b"12345678"])
+    made.outputs.add(name="y", datatype="FP32", shape=[2, 1])
+    made.parameters["triton_final_response"].bool_param = False
+    read = read_stream_response(pb.ModelStreamInferResponse(infer_response=made).SerializeToString())
+    made.model_name = "p/m"
+    assert pb.ModelStreamInferResponse.FromString(stream_message(read.renamed("p/m"))).infer_response == made
+    failed = pb.ModelStreamInferResponse(error_message="why", infer_response=pb.ModelInferResponse(id="one"))
+    read = read_stream_response(failed.SerializeToString())
+    told = pb.ModelStreamInferResponse.FromString(stream_message(read.renamed("m"), "words"))
+    assert (read.failed, told.error_message, told.infer_response.id) == ("why", "words", "one")
+
+
 @pytest.mark.parametrize(
     ("datatype", "field", "values", "raw"),
     [
@@ -81,7 +119,7 @@ def test_typed_contents_become_the_bytes_of_a_tensor(datatype: str, field: str, 
 def test_whole_numbers_beyond_their_datatype_are_refused() -> None:
     made = pb.ModelInferRequest(model_name="m")
     made.inputs.add(name="x", datatype="INT8", shape=[1]).contents.int_contents.append(300)
-    assert isinstance(parse(made.SerializeToString(), streamed=False), Refusal)
+    assert isinstance(parse(made.SerializeToString(), GrpcInferCall), Refusal)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +137,7 @@ def test_whole_numbers_beyond_their_datatype_are_refused() -> None:
     ],
 )
 def test_what_is_no_request_is_refused(message: bytes, status: int) -> None:
-    refusal = parse(message, streamed=False)
+    refusal = parse(message, GrpcInferCall)
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
 
@@ -107,7 +145,7 @@ def test_what_is_no_request_is_refused(message: bytes, status: int) -> None:
 def test_shared_memory_is_refused_in_a_message_too() -> None:
     made = pb.ModelInferRequest(model_name="m")
     made.inputs.add(name="x", datatype="FP32", shape=[1]).parameters["shared_memory_region"].string_param = "r"
-    refusal = parse(made.SerializeToString(), streamed=False)
+    refusal = parse(made.SerializeToString(), GrpcInferCall)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 403
 
@@ -115,7 +153,7 @@ def test_shared_memory_is_refused_in_a_message_too() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(message: bytes) -> None:
-    assert isinstance(parse(message, streamed=False), Refusal | GrpcInferCall)
+    assert isinstance(parse(message, GrpcInferCall), Refusal | GrpcInferCall)
     try:
         read_name(memoryview(message))
         list(fields(memoryview(message)))
@@ -132,7 +170,7 @@ def test_changed_messages_are_read_or_refused() -> None:
         bad = bytearray(good)
         for _ in range(chance.randint(1, 4)):
             bad[chance.randrange(len(bad))] = chance.randrange(256)
-        assert isinstance(parse(bytes(bad), streamed=False), Refusal | GrpcInferCall)
+        assert isinstance(parse(bytes(bad), GrpcInferCall), Refusal | GrpcInferCall)
 
 
 def test_a_response_is_what_the_protocols_classes_read() -> None:

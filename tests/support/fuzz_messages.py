@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import orjson
 from google.protobuf.message import DecodeError
+from mizzen_gateway.protocols.open_inference.call import STRIPPED
 from mizzen_gateway.protocols.open_inference.grpc.call import parse
+from mizzen_gateway.protocols.open_inference.grpc.engine_messages import infer_request
+from mizzen_gateway.protocols.open_inference.grpc.stream_call import StreamedCall
 from mizzen_gateway.protocols.openai.multipart import MultipartReader, Part, head_of
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.request import BadRequestError
@@ -16,14 +19,22 @@ _LOOP = asyncio.new_event_loop()
 
 
 def grpc_messages(data: bytes) -> None:
-    """Each message is a call or refused with a sentence; a call asks for the model that protobuf reads."""
-    call = parse(data, streamed=True)
+    """Each message is a call or refused with a sentence; a call asks for the model that protobuf reads.
+
+    What an engine that speaks gRPC would be asked is a message, of the same tensors.
+    """
+    call = parse(data, StreamedCall)
     if isinstance(call, Refusal):
         assert 400 <= call.status < 500, call
         orjson.dumps(call.message)
         return
     assert call.model
     orjson.dumps(call.request_id)
+    passed_on = infer_request("inner", call.version, call._document, memoryview(call._body), STRIPPED)
+    asked = pb.ModelInferRequest.FromString(passed_on)
+    assert (asked.model_name, asked.id) == ("inner", call.request_id)
+    assert [one.name for one in asked.inputs] == [one["name"] for one in call._document["inputs"]]
+    assert b"".join(asked.raw_input_contents) == call._body
     try:
         read = pb.ModelInferRequest.FromString(data)
     except DecodeError:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
-from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.engine.pool import Connection, EnginePool
 from mizzen_gateway.hedging import Hedges
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
@@ -254,18 +254,19 @@ class Forwarder:
     async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
         admission, model = self._admission(run)
         request = run.call.engine_request(admission)
+        address = endpoint.grpc_address if request.grpc else endpoint.address
+        if address is None:
+            return self._without_grpc(run, endpoint)
         # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
         fresh = request.stream is not None
         while True:
             answer = run.call.answer(run.keeper or run.responder, run.headers, model)
             sink = self._sink(run, endpoint, answer)
-            connection = None
+            connection: Connection | None = None if fresh else self._pool.idle(address)
             stale = False
             try:
-                if not fresh:
-                    connection = self._pool.idle(endpoint.address)
                 if connection is None:
-                    connection = await self._pool.connect(endpoint.address)
+                    connection = await (self._pool.call(address) if request.grpc else self._pool.connect(address))
                 stale = connection.used
                 run.responder.source = connection
                 connection.listener = run
@@ -306,10 +307,19 @@ class Forwarder:
                     run.responder.source = None
                 if connection is not None:
                     run.first_byte_at = connection.first_byte_at
-                    self._pool.release(endpoint.address, connection)
+                    self._pool.release(address, connection)
                 if run.responder.started:
                     run.usage = answer.so_far()
             return self._finish(run, endpoint, answer)
+
+    def _without_grpc(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal":
+        """It has no port for gRPC. No fault of it; its fellows may have one, in the middle of a rollout."""
+        run.pods |= {endpoint.facts.pod}
+        now = self._loop.time()
+        others = [one for one in run.target.endpoints() if one.grpc_address and one.takes_requests(now)]
+        if any(one.facts.pod not in run.pods for one in others):
+            return EngineFailureError("connect", False, "no port for gRPC")
+        return run.target.not_ready("no replica that is ready has a port for gRPC, over which alone it is asked")
 
     def _sink(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineSink | SpendingSink":
         """Where a try's response goes; while it does, limits and budgets know how far it is."""

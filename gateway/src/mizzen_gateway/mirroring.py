@@ -1,6 +1,7 @@
 """Who gets copies of a route's requests? Its mirrors: unpaid, unawaited, and so many at once at most."""
 
 import asyncio
+from copy import copy
 
 import structlog
 
@@ -45,7 +46,8 @@ class Mirrors:
             if len(self._under_way) >= MOST_COPIES or not call.repeatable:
                 self.left_out += 1
                 continue
-            task = asyncio.create_task(self._copy(leg, call, cache_salt, output_cap, request_id))
+            # A copy of the call as well: what it learns of its model is none of the caller's.
+            task = asyncio.create_task(self._copy(leg, copy(call), cache_salt, output_cap, request_id))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
@@ -66,18 +68,20 @@ class Mirrors:
         target = leg.target
         unfit = wrong_protocol(call.protocol, call.model, target.endpoint_set) or await call.check(target, self._pool)
         endpoint = None if unfit else target.choose(self._pool.now())
-        if endpoint is None or not endpoint.gate.enters():  # copies never wait, and nobody waits for them
+        facts = target.endpoint_set
+        request = call.engine_request(Admission(facts.engine, facts.model_name, cache_salt, output_cap, request_id))
+        address = None if endpoint is None else endpoint.grpc_address if request.grpc else endpoint.address
+        # Copies never wait, and nobody waits for them.
+        if endpoint is None or address is None or not endpoint.gate.enters():
             self.left_out += 1
             return
         gate = endpoint.gate
         self.sent += 1
-        facts = target.endpoint_set
-        request = call.engine_request(Admission(facts.engine, facts.model_name, cache_salt, output_cap, request_id))
         counter = target.book.count(target.facts.key, endpoint.facts.revision)
         endpoint.in_flight += 1
         counter.in_flight += 1
         try:
-            await self._pool.exchange(endpoint.address, request, Dropped(), COPY_SECONDS, IDLE_SECONDS)
+            await self._pool.exchange(address, request, Dropped(), COPY_SECONDS, IDLE_SECONDS)
         except EngineFailureError:
             endpoint.broke(self._pool.now())
             raise

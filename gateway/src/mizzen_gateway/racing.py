@@ -7,10 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from mizzen_gateway.engine.connection import EngineConnection
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink
 from mizzen_gateway.routing.first_bytes import FirstBytes
-from mizzen_gateway.wire.response import Responder
+from mizzen_gateway.wire.response import Responder, Source
 
 FAILED_FROM = 500
 OVERLOADED = 429
@@ -67,12 +66,12 @@ class Runner:
         """Another one has won."""
         return self._race.winner not in (None, self)
 
-    def gate(self, sink: EngineSink, connection: EngineConnection) -> "FirstByteGate":
+    def gate(self, sink: EngineSink, connection: Source) -> "FirstByteGate":
         """Before `sink`, which gets the response of `connection` if this one wins."""
         self.reached = True
         return FirstByteGate(self, sink, connection)
 
-    def begins(self, connection: EngineConnection) -> None:
+    def begins(self, connection: Source) -> None:
         """The engine answers. Raises EngineFailureError of kind outrun where another one does already."""
         if self.lost:
             raise EngineFailureError("outrun", True, "another engine began to answer first")
@@ -91,7 +90,7 @@ class FirstByteGate:
 
     __slots__ = ("_connection", "_head", "_open", "_runner", "_sink")
 
-    def __init__(self, runner: Runner, sink: EngineSink, connection: EngineConnection) -> None:
+    def __init__(self, runner: Runner, sink: EngineSink, connection: Source) -> None:
         self._runner = runner
         self._sink = sink
         self._connection = connection

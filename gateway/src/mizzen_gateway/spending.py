@@ -5,6 +5,7 @@ No more goes to the caller than is reserved: what an engine has written beyond i
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal, Protocol, runtime_checkable
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink
 from mizzen_gateway.protocols.call import Answer, Generating
@@ -14,6 +15,8 @@ from mizzen_gateway.stages import Allowance, Refusal
 NEVER = float("inf")
 LAST_EVENTS = 8
 """An answer whose end has come is not cut for so few events."""
+NO_TOKENS = -1
+"""Generated: fewer than any block of them, so that time alone is asked for."""
 
 
 class SpentError(Exception):
@@ -105,6 +108,43 @@ class SpendingSink:
 
 def sink_of(answer: Answer, allowance: Allowance | None, ms_used: Callable[[], int]) -> "SpendingSink | EngineSink":
     """The answer itself, where no soft budget has a say in how long it goes on."""
-    if allowance is None or not isinstance(answer, Generating):
+    if allowance is None:
         return answer
-    return SpendingSink(answer, answer, allowance, ms_used)
+    if isinstance(answer, Generating):
+        return SpendingSink(answer, answer, allowance, ms_used)
+    return TimedSink(answer, allowance, ms_used) if isinstance(answer, Lasting) else answer
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """An answer of any number of messages, that can be ended after each of them."""
+
+    @property
+    def lasts(self) -> Literal[True]:
+        """It is one."""
+        ...
+
+
+class TimedSink:
+    """An `EngineSink` of whole messages that nobody counts in tokens: passes them on while there is time left."""
+
+    __slots__ = ("_allowance", "_answer", "_ms_used")
+
+    def __init__(self, answer: Answer, allowance: Allowance, ms_used: Callable[[], int]) -> None:
+        self._answer = answer
+        self._allowance = allowance
+        self._ms_used = ms_used
+
+    def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        """Pass it on."""
+        self._answer.on_head(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Pass it on; raises SpentError."""
+        allowance = self._allowance
+        if allowance.until_ms < NEVER and allowance.asking is None:
+            ms = self._ms_used()
+            refusal = allowance.reached(NO_TOKENS, ms) if ms >= allowance.until_ms else None
+            if refusal is not None:
+                raise SpentError(refusal)
+        self._answer.on_body(data)

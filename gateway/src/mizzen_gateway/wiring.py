@@ -205,7 +205,7 @@ class Gateway:
             return
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
-        self._grpc = GrpcServer(self._handler, settings.body_bytes, shared=shared)
+        self._grpc = GrpcServer(self._handler, settings.body_bytes, settings.write_stall_seconds, shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port, certificate)
         except OSError as error:
@@ -232,6 +232,7 @@ class Gateway:
         if self._spans is not None:
             await self._spans.close()
         await self.admin.drain(ADMIN_DRAIN_SECONDS)
+        await self.pool.hang_up()
         self.pool.close()
         if self._own_ledger is not None:
             self._own_ledger.close()

@@ -24,6 +24,8 @@ class EngineRequest:
     """A body that comes piece by piece, instead of `body`. It can be sent once."""
     tail: memoryview | None = None
     """What follows `body`, where it is long: sent from where it lies."""
+    grpc: bool = False
+    """One message, to the method `path` of the engine's port for gRPC."""
 
     @property
     def whole(self) -> bytes:

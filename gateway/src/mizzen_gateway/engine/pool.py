@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from mizzen_gateway.engine.connection import EngineConnection
 from mizzen_gateway.engine.dial import Dial
@@ -14,7 +15,12 @@ KEEP_SECONDS = 4.0
 IDLE_PER_ENDPOINT = 256
 SWEEP_SECONDS = 0.25
 
+if TYPE_CHECKING:
+    from mizzen_gateway.engine.grpc_lines import GrpcExchange, GrpcLines
+
 Address = tuple[str, int]
+Connection: TypeAlias = "EngineConnection | GrpcExchange"
+"""What one exchange is made on."""
 
 
 class EnginePool:
@@ -23,8 +29,9 @@ class EnginePool:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._idle: dict[Address, deque[EngineConnection]] = {}
-        self._busy: dict[EngineConnection, Address] = {}
+        self._busy: dict[Connection, Address] = {}
         self._dials: Mapping[Address, Dial] = {}
+        self._grpc: GrpcLines | None = None
         self._timer = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def now(self) -> float:
@@ -73,10 +80,20 @@ class EnginePool:
         self._busy[connection] = address
         return connection
 
-    def release(self, address: Address, connection: EngineConnection) -> None:
+    async def call(self, address: Address) -> "GrpcExchange":
+        """One call to an engine's port for gRPC. Raises EngineFailureError of kind connect."""
+        if self._grpc is None:
+            from mizzen_gateway.engine.grpc_lines import GrpcLines  # here: gRPC takes 15 MB
+
+            self._grpc = GrpcLines()
+        found = await self._grpc.call(address, self._dials.get(address))
+        self._busy[found] = address
+        return found
+
+    def release(self, address: Address, connection: Connection) -> None:
         """Give it back, in whatever state."""
         self._busy.pop(connection, None)
-        if not connection.reusable:
+        if not isinstance(connection, EngineConnection) or not connection.reusable:
             connection.close()
             return
         idle = self._idle.setdefault(address, deque())
@@ -90,15 +107,17 @@ class EnginePool:
         """The engine there is going away: a connection that is kept open may hold its end up."""
         for connection in self._idle.pop(address, ()):
             connection.close()
-        for connection, held in self._busy.items():
+        for busy, held in self._busy.items():
             if held == address:
-                connection.last = True
+                busy.last = True
+        if self._grpc is not None:
+            self._grpc.leave(address)
 
     async def exchange(
         self, address: Address, request: EngineRequest, sink: EngineSink, first_byte_seconds: float, idle_seconds: float
     ) -> None:
         """One exchange for the gateway's own purposes (metadata). Raises EngineFailureError."""
-        connection = await self.acquire(address)
+        connection: Connection = await (self.call(address) if request.grpc else self.acquire(address))
         try:
             await connection.exchange(request, sink, first_byte_seconds, idle_seconds)
         finally:
@@ -106,8 +125,8 @@ class EnginePool:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        for connection in [one for one in self._busy if one.deadline < now]:
-            connection.expire()
+        for busy in [one for one in self._busy if one.deadline < now]:
+            busy.expire()
         for address, idle in list(self._idle.items()):
             while idle and (idle[0].idle_since < now - KEEP_SECONDS or not idle[0].reusable):
                 idle.popleft().close()
@@ -122,5 +141,10 @@ class EnginePool:
             for connection in idle:
                 connection.close()
         self._idle.clear()
-        for connection in list(self._busy):
-            connection.close()
+        for busy in list(self._busy):
+            busy.close()
+
+    async def hang_up(self) -> None:
+        """End those of gRPC, which takes a moment."""
+        if self._grpc is not None:
+            await self._grpc.close()

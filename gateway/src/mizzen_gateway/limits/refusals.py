@@ -91,11 +91,11 @@ def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str)
 
 
 def stream_over_budget(rule: BudgetRule, period_end: float, output_tokens: int, currency: str) -> Refusal:
-    """The same code, for a stream that ends after so many tokens of its answer; `period_end` as above."""
-    budget = rule.budget
+    """The same code, for a stream that ends after so many tokens of its answer (below 0: it has none)."""
+    budget, after = rule.budget, f", after {output_tokens} tokens" if output_tokens >= 0 else ""
     message = (
         f"Budget {budget.name} of the {budget.scope.value} is used up: its {_all_of(rule, currency)} are spent or held "
-        f"for requests under way, so this answer ends here, unfinished, after {output_tokens} tokens. "
+        f"for requests under way, so this answer ends here, unfinished{after}. "
         f"{_lasts(rule, period_end)} the budget's owner to raise it."
     )
     return Refusal(429, "budget_exceeded", message)

@@ -132,12 +132,19 @@ class InferCall:
         return refusal
 
     def _refused_by(self, metadata: ModelMetadata) -> Refusal | None:
-        if metadata.decoupled:
-            message = (
-                f"Model '{self.model}' answers one request with several responses (decoupled), which is not offered"
-                " here; serve a version of it that answers once."
-            )
-            return Refusal(400, "not_offered", message, param="model")
+        return self._unfit_for(metadata) or self._lacking_in(metadata)
+
+    def _unfit_for(self, metadata: ModelMetadata) -> Refusal | None:
+        """What kind of call this is, and what kind of model."""
+        if not metadata.decoupled:
+            return None
+        message = (
+            f"Model '{self.model}' answers one request with several responses (decoupled), or with none: call it with"
+            " ModelStreamInfer of gRPC, which alone has them."
+        )
+        return Refusal(400, "not_offered", message, param="model")
+
+    def _lacking_in(self, metadata: ModelMetadata) -> Refusal | None:
         binary = memoryview(self._body)[self._end :]
         return check_inputs(self._document["inputs"], binary, metadata) or check_outputs(
             self._document.get("outputs", []), metadata

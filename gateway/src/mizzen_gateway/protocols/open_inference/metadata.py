@@ -38,8 +38,8 @@ class ModelMetadata:
     outputs: dict[str, Tensor]
     max_batch: int
     """Largest batch; 0 where the model does not batch or it is not known."""
-    decoupled: bool = False
-    """It answers one request with any number of responses."""
+    decoupled: bool | None = None
+    """It answers one request with any number of responses; None where the engine does not tell."""
 
     def lacks(self, version: str | None, model: str) -> Refusal | None:
         """404 where the caller names a version that the engine does not serve."""
@@ -66,31 +66,34 @@ async def metadata_of(target: Target, pool: EnginePool) -> list[ModelMetadata]:
 
 async def _ask(target: Target, endpoint: EndpointState, pool: EnginePool) -> ModelMetadata | None:
     path = f"/v2/models/{quote(target.endpoint_set.model_name, safe='')}"
-    document = await _get(endpoint, pool, path)
-    if document is None:
+    try:
+        document = await _get(endpoint, pool, path)
+        return None if document is None else understand(document, await _get(endpoint, pool, path + "/config"))
+    except EngineFailureError:
         return None
-    return understand(document, await _get(endpoint, pool, path + "/config") or {})
 
 
 async def _get(endpoint: EndpointState, pool: EnginePool, path: str) -> dict[str, Any] | None:
+    """None where the engine has no such document. Raises EngineFailureError where it did not say."""
     collected = Collected(DOCUMENT_LIMIT)
+    await pool.exchange(endpoint.address, EngineRequest(path, method="GET"), collected, ASK_SECONDS, ASK_SECONDS)
     try:
-        await pool.exchange(endpoint.address, EngineRequest(path, method="GET"), collected, ASK_SECONDS, ASK_SECONDS)
         document = orjson.loads(collected.body)
-    except (EngineFailureError, orjson.JSONDecodeError):
+    except orjson.JSONDecodeError:
         return None
     return document if collected.status == 200 and isinstance(document, dict) else None
 
 
-def understand(document: dict[str, Any], config: dict[str, Any]) -> ModelMetadata:
-    """Metadata from the engine's two documents; the second one is Triton's and may be empty."""
+def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMetadata:
+    """Metadata from the engine's two documents; the second one is Triton's, None where there is none."""
+    config = told or {}
     optional = frozenset(held["name"] for held in config.get("input", ()) if held.get("optional"))
     return ModelMetadata(
         document,
         {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
         {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
         int(config.get("max_batch_size", 0)),
-        bool((config.get("model_transaction_policy") or {}).get("decoupled")),
+        None if told is None else bool((config.get("model_transaction_policy") or {}).get("decoupled")),
     )
 
 

@@ -1,5 +1,7 @@
 """A ModelInfer call: an inference like any other, whose answer becomes a message."""
 
+from typing import TypeVar
+
 from mizzen_gateway.protocols.call import Answer
 from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT, header_end
@@ -12,10 +14,11 @@ from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 LONGEST_VERSION = 9
+Kind = TypeVar("Kind", bound="GrpcInferCall")
 
 
-def parse(message: bytes, *, streamed: bool) -> "GrpcInferCall | Refusal":
-    """Read a ModelInferRequest and hold it to the rules that need no model."""
+def parse(message: bytes, kind: "type[Kind]") -> "Kind | Refusal":
+    """Read a ModelInferRequest and hold it to the rules that need no model; the call is of that kind."""
     try:
         found = read_infer(memoryview(message))
     except MalformedMessageError as error:
@@ -27,9 +30,7 @@ def parse(message: bytes, *, streamed: bool) -> "GrpcInferCall | Refusal":
     refusal = first_refusal(found.document, len(found.binary))
     if refusal is not None:
         return refusal
-    call = GrpcInferCall(found.model, found.version or None, found.document, found.binary, 0, "")
-    call.streamed = streamed
-    return call
+    return kind(found.model, found.version or None, found.document, found.binary, 0, "")
 
 
 def version_fits(version: str) -> bool:
@@ -41,6 +42,7 @@ class GrpcInferCall(InferCall):
     """To the engine it is one of HTTP."""
 
     streamed = False
+    """Of a stream."""
 
     @property
     def request_id(self) -> str:

@@ -19,6 +19,8 @@ FLOATS = {"FP32": "f", "FP64": "d", "FP16": "e"}
 FINAL = "triton_final_response"
 SIZE = "binary_data_size"
 TRUE = b"\x08\x01"
+SIGNED_END = 1 << 63
+"""From there on a number is one of uint64."""
 
 
 class UnfitResponseError(Exception):
@@ -68,7 +70,7 @@ def _parameter(value: Any) -> bytes:
     if isinstance(value, bool):
         return TRUE if value else b"\x08\x00"
     if isinstance(value, int):
-        return of_number(2, value) or b"\x10\x00"
+        return of_number(2 if value < SIGNED_END else 5, value) or b"\x10\x00"
     if isinstance(value, float):
         return of_double(4, value)
     return of_bytes(3, str(value).encode())
@@ -114,3 +116,8 @@ def server_metadata(document: dict[str, Any]) -> bytes:
     """ServerMetadataResponse."""
     made = [of_text(1, document["name"]), of_text(2, document["version"])]
     return b"".join([*made, *(of_text(3, one) for one in document["extensions"])])
+
+
+def of_parameters(number: int, parameters: dict[str, Any]) -> list[bytes]:
+    """A map of InferParameter."""
+    return _parameters(number, parameters)

@@ -28,10 +28,10 @@ class Shown(Protocol):
 class GrpcServer:
     """One listener."""
 
-    def __init__(self, serves: Serves, message_bytes: int, *, shared: bool = False) -> None:
+    def __init__(self, serves: Serves, message_bytes: int, stall_seconds: float, *, shared: bool = False) -> None:
         """`message_bytes` bounds what a message may hold, also when opened; `shared`: other workers have the port."""
         self._server = grpc.aio.server(
-            handlers=(InferenceService(serves),),
+            handlers=(InferenceService(serves, stall_seconds),),
             options=(
                 ("grpc.max_receive_message_length", message_bytes),
                 ("grpc.max_send_message_length", -1),

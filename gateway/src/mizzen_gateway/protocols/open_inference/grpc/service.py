@@ -11,14 +11,14 @@ import structlog
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, parse, version_fits
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.open_inference.grpc.outbox import Turn
 from mizzen_gateway.protocols.open_inference.grpc.request import read_name
 from mizzen_gateway.protocols.open_inference.grpc.response import (
     model_metadata,
     server_metadata,
-    stream_error,
-    stream_response,
     truth,
 )
+from mizzen_gateway.protocols.open_inference.grpc.stream_call import StreamedCall
 from mizzen_gateway.protocols.open_inference.grpc.turns import Turns
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.stages import Caller, Headers, Refusal
@@ -47,6 +47,7 @@ CODES = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     502: grpc.StatusCode.UNAVAILABLE,
@@ -54,6 +55,9 @@ CODES = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 INTERNAL = Refusal(500, "internal_error", "The gateway failed at this call; try again. The cause is in its log.")
+STALLED = Refusal(
+    408, "request_timeout", "Stream: nothing of its answers was taken for too long; read them as they come."
+)
 log = structlog.get_logger(__name__)
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -89,8 +93,10 @@ class Serves(Protocol):
 class InferenceService(grpc.GenericRpcHandler):
     """Messages are bytes on both sides."""
 
-    def __init__(self, serves: Serves) -> None:
+    def __init__(self, serves: Serves, stall_seconds: float) -> None:
+        """`stall_seconds`: how long the caller of a stream may take nothing of its answers."""
         self._serves = serves
+        self._stall_seconds = stall_seconds
         answered: dict[str, Callable[[bytes, Context], Awaitable[bytes]]] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
@@ -141,31 +147,37 @@ class InferenceService(grpc.GenericRpcHandler):
     async def _infer(self, message: bytes, context: Context) -> bytes:
         headers = headers_of(context)
         caller = await self._caller(context, headers)
-        answer = await self._answered(parse(message, streamed=False), caller, headers, "grpc ModelInfer")
-        if isinstance(answer, Refusal):
-            await self._abort(context, answer)
-        context.set_trailing_metadata(answer.headers)
-        return answer.body
+        responder = HeldResponder()
+        refusal = await self._answered(parse(message, GrpcInferCall), caller, headers, "grpc ModelInfer", responder)
+        if refusal is not None:
+            await self._abort(context, refusal)
+        context.set_trailing_metadata(responder.headers)
+        return responder.body
 
-    async def _stream(self, messages: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+    async def _stream(self, messages: AsyncIterator[bytes], context: Context) -> None:
         """Each request with a key, limits and a row of its own."""
         headers = headers_of(context)
 
-        async def answer(call: GrpcInferCall | Refusal) -> bytes | Refusal:
+        async def answer(call: GrpcInferCall | Refusal, turn: Turn) -> Refusal | None:
             caller = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
             if isinstance(caller, Refusal):
                 return caller
-            found = await self._answered(call, caller, headers, "grpc ModelStreamInfer")
-            return found if isinstance(found, Refusal) else stream_response(found.body)
+            return await self._answered(call, caller, headers, "grpc ModelStreamInfer", turn)
 
-        turns = Turns(answer, lambda refusal, request_id: stream_error(refusal.message, request_id))
+        turns, loop = Turns(answer), asyncio.get_running_loop()
         reading = asyncio.create_task(self._read(messages, headers, turns))
         try:
-            async for turn in turns.answers():
-                if isinstance(turn, Refusal):
-                    self._serves.refused("grpc", turn)
-                    await self._abort(context, turn)
-                yield turn
+            async for message in turns.answers():
+                if isinstance(message, Refusal):
+                    self._serves.refused("grpc", message)
+                    await self._abort(context, message)
+                stalled = loop.call_later(self._stall_seconds, turns.give_up)
+                try:
+                    await context.write(message)
+                finally:
+                    stalled.cancel()
+                if turns.given_up:
+                    await self._abort(context, STALLED)
         finally:
             reading.cancel()
             await turns.leave()
@@ -179,23 +191,27 @@ class InferenceService(grpc.GenericRpcHandler):
                 if isinstance(caller, Refusal):
                     why = caller
                     return
-                await turns.add(parse(message, streamed=True))
+                await turns.add(parse(message, StreamedCall))
         finally:
             turns.end(why)
 
     async def _answered(
-        self, call: GrpcInferCall | Refusal, caller: Caller, headers: Headers, template: str
-    ) -> HeldResponder | Refusal:
+        self,
+        call: GrpcInferCall | Refusal,
+        caller: Caller,
+        headers: Headers,
+        template: str,
+        responder: HeldResponder,
+    ) -> Refusal | None:
+        """None where the responder has the answer."""
         if isinstance(call, Refusal):
             self._serves.refused(template, call)
             return call
-        responder = HeldResponder()
         try:
-            refusal = await self._serves.serve(call, caller, headers, responder, template)
+            return await self._serves.serve(call, caller, headers, responder, template)
         except Exception:  # outermost guard of one call: whatever went wrong, its caller is told
             log.exception("an error of the gateway's own ended a call", call=template)
             return INTERNAL
-        return refusal or responder
 
     def _refuses(self, name: str, why: str) -> Callable[[bytes, Context], Awaitable[bytes]]:
         async def refuse(_message: bytes, context: Context) -> bytes:
