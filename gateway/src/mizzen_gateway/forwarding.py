@@ -15,7 +15,7 @@ from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
-from mizzen_gateway.stages import Refusal, Reservation, Tried, Usage
+from mizzen_gateway.stages import Refusal, Tried, Usage
 from mizzen_gateway.telemetry.engine_failures import FailureLog
 from mizzen_gateway.under_way import NOTHING_USED, Run
 from mizzen_gateway.wire.request import BadRequestError
@@ -323,20 +323,19 @@ class Forwarder:
 
     def _sink(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineSink | SpendingSink":
         """Where a try's response goes; while it does, limits and budgets know how far it is."""
-        if run.reservation is None:
+        reservation = run.reservation
+        if reservation is None:
             return answer
-        allowance = run.reservation.allowance
-        if allowance is None:
-            self._watch(run, run.reservation, answer.so_far)
-            return answer
-        ms_used = partial(self._ms_used, run, endpoint)
-        self._watch(run, run.reservation, partial(_so_far, answer, ms_used))
-        return sink_of(answer, allowance, ms_used)
-
-    def _watch(self, run: Run, reservation: Reservation, so_far: Callable[[], Usage]) -> None:
+        sink: EngineSink | SpendingSink = answer
+        so_far = answer.so_far
+        allowance = reservation.allowance
+        if allowance is not None:
+            ms_used = partial(self._ms_used, run, endpoint)
+            so_far, sink = partial(_so_far, answer, ms_used), sink_of(answer, allowance, ms_used)
         reservation.watch(so_far)
         if run.runner is not None:
             run.runner.watch = partial(reservation.watch, so_far)
+        return sink
 
     def _ms_used(self, run: Run, endpoint: EndpointState) -> int:
         """Of accelerators, until now."""
