@@ -11,6 +11,7 @@ from mizzen_gateway.limits.shared_store import HOLD_SECONDS
 from mizzen_gateway.overload.rules import QUEUE_SECONDS, OverloadRules
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts, hosts_of
 from mizzen_gateway.wire.limits import MIB
+from mizzen_gateway.wire.never_forwarded import why_not_forwarded
 
 KUBERNETES = "kubernetes"
 DISCOVERIES = ("controlplane", KUBERNETES)
@@ -159,7 +160,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         batch_lines=_whole(environment, "MIZZEN_BATCH_LINES", 8),
         batch_busy_from=_whole(environment, "MIZZEN_BATCH_BUSY_FROM", 4),
-        forwarded_headers=tuple(filter(None, environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(","))),
+        forwarded_headers=_forwarded_headers(environment),
         media_hosts=_media_hosts(environment),
         overload=OverloadRules(
             on=_one_of(environment, "MIZZEN_OVERLOAD", OVERLOAD) != "off",
@@ -194,6 +195,16 @@ def _has_company(environment: Mapping[str, str]) -> bool:
 def _path(environment: Mapping[str, str], name: str) -> Path | None:
     value = environment.get(name)
     return Path(value) if value else None
+def _forwarded_headers(environment: Mapping[str, str]) -> tuple[str, ...]:
+    written = environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(",")
+    names = tuple(name.strip() for name in written if name.strip())
+    for name in names:
+        why = why_not_forwarded(name)
+        if why is not None:
+            raise SettingsError(f"MIZZEN_FORWARD_HEADERS: {name!r} {why}.")
+    return names
+
+
 
 
 def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

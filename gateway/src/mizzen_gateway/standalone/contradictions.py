@@ -9,6 +9,7 @@ from mizzen_crds.mistakes import Mistake
 from mizzen_gateway.limits.choice import PROCESS
 from mizzen_gateway.standalone.allowances import ApiKey, Budget, Limit, Project
 from mizzen_gateway.standalone.config import GatewayFile, Model
+from mizzen_gateway.wire.never_forwarded import why_not_forwarded
 
 Place = tuple[str | int, ...]
 Named = tuple[Place, str]
@@ -55,6 +56,10 @@ def _settings(file: GatewayFile) -> Iterator[Mistake]:
             f"{listen.workers} workers must share their limits, or each would admit all of them; set limits_store.url"
             " to a Redis, Valkey or PostgreSQL, or workers to 1",
         )
+    for number, name in enumerate(file.forward_headers):
+        why = why_not_forwarded(name)
+        if why is not None:
+            yield Mistake(("forward_headers", number), f"{name!r} {why}")
     for place, _ in budgets_of(file):
         if shared:
             yield Mistake(
