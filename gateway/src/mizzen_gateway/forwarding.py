@@ -88,10 +88,9 @@ class Forwarder:
                     return target.not_ready("no replica is ready")
                 run.leave()
                 hold_until = hold_until or now + target.facts.park_seconds
-                full = target.queue_full
                 refusal = await self._park(run, hold_until)
                 if refusal is not None:
-                    run.cause = Cause.OVERLOADED if full else Cause.NOT_READY
+                    run.cause = Cause.OVERLOADED if target.queue_full else Cause.NOT_READY
                     return refusal
                 continue
             if run.place is None or run.place.gate is not endpoint.gate:
@@ -154,7 +153,7 @@ class Forwarder:
         """Wait at the target. The heartbeats of a stream go on over several waits, while no engine has it."""
         run.begin_heartbeats()
         try:
-            refusal = await run.target.park(until)
+            refusal = await run.target.park(until, run.intent.caller.project)
         except asyncio.CancelledError:
             run.stop_heartbeats()
             raise

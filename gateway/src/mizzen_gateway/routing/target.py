@@ -1,7 +1,7 @@
 """One deployment as a target of requests: its endpoints, its parked requests, its retry budget."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,6 +13,7 @@ from mizzen_gateway.routing.deployment import DeploymentFacts, EndpointSetFacts
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.first_bytes import FirstBytes
 from mizzen_gateway.routing.load import LoadBook
+from mizzen_gateway.routing.parking import ParkingLine
 from mizzen_gateway.stages import Refusal
 
 Address = tuple[str, int]
@@ -49,7 +50,7 @@ class Target:
         self._shed = Counter[tuple[int, str]]()
         book.gates[facts.key] = self.gates
         book.shed[facts.key] = self._shed
-        self._parked: deque[asyncio.Future[None]] = deque()
+        self._parked = ParkingLine()
         self._retries = RETRY_BURST
         self.metadata: dict[str, object] = {}
         """What protocols learnt from the engine, by revision; entries of gone revisions are dropped."""
@@ -126,10 +127,7 @@ class Target:
 
     def wake(self) -> None:
         """Something changed: parked requests look again, in the order in which they came."""
-        while self._parked:
-            waiter = self._parked.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        self._parked.wake()
 
     @property
     def any_ready(self) -> bool:
@@ -261,12 +259,10 @@ class Target:
             return "its deployment has failed and needs a change of its spec"
         if facts.replicas_wanted == 0 and not facts.wakes:
             return "scaled to zero replicas (spec.replicas is 0)"
-        if self.parked >= facts.park_limit:
-            return f"no replica is ready and the queue is full (coldStart.queueLimit {facts.park_limit})"
         return None
 
-    async def park(self, until: float) -> Refusal | None:
-        """Wait until an endpoint may take the request, or until loop time `until`: then a refusal."""
+    async def park(self, until: float, project: str = "") -> Refusal | None:
+        """Wait until an endpoint may take the project's request, or until loop time `until`: then a refusal."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         why = self.why_not_parked()
@@ -274,22 +270,26 @@ class Target:
             why = f"no replica became ready within {self.facts.park_seconds:g} s (coldStart.holdSeconds)"
         if why is not None:
             return self.not_ready(why)
-        waiter = loop.create_future()
-        self._parked.append(waiter)
+        parked = self._parked.join(project, self.facts.park_limit)
+        if parked is None:
+            return self._queue_full()
         counter = self.book.count(self.facts.key, "")
         counter.parked += 1
         self.book.parked.set()
         soonest = self.soonest_return(now)
         seconds = min(until - now, soonest if soonest is not None else until - now)
-        timer = loop.call_later(seconds, _let_go, waiter)
+        timer = loop.call_later(seconds, parked.go, True)
         try:
-            await waiter
+            looks_again = await parked.turn
         finally:
             timer.cancel()
             counter.parked -= 1
-            if waiter in self._parked:
-                self._parked.remove(waiter)
-        return None
+            self._parked.leave(parked)
+        return None if looks_again else self._queue_full()
+
+    def _queue_full(self) -> Refusal:
+        limit = self.facts.park_limit
+        return self.not_ready(f"no replica is ready and the queue is full (coldStart.queueLimit {limit})")
 
 
 def addresses_of(states: Iterable[EndpointState]) -> Iterable[Address]:
@@ -298,8 +298,3 @@ def addresses_of(states: Iterable[EndpointState]) -> Iterable[Address]:
         yield state.address
         if state.grpc_address is not None:
             yield state.grpc_address
-
-
-def _let_go(waiter: "asyncio.Future[None]") -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -120,7 +120,7 @@ class Guide:
         way = Way(route, rule, None, route.key[0], traveller, grants, self)  # type: ignore[arg-type]  # found below
         fitness: tuple[Fits, ...] = (
             lambda target: target.takes_requests(traveller.now),
-            lambda target: target.why_not_parked() is None,
+            lambda target: target.why_not_parked() is None and not target.queue_full,
             lambda _: True,
         )
         if rule.pipeline and self._through(rule, way, fitness):

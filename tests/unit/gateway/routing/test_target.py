@@ -136,6 +136,21 @@ async def test_the_queue_of_parked_requests_is_bounded_and_one_that_leaves_makes
     await until(lambda: made.parked == 0)
 
 
+async def test_a_project_that_fills_the_queue_gives_way_to_another_until_both_have_as_many() -> None:
+    made = target(park_limit=4)
+    end = asyncio.get_running_loop().time() + 60
+    large = [asyncio.create_task(made.park(end, "large")) for _ in range(4)]
+    await until(lambda: made.parked == 4)
+    small = [asyncio.create_task(made.park(end, "small")) for _ in range(2)]
+    refused = await asyncio.gather(*large[2:])
+    assert [one.code for one in refused if one is not None] == ["model_not_ready"] * 2
+    third = await made.park(end, "small")
+    assert third is not None
+    assert made.parked == 4
+    made.wake()
+    assert await asyncio.gather(*large[:2], *small) == [None] * 4
+
+
 async def test_a_parked_request_is_refused_when_its_time_is_over() -> None:
     made = target(park_seconds=0.01, start_seconds=42.0)
     end = asyncio.get_running_loop().time() + 0.01
