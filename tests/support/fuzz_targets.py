@@ -18,7 +18,7 @@ from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.limits import WireLimits
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
-from support.fuzz_answers import answer_seeds, answers
+from support.fuzz_answers import answer_seeds, answers, told, told_seeds
 from support.fuzz_corpus import pieces
 from support.fuzz_messages import form_seeds, forms, grpc_messages, message_seeds
 
@@ -223,6 +223,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "grpc_messages": grpc_messages,
     "forms": forms,
     "answers": answers,
+    "told": told,
 }
 
 
@@ -254,3 +255,5 @@ def seeds(target: str) -> Iterator[bytes]:
         yield from form_seeds()
     elif target == "answers":
         yield from answer_seeds()
+    elif target == "told":
+        yield from told_seeds()

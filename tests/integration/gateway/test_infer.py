@@ -312,3 +312,23 @@ async def test_checking_tensors_leaves_the_shares_of_revisions_alone(tmp_path: P
                     assert response.status == 200, await response.text()
         asked = [sum(one.path.endswith("/infer") for one in engine.exchanges) for engine in (one, two)]
     assert asked == [5, 5]
+
+
+async def test_a_model_whose_description_is_not_as_the_protocol_has_it_answers_all_the_same(tmp_path: Path) -> None:
+    good = tensor_engine()
+
+    async def vague(exchange: Exchange) -> None:
+        if exchange.path == "/v2/models/double":
+            await exchange.send_json({"name": "double", "inputs": [{"name": "x", "datatype": "FP32"}], "outputs": None})
+        else:
+            await good(exchange)
+
+    async with scripted_engine(vague) as engine:
+        endpoints = endpoint_set("double", engine.address, protocol="OpenInference", engine="Other")
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+        async with (
+            running_gateway(tmp_path, make_snapshot([KEY]), model_deployment("double"), endpoints) as gateway,
+            aiohttp.ClientSession(headers=KEY.headers) as session,
+            session.post(f"{gateway.url}/v2/models/double/infer", json=body) as answer,
+        ):
+            assert (answer.status, (await answer.json())["outputs"][0]["data"]) == (200, [2.0, 4.0])

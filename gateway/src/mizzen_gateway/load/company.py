@@ -65,6 +65,6 @@ def spent_on_requests(page: bytes) -> tuple[float, float] | None:
             for end in ("success", "fail"):
                 seconds += int(told[end]["ns"]) / 1e9
                 requests += int(told[end]["count"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return seconds, requests

@@ -27,6 +27,8 @@ GAUGES = {
     "Simulated": (b"vllm:num_requests_running", b"vllm:num_requests_waiting"),
 }
 """By engine: gauges of its requests, on the port that it serves by."""
+MOST = 1e9
+"""Requests that a gauge may show."""
 TRITON = "Triton"
 """Has no gauges there, but statistics."""
 
@@ -122,7 +124,9 @@ def sum_of(page: bytes, gauges: tuple[bytes, ...]) -> float:
             name, _, value = line.rpartition(b" ")
             if name.partition(b"{")[0] in gauges:
                 try:
-                    total += float(value)
+                    shown = float(value)
                 except ValueError:
                     continue
+                # An average would never be rid of what is no number.
+                total += shown if 0.0 <= shown < MOST else 0.0
     return total

@@ -77,24 +77,35 @@ async def _get(endpoint: EndpointState, pool: EnginePool, path: str) -> dict[str
     """None where the engine has no such document. Raises EngineFailureError where it did not say."""
     collected = Collected(DOCUMENT_LIMIT)
     await pool.exchange(endpoint.address, EngineRequest(path, method="GET"), collected, ASK_SECONDS, ASK_SECONDS)
+    return document_in(collected.body) if collected.status == 200 else None
+
+
+def document_in(body: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
     try:
-        document = orjson.loads(collected.body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return document if collected.status == 200 and isinstance(document, dict) else None
+    return document if isinstance(document, dict) else None
 
 
-def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMetadata:
-    """Metadata from the engine's two documents; the second one is Triton's, None where there is none."""
+def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMetadata | None:
+    """Metadata from the engine's two documents; the second one is Triton's, None where there is none.
+
+    None where they say something else than the protocol has them say.
+    """
     config = told or {}
-    optional = frozenset(held["name"] for held in config.get("input", ()) if held.get("optional"))
-    return ModelMetadata(
-        document,
-        {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
-        {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
-        int(config.get("max_batch_size", 0)),
-        None if told is None else bool((config.get("model_transaction_policy") or {}).get("decoupled")),
-    )
+    try:
+        optional = frozenset(held["name"] for held in config.get("input", ()) if held.get("optional"))
+        return ModelMetadata(
+            document,
+            {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
+            {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
+            int(config.get("max_batch_size", 0)),
+            None if told is None else bool((config.get("model_transaction_policy") or {}).get("decoupled")),
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return None
 
 
 def _tensors(described: Iterable[dict[str, Any]], optional: frozenset[str]) -> Iterable[Tensor]:
