@@ -13,7 +13,7 @@ STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-
 
 
 class Heartbeats:
-    """Those of one request, until they are stopped."""
+    """Those of one request. Their clock runs on while an engine has it, so that tries which fail do not delay them."""
 
     def __init__(self, responder: Responder, headers: HeaderList, last_words: Callable[[Refusal], bytes]) -> None:
         """`last_words` is how a refusal looks in the stream, from the first heartbeat on."""
@@ -21,12 +21,21 @@ class Heartbeats:
         self._headers = (*STREAM_HEADERS, *headers)
         self._last_words = last_words
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+        self._due = self._loop.time() + HEARTBEAT_SECONDS
+        self._timer: asyncio.TimerHandle | None = None
 
     def _beat(self) -> None:
         self._responder.keep_waiting(self._headers, HEARTBEAT, self._last_words)
-        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+        self._due = self._loop.time() + HEARTBEAT_SECONDS
+        self._timer = self._loop.call_at(self._due, self._beat)
+
+    def go_on(self) -> None:
+        """It waits: the next one comes when it is due, at once if it is overdue."""
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due, self._beat)
 
     def stop(self) -> None:
         """An engine has the request, or nobody waits for it any more."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

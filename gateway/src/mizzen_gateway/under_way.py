@@ -96,12 +96,13 @@ class Run:
         words = self.call.last_words
         if self.heartbeats is None and words is not None:
             self.heartbeats = Heartbeats(self.responder, self.headers, words)
+        if self.heartbeats is not None:
+            self.heartbeats.go_on()
 
     def stop_heartbeats(self) -> None:
         """An engine has it, or nobody waits for it any more."""
         if self.heartbeats is not None:
             self.heartbeats.stop()
-            self.heartbeats = None
 
     @property
     def answered(self) -> bool:
