@@ -77,6 +77,8 @@ class Settings:
     """MIZZEN_SNAPSHOT_MAX_AGE_SECONDS: how long serving survives without the control plane."""
     body_bytes: int
     """MIZZEN_MAX_BODY_BYTES."""
+    receiving_bytes: int
+    """MIZZEN_RECEIVING_BYTES: bodies that are not whole yet, all together."""
     first_byte_seconds: float
     """MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS: how long an engine may think before its first byte."""
     header_seconds: float
@@ -141,6 +143,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         name=environment.get("MIZZEN_GATEWAY_NAME", "gateway"),
         snapshot_max_age_seconds=_seconds(environment, "MIZZEN_SNAPSHOT_MAX_AGE_SECONDS", 86_400),
         body_bytes=_whole(environment, "MIZZEN_MAX_BODY_BYTES", 64 * MIB),
+        receiving_bytes=_whole(environment, "MIZZEN_RECEIVING_BYTES", 192 * MIB),
         first_byte_seconds=_seconds(environment, "MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS", 600),
         header_seconds=_seconds(environment, "MIZZEN_HEADER_TIMEOUT_SECONDS", 10),
         body_seconds=_seconds(environment, "MIZZEN_BODY_TIMEOUT_SECONDS", 30),
@@ -192,9 +195,6 @@ def _has_company(environment: Mapping[str, str]) -> bool:
     return environment.get("MIZZEN_DISCOVERY") == KUBERNETES or _whole(environment, "MIZZEN_WORKERS", 0) > 1
 
 
-def _path(environment: Mapping[str, str], name: str) -> Path | None:
-    value = environment.get(name)
-    return Path(value) if value else None
 def _forwarded_headers(environment: Mapping[str, str]) -> tuple[str, ...]:
     written = environment.get("MIZZEN_FORWARD_HEADERS", "").lower().split(",")
     names = tuple(name.strip() for name in written if name.strip())
@@ -205,6 +205,9 @@ def _forwarded_headers(environment: Mapping[str, str]) -> tuple[str, ...]:
     return names
 
 
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name)
+    return Path(value) if value else None
 
 
 def _one_of(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -205,7 +205,7 @@ class Gateway:
             return
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
-        self._grpc = GrpcServer(self._handler, settings.body_bytes, settings.write_stall_seconds, shared=shared)
+        self._grpc = GrpcServer(self._handler, wire_limits(settings), shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port, certificate)
         except OSError as error:
@@ -280,6 +280,7 @@ def wire_limits(settings: Settings) -> WireLimits:
         body_bytes=settings.body_bytes,
         header_seconds=settings.header_seconds,
         body_seconds=settings.body_seconds,
+        receiving_bytes=settings.receiving_bytes,
         idle_seconds=settings.idle_seconds,
         write_stall_seconds=settings.write_stall_seconds,
         connections=callers_at_once(),

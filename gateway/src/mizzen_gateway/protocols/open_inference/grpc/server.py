@@ -4,12 +4,15 @@ from typing import Protocol
 
 import grpc
 
+from mizzen_gateway.protocols.open_inference.grpc.intake import Intake
 from mizzen_gateway.protocols.open_inference.grpc.service import InferenceService, Serves
+from mizzen_gateway.wire.limits import WireLimits
 
 METADATA_BYTES = 32 * 1024
-STREAMS = 1024
+STREAMS = 128
 """Calls at once on one connection."""
-IDLE_MS = 300_000
+UNREAD_BYTES = 64 * 1024
+"""Of a message that nobody reads yet; once it is read, gRPC takes as much at once as there is of it."""
 PING_MS = 30_000
 """A connection that is silent for so long is asked whether it lives."""
 HANDSHAKE_MS = 10_000
@@ -28,16 +31,19 @@ class Shown(Protocol):
 class GrpcServer:
     """One listener."""
 
-    def __init__(self, serves: Serves, message_bytes: int, stall_seconds: float, *, shared: bool = False) -> None:
-        """`message_bytes` bounds what a message may hold, also when opened; `shared`: other workers have the port."""
+    def __init__(self, serves: Serves, limits: WireLimits, *, shared: bool = False) -> None:
+        """`limits` as over HTTP; `shared`: other workers have the port."""
+        intake = Intake(limits.receiving_bytes, limits.body_bytes, limits.body_seconds)
         self._server = grpc.aio.server(
-            handlers=(InferenceService(serves, stall_seconds),),
+            handlers=(InferenceService(serves, intake, limits.write_stall_seconds),),
             options=(
-                ("grpc.max_receive_message_length", message_bytes),
+                ("grpc.max_receive_message_length", limits.body_bytes),
+                ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
+                ("grpc.http2.bdp_probe", 0),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", METADATA_BYTES),
                 ("grpc.max_concurrent_streams", STREAMS),
-                ("grpc.max_connection_idle_ms", IDLE_MS),
+                ("grpc.max_connection_idle_ms", int(limits.idle_seconds * 1000)),
                 ("grpc.keepalive_time_ms", PING_MS),
                 ("grpc.so_reuseport", int(shared)),
                 ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),

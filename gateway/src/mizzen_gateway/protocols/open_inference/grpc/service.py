@@ -11,6 +11,7 @@ import structlog
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, parse, version_fits
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.open_inference.grpc.intake import Context, Intake, Streams
 from mizzen_gateway.protocols.open_inference.grpc.outbox import Turn
 from mizzen_gateway.protocols.open_inference.grpc.request import read_name
 from mizzen_gateway.protocols.open_inference.grpc.response import (
@@ -59,7 +60,7 @@ STALLED = Refusal(
     408, "request_timeout", "Stream: nothing of its answers was taken for too long; read them as they come."
 )
 log = structlog.get_logger(__name__)
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Messages = AsyncIterator[bytes]
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
@@ -91,13 +92,18 @@ class Serves(Protocol):
 
 
 class InferenceService(grpc.GenericRpcHandler):
-    """Messages are bytes on both sides."""
+    """Messages are bytes on both sides.
 
-    def __init__(self, serves: Serves, stall_seconds: float) -> None:
+    To gRPC calls of one message are streams of one: the bytes are the same, but the message is read when we ask for it.
+    """
+
+    def __init__(self, serves: Serves, intake: Intake, stall_seconds: float) -> None:
         """`stall_seconds`: how long the caller of a stream may take nothing of its answers."""
         self._serves = serves
+        self._intake = intake
         self._stall_seconds = stall_seconds
-        answered: dict[str, Callable[[bytes, Context], Awaitable[bytes]]] = {
+        self._streams = Streams()
+        answered: dict[str, Callable[[Messages, Context], Awaitable[bytes]]] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
             "ServerMetadata": self._server_metadata,
@@ -107,46 +113,48 @@ class InferenceService(grpc.GenericRpcHandler):
             **{name: self._refuses(name, why) for name, why in REFUSED.items()},
         }
         self._methods: dict[str, Method] = {
-            SERVICE + name: grpc.unary_unary_rpc_method_handler(one) for name, one in answered.items()
+            SERVICE + name: grpc.stream_unary_rpc_method_handler(one) for name, one in answered.items()
         }
-        self._methods[HEALTH] = grpc.unary_unary_rpc_method_handler(self._health)
+        self._methods[HEALTH] = grpc.stream_unary_rpc_method_handler(self._health)
         self._methods[SERVICE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
         """For grpc."""
         return self._methods.get(handler_call_details.method)
 
-    # Without a key, as over HTTP.
+    # Without a key, as over HTTP. What such a call may send is not read.
 
-    async def _live(self, _message: bytes, _context: Context) -> bytes:
+    async def _live(self, _messages: Messages, _context: Context) -> bytes:
         return truth(True)
 
-    async def _ready(self, _message: bytes, _context: Context) -> bytes:
+    async def _ready(self, _messages: Messages, _context: Context) -> bytes:
         return truth(self._serves.ready)
 
-    async def _health(self, _message: bytes, _context: Context) -> bytes:
+    async def _health(self, _messages: Messages, _context: Context) -> bytes:
         return SERVING if self._serves.ready else NOT_SERVING
 
     # With one.
 
-    async def _server_metadata(self, _message: bytes, context: Context) -> bytes:
+    async def _server_metadata(self, _messages: Messages, context: Context) -> bytes:
         found = await self._described(context, Route("server.metadata", "grpc"))
         return server_metadata(orjson.loads(found))
 
-    async def _model_metadata(self, message: bytes, context: Context) -> bytes:
-        name, version = await self._named(message, context)
+    async def _model_metadata(self, _messages: Messages, context: Context) -> bytes:
+        caller = await self._caller(context, headers_of(context))
+        name, version = await self._named(await self._message(context, caller), context)
         found = await self._described(context, Route("model.metadata", "grpc", name, version))
         return model_metadata(orjson.loads(found))
 
-    async def _model_ready(self, message: bytes, context: Context) -> bytes:
+    async def _model_ready(self, _messages: Messages, context: Context) -> bytes:
         caller = await self._caller(context, headers_of(context))
-        name, version = await self._named(message, context)
+        name, version = await self._named(await self._message(context, caller), context)
         found = await self._serves.describe(Route("model.ready", "grpc", name, version), caller)
         return truth(not isinstance(found, Refusal))
 
-    async def _infer(self, message: bytes, context: Context) -> bytes:
+    async def _infer(self, _messages: Messages, context: Context) -> bytes:
         headers = headers_of(context)
         caller = await self._caller(context, headers)
+        message = await self._message(context, caller)
         responder = HeldResponder()
         refusal = await self._answered(parse(message, GrpcInferCall), caller, headers, "grpc ModelInfer", responder)
         if refusal is not None:
@@ -154,23 +162,26 @@ class InferenceService(grpc.GenericRpcHandler):
         context.set_trailing_metadata(responder.headers)
         return responder.body
 
-    async def _stream(self, messages: AsyncIterator[bytes], context: Context) -> None:
-        """Each request with a key, limits and a row of its own."""
+    async def _stream(self, messages: Messages, context: Context) -> None:
+        """Each request with a key, limits and a row of its own. Nothing is read without a key and room for one more."""
         headers = headers_of(context)
+        caller = await self._caller(context, headers)
+        refusal = self._streams.enter(caller.key_id)
+        if refusal is not None:
+            await self._refuse(context, refusal)
 
         async def answer(call: GrpcInferCall | Refusal, turn: Turn) -> Refusal | None:
-            caller = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
-            if isinstance(caller, Refusal):
-                return caller
-            return await self._answered(call, caller, headers, "grpc ModelStreamInfer", turn)
+            now = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
+            if isinstance(now, Refusal):
+                return now
+            return await self._answered(call, now, headers, "grpc ModelStreamInfer", turn)
 
         turns, loop = Turns(answer), asyncio.get_running_loop()
         reading = asyncio.create_task(self._read(messages, headers, turns))
         try:
             async for message in turns.answers():
                 if isinstance(message, Refusal):
-                    self._serves.refused("grpc", message)
-                    await self._abort(context, message)
+                    await self._refuse(context, message)
                 stalled = loop.call_later(self._stall_seconds, turns.give_up)
                 try:
                     await context.write(message)
@@ -179,10 +190,11 @@ class InferenceService(grpc.GenericRpcHandler):
                 if turns.given_up:
                     await self._abort(context, STALLED)
         finally:
+            self._streams.leave(caller.key_id)
             reading.cancel()
             await turns.leave()
 
-    async def _read(self, messages: AsyncIterator[bytes], headers: Headers, turns: Turns) -> None:
+    async def _read(self, messages: Messages, headers: Headers, turns: Turns) -> None:
         """Begin what a stream asks for. Without a key, or with one that was revoked meanwhile, it ends."""
         why: Refusal | None = None
         try:
@@ -213,14 +225,20 @@ class InferenceService(grpc.GenericRpcHandler):
             log.exception("an error of the gateway's own ended a call", call=template)
             return INTERNAL
 
-    def _refuses(self, name: str, why: str) -> Callable[[bytes, Context], Awaitable[bytes]]:
-        async def refuse(_message: bytes, context: Context) -> bytes:
+    def _refuses(self, name: str, why: str) -> Callable[[Messages, Context], Awaitable[bytes]]:
+        async def refuse(_messages: Messages, context: Context) -> bytes:
             await self._caller(context, headers_of(context))
             refusal = Refusal(403, "not_offered", f"Call {name}: not offered here, because {why}.")
             self._serves.refused("grpc " + name, refusal)
             await self._abort(context, refusal)
 
         return refuse
+
+    async def _message(self, context: Context, caller: Caller) -> bytes:
+        found = await self._intake.message(context, caller.key_id)
+        if isinstance(found, Refusal):
+            await self._refuse(context, found)
+        return found
 
     async def _described(self, context: Context, route: Route) -> bytes:
         caller = await self._caller(context, headers_of(context))
@@ -243,9 +261,12 @@ class InferenceService(grpc.GenericRpcHandler):
     async def _caller(self, context: Context, headers: Headers) -> Caller:
         found = self._serves.caller_of(headers)
         if isinstance(found, Refusal):
-            self._serves.refused("grpc", found)
-            await self._abort(context, found)
+            await self._refuse(context, found)
         return found
+
+    async def _refuse(self, context: Context, refusal: Refusal) -> NoReturn:
+        self._serves.refused("grpc", refusal)
+        await self._abort(context, refusal)
 
     async def _abort(self, context: Context, refusal: Refusal) -> NoReturn:
         code = CODES.get(refusal.status, grpc.StatusCode.INTERNAL)
