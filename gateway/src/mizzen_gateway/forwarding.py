@@ -17,7 +17,7 @@ from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Refusal, Tried, Usage
 from mizzen_gateway.telemetry.engine_failures import FailureLog
-from mizzen_gateway.under_way import NOTHING_USED, Run
+from mizzen_gateway.under_way import LEFT, NOTHING_USED, Run
 from mizzen_gateway.wire.request import BadRequestError
 
 MOST_TRIES = 3
@@ -196,7 +196,7 @@ class Forwarder:
             return failure
         run.cause = CAUSES.get(failure.kind, Cause.FAILED)
         if failure.kind == "timeout":
-            return timed_out(run.call.model)
+            return self._timed_out(run, failure)
         rule = run.travel.leg.rule if run.travel is not None else None
         if rule is None or rule.attempts is None:
             most = MOST_TRIES
@@ -222,7 +222,7 @@ class Forwarder:
         run.share = share = endpoint.time.begin(began) if target.facts.accelerators else None
         run.prompt_goes_to(endpoint)
         counter.in_flight += 1
-        outcome = "caller_left"
+        outcome = LEFT
         try:
             verdict = await self._ask(run, endpoint)
             outcome = "ok"
@@ -259,7 +259,7 @@ class Forwarder:
         # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
         fresh = request.stream is not None
         while True:
-            answer = run.call.answer(run.keeper or run.responder, run.headers, model)
+            answer = run.answer = run.call.answer(run.keeper or run.responder, run.headers, model)
             sink = self._sink(run, endpoint, answer)
             connection: Connection | None = None if fresh else self._pool.idle(address)
             stale = False
@@ -352,6 +352,12 @@ class Forwarder:
             idle = idle if rule.idle_seconds is None else rule.idle_seconds or NEVER
         return first_byte, idle
 
+    def _timed_out(self, run: Run, failure: EngineFailureError) -> Refusal:
+        first_byte, idle = self._waits(run)
+        if failure.began:
+            return timed_out(run.call.model, f"sent nothing for {idle:g} s within its answer (its idle time-out)")
+        return timed_out(run.call.model, f"did not begin to answer within {first_byte:g} s")
+
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
         elsewhere = answer.status in ELSEWHERE
         if answer.status == 503 or (run.call.operation != "infer" and (elsewhere or answer.status >= 500)):
@@ -384,7 +390,7 @@ class Forwarder:
             endpoint.broke(now)
 
     def _break_off(self, run: Run, answer: Answer, failure: EngineFailureError) -> None:
-        refusal = timed_out(run.call.model) if failure.kind == "timeout" else broken(run.call.model)
+        refusal = self._timed_out(run, failure) if failure.kind == "timeout" else broken(run.call.model)
         run.usage = answer.so_far()
         run.status, run.code = 200, refusal.code
         answer.break_off(refusal)
@@ -413,9 +419,6 @@ def turned_away(model: str, status: int) -> Refusal:
     return Refusal(429 if status == 429 else 503, "model_not_ready", message, (("retry-after", "1"),))
 
 
-def timed_out(model: str) -> Refusal:
-    """504."""
-    message = (
-        f"Model '{model}' did not answer in time (routing.idleTimeoutSeconds); ask for less at once, or try again."
-    )
-    return Refusal(504, "upstream_timeout", message)
+def timed_out(model: str, what: str) -> Refusal:
+    """504; `what` took too long."""
+    return Refusal(504, "upstream_timeout", f"Model '{model}' {what}; ask for less at once, or try again.")

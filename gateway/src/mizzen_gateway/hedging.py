@@ -134,6 +134,7 @@ class Pair:
             self._hedges.won += 1
             run.usage, run.status, run.code = beside.usage, beside.status, beside.code
             run.revision, run.asked, run.first_byte_at = other.facts.revision, beside.asked, beside.first_byte_at
+            run.answer = beside.answer
             run.accelerator_seconds = beside.accelerator_seconds
             self._endpoint.answered_with_error(self._loop.time())  # outrun again and again, it rests for a while
         self._hedges.unpaid_seconds += unpaid

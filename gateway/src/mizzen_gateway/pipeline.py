@@ -399,10 +399,15 @@ class Pipeline:
             async with asyncio.timeout(seconds):
                 return await self._forwarder.forward(run)
         except TimeoutError:
+            run.out_of_time()
+            refusal = timed_out(run.call.model, "did not end its answer in time (its request time-out)")
             if not run.responder.started:
-                return timed_out(run.call.model)
-            run.status, run.code = 200, "upstream_timeout"
-            run.responder.break_off()
+                return refusal
+            run.status, run.code = 200, refusal.code
+            if run.answer is None:
+                run.responder.break_off()
+            else:
+                run.answer.break_off(refusal)
             return None
 
     def _intend(self, run: Run) -> Refusal | None:

@@ -1,13 +1,13 @@
 """What is known of one admitted request while it is under way? The pipeline makes it, forwarding fills it in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mizzen_gateway.caching import KeepingResponder
 from mizzen_gateway.engine.pool import Address
 from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.overload.priority import STANDARD
-from mizzen_gateway.protocols.call import Call
+from mizzen_gateway.protocols.call import Answer, Call
 from mizzen_gateway.racing import Runner
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
@@ -19,6 +19,8 @@ from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 CALLER_LEFT = 499
+LEFT = "caller_left"
+"""Outcome of a try that was cancelled."""
 NOTHING_USED = Usage(billable=False)
 LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
 """No engine was asked."""
@@ -42,7 +44,7 @@ class Run:
     first_byte_at: float | None = None
     usage: Usage = LEFT_BEFORE_AN_ENGINE
     status: int = CALLER_LEFT
-    code: str = "caller_left"
+    code: str = LEFT
     tries: list[Tried] = field(default_factory=list)
     reached: int = 0
     """Engines that got the request."""
@@ -56,6 +58,8 @@ class Run:
     """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0
     """Its share of the time of accelerators, over all tries."""
+    answer: Answer | None = None
+    """Of the engine that was asked last: it knows how an answer that has begun ends early."""
     share: float | None = None
     """Of the try under way: what its endpoint's clock of shared time said at its begin."""
     prompt_bytes: int = 0
@@ -90,6 +94,10 @@ class Run:
         if place is not None:
             self.place = None
             place.leave(self.usage)
+
+    def out_of_time(self) -> None:
+        """The time of a request is over: that ended its tries, and not the caller."""
+        self.tries = [replace(one, outcome="timeout") if one.outcome == LEFT else one for one in self.tries]
 
     def begin_heartbeats(self) -> None:
         """It waits; a second call does nothing."""

@@ -240,8 +240,8 @@ async def test_a_slow_reader_gets_every_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"routing": {"requestTimeoutSeconds": 0.3}}, "requestTimeoutSeconds"),
-        ({"routing": {"idleTimeoutSeconds": 0.3}}, "idleTimeoutSeconds"),
+        ({"routing": {"requestTimeoutSeconds": 0.3}}, "request time-out"),
+        ({"routing": {"idleTimeoutSeconds": 0.3}}, "idle time-out"),
     ],
 )
 async def test_an_answer_that_takes_too_long_ends_with_words_that_say_so(
