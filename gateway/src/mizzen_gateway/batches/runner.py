@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -11,6 +10,7 @@ from mizzen_crds.kept_batches import BatchWork
 from mizzen_gateway.batches.batch_run import BatchRun, Gaps, Trace
 from mizzen_gateway.batches.line import Pipeline
 from mizzen_gateway.batches.work import BatchPlane, PlaneAwayError
+from mizzen_gateway.ended_task import ended
 from mizzen_gateway.stages import Caller
 
 BATCHES_AT_ONCE = 4
@@ -63,10 +63,7 @@ class BatchRunner:
 
     async def stop(self, seconds: float) -> None:
         """Take no more; lines under way get so long. What they are answered is kept, the batches are given back."""
-        if self._taking is not None:
-            self._taking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._taking
+        await ended(self._taking)
         for run in self.runs:
             run.stop()
         if self._runs:

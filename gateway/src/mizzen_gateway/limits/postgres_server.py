@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg  # type: ignore[import-untyped]  # it brings no types
 import structlog
 
+from mizzen_gateway.ended_task import ended
 from mizzen_gateway.limits.rules import Amounts
 from mizzen_gateway.limits.shared_server import (
     Credit,
@@ -102,10 +103,7 @@ class PostgresServer:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
+        await ended(self._keeping)
         if self._pool is not None:
             self._pool.close()
 

@@ -4,7 +4,6 @@ Keys of an organization share a hash tag, so that they lie in one slot. The scri
 """
 
 import asyncio
-import contextlib
 import hashlib
 import random
 import secrets
@@ -15,6 +14,7 @@ from importlib.resources import files
 
 import structlog
 
+from mizzen_gateway.ended_task import ended
 from mizzen_gateway.limits.redis_connection import RedisAddress, RedisConnection, ServerSaidError, command, words
 from mizzen_gateway.limits.rules import Amounts
 from mizzen_gateway.limits.shared_server import (
@@ -90,10 +90,7 @@ class RedisServer:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._connecting
+        await ended(self._connecting)
         if self._connection is not None:
             self._connection.close()
 
