@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from mizzen_gateway.standalone.parts import (
     MOST_MONEY,
+    OFF_UNQUOTED,
     Amount,
     Money,
     Name,
@@ -33,7 +34,7 @@ class Rule(Section):
     """Unique in the file: refusals and metrics say it."""
     model: ServedName | None = None
     """Only this model; by default all together."""
-    enforcement: Literal["enforce", "shadow", "off"] = "enforce"
+    enforcement: Annotated[Literal["enforce", "shadow", "off"], OFF_UNQUOTED] = "enforce"
     """`shadow` counts and lets pass."""
     on_store_loss: Literal["refuse", "allow"] = "refuse"
     """What is done while the server of `limits_store` is away."""

@@ -1,16 +1,16 @@
 """What may stand in gateway.yaml? Its models, from the file down; `docs/reference/gateway-file.md` is made of them."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.protocols.openai.media_urls import MOST_HOSTS, hosts_of
 from mizzen_gateway.settings import DEFAULT_TRACES_SHARE, why_no_collector
 from mizzen_gateway.standalone.allowances import Budget, Limit, Price, Project
-from mizzen_gateway.standalone.parts import Name, Port, Seconds, Secret, Section, ServedName, Whole
+from mizzen_gateway.standalone.parts import OFF_UNQUOTED, Name, Port, Seconds, Secret, Section, ServedName, Whole
 
 SCHEMES: Final = {"http": 80, "https": 443}
 HEADER: Final = r"^[a-z0-9!#$%&'*+.^_`|~-]+$"
@@ -197,7 +197,7 @@ class Timeouts(Section):
 class Overload(Section):
     """What becomes of more requests than upstreams can answer."""
 
-    admission: Literal["measured", "off"] = "measured"
+    admission: Annotated[Literal["measured", "off"], OFF_UNQUOTED] = "measured"
     """`measured`: they wait in fair order, and are refused where too many wait; `off`: upstreams get all of them."""
     replica_requests: Annotated[Whole, Field(ge=0, le=100_000)] = 0
     """Requests that an upstream has at once at most, from all gateways; 0: as many as are found to be worth it."""
@@ -211,6 +211,16 @@ def _traces_url(url: str) -> str:
     if fault is not None:
         raise ValueError(fault)
     return url
+
+
+def _share(value: Any) -> Any:
+    """YAML reads an unquoted `off` as false, and `on` as true, which would not say how much."""
+    if value is False:
+        return "off"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value not in ("off", "all") and not (number and 0 <= value <= 1):
+        raise ValueError("must be `off`, `all`, or a share of the requests from 0 to 1, such as 0.05")
+    return value
 
 
 class CollectorHeader(Section):
@@ -278,7 +288,7 @@ class GatewayFile(Section):
     """Spans of requests; by default none are made."""
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
     """Size of a request's body."""
-    access_log: Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"] = "off"
+    access_log: Annotated[Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"], BeforeValidator(_share)] = "off"
     """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output."""
     media_hosts: Annotated[list[str], Field(max_length=MOST_HOSTS), AfterValidator(_media_hosts)] = []
     """Hosts that callers may have upstreams fetch pictures, sounds and files from, by https; by default none."""

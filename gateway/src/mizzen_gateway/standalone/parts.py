@@ -50,6 +50,15 @@ Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=10**15, de
 """Requests, tokens or money."""
 
 
+def _off(value: Any) -> Any:
+    """YAML reads an unquoted `off` as false."""
+    return "off" if value is False else value
+
+
+OFF_UNQUOTED: Final = BeforeValidator(_off)
+"""Of a choice that has `off`, with or without quotes."""
+
+
 def pico(amount: Decimal) -> int:
     """10^-12 of the currency's unit."""
     return int(amount * PICO)

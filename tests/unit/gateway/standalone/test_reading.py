@@ -44,6 +44,29 @@ def test_a_small_file_is_enough() -> None:
     assert (file.listen.host, file.listen.port, file.limits_store.url) == ("127.0.0.1", 8480, "process")
 
 
+@pytest.mark.parametrize("written", ["off", '"off"', "OFF"])
+def test_off_is_off_with_and_without_quotes(written: str) -> None:
+    more = f"""
+access_log: {written}
+overload: {{admission: {written}}}
+limits:
+  - {{name: l, metric: requests, amount: 10, per: minute, enforcement: {written}}}
+budgets:
+  - {{name: b, unit: tokens, amount: 10, window: day, enforcement: {written}}}
+"""
+    file = parse(RIGHT + more, "gateway.yaml")
+    found = (file.access_log, file.overload.admission, file.limits[0].enforcement, file.budgets[0].enforcement)
+    assert found == ("off",) * 4
+
+
+@pytest.mark.parametrize("written", ["on", "2", "-0.1", "some", ".nan", "[off]"])
+def test_a_share_of_the_access_log_is_told_in_one_sentence(written: str) -> None:
+    (line,) = mistakes_in(f"{RIGHT}access_log: {written}\n")
+    assert line == (
+        "gateway.yaml:10: access_log: must be `off`, `all`, or a share of the requests from 0 to 1, such as 0.05"
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
