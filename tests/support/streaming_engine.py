@@ -6,10 +6,11 @@ message, to write until nobody reads, to be gone.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import trustme
 from support.scripted_engine import Exchange, scripted_engine
 from support.tensor_engine import CONFIG, tensor_engine
 from tritonclient.grpc import service_pb2 as pb
@@ -29,6 +30,8 @@ class StreamingEngine:
     server: grpc.aio.Server
     asked: int = 0
     """Calls that have come."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """Of the last one."""
     ended: int = 0
     """Of those, the ones that are over, however they ended."""
 
@@ -57,14 +60,17 @@ async def decoupled(exchange: Exchange) -> None:
 
 
 @asynccontextmanager
-async def streaming_engine(streams: Streams, tells: Any = decoupled) -> AsyncIterator[StreamingEngine]:
-    """Start one."""
+async def streaming_engine(
+    streams: Streams, tells: Any = decoupled, certificate: trustme.LeafCert | None = None
+) -> AsyncIterator[StreamingEngine]:
+    """Start one; with a certificate its port for gRPC speaks TLS."""
     server = grpc.aio.server()
     async with scripted_engine(tells) as http:
         engine = StreamingEngine(http.address, 0, server)
 
         async def stream(messages: AsyncIterator[bytes], context: Context) -> None:
             engine.asked += 1
+            engine.metadata = dict(context.invocation_metadata())
             try:
                 async for message in messages:
                     await streams(pb.ModelInferRequest.FromString(message), context)
@@ -74,7 +80,11 @@ async def streaming_engine(streams: Streams, tells: Any = decoupled) -> AsyncIte
         method = grpc.stream_stream_rpc_method_handler(stream)
         name = METHOD.rpartition("/")
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name[0].strip("/"), {name[2]: method}),))
-        engine.grpc_port = server.add_insecure_port("127.0.0.1:0")
+        if certificate is None:
+            engine.grpc_port = server.add_insecure_port("127.0.0.1:0")
+        else:
+            pair = (certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())
+            engine.grpc_port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
         await server.start()
         try:
             yield engine

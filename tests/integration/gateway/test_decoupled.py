@@ -13,9 +13,12 @@ from typing import Any
 
 import grpc
 import pytest
+import trustme
 from mizzen_crds.access import AccessSnapshot, BudgetUnit, Hardness
 from mizzen_gateway.protocols.open_inference.grpc.outbox import FULL_BYTES
 from support.access_snapshots import a_budget
+from support.alone import a_file, a_key, alone
+from support.controlplane import free_port
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange
 from support.shared_ledger import SharedLedger, ledger_over_http
@@ -83,12 +86,13 @@ async def served(
 class Stream:
     """What a caller makes of a channel."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...] = METADATA) -> None:
         self._method: Any = channel.unary_stream(METHOD)
+        self._metadata = metadata
 
     def open(self, asked: bytes | None = None) -> Any:
         """A request that is under way."""
-        return self._method(asked or message(), metadata=METADATA)
+        return self._method(asked or message(), metadata=self._metadata)
 
     async def all(self, asked: bytes | None = None) -> list[Any]:
         """All that it is answered with."""
@@ -220,21 +224,22 @@ async def test_a_caller_that_does_not_read_holds_the_engine_back_and_is_given_up
             [one async for one in call]
 
 
-async def test_a_slow_reader_gets_every_answer(tmp_path: Path) -> None:
-    async def large(_request: Any, context: Context) -> None:
-        for number in range(60):
-            await context.write(response(number, size=32 * 1024))
+async def test_a_caller_that_begins_to_read_late_gets_every_answer_in_order(tmp_path: Path) -> None:
+    enough, numbers = asyncio.Event(), itertools.count()
 
-    async with served(tmp_path, large) as (running, stream, _):
-        pauses = 0
+    async def writes_on(_request: Any, context: Context) -> None:
+        while not enough.is_set():
+            await context.write(response(next(numbers), size=4096))
+
+    async with served(tmp_path, writes_on) as (running, stream, engines):
+        call = stream.open()
+        await until(lambda: engines[0].asked == 1, 10)
         pool: Any = running.gateway.pool
-        call, found = stream.open(), []
-        async for one in call:
-            found.append(number_of(pb.ModelStreamInferResponse.FromString(one)))
-            pauses += any(busy._full is not None for busy in pool._busy if hasattr(busy, "_full"))
-            await asyncio.sleep(0)
-        assert found == list(range(60))
-        assert pauses, "the engine was read from no faster than the caller read"
+        (under_way,) = pool._busy
+        await until(lambda: under_way._full is not None, 10)
+        enough.set()
+        found = [number_of(pb.ModelStreamInferResponse.FromString(one)) async for one in call]
+        assert found == list(range(next(numbers)))
 
 
 @pytest.mark.parametrize(
@@ -299,6 +304,33 @@ async def test_answers_end_with_the_accelerator_seconds_of_a_soft_budget(tmp_pat
         (row,) = running.rows()
     assert (row["status"], row["time_budget_ids"]) == (200, ["bud_a"])
     assert row["accelerator_ms"] >= 1100
+
+
+async def test_a_gateway_that_runs_alone_asks_where_its_file_says_by_tls_and_with_the_upstreams_key(
+    tmp_path: Path,
+) -> None:
+    key, entry = a_key()
+    authority, port = trustme.CA(), free_port()
+    (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
+    (tmp_path / "upstream-key").write_text("sk-triton")
+    async with streaming_engine(answers(3), certificate=authority.issue_cert("127.0.0.1")) as engine:
+        upstream = {
+            "name": "triton",
+            "url": f"http://127.0.0.1:{engine.address[1]}",
+            "grpc_url": f"https://127.0.0.1:{engine.grpc_port}",
+            "ca_file": "ca.pem",
+            "api_key": {"file": "upstream-key"},
+            "protocol": "OpenInference",
+            "engine": "Triton",
+        }
+        models = [{"name": "m", "upstreams": ["triton"], "upstream_name": "inner"}]
+        listen = {"port": free_port(), "admin_port": free_port(), "grpc_port": port}
+        document = a_file("", entry, upstreams=[upstream], models=models, listen=listen)
+        async with alone(tmp_path, document), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            metadata = (("authorization", f"Bearer {key.text}"),)
+            assert [number_of(one) for one in await Stream(channel, metadata).all()] == [0, 1, 2]
+        assert engine.metadata["authorization"] == "Bearer sk-triton"
+        assert engine.metadata["x-request-id"].startswith("req_")
 
 
 async def test_mirrors_of_a_route_get_such_requests_too(tmp_path: Path) -> None:

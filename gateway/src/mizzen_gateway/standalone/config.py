@@ -33,7 +33,14 @@ def _media_hosts(names: list[str]) -> list[str]:
     return sorted(hosts_of(names))
 
 
+def _grpc_url(url: str) -> str:
+    if urlsplit(_upstream_url(url)).path.strip("/"):
+        raise ValueError("must be scheme, host and port alone: gRPC has no paths of one's own")
+    return url.rstrip("/")
+
+
 UpstreamUrl = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_upstream_url)]
+GrpcUrl = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_grpc_url)]
 
 
 class Upstream(Section):
@@ -45,6 +52,9 @@ class Upstream(Section):
     """As OpenAI clients write it: http://127.0.0.1:8000/v1; without a path, /v1 is meant. OpenInference: the root."""
     protocol: Literal["OpenAI", "OpenInference"] = "OpenAI"
     """What it speaks: /v1 or /v2."""
+    grpc_url: GrpcUrl | None = None
+    """Where a Triton speaks gRPC, such as http://127.0.0.1:8001 (https: with TLS), for models that answer one request
+    several times (decoupled)."""
     engine: Literal["vLLM", "Triton", "OpenAI", "Other"] = "Other"
     """`vLLM` gets a prefix cache of its own for each project (`cache_salt`) and counts prompts of callers who left.
     `OpenAI` (that company's own API) gets a hard budget's cap as `max_completion_tokens` alone: it refuses two."""
@@ -55,10 +65,13 @@ class Upstream(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.ca_file is not None and not self.url.startswith("https:"):
+        urls = [self.url] if self.grpc_url is None else [self.url, self.grpc_url]
+        if self.ca_file is not None and not any(url.startswith("https:") for url in urls):
             raise ValueError("ca_file belongs to an https:// url; this one begins with http://")
-        if self.api_key is not None and self.url.startswith("http:") and not _is_local(self.url):
+        if self.api_key is not None and any(url.startswith("http:") and not _is_local(url) for url in urls):
             raise ValueError("api_key would travel unencrypted: use https://, or take the key out where none is needed")
+        if self.grpc_url is not None and self.protocol != "OpenInference":
+            raise ValueError("grpc_url belongs to `protocol: OpenInference`; the OpenAI API has no gRPC")
         return self
 
 

@@ -33,13 +33,22 @@ def address_of(upstream: str) -> Address:
     return (upstream, 0)
 
 
+def grpc_address_of(upstream: str) -> Address:
+    """The same of its port for gRPC."""
+    return (upstream, 1)
+
+
 def dials_of(file: GatewayFile, folder: Path) -> dict[Address, Dial]:
     """How each upstream is reached. Raises SecretMissingError where its key or authority cannot be read."""
-    return {address_of(one.name): _dial(one, folder) for one in file.upstreams}
+    found = {address_of(one.name): _dial(one, one.url, folder) for one in file.upstreams}
+    for one in file.upstreams:
+        if one.grpc_url is not None:
+            found[grpc_address_of(one.name)] = _dial(one, one.grpc_url, folder)
+    return found
 
 
-def _dial(upstream: Upstream, folder: Path) -> Dial:
-    parts = urlsplit(upstream.url)
+def _dial(upstream: Upstream, url: str, folder: Path) -> Dial:
+    parts = urlsplit(url)
     port = parts.port or SCHEMES[parts.scheme]
     path = parts.path.rstrip("/")
     base = path or VERSION
@@ -49,7 +58,7 @@ def _dial(upstream: Upstream, folder: Path) -> Dial:
     headers: tuple[tuple[str, str], ...] = ()
     if upstream.api_key is not None:
         headers = (("authorization", f"Bearer {upstream.api_key.read(folder, f'the key of {upstream.name!r}')}"),)
-    trusted = _trusted(upstream, folder)
+    trusted = _trusted(upstream, url, folder)
     return Dial(
         host=parts.hostname or "",
         port=port,
@@ -62,8 +71,8 @@ def _dial(upstream: Upstream, folder: Path) -> Dial:
     )
 
 
-def _trusted(upstream: Upstream, folder: Path) -> str | None:
-    if not upstream.url.startswith("https:"):
+def _trusted(upstream: Upstream, url: str, folder: Path) -> str | None:
+    if not url.startswith("https:"):
         return None
     if upstream.ca_file is None:
         return ""
@@ -118,10 +127,7 @@ def _deployment(model: Model) -> dict[str, Any]:
 
 def _endpoints(model: Model, upstreams: dict[str, Upstream]) -> dict[str, Any]:
     first = upstreams[model.upstreams[0]]
-    endpoints = [
-        {"pod": name, "revision": REVISION, "address": address_of(name)[0], "port": address_of(name)[1], "ready": True}
-        for name in dict.fromkeys(model.upstreams)
-    ]
+    endpoints = [_endpoint(upstreams[name]) for name in dict.fromkeys(model.upstreams)]
     return {
         "apiVersion": API_VERSION,
         "kind": "EndpointSet",
@@ -134,6 +140,13 @@ def _endpoints(model: Model, upstreams: dict[str, Upstream]) -> dict[str, Any]:
             "traffic": {REVISION: 100},
         },
     }
+
+
+def _endpoint(upstream: Upstream) -> dict[str, Any]:
+    address, port = address_of(upstream.name)
+    grpc_port = None if upstream.grpc_url is None else grpc_address_of(upstream.name)[1]
+    told = {"pod": upstream.name, "revision": REVISION, "address": address, "port": port, "ready": True}
+    return told | {"grpcPort": grpc_port}
 
 
 def _route(route: Route) -> dict[str, Any]:

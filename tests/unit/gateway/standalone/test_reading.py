@@ -134,6 +134,8 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"upstreams.0.api_key": {"env": "A", "file": "b"}}, "must have either `env` or `file`"),
         ({"upstreams.0": {"name": "local", "url": "http://far", "api_key": {"env": "A"}}}, "would travel unencrypted"),
         ({"upstreams.0.ca_file": "ca.pem"}, "ca_file belongs to an https:// url"),
+        ({"upstreams.0.grpc_url": "http://127.0.0.1:8001"}, "grpc_url belongs to `protocol: OpenInference`"),
+        ({"upstreams.0.grpc_url": "http://127.0.0.1:8001/v2"}, "must be scheme, host and port alone"),
         ({"media_hosts": ["a.example.com", "10.0.0.1"]}, "media_hosts: '10.0.0.1' is an address"),
         ({"traces": {"url": "collector:4317"}}, "traces.url: is no URL of OTLP over HTTP; name the collector"),
         ({"forward_headers": ["X-Upper"]}, "forward_headers[0]: must be the name of a header in lower case"),

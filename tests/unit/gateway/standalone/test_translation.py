@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mizzen_crds.access import AccessSnapshot, BudgetWindow, Scope
 from mizzen_crds.periods import Window
-from mizzen_gateway.discovery.object_views import route_facts
+from mizzen_gateway.discovery.object_views import endpoint_set_facts, route_facts
 from mizzen_gateway.engine.exchange import EngineRequest
 from mizzen_gateway.routing.route import HedgeFacts
 from mizzen_gateway.settings import TraceSettings
@@ -130,6 +130,19 @@ def test_an_upstream_is_reached_below_its_url(url: str, protocol: str, path: str
     upstreams = [{"name": "local", "url": url, "protocol": protocol}]
     (dial,) = dials_of(GatewayFile.model_validate(a_file("", upstreams=upstreams)), Path()).values()
     assert (dial.aim(EngineRequest(path)).path, dial.authority, dial.tls) == (sent, authority, None)
+
+
+def test_an_upstream_is_asked_over_grpc_where_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-upstream\n")
+    told = {"protocol": "OpenInference", "grpc_url": "https://grpc.example.com:8001", "api_key": {"file": "key"}}
+    upstreams = [{"name": "local", "url": "https://api.example.com", **told}]
+    file = GatewayFile.model_validate(a_file("", upstreams=upstreams))
+    (_, document) = objects_of(file)
+    ((endpoint,), dials) = endpoint_set_facts(document).endpoints, dials_of(file, tmp_path)
+    http, over_grpc = (dials[endpoint.address, port] for port in (endpoint.port, endpoint.grpc_port or 0))
+    assert (http.host, http.port, over_grpc.host, over_grpc.port) == ("api.example.com", 443, "grpc.example.com", 8001)
+    assert over_grpc.headers == (("authorization", "Bearer sk-upstream"),)
+    assert over_grpc.trusted == ""
 
 
 def test_a_key_of_an_upstream_goes_into_its_requests_alone(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class StreamedCall(GrpcInferCall):
             return None
         message = (
             f"Model '{self.model}' answers one request with several responses (decoupled), which engines do over gRPC"
-            " alone, and its engine has no port for that; give its ServingRuntime a port named grpc."
+            " alone, and its engine has no port for that; give its ServingRuntime a port named grpc, or its upstream in"
+            " gateway.yaml a grpc_url."
         )
         return Refusal(400, "not_offered", message, param="model")
 
