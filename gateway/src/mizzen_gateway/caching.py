@@ -34,6 +34,8 @@ WITHOUT_EFFECT = frozenset(
     }
 )
 """Fields that change nothing of an answer; the model is the route's, and in the key by what answers for it."""
+OF_RESPONSES = frozenset({"model", "stream"})
+"""The same where an answer repeats what it was asked."""
 CUT_SHORT = (b'"finish_reason":"length"', b'"finish_reason": "length"', b'"incomplete"')
 
 
@@ -81,16 +83,20 @@ class KeepingResponder(Responder):
 class ResponseCache:
     """Of all routes of one gateway."""
 
-    def __init__(self, clock: Callable[[], float], most_bytes: int = MOST_BYTES) -> None:
-        """`clock` gives loop time."""
+    def __init__(
+        self, clock: Callable[[], float], most_bytes: int = MOST_BYTES, varies: tuple[bytes, ...] = ()
+    ) -> None:
+        """`clock` gives loop time; `varies` are the headers of callers that engines get."""
         self._clock = clock
+        self.varies = varies
         self._most_bytes = most_bytes
         self._kept: dict[bytes, Kept] = {}
         self.bytes = 0
         self.hits = 0
 
-    def find(self, key: bytes, lifetime_seconds: float) -> tuple[bytes, int] | None:
-        """An answer, and its age in whole seconds; None where there is none that is young enough."""
+    def find(self, key: bytes, lifetime_seconds: float, oldest: float = float("inf")) -> tuple[bytes, int] | None:
+        """An answer, and its age in whole seconds; None where there is none that is young enough, `oldest` for one
+        caller."""
         found = self._kept.pop(key, None)
         if found is None:
             return None
@@ -99,6 +105,8 @@ class ResponseCache:
             self.bytes -= len(found.body)
             return None
         self._kept[key] = found
+        if age >= oldest:
+            return None
         self.hits += 1
         return found.body, int(age)
 
@@ -113,25 +121,39 @@ class ResponseCache:
 
 
 def key_of(
-    rules: CacheFacts, operation: str, project_id: str, headers: Headers, body: bytes, answers_for_it: object
+    rules: CacheFacts, operation: str, project_id: str, varying: object, body: bytes, answers_for_it: object
 ) -> bytes | None:
     """The key of a request; None where it must not be answered from what was kept, nor be kept.
 
-    `answers_for_it` is the route's rule, and the deployment with its revisions: any change of them begins anew.
+    `varying` is what engines get of its headers; `answers_for_it` the route's rule, and the deployment with its
+    revisions: any change of them begins anew.
     """
-    if b"no-store" in headers.get(b"cache-control", b""):
-        return None
     if operation not in GENERATES and operation not in FOLLOWS_FROM_ITS_INPUT:
         return None
     document: dict[str, Any] = orjson.loads(body)
     if document.get("stream") or (operation in GENERATES and not rules.sampled and document.get("temperature") != 0):
         return None
-    asked = {name: value for name, value in document.items() if value is not None and name not in WITHOUT_EFFECT}
+    left_out = OF_RESPONSES if operation == "responses" else WITHOUT_EFFECT
+    asked = {name: value for name, value in document.items() if value is not None and name not in left_out}
     digest = blake2b(digest_size=24)
-    for part in (project_id, operation, str(hash(answers_for_it))):
+    for part in (project_id, operation, repr(varying), str(hash(answers_for_it))):
         digest.update(part.encode() + b"\0")
     digest.update(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
     return digest.digest()
+
+
+def oldest_wanted(headers: Headers) -> float | None:
+    """Seconds that a kept answer may be old for this caller (RFC 9111, 5.2.1); None where nothing may be kept."""
+    oldest = float("inf")
+    for directive in headers.get(b"cache-control", b"").lower().split(b","):
+        name, _, value = directive.strip().partition(b"=")
+        if name == b"no-store":
+            return None
+        if name == b"no-cache":
+            oldest = 0.0
+        elif name == b"max-age" and value.isdigit():
+            oldest = min(oldest, float(value[:9]))
+    return oldest
 
 
 def cut_short(body: bytes, output_cap: int | None) -> bool:

@@ -106,7 +106,8 @@ class Pipeline:
         self.hedges = self._forwarder.hedges
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
-        self.cache = ResponseCache(self._loop.time)
+        varies = tuple(key for name, key in self._forwarded_headers if name not in WRITTEN_HERE)
+        self.cache = ResponseCache(self._loop.time, varies=varies)
         self._salts: dict[str, str] = {}
         self._settling = Settling(stages.meter, stages.observer, pool, tracer)
         self.settled = self._settling.settled

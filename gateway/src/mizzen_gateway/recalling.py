@@ -1,6 +1,6 @@
 """What has the response cache of a route to do with a request? Its key, and the answer that is kept for it."""
 
-from mizzen_gateway.caching import Keep, ResponseCache, key_of
+from mizzen_gateway.caching import Keep, ResponseCache, key_of, oldest_wanted
 from mizzen_gateway.protocols.call import Call
 from mizzen_gateway.stages import Caller
 from mizzen_gateway.travelling import Travel
@@ -18,10 +18,13 @@ def keep_for(cache: ResponseCache, call: Call, caller: Caller, request: Request,
         call, request = under_way.asked
     steps = tuple((leg.target.facts.key, leg.target.endpoint_set.traffic) for _, leg in under_way.way.steps)
     behind = (under_way.way.route.key, rule, target.facts.key, target.endpoint_set.traffic, steps)
-    key = key_of(rule.cache, call.operation, caller.project_id, request.headers, request.body, behind)
+    oldest = oldest_wanted(request.headers)
+    if oldest is None:
+        return None
+    varying = [request.headers.get(name) for name in cache.varies]
+    key = key_of(rule.cache, call.operation, caller.project_id, varying, request.body, behind)
     if key is None:
         return None
-    fresh = b"no-cache" in request.headers.get(b"cache-control", b"")
-    found = None if fresh else cache.find(key, rule.cache.lifetime_seconds)
+    found = cache.find(key, rule.cache.lifetime_seconds, oldest)
     under_way.copied = under_way.copied or found is not None
     return Keep(key, found)

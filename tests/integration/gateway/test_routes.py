@@ -80,8 +80,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, engines: dict[str, Behaviour | None], **rule: Any) -> AsyncIterator[Stage]:
-    """A deployment for each engine; one of None has no endpoint."""
+async def staged(
+    folder: Path, engines: dict[str, Behaviour | None], *, passed_on: str = "", **rule: Any
+) -> AsyncIterator[Stage]:
+    """A deployment for each engine; one of None has no endpoint. `passed_on` names headers that engines get."""
     async with AsyncExitStack() as stack:
         started: dict[str, ScriptedEngine] = {}
         objects: list[dict[str, Any]] = [model_route(**rule)]
@@ -92,7 +94,9 @@ async def staged(folder: Path, engines: dict[str, Behaviour | None], **rule: Any
                 continue
             started[name] = await stack.enter_async_context(scripted_engine(tells_nothing(behaviour)))
             objects.append(endpoint_set(name, started[name].address))
-        running = await stack.enter_async_context(running_gateway(folder, make_snapshot([KEY]), *objects))
+        running = await stack.enter_async_context(
+            running_gateway(folder, make_snapshot([KEY]), *objects, MIZZEN_FORWARD_HEADERS=passed_on)
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession(headers=KEY.headers))
         yield Stage(running, started, session)
 
@@ -235,6 +239,14 @@ async def test_an_answer_is_given_again_with_its_age_and_costs_what_a_hit_costs(
         assert (hit.get("input_tokens", 0), hit.get("output_tokens", 0)) == (0, 0)
         async with stage.session.get(stage.running.admin_url + "/metrics") as response:
             assert "mizzen_gateway_response_cache_hits_total 1.0" in await response.text()
+
+
+async def test_an_answer_to_other_headers_that_engines_get_is_not_given_again(tmp_path: Path) -> None:
+    async with staged(tmp_path, {"one": well}, passed_on="x-lang,traceparent", cache={}) as stage:
+        for asked, (language, trace) in enumerate([("de", "a"), ("fr", "b"), ("de", "c")], 1):
+            stage.session.headers.update({"x-lang": language, "traceparent": trace})
+            await stage.ask(temperature=0)
+            assert stage.asked("one") == min(asked, 2), "the third is the first again, whatever its trace"
 
 
 async def test_a_caller_may_want_a_fresh_answer_and_a_change_of_the_deployment_begins_anew(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from mizzen_gateway.caching import ResponseCache, cut_short, key_of
+from mizzen_gateway.caching import ResponseCache, cut_short, key_of, oldest_wanted
 from mizzen_gateway.routing.route import CacheFacts
 
 STRICT, SAMPLED = CacheFacts(300), CacheFacts(300, sampled=True)
@@ -12,8 +12,8 @@ CHAT: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content"
 
 
 def key(body: dict[str, Any], rules: CacheFacts = STRICT, project: str = "prj_a", **more: Any) -> bytes | None:
-    operation, headers = more.get("operation", "chat.completions"), more.get("headers", {})
-    return key_of(rules, operation, project, headers, orjson.dumps(body), more.get("behind", ("r", 1)))
+    operation, varying = more.get("operation", "chat.completions"), more.get("varying", [])
+    return key_of(rules, operation, project, varying, orjson.dumps(body), more.get("behind", ("r", 1)))
 
 
 def test_the_order_of_fields_absent_ones_and_those_without_effect_make_no_difference() -> None:
@@ -50,7 +50,29 @@ def test_sampled_outputs_are_kept_only_where_the_route_asks_for_it() -> None:
 def test_streams_tensors_and_what_must_not_be_stored_are_left_out() -> None:
     assert key(CHAT | {"stream": True}) is None
     assert key(CHAT, operation="infer") is None
-    assert key(CHAT, headers={b"cache-control": b"no-store"}) is None
+
+
+def test_headers_that_engines_get_and_fields_that_an_answer_repeats_make_another_request() -> None:
+    assert len({key(CHAT), key(CHAT, varying=[b"de"]), key(CHAT, varying=[b"fr"])}) == 3
+    mine, yours = ({"model": "m", "input": "x", "temperature": 0, "metadata": {"of": who}} for who in ("me", "you"))
+    assert key(mine, operation="responses") != key(yours, operation="responses")
+    assert key(mine, operation="completions") == key(yours, operation="completions")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (b"", float("inf")),
+        (b"No-Cache", 0.0),
+        (b"max-age=0", 0.0),
+        (b"max-age=60, max-age=5", 5.0),
+        (b"max-age=x", float("inf")),
+        (b"max-age=5, NO-STORE", None),
+        (b"x-no-store", float("inf")),
+    ],
+)
+def test_a_caller_says_how_old_an_answer_may_be(header: bytes, seconds: float | None) -> None:
+    assert oldest_wanted({b"cache-control": header}) == seconds
 
 
 class Clock:
@@ -65,6 +87,7 @@ def test_an_answer_is_given_again_with_its_age_until_its_time_is_over() -> None:
     cache = ResponseCache(clock)
     cache.put(b"k", b"answer")
     clock.now = 9.9
+    assert cache.find(b"k", 10, oldest=9.9) is None
     assert cache.find(b"k", 10) == (b"answer", 9)
     clock.now = 10.0
     assert cache.find(b"k", 10) is None
