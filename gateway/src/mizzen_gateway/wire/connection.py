@@ -323,7 +323,7 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             if self._parser.between and self._server.closes_idle:
                 self._transport.close()
-        elif self._responder is not None and not self._responder.started:
+        elif self._responder is not None and not self._responder.begun:
             self._responder.close_after()
 
     def abort(self) -> None:

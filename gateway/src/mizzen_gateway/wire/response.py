@@ -70,6 +70,11 @@ class Responder:
         """The connection ends after this answer."""
         return self._close
 
+    @property
+    def begun(self) -> bool:
+        """The head is made, or has gone out with heartbeats: what it says of the connection stands."""
+        return self.started or self.waiting is not None
+
     def close_after(self) -> None:
         """End the connection after this answer."""
         self._close = True

@@ -43,6 +43,13 @@ class Scripted:
             responder.start(200, ())
             responder.write(b"begun")
             raise KeyError(request.path)
+        if request.path == b"/parked":
+            responder.keep_waiting((), b":\n\n", lambda _: b"")
+            await self.go.wait()
+            responder.start(200, ())
+            responder.write(b"at last")
+            responder.finish()
+            return
         if request.path == b"/wait":
             try:
                 await self.go.wait()
@@ -292,6 +299,23 @@ async def test_a_request_that_a_drain_meets_on_its_way_is_answered_as_the_last()
         writer.write(GET % b"second")
         answer = await asyncio.wait_for(reader.read(), 5)
         assert answer.endswith(b"/second")
+        assert b"connection: close\r\n" in answer
+        await draining
+        writer.close()
+
+
+async def test_a_drain_ends_no_connection_whose_caller_has_heard_of_none() -> None:
+    async with serving() as (server, handler, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET % b"parked")
+        head = await reader.readuntil(b":\n\n")
+        assert b"connection: close" not in head
+        draining = asyncio.create_task(server.drain(10))
+        await until(lambda: server.draining)
+        handler.go.set()
+        await asyncio.wait_for(reader.readuntil(b"at last\r\n0\r\n\r\n"), 5)
+        writer.write(GET % b"second")
+        answer = await asyncio.wait_for(reader.read(), 5)
         assert b"connection: close\r\n" in answer
         await draining
         writer.close()
