@@ -31,6 +31,9 @@ def answers(data: bytes) -> None:
         answer.on_head(200, headers)
         answer.on_body(body)
         result = answer.complete()
+        if isinstance(answer, WholeAnswer | ClassifyAnswer) and not isinstance(result, Refusal):
+            assert not responder.started  # its row comes before
+            answer.send()
         assert responder.done == (not isinstance(result, Refusal))
         if isinstance(result, Refusal):
             assert result.status in {400, 502}, result

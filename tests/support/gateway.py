@@ -17,7 +17,7 @@ import aiohttp
 import httpx
 import orjson
 from mizzen_crds.access import AccessSnapshot, KeyAccess, ProjectAccess
-from mizzen_gateway.metering.frames import SETTLE, frames
+from mizzen_gateway.metering.frames import ROWS, frames
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.wiring import Gateway
 from support.controlplane import free_port
@@ -129,7 +129,7 @@ class RunningGateway:
         self.gateway.accounting.spool.flush()
         folder = self.gateway.accounting.spool.folder
         found = [record for number in folder.numbers() for record in frames(folder.read(number))]
-        return [orjson.loads(record.payload) for record in found if record.kind == SETTLE]
+        return [orjson.loads(record.payload) for record in found if record.kind in ROWS]
 
 
 def gateway_environment(folder: Path, **more: str) -> dict[str, str]:

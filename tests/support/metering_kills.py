@@ -75,6 +75,7 @@ POINTS: Final = (
         "gateway",
         _BOTH,
         _SPOOL + "Spool.intend",
+        _SPOOL + "Spool.book",
         "mizzen_gateway.engine.connection:EngineConnection.exchange",
         "mizzen_gateway.wire.response:Responder.start",
         "mizzen_gateway.wire.response:Responder.send",
@@ -200,7 +201,7 @@ class Matrix:
         found += [f"{name} was answered and has no row" for name in self.load.answered if name not in counts]
         for row in rows:
             used = (row["input_tokens"], row["output_tokens"], row["cost_pico"])
-            if row["interrupted"] and (any(used) or not row["estimated"]):
+            if row["interrupted"] and any(used) and row["estimated"]:
                 found.append(f"{row['request_id']} was interrupted, and is charged what nobody reported: {row}")
             if row["request_id"] not in self.load.answered and not row["interrupted"] and row["estimated"]:
                 found.append(f"{row['request_id']} was not answered, and is charged what nobody reported: {row}")

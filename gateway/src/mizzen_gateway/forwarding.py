@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
 from mizzen_gateway.engine.pool import Connection, EnginePool
 from mizzen_gateway.hedging import Hedges
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
-from mizzen_gateway.protocols.call import Admission, Answer
+from mizzen_gateway.protocols.call import Admission, Answer, Whole
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
@@ -56,6 +56,7 @@ class Forwarder:
         pool: EnginePool,
         first_byte_seconds: float,
         intend: "Callable[[Run], Refusal | None]",
+        book: "Callable[[Run], Refusal | None]",
         pickers: Callable[[], Pickers],
     ) -> None:
         """`pickers` is called at the first request of a deployment with an endpoint picker."""
@@ -63,6 +64,7 @@ class Forwarder:
         self._pickers = pickers
         self._first_byte_seconds = first_byte_seconds
         self._intend = intend
+        self._book = book
         self.hedges = Hedges()
         self._failures = FailureLog(pool)
         self._loop = asyncio.get_running_loop()
@@ -105,25 +107,35 @@ class Forwarder:
                         continue
                     endpoint = with_place
             run.stop_heartbeats()
+            hedge = run.travel.leg.rule.hedge if run.travel is not None else None
             if not run.intended:
-                # A durable intent, before an engine works: what no engine was asked for has no row.
-                refusal = self._intend(run)
+                # A durable intent, before an engine works: what no engine was asked for has no row. Where the answer
+                # comes whole, its row before its first byte does as well; of two engines each would have to be in it.
+                run.booked_at_end = not run.call.whole or hedge is not None
+                refusal = self._intend(run) if run.booked_at_end else None
                 if refusal is not None:
                     return refusal
                 run.intended = True
-            hedge = run.travel.leg.rule.hedge if run.travel is not None else None
             if hedge is None:
                 failure = await self._try(run, endpoint)
             else:
                 failure = await self.hedges.ask(run, endpoint, hedge, self._try)
             if failure is None or run.responder.started:
-                return None
+                return None if run.unsent is None else self._send(run, run.unsent)
             refusal = self._verdict(run, endpoint, failure)
             if refusal is not None:
                 return refusal
             hold_until = hold_until or now + target.facts.park_seconds
             if self._loop.time() > hold_until:
                 return given_up(run)
+
+    def _send(self, run: Run, answer: Whole) -> Refusal | None:
+        """A whole answer, once it is booked. Nothing waits in between, so that what was booked leaves."""
+        run.unsent = None
+        refusal = self._book(run)
+        if refusal is None:
+            answer.send()
+        return refusal
 
     async def _picked(self, run: Run, now: float) -> EndpointState | Refusal | None:
         """The endpoint that the deployment's endpoint picker chooses; by load where it chooses none that is there."""
@@ -373,6 +385,12 @@ class Forwarder:
         result = answer.complete()
         if isinstance(result, Usage):
             run.usage, run.status, run.code = result, 200, ""
+            if run.call.whole:
+                whole = cast("Whole", answer)
+                if run.booked_at_end:
+                    whole.send()
+                else:
+                    run.unsent = whole
             return None
         if result.code != "version_not_found":  # the caller's own word
             self._failures.answered(run.target, endpoint, run.call.operation, answer.status)

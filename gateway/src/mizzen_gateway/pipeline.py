@@ -102,15 +102,15 @@ class Pipeline:
         written = WRITTEN_HERE if tracer is not None else frozenset()
         self._media_hosts = media_hosts
         self._forwarded_headers = tuple((name, name.encode()) for name in forwarded_headers if name not in written)
-        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, pickers)
+        self._settling = Settling(stages.meter, stages.observer, pool, tracer)
+        self.settled = self._settling.settled
+        self._forwarder = Forwarder(pool, first_byte_seconds, self._intend, self._settling.book, pickers)
         self.hedges = self._forwarder.hedges
         self.mirrors = Mirrors(pool)
         self._loop = asyncio.get_running_loop()
         varies = tuple(key for name, key in self._forwarded_headers if name not in WRITTEN_HERE)
         self.cache = ResponseCache(self._loop.time, varies=varies)
         self._salts: dict[str, str] = {}
-        self._settling = Settling(stages.meter, stages.observer, pool, tracer)
-        self.settled = self._settling.settled
 
     # 1 and 2: parse, key
 

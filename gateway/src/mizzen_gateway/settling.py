@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
-from mizzen_gateway.stages import Meter, Observer, Outcome, Refusal, Reservation
+from mizzen_gateway.stages import Charge, Meter, Observer, Outcome, Refusal, Reservation
 from mizzen_gateway.trace_context import RecordedLeg
 from mizzen_gateway.tracing.request_spans import Served
 from mizzen_gateway.tracing.tracer import Tracer
@@ -32,7 +32,9 @@ class Settling:
 
     def end(self, run: Run, reservation: Reservation) -> None:
         """Settle it, now or when its tokens are counted; to be called once, from a `finally`."""
-        if run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
+        if run.booked is not None:
+            self._account(run, reservation, run.booked)
+        elif run.usage.estimated and run.asked and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
             self._count_and_settle(run, reservation)
         else:
             self._settle(run, reservation, self._loop.time())
@@ -56,7 +58,26 @@ class Settling:
         """Wait until every request that has ended is settled; seconds at most."""
         await asyncio.gather(*self._counting, return_exceptions=True)
 
+    def book(self, run: Run) -> Refusal | None:
+        """Write the row of a request whose answer is about to leave whole; an intent where it cannot be known yet."""
+        reservation = run.reservation
+        if reservation is None:
+            return None
+        if run.usage.estimated and run.target.endpoint_set.engine in LENDS_ITS_TOKENIZER:
+            return self._meter.intend(run.intent, reservation.bound)
+        outcome = self._outcome(run, self._loop.time(), answered=True)
+        refusal = self._meter.book(run.intent, outcome, reservation.price(outcome.usage))
+        if refusal is None:
+            run.booked = outcome
+        return refusal
+
     def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
+        outcome = self._outcome(run, ended_at, answered=run.answered)
+        charge = self._account(run, reservation, outcome)
+        if run.intended:
+            self._meter.settle(run.intent, outcome, charge)
+
+    def _outcome(self, run: Run, ended_at: float, *, answered: bool) -> Outcome:
         usage = run.usage
         if run.accelerator_seconds:
             # What is left of a millisecond goes to the next request: many short ones add up to what they used.
@@ -64,9 +85,9 @@ class Settling:
             whole = int(exact)
             self._part_of_ms = exact - whole
             usage = replace(usage, accelerator_ms=whole)
-        outcome = Outcome(  # in its own order: names would cost a dictionary
+        return Outcome(  # in its own order: names would cost a dictionary
             200 if run.responder.started and run.status == CALLER_LEFT else run.status,
-            run.answered,
+            answered,
             run.revision,
             (ended_at - run.began_at) * 1000,
             None if run.first_byte_at is None else (run.first_byte_at - run.began_at) * 1000,
@@ -74,16 +95,18 @@ class Settling:
             tuple(run.tries),
             run.code,
         )
-        charge = reservation.settle(usage)
+
+    def _account(self, run: Run, reservation: Reservation, outcome: Outcome) -> Charge:
+        charge = reservation.settle(outcome.usage)
         self._count(run, outcome)
         if self._tracer is not None and isinstance(run.trace, RecordedLeg):
             engine = run.target.endpoint_set.engine
             self._tracer.settled(run.trace, Served(run.intent, outcome, run.call, engine, run.first_byte_at))
         if run.intended:
-            self._meter.settle(run.intent, outcome, charge)
             self._observer.ended(run.intent, outcome)
         elif run.status == CALLER_LEFT:
             self._observer.refused(run.call.operation, LEFT_WHILE_PARKED)
+        return charge
 
     def _count(self, run: Run, outcome: Outcome) -> None:
         counter = run.target.book.count(run.target.facts.key, outcome.revision)

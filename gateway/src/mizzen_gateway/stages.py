@@ -190,6 +190,10 @@ class Reservation(Protocol):
         """Where to read, now and then, what was used until now: should this gateway be killed, that is charged."""
         ...
 
+    def price(self, usage: Usage) -> Charge:
+        """What settling with that usage will charge."""
+        ...
+
     def settle(self, usage: Usage) -> Charge:
         """Return what was not used and charge what was. Called exactly once, from a `finally`."""
         ...
@@ -282,8 +286,15 @@ class Meter(Protocol):
         """Make the intent durable, before the first byte. A refusal (503 quota_unavailable) where the disk is full."""
         ...
 
+    def book(self, intent: Intent, outcome: Outcome, charge: Charge) -> Refusal | None:
+        """Make the row of a request durable that was not intended, before the first byte of its answer: it comes whole.
+
+        A refusal as of `intend`; then it may still be settled.
+        """
+        ...
+
     def settle(self, intent: Intent, outcome: Outcome, charge: Charge) -> None:
-        """Record the end of an intended request, exactly once. Does not block."""
+        """Record the end of a request that was not booked, exactly once. Does not block."""
         ...
 
 

@@ -7,13 +7,13 @@ from mizzen_gateway.engine.pool import Address
 from mizzen_gateway.heartbeats import Heartbeats
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.overload.priority import STANDARD
-from mizzen_gateway.protocols.call import Answer, Call
+from mizzen_gateway.protocols.call import Answer, Call, Whole
 from mizzen_gateway.racing import Runner
 from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.stages import Estimate, Intent, Reservation, Tried, Usage
+from mizzen_gateway.stages import Estimate, Intent, Outcome, Reservation, Tried, Usage
 from mizzen_gateway.trace_context import TraceLeg
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -53,7 +53,13 @@ class Run:
     reservation: Reservation | None = None
     """What it holds of limits and budgets."""
     intended: bool = False
-    """Its intent is written: it has a row."""
+    """An engine is asked, or a kept answer given: it has a row."""
+    booked_at_end: bool = True
+    """Its intent is written first and its row when it has ended; else its row before its answer, which comes whole."""
+    unsent: Whole | None = None
+    """Its answer, until its row is written."""
+    booked: Outcome | None = None
+    """What its row says, once it is written before the answer."""
     asked: tuple[Address, str] | None = None
     """Engine that was asked last, and the name that it knows the model by."""
     accelerator_seconds: float = 0.0

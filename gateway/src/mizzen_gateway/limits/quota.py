@@ -153,13 +153,14 @@ UNCOUNTED = Uncounted()
 class Reserved:
     """What an admitted request holds, until it is settled."""
 
-    __slots__ = ("_grant", "_holding", "_settled", "_taken", "output_cap")
+    __slots__ = ("_grant", "_holding", "_priced", "_settled", "_taken", "output_cap")
 
     def __init__(self, grant: Grant, holding: Holding, taken: Amounts, output_cap: int | None) -> None:
         self._grant = grant
         self._holding = holding
         self._taken = taken
         self._settled = False
+        self._priced: tuple[Usage, Amounts, Charge] | None = None
         self.output_cap = output_cap
 
     @property
@@ -182,14 +183,22 @@ class Reserved:
         """Where to read what was used until now, for a store that charges it should this gateway be killed."""
         self._holding.watch(lambda: self._grant.used(so_far()))
 
+    def price(self, usage: Usage) -> Charge:
+        """Worked out once for each usage."""
+        if self._priced is None or self._priced[0] is not usage:
+            used = self._grant.used(usage)
+            self._priced = usage, used, self._grant.charge(used[COST], self._holding.holder)
+        return self._priced[2]
+
     def settle(self, usage: Usage) -> Charge:
         """Return what was not used, charge what was; a second call is an error of the caller."""
         if self._settled:
             raise RuntimeError("a reservation is settled once")
         self._settled = True
-        used = self._grant.used(usage)
-        self._holding.settle(self._taken, used)
-        return self._grant.charge(used[COST], self._holding.holder)
+        charge = self.price(usage)
+        assert self._priced is not None
+        self._holding.settle(self._taken, self._priced[1])
+        return charge
 
 
 class SoftlyReserved(Reserved):

@@ -16,6 +16,12 @@ INTENT = 0x69
 """A request was admitted; its settle record follows."""
 SETTLE = 0x73
 """A request ended; this is its row."""
+ANSWER = 0x61
+"""A request is about to be answered whole; this is its row. There is no intent before it and no settle record after it:
+whatever follows in the spool was written when the answer had left."""
+LEFT = 0x6C
+"""The answer before it has left; without a payload. Written where nothing else came for a while."""
+ROWS = frozenset({SETTLE, ANSWER})
 PAYLOAD_LIMIT = 1 << 20
 """Bytes of one payload; a longer one is damage."""
 

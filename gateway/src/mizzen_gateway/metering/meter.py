@@ -1,5 +1,7 @@
 """How is a request metered? An intent before its first byte, a row after its last, both in the spool.
 
+An answer that comes whole has its row written before its first byte, and no intent.
+
 Implements `Meter` of `stages.py`.
 """
 
@@ -21,6 +23,10 @@ class SpoolMeter:
     def intend(self, intent: Intent, bound: Charge) -> Refusal | None:
         """Make the intent durable; 503 quota_unavailable where the disk does not take it."""
         return self._spool.intend(intent.request_id, intended_row(intent, bound, self._gateway))
+
+    def book(self, intent: Intent, outcome: Outcome, charge: Charge) -> Refusal | None:
+        """Write the row before the answer leaves; 503 quota_unavailable where the disk does not take it."""
+        return self._spool.book(settled_row(intent, outcome, charge, self._gateway))
 
     def settle(self, intent: Intent, outcome: Outcome, charge: Charge) -> None:
         """Record the end of an intended request, exactly once."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from mizzen_gateway.metering.frames import INTENT, SETTLE, frames
+from mizzen_gateway.metering.frames import ANSWER, INTENT, LEFT, ROWS, Frame, frames
+from mizzen_gateway.metering.rows import interrupted_row
 from mizzen_gateway.metering.segments import Cursor, SegmentFolder
 
 
@@ -25,6 +26,9 @@ class Leftovers:
     """By budget id, in its unit: what the ledger has not charged yet, unfinished requests included."""
     next_segment: int = 1
     """Number of the first segment of this run."""
+    uncertain: Cursor | None = None
+    """Where the last record of all begins, if it is of an answer that may not have left; its row, marked as
+    interrupted, is among the unfinished, and stands in its place."""
     torn_bytes: int = 0
     """Bytes at the ends of segments that are no whole record."""
 
@@ -33,24 +37,31 @@ def read_leftovers(folder: SegmentFolder) -> Leftovers:
     """Read every segment in order."""
     found = Leftovers(folder.load_cursor())
     open_intents: dict[str, bytes] = {}
+    last: tuple[Cursor, Frame] | None = None
     for number in folder.numbers():
         found.next_segment = number + 1
         data = folder.read(number)
         end = 0
         for record in frames(data):
+            last = (Cursor(number, end), record)
             end = record.end
+            if record.kind == LEFT:
+                continue
             row = orjson.loads(record.payload)
             if record.kind == INTENT:
                 open_intents[row["request_id"]] = record.payload
-            elif record.kind == SETTLE:
+            elif record.kind in ROWS:
                 open_intents.pop(row["request_id"], None)
-                if (number, record.end) > (found.cursor.segment, found.cursor.offset):
+                if Cursor(number, end) > found.cursor:
                     add_costs(found.costs, row)
         found.torn_bytes += len(data) - end
     found.next_segment = max(found.next_segment, found.cursor.segment + 1)
     found.unfinished = list(open_intents.values())
     for payload in found.unfinished:
         add_costs(found.costs, orjson.loads(payload))
+    if last is not None and last[1].kind == ANSWER and last[0] >= found.cursor:
+        found.uncertain = last[0]
+        found.unfinished.append(interrupted_row(last[1].payload))
     return found
 
 

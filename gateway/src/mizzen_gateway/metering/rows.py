@@ -58,6 +58,11 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
     return orjson.dumps(row)
 
 
+def interrupted_row(row: bytes) -> bytes:
+    """The same, of a request of which nobody knows whether its answer left: it is charged what the engine reported."""
+    return orjson.dumps({**orjson.loads(row), "interrupted": True})
+
+
 def _row(intent: Intent, charge: Charge, gateway: str) -> dict[str, Any]:
     row = {
         "project_id": intent.caller.project_id,

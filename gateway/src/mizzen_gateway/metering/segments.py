@@ -51,6 +51,10 @@ class SegmentFolder:
             file.seek(offset)
             return file.read(size)
 
+    def cut(self, place: Cursor) -> None:
+        """Remove what lies in a segment from there on."""
+        os.truncate(self.path(place.segment), place.offset)
+
     def remove(self, number: int) -> None:
         """Remove a segment whose records are all in the ledger."""
         self.path(number).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import structlog
 from mizzen_crds.usage import RefusedEvent
 
 from mizzen_gateway.metering.costs import costs_of
-from mizzen_gateway.metering.frames import SETTLE, frames
+from mizzen_gateway.metering.frames import ROWS, frames
 from mizzen_gateway.metering.ledger import BatchRefusedError
 from mizzen_gateway.metering.segments import Cursor
 from mizzen_gateway.metering.spool import Spool
@@ -103,7 +103,7 @@ class Shipper:
         read = 0
         for record in frames(data):
             read = record.end
-            if record.kind == SETTLE:
+            if record.kind in ROWS:
                 rows.append(record.payload)
                 if len(rows) == BATCH_ROWS:
                     break

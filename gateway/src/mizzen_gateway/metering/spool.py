@@ -1,8 +1,9 @@
 """How is a record kept so that no crash loses it? Appended to a segment by one write, before anything depends on it.
 
-What was written survives the process; what was synced survives the machine. Intents are written at once, and take the
-settle records that wait along; settle records alone wait a few milliseconds for company. A disk that is full closes the
-gate: nothing is served unmetered. Records that could not be written are kept in memory and tried again.
+What was written survives the process; what was synced survives the machine. Intents, and rows of answers that come
+whole, are written at once, and take the settle records that wait along; settle records alone wait a few milliseconds
+for company. A disk that is full closes the gate: nothing is served unmetered. Records that could not be written are
+kept in memory and tried again.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from mizzen_gateway.metering.frames import INTENT, SETTLE, frame
+from mizzen_gateway.metering.frames import ANSWER, INTENT, LEFT, SETTLE, frame
 from mizzen_gateway.metering.recovery import read_leftovers
 from mizzen_gateway.metering.segments import Cursor, SegmentFolder
 from mizzen_gateway.stages import Refusal
@@ -59,11 +60,17 @@ class Spool:
         self._error: OSError | None = None
         self._retired: list[int] = []
         self._unsynced = False
+        self._doubtful = False
+        """The last record is of an answer that leaves after it."""
         self._segment = leftovers.next_segment
         self._size = 0
         self._old_bytes = self.folder.total_bytes()
         self._descriptor = self.folder.create(self._segment)
-        self._flush()
+        if self._flush() and leftovers.uncertain is not None:
+            # Only now: its row stands in the new segment. Should this process die in between, the ledger knows the two
+            # for one.
+            self.folder.cut(leftovers.uncertain)
+            self._old_bytes = self.folder.total_bytes() - self._size
         if leftovers.unfinished or leftovers.torn_bytes:
             log.info("spool recovered", unfinished=len(leftovers.unfinished), torn_bytes=leftovers.torn_bytes)
 
@@ -107,6 +114,16 @@ class Spool:
         self._pending.remove(record)
         return self.closed()
 
+    def book(self, row: bytes) -> Refusal | None:
+        """Write the row of a request now, before the first byte of its answer, which comes whole."""
+        record = frame(ANSWER, row)
+        self._pending.append(record)
+        if self._flush():
+            self._doubtful = True
+            return None
+        self._pending.remove(record)
+        return self.closed()
+
     def settle(self, request_id: str, row: bytes) -> None:
         """Write the row of a request within `group_seconds`. Never fails: it waits in memory where the disk is full."""
         self._open.pop(request_id, None)
@@ -139,7 +156,10 @@ class Spool:
                 self._fail(error)
 
     async def sync(self) -> None:
-        """Make durable what was written."""
+        """Make durable what was written. Whatever was booked has left by now, which the spool says, too."""
+        if self._doubtful:
+            self._pending.append(frame(LEFT, b""))
+            self._flush()
         retired, self._retired = self._retired, []
         if self.settings.fsync_seconds and (self._unsynced or retired):
             self._unsynced = False
@@ -178,6 +198,7 @@ class Spool:
         self._pending.clear()
         self._error = None
         self._unsynced = True
+        self._doubtful = False
         self.written.set()
         return True
 

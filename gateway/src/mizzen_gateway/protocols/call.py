@@ -61,6 +61,14 @@ class Answer(EngineSink, Protocol):
         ...
 
 
+class Whole(Protocol):
+    """An answer of a call that is `whole`: `complete` writes nothing."""
+
+    def send(self) -> None:
+        """Write it, once what it used is booked."""
+        ...
+
+
 @runtime_checkable
 class Generating(Protocol):
     """An answer that is told token by token, and can be ended by an event that says why."""
@@ -114,6 +122,11 @@ class Call(Protocol):
     @property
     def repeatable(self) -> bool:
         """It can still be sent to an engine, from its beginning."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Its answers are `Whole`: what was used is known before their first byte is written."""
         ...
 
     def end_user(self) -> str:

@@ -6,7 +6,7 @@ import random
 import orjson
 import pytest
 from mizzen_crds.usage import UsageEvent
-from mizzen_gateway.metering.frames import INTENT, SETTLE, frame, frames
+from mizzen_gateway.metering.frames import INTENT, ROWS, SETTLE, frame, frames
 from mizzen_gateway.metering.meter import SpoolMeter
 from mizzen_gateway.metering.segments import Cursor
 from mizzen_gateway.metering.spool import Spool, SpoolSettings
@@ -18,7 +18,7 @@ from support.records import CHARGE, an_intent, an_outcome
 def settled_rows(spool: Spool) -> list[UsageEvent]:
     """Every settle record on disk."""
     records = [record for number in spool.folder.numbers() for record in frames(spool.folder.read(number))]
-    return [UsageEvent.model_validate_json(record.payload) for record in records if record.kind == SETTLE]
+    return [UsageEvent.model_validate_json(record.payload) for record in records if record.kind in ROWS]
 
 
 async def test_a_settled_request_is_one_complete_row(tmp_path):
@@ -88,6 +88,60 @@ async def test_after_a_crash_an_unfinished_request_becomes_an_interrupted_row_th
     third = Spool(tmp_path)
     assert len(settled_rows(third)) == 3
     await third.close()
+
+
+async def test_the_row_of_a_whole_answer_is_on_disk_before_it_leaves(tmp_path):
+    spool = Spool(tmp_path)
+    assert SpoolMeter(spool, "gw-a").book(an_intent("req_1"), an_outcome(), CHARGE) is None
+    [row] = settled_rows(spool)
+    assert (row.request_id, row.answered, row.interrupted, row.cost_pico) == ("req_1", True, False, 120)
+    assert spool.open_intents == 0
+    await spool.close()
+
+
+async def test_of_a_crash_between_row_and_answer_the_row_says_so_and_costs_what_the_engine_told(tmp_path):
+    spool = Spool(tmp_path)
+    meter = SpoolMeter(spool, "gw-a")
+    meter.book(an_intent("req_left"), an_outcome(), CHARGE)
+    meter.book(an_intent("req_unknown"), an_outcome(), CHARGE)
+    spool.folder.close()
+    again = Spool(tmp_path)
+    rows = settled_rows(again)
+    assert {row.request_id: row.interrupted for row in rows} == {"req_left": False, "req_unknown": True}
+    assert [(row.cost_pico, row.input_tokens, row.estimated) for row in rows] == [(120, 10, False)] * 2
+    assert again.costs_left == {"bud_a": 240}
+    assert len(rows) == 2
+    assert again.size_bytes == again.folder.total_bytes()
+    await again.close()
+    third = Spool(tmp_path)
+    assert sum(row.interrupted for row in settled_rows(third)) == 1
+    await third.close()
+
+
+async def test_an_answer_that_left_a_while_ago_is_not_taken_for_one_that_may_not_have(tmp_path):
+    spool = Spool(tmp_path)
+    SpoolMeter(spool, "gw-a").book(an_intent("req_1"), an_outcome(), CHARGE)
+    await spool.sync()
+    spool.folder.close()
+    again = Spool(tmp_path)
+    assert [row.interrupted for row in settled_rows(again)] == [False]
+    await again.close()
+
+
+async def test_an_answer_whose_row_the_disk_does_not_take_is_refused_and_leaves_none(tmp_path, monkeypatch):
+    spool = Spool(tmp_path)
+
+    def full(_descriptor: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        refusal = SpoolMeter(spool, "gw-a").book(an_intent("req_1"), an_outcome(), CHARGE)
+    assert refusal is not None
+    assert (refusal.status, refusal.code) == (503, "quota_unavailable")
+    spool.heal()
+    await spool.close()
+    assert settled_rows(spool) == []
 
 
 async def test_what_the_ledger_has_is_not_counted_again_after_a_restart(tmp_path):

@@ -27,9 +27,10 @@ class ClassifyAnswer(HeldAnswer):
         self._public = public
         self._signature = signature
         self._texts = texts
+        self._body = b""
 
     def complete(self) -> Usage | Refusal:
-        """Send the labels."""
+        """Read the labels."""
         held = self._held
         if held.status in {400, 413, 422}:
             message = f"Model '{self._public}' cannot take these texts; send shorter or fewer ones."
@@ -46,8 +47,12 @@ class ClassifyAnswer(HeldAnswer):
             "data": found,
             "usage": usage,
         }
-        self._responder.send(200, (("content-type", "application/json"), *self._headers), orjson.dumps(body))
+        self._body = orjson.dumps(body)
         return Usage()
+
+    def send(self) -> None:
+        """The caller has them."""
+        self._responder.send(200, (("content-type", "application/json"), *self._headers), self._body)
 
     def _read(self, body: bytes) -> list[dict[str, Any]] | None:
         """None where the tensors are not what the metadata promised."""

@@ -25,6 +25,7 @@ class ClassifyCall:
     operation = "classify"
     protocol = None
     repeatable = True
+    whole = True
 
     def __init__(self, as_texts: OpenAICall, body: dict[str, Any]) -> None:
         self.model = as_texts.model

@@ -106,6 +106,7 @@ class InferCall:
     operation = "infer"
     protocol: Literal["OpenInference"] = "OpenInference"
     repeatable = True
+    whole = False
     prompt_bytes = 0
     last_words = None
 

@@ -27,6 +27,7 @@ class WholeAnswer:
         self._prompt_bytes = prompt_bytes
         self._pieces: list[bytes] = []
         self._size = 0
+        self._body = b""
         self.status = 0
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:  # noqa: ARG002  # as of every answer
@@ -41,7 +42,7 @@ class WholeAnswer:
         self._pieces.append(data)
 
     def complete(self) -> Usage | Refusal:
-        """Send it."""
+        """Look at it."""
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         if self.status != 200:
             return engine_refused(self.status, body, self._public)
@@ -54,8 +55,12 @@ class WholeAnswer:
         if self._renamed and "model" in document:
             document["model"] = self._public
             body = orjson.dumps(document)
-        self._responder.send(200, (("content-type", "application/json"), *self._headers), body)
+        self._body = body
         return usage_of(document) or self._estimate(len(body))
+
+    def send(self) -> None:
+        """The caller has it."""
+        self._responder.send(200, (("content-type", "application/json"), *self._headers), self._body)
 
     def _estimate(self, body_bytes: int) -> Usage:
         return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, body_bytes // BYTES_A_TOKEN, estimated=True)

@@ -72,6 +72,7 @@ class OpenAICall:
         self.prompt_bytes = len(raw)
         """Of the whole body."""
         self._stream = body.get("stream") is True
+        self.whole = not self._stream and not kind.passed
         options = body.get("stream_options") or {}
         self._usage_wanted = options.get("include_usage") is True
 

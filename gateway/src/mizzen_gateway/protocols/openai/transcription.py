@@ -138,6 +138,8 @@ class TranscriptionCall:
         """`user` of the form."""
         return self._form.get("user") or ""
 
+    whole = False
+
     @property
     def repeatable(self) -> bool:
         """Until a byte of the file has gone to an engine that is not held."""
