@@ -52,19 +52,22 @@ def run(context: typer.Context, config: Config = DEFAULT_FILE) -> None:
 
 @app.command("check")
 def check(config: Config = DEFAULT_FILE) -> None:
-    """Check a file as the gateway would, secrets included, and say what it serves. Starts nothing."""
+    """Check a file as the gateway would, secrets and certificates included; say what it serves. Starts nothing."""
     from mizzen_gateway.errors import CannotStartError
     from mizzen_gateway.standalone.access import snapshot_of
     from mizzen_gateway.standalone.objects import dials_of
-    from mizzen_gateway.standalone.settings import settings_from
+    from mizzen_gateway.standalone.settings import in_words_of_the_file, settings_from
+    from mizzen_gateway.wiring import authority_in, certificate_in
 
     file, path = _read(config), config.absolute()
     try:
-        settings_from(file, path)
+        settings = settings_from(file, path)
         snapshot = snapshot_of(file, path.parent, 1)
         dials_of(file, path.parent)
+        certificate_in(settings.tls_dir)
+        authority_in(None if settings.traces is None else settings.traces.ca, "MIZZEN_TRACES_CA")
     except CannotStartError as error:
-        raise CommandError(f"{config}: {error}", ExitCode.USAGE) from None
+        raise CommandError(f"{config}: {in_words_of_the_file(str(error))}", ExitCode.USAGE) from None
     print(f"{config} is right.")
     for model in file.models:
         print(f"model {model.name} at {', '.join(model.upstreams)}")

@@ -1,0 +1,47 @@
+"""`mizzen gateway check` says of a file what the start of the gateway would say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from mizzen_cli.commands.gateway import check
+from mizzen_cli.errors import CommandError, ExitCode
+from support.alone import a_file, a_key, write_file
+
+
+def a_right_file(folder: Path, **more: Any) -> Path:
+    _, entry = a_key()
+    return write_file(folder / "gateway.yaml", a_file("http://127.0.0.1:9/v1", entry, **more))
+
+
+def refusal_of(file: Path) -> str:
+    with pytest.raises(CommandError) as refused:
+        check(file)
+    assert refused.value.code == ExitCode.USAGE
+    return str(refused.value)
+
+
+def a_pair(folder: Path, certificate: trustme.LeafCert, key: trustme.LeafCert) -> None:
+    (folder / "tls.crt").write_bytes(b"".join(one.bytes() for one in certificate.cert_chain_pems))
+    (folder / "tls.key").write_bytes(key.private_key_pem.bytes())
+
+
+def test_the_certificate_of_the_port_is_checked(tmp_path: Path) -> None:
+    file = a_right_file(tmp_path, listen={"tls_dir": "tls"})
+    said = refusal_of(file)
+    assert "listen.tls_dir: " in said
+    assert "has no usable pair of tls.crt and tls.key" in said
+    authority, folder = trustme.CA(), tmp_path / "tls"
+    folder.mkdir()
+    one, other = authority.issue_cert("localhost"), authority.issue_cert("localhost")
+    a_pair(folder, one, other)
+    assert "has no usable pair" in refusal_of(file), "the key is another's"
+    a_pair(folder, one, one)
+    check(file)
+
+
+def test_the_authority_of_the_collector_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    file = a_right_file(tmp_path, traces={"url": "https://c.example.com/v1/traces", "ca": "ca.pem"})
+    assert "traces.ca: " in refusal_of(file)
