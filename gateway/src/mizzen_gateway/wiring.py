@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -47,6 +48,8 @@ READY_POLL_SECONDS = 0.02
 OPEN_FILES = 1 << 20
 CALLERS_SHARE = 0.6
 """Of the open files: a request under way has one to its caller and one to its engine."""
+GRPC_SHARE = 0.15
+"""Of them, taken from the callers' share where gRPC is spoken: its library accepts by itself."""
 if TYPE_CHECKING:
     from mizzen_gateway.picking.client import EndpointPickers
     from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer
@@ -205,7 +208,8 @@ class Gateway:
             return
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
-        self._grpc = GrpcServer(self._handler, wire_limits(settings), shared=shared)
+        limits = replace(wire_limits(settings), connections=open_files_of(GRPC_SHARE))
+        self._grpc = GrpcServer(self._handler, limits, shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port, certificate)
         except OSError as error:
@@ -283,14 +287,14 @@ def wire_limits(settings: Settings) -> WireLimits:
         receiving_bytes=settings.receiving_bytes,
         idle_seconds=settings.idle_seconds,
         write_stall_seconds=settings.write_stall_seconds,
-        connections=callers_at_once(),
+        connections=open_files_of(CALLERS_SHARE if settings.grpc_port is None else CALLERS_SHARE - GRPC_SHARE),
     )
 
 
-def callers_at_once() -> int:
-    """Connections of callers that leave enough of the open files that the system allows for engines and the spool."""
+def open_files_of(share: float) -> int:
+    """Connections that leave the rest of the open files that the system allows for others, engines and the spool."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return int(allowed * CALLERS_SHARE)
+    return int(allowed * share)
 
 
 def allow_open_files() -> None:

@@ -6,10 +6,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 from mizzen_gateway.protocols.open_inference.grpc import intake
-from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
+from support.controlplane import free_port
+from support.gateway import (
+    RunningGateway,
+    endpoint_set,
+    gateway_process,
+    make_key,
+    make_snapshot,
+    model_deployment,
+    running_gateway,
+)
 from support.raw_grpc import RawCaller
 from support.scripted_engine import scripted_engine
 from support.tensor_engine import tensor_engine
@@ -146,3 +156,23 @@ async def has_room(streams: Any, key: Any) -> bool:
     except grpc.aio.AioRpcError:
         return False
     return True
+
+
+async def test_connections_that_say_nothing_leave_open_files_for_http_and_go_after_a_while(tmp_path: Path) -> None:
+    """The process may open so few files that connections to the port of gRPC alone would take them all."""
+    grpc_port = free_port()
+    with gateway_process(
+        tmp_path, make_snapshot([KEY]), open_files=200, MIZZEN_GRPC_PORT=str(grpc_port), MIZZEN_KEEP_ALIVE_SECONDS="1"
+    ) as url:
+        async with AsyncExitStack() as stack:
+            callers = [RawCaller() for _ in range(250)]
+            for caller in callers:
+                await caller.connect(grpc_port)
+                stack.callback(caller.close)
+            session = await stack.enter_async_context(aiohttp.ClientSession(headers={"Connection": "close"}))
+            for _ in range(20):
+                async with session.get(url + "/v2/health/ready") as answer:
+                    assert answer.status == 200
+            await until(lambda: all(caller.closed.is_set() for caller in callers), 30)
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}"))
+            await channel.unary_unary(SERVICE + "ServerLive")(b"", timeout=20)

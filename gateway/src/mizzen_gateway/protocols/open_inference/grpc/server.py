@@ -41,6 +41,7 @@ class GrpcServer:
                 ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
                 ("grpc.http2.bdp_probe", 0),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.max_allowed_incoming_connections", limits.connections),
                 ("grpc.max_metadata_size", METADATA_BYTES),
                 ("grpc.max_concurrent_streams", STREAMS),
                 ("grpc.max_connection_idle_ms", int(limits.idle_seconds * 1000)),
