@@ -95,8 +95,8 @@ def repeated(data: bytes) -> None:
             parser.feed(part)
         except BadRequestError:
             return
-        for told, other in zip(one.requests[had:], alone.requests, strict=False):
-            assert (told.method, told.target, told.headers, told.body) == (
+        for cut, other in zip(one.requests[had:], alone.requests, strict=False):
+            assert (cut.method, cut.target, cut.headers, cut.body) == (
                 other.method,
                 other.target,
                 other.headers,
