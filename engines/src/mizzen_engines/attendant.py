@@ -23,6 +23,8 @@ EXIT_USAGE = 2
 REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.25
 SERVER_ERROR = 500
+NOT_BY_HTTP = 501
+"""Of a Triton model that answers several times (decoupled): nothing here can warm it, its own model_warmup does."""
 WARMUP_FILE = "attendant-warmup"
 ZEROES: dict[str, Any] = {"BYTES": "", "BOOL": False}
 
@@ -117,7 +119,8 @@ def started(engine: Engine, scratch: Path, wanted: int) -> int:
     try:
         while done < wanted:
             path, body = warmup_request(engine)
-            if engine.ask("POST", path, body, seconds=REQUEST_SECONDS)[0] >= SERVER_ERROR:
+            status, _ = engine.ask("POST", path, body, seconds=REQUEST_SECONDS)
+            if status >= SERVER_ERROR and status != NOT_BY_HTTP:
                 return EXIT_NOT_STARTED
             done += 1
             counter.write_text(str(done))

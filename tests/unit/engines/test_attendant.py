@@ -84,6 +84,14 @@ def engine(port: int, **more: str) -> attendant.Engine:
     return attendant.Engine(variables | {"MIZZEN_METRIC_RUNNING": "run", "MIZZEN_METRIC_WAITING": "wait"} | more)
 
 
+def test_a_model_that_http_cannot_call_starts_without_a_warm_up_and_one_that_fails_does_not(behaviour, port, tmp_path):
+    behaviour.answer = 501
+    tensors = engine(port, MIZZEN_PROTOCOL="OpenInference")
+    assert attendant.started(tensors, tmp_path, 2) == 0
+    behaviour.answer = 500
+    assert attendant.started(tensors, tmp_path, 2) == 1
+
+
 def test_drain_ends_once_the_engine_was_empty_for_the_quiet_time(behaviour, port):
     behaviour.busy = [3, 0, 1, 0]
     clock = Clock()
