@@ -68,6 +68,31 @@ async def test_what_a_control_plane_keeps_is_refused_by_name(tmp_path: Path) -> 
             assert "this gateway runs without one" in (await answer.json())["error"]["message"]
 
 
+async def test_what_is_refused_is_refused_in_the_words_of_the_file(tmp_path: Path) -> None:
+    key, entry = a_key()
+    models = [
+        {"name": "small", "upstreams": ["local"], "wait_seconds": 0},
+        {"name": "full", "upstreams": ["local"], "queue": 0},
+    ]
+    document = a_file("http://127.0.0.1:9", entry | {"models": ["small", "full"]}, models=models)
+    document["models"].append({"name": "other", "upstreams": ["local"]})
+    told = {}
+    async with alone(tmp_path, document) as running, aiohttp.ClientSession() as session:
+        await ask(running.url, key)  # from here on the upstream is known to be away
+        for model in ("small", "full", "other"):
+            _, body = await ask(running.url, key, model)
+            told[model] = body["error"]["message"]
+        headers = {"Authorization": f"Bearer {key.text}"}
+        for path in ("repository/index", "models/small/stats", "logging"):
+            async with session.get(f"{running.url}/v2/{path}", headers=headers) as answer:
+                told[path] = (await answer.json())["error"]
+    assert "(its wait_seconds)" in told["small"]
+    assert "(its queue)" in told["full"]
+    assert "models of this one" in told["other"]
+    elsewhere = ("coldStart", "replica", "control plane", "mizzen ", "MIZZEN_")
+    assert not [one for one in told.values() if any(word in one for word in elsewhere)], told
+
+
 async def test_the_admin_port_has_the_description_of_the_api(tmp_path: Path) -> None:
     _, entry = a_key()
     async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)) as running, aiohttp.ClientSession() as session:

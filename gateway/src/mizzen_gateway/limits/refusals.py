@@ -152,8 +152,8 @@ def store_lost(rule: LimitRule | BudgetRule) -> Refusal:
     """503 quota_unavailable: a limit or budget cannot be checked, and does not let requests pass unchecked."""
     kind, name = ("Limit", rule.limit.name) if isinstance(rule, LimitRule) else ("Budget", rule.budget.name)
     message = (
-        f"{kind} {name} cannot be checked: the store of limits does not answer. Try again; if it stays, see that the "
-        "store of MIZZEN_LIMITS_STORE runs and can be reached."
+        f"{kind} {name} cannot be checked: the store of limits does not answer. Try again; if it stays, whoever "
+        "runs the gateway has to see that this store runs and can be reached."
     )
     return Refusal(503, "quota_unavailable", message, (("retry-after", "1"),))
 

@@ -62,15 +62,15 @@ GETS: dict[bytes, Route] = {
     b"/v2/health/ready": Route("server.ready", "/v2/health/ready", public=True),
 }
 REFUSED = {
-    b"/v2/repository": "the model repository is managed through the control plane (mizzen models, mizzen apply)",
+    b"/v2/repository": "the model repository is managed by whoever runs the gateway, and never through it",
     b"/v2/systemsharedmemory": "shared memory reaches no further than one machine; send tensors in the request",
     b"/v2/cudasharedmemory": "shared memory reaches no further than one machine; send tensors in the request",
     b"/v2/trace": "traces of an engine show other tenants' requests; use the platform's own",
-    b"/v2/logging": "logs of an engine show other tenants' requests; use mizzen logs",
-    b"/v2/models/stats": "statistics of an engine show other tenants' requests; use mizzen usage",
+    b"/v2/logging": "logs of an engine show other tenants' requests; whoever runs the engine has them",
+    b"/v2/models/stats": "statistics of an engine show other tenants' requests; yours are in the gateway's usage",
 }
 REFUSED_OF_MODEL = {
-    "stats": "statistics of an engine show other tenants' requests; use mizzen usage",
+    "stats": "statistics of an engine show other tenants' requests; yours are in the gateway's usage",
     "config": "an engine's configuration shows paths inside of it; GET /v2/models/{model} has inputs and outputs",
     "trace/setting": "traces of an engine show other tenants' requests; use the platform's own",
 }

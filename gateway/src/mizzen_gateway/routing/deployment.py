@@ -56,6 +56,11 @@ class DeploymentFacts:
         """Name of its project."""
         return self.project or self.key[0]
 
+    @property
+    def of_a_file(self) -> bool:
+        """Made of gateway.yaml, whose fields have other names than a ModelDeployment's."""
+        return self.project == EVERYBODY
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointFacts:

@@ -33,8 +33,8 @@ def not_allowed(model: str) -> Refusal:
     return Refusal(
         403,
         "model_not_allowed",
-        f"The model '{model}' is not among those that this key may call; use another key, or let this one call it "
-        "(`mizzen keys update`).",
+        f"The model '{model}' is not among those that this key may call; use another key, or have it added to the "
+        "models of this one.",
         param="model",
     )
 

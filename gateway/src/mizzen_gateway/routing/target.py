@@ -267,7 +267,7 @@ class Target:
         now = loop.time()
         why = self.why_not_parked()
         if why is None and now >= until:
-            why = f"no replica became ready within {self.facts.park_seconds:g} s (coldStart.holdSeconds)"
+            why = _waited_in_vain(self.facts)
         if why is not None:
             return self.not_ready(why)
         parked = self._parked.join(project, self.facts.park_limit)
@@ -289,7 +289,16 @@ class Target:
 
     def _queue_full(self) -> Refusal:
         limit = self.facts.park_limit
+        if self.facts.of_a_file:
+            return self.not_ready(f"no upstream can be reached and {limit} requests wait already (its queue)")
         return self.not_ready(f"no replica is ready and the queue is full (coldStart.queueLimit {limit})")
+
+
+def _waited_in_vain(facts: DeploymentFacts) -> str:
+    """In the words of whoever may change how long a request waits."""
+    if facts.of_a_file:
+        return f"no upstream could be reached within {facts.park_seconds:g} s (its wait_seconds)"
+    return f"no replica became ready within {facts.park_seconds:g} s (coldStart.holdSeconds)"
 
 
 def addresses_of(states: Iterable[EndpointState]) -> Iterable[Address]:

@@ -31,12 +31,12 @@ SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 OTHERS = "show other tenants' requests"
 REFUSED = {
     "ModelConfig": "an engine's configuration shows paths inside of it; ModelMetadata has inputs and outputs",
-    "ModelStatistics": f"statistics of an engine {OTHERS}; use mizzen usage",
+    "ModelStatistics": f"statistics of an engine {OTHERS}; yours are in the gateway's usage",
     "TraceSetting": f"traces of an engine {OTHERS}; use the platform's own",
-    "LogSettings": f"logs of an engine {OTHERS}; use mizzen logs",
+    "LogSettings": f"logs of an engine {OTHERS}; whoever runs the engine has them",
     **dict.fromkeys(
         ("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"),
-        "the model repository is managed through the control plane (mizzen models, mizzen apply)",
+        "the model repository is managed by whoever runs the gateway, and never through it",
     ),
     **dict.fromkeys(
         (f"{kind}SharedMemory{verb}" for kind in ("System", "Cuda") for verb in ("Status", "Register", "Unregister")),
