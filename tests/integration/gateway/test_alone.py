@@ -242,7 +242,7 @@ async def test_budgets_are_not_taken_up_by_a_process_that_began_as_one_of_severa
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key, entry = a_key()
-    budgets = [{"name": "b", "amount": 1, "window": "day"}]
+    budgets = [{"name": "b", "unit": "tokens", "amount": 1, "window": "day"}]
     async with scripted_engine(hello) as engine:
         document = a_file(at(engine), entry)
         ports = document["listen"]

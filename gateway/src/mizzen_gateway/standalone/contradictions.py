@@ -21,7 +21,7 @@ SHOWN_NAMES = 20
 
 def contradictions(file: GatewayFile) -> list[Mistake]:
     """All of them; the parts themselves hold."""
-    return [*_settings(file), *_twice(file), *_unknown(file), *_upstreams(file)]
+    return [*_settings(file), *_twice(file), *_unknown(file), *_upstreams(file), *_prices(file)]
 
 
 def limits_of(file: GatewayFile) -> Iterator[tuple[Place, Limit]]:
@@ -170,3 +170,36 @@ def _upstreams(file: GatewayFile) -> Iterator[Mistake]:
     for number, route in enumerate(file.routes):
         if not any(one.weight for one in route.models):
             yield Mistake(("routes", number, "models"), "every weight is 0; give one of them more")
+
+
+def _prices(file: GatewayFile) -> Iterator[Mistake]:
+    seen: dict[tuple[str, str | None], int] = {}
+    for number, price in enumerate(file.prices):
+        first = seen.setdefault((price.model, price.project), number)
+        if first != number:
+            whom = "" if price.project is None else f" for the project {price.project!r}"
+            yield Mistake(
+                ("prices", number),
+                f"prices[{first}] is of {price.model!r}{whom} already; keep one, with all its fields",
+            )
+    of_money: list[tuple[Place, Limit | Budget]] = [
+        *((place, limit) for place, limit in limits_of(file) if limit.metric == "cost"),
+        *((place, budget) for place, budget in budgets_of(file) if budget.unit == "money"),
+    ]
+    for place, rule in of_money:
+        if rule.enforcement != "off" and not _costs(file, place, rule.model):
+            yield Mistake(
+                place, "is of money, but nothing that it counts has a price; add one to `prices`, if only of 0"
+            )
+
+
+def _costs(file: GatewayFile, place: Place, model: str | None) -> bool:
+    """Whether anything that a rule at `place` counts has a price."""
+    if place[:1] == ("models",):
+        model = file.models[int(place[1])].name
+    project = file.projects[int(place[1])].name if place[:1] == ("projects",) else None
+    return any(
+        (model is None or price.model in (model, "*"))
+        and (None in (project, price.project) or price.project == project)
+        for price in file.prices
+    )

@@ -19,6 +19,7 @@ projects:
       - {name: laptop, id: key_aaaaaaaaaaaaaaaaaaaa, digest: DIGEST}
 """.replace("DIGEST", "ab" * 32)
 A_LIMIT = {"name": "l", "metric": "requests", "amount": 10, "per": "minute"}
+A_PRICE = {"model": "*", "per_request": 1}
 A_BUDGET = {"name": "b", "amount": 5, "window": "month"}
 
 
@@ -120,6 +121,13 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ),
         ({"prices": [{"model": "big"}]}, "prices[0].model: there is no model 'big'; there are: small"),
         ({"prices": [{"per_million_input_tokens": "0.1234567"}]}, "prices[0].per_million_input_tokens"),
+        ({"prices": [A_PRICE, A_PRICE | {"per_request": 3}]}, "prices[1]: prices[0] is of '*' already; keep one"),
+        (
+            {"prices": [A_PRICE | {"project": "team-a"}, A_PRICE, A_PRICE | {"project": "team-a"}]},
+            "prices[2]: prices[0] is of '*' for the project 'team-a' already",
+        ),
+        ({"budgets": [A_BUDGET]}, "budgets[0]: is of money, but nothing that it counts has a price"),
+        ({"limits": [A_LIMIT | {"metric": "cost"}]}, "limits[0]: is of money, but nothing that it counts has a price"),
         (
             {"routes": [{"name": "r", "models": [{"model": "small", "weight": 0}]}]},
             "routes[0].models: every weight is 0",
@@ -143,6 +151,38 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
 )
 def test_what_does_not_hold_together_is_refused_by_name(change: dict[str, Any], said: str) -> None:
     assert said in "\n".join(mistakes_in(changed(change)))
+
+
+@pytest.mark.parametrize(
+    ("place", "price", "right"),
+    [
+        ("budgets", {"model": "small"}, True),
+        ("budgets", {"model": "small", "project": "team-b"}, True),
+        ("projects.0.budgets", {"model": "*", "project": "team-a"}, True),
+        ("projects.0.budgets", {"model": "*", "project": "team-b"}, False),
+        ("projects.0.keys.0.budgets", {"model": "*", "project": "team-b"}, False),
+        ("models.0.budgets", {"model": "small"}, True),
+        ("models.0.budgets", {"model": "big"}, False),
+    ],
+)
+def test_a_budget_of_money_needs_a_price_of_what_it_counts(place: str, price: dict[str, Any], right: bool) -> None:
+    text = changed(
+        {
+            "models": [{"name": name, "upstreams": ["local"]} for name in ("small", "big")],
+            "projects": [*yaml.safe_load(RIGHT)["projects"], {"name": "team-b"}],
+            place: [A_BUDGET],
+            "prices": [price],
+        }
+    )
+    if right:
+        parse(text, "gateway.yaml")
+    else:
+        assert "is of money" in "\n".join(mistakes_in(text))
+
+
+def test_prices_of_a_model_and_of_all_may_stand_beside_each_other() -> None:
+    prices = [A_PRICE, A_PRICE | {"model": "small"}, A_PRICE | {"model": "small", "project": "team-a"}]
+    assert len(parse(changed({"prices": prices}), "gateway.yaml").prices) == 3
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
