@@ -142,16 +142,14 @@ async def test_a_caller_that_leaves_or_whose_deadline_passes_ends_the_models_wor
 
 async def test_calls_that_have_one_answer_are_refused_by_name(engine: RunningTriton, tmp_path: Path) -> None:
     document = {"inputs": [{"name": "ask", "datatype": "INT32", "shape": [4], "data": [1, -1, 0, 1]}]}
-    async with served(engine, tmp_path) as (running, channel):
+    asked = {"/v2/models/m/infer": document, "/v1/classify": {"model": "m", "input": "x"}}
+    async with served(engine, tmp_path) as (running, channel), aiohttp.ClientSession(headers=KEY.headers) as session:
         with pytest.raises(grpc.aio.AioRpcError, match="ModelStreamInfer") as refused:
             await channel.unary_unary(INFER)(ask(1), metadata=METADATA)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        async with (
-            aiohttp.ClientSession(headers=KEY.headers) as session,
-            session.post(f"{running.url}/v2/models/m/infer", json=document) as response,
-        ):
-            assert response.status == 400
-            assert "ModelStreamInfer" in (await response.json())["error"]
+        for path, body in asked.items():
+            async with session.post(running.url + path, json=body) as response:
+                assert (response.status, "ModelStreamInfer" in await response.text()) == (400, True)
         assert running.rows() == []
 
 

@@ -38,7 +38,7 @@ STATUSES = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNIMPLEMENTED: 500,
 }
 """What an engine says before its first message; all else is a connection that broke."""
 METADATA_NAME = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)")

@@ -11,6 +11,7 @@ from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.protocols.classify.answer import ClassifyAnswer
 from mizzen_gateway.protocols.classify.signature import WANTED, Signature, signature_of
+from mizzen_gateway.protocols.open_inference.errors import several_answers
 from mizzen_gateway.protocols.open_inference.metadata import ModelMetadata, metadata_of
 from mizzen_gateway.protocols.openai.call import OpenAICall
 from mizzen_gateway.protocols.openai.errors import invalid
@@ -62,6 +63,8 @@ class ClassifyCall:
                 return refusal
 
     def _fits(self, metadata: Sequence[ModelMetadata]) -> Refusal | None:
+        if any(one.decoupled for one in metadata):
+            return several_answers(self.model)
         found = [signature_of(one) for one in metadata]
         first = found[0]
         if first is None or any(one != first for one in found):

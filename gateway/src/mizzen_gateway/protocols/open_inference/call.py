@@ -11,7 +11,7 @@ from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.open_inference.answer import InferAnswer
-from mizzen_gateway.protocols.open_inference.errors import invalid
+from mizzen_gateway.protocols.open_inference.errors import invalid, several_answers
 from mizzen_gateway.protocols.open_inference.inflate import inflated
 from mizzen_gateway.protocols.open_inference.metadata import ModelMetadata, metadata_of
 from mizzen_gateway.protocols.open_inference.tensors import binary_size, check_inputs, check_outputs
@@ -137,13 +137,7 @@ class InferCall:
 
     def _unfit_for(self, metadata: ModelMetadata) -> Refusal | None:
         """What kind of call this is, and what kind of model."""
-        if not metadata.decoupled:
-            return None
-        message = (
-            f"Model '{self.model}' answers one request with several responses (decoupled), or with none: call it with"
-            " ModelStreamInfer of gRPC, which alone has them."
-        )
-        return Refusal(400, "not_offered", message, param="model")
+        return several_answers(self.model) if metadata.decoupled else None
 
     def _lacking_in(self, metadata: ModelMetadata) -> Refusal | None:
         binary = memoryview(self._body)[self._end :]

@@ -28,6 +28,15 @@ def unknown_version(model: str, version: str, served: Iterable[str] = ()) -> Ref
     return Refusal(404, "version_not_found", message, param="version")
 
 
+def several_answers(model: str) -> Refusal:
+    """400: a call that has one answer, of a model that has any number of them."""
+    message = (
+        f"Model '{model}' answers one request with several responses (decoupled), or with none: call it with"
+        " ModelStreamInfer of gRPC, which alone has them."
+    )
+    return Refusal(400, "not_offered", message, param="model")
+
+
 def engine_refused(status: int, model: str, version: str | None = None) -> Refusal:
     """What a caller is told when the engine refused the request or failed."""
     if status == 404 and version is not None:
