@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import ssl
 import string
 import subprocess
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from support.free_ports import free_port
 from support.plain_http import NOBODY
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
@@ -37,13 +37,6 @@ def write_secrets(folder: Path) -> dict[str, str]:
 
 def _random_text(length: int) -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

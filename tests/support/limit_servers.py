@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+from support.free_ports import free_port
 from support.postgres import KillablePostgres, Postgres, killable_postgres
 from support.unpacked_servers import UnpackedProgram
 
@@ -122,13 +123,6 @@ def running(program: Path, environment: dict[str, str], *arguments: str) -> Iter
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

