@@ -10,7 +10,15 @@ import orjson
 import pytest
 import trustme
 from mizzen_gateway.wire import server as server_module
-from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
+from support.gateway import (
+    Key,
+    endpoint_set,
+    gateway_process,
+    make_key,
+    make_snapshot,
+    model_deployment,
+    running_gateway,
+)
 from support.scripted_engine import Exchange, completion, scripted_engine
 from support.tls_pair import write_pair
 from support.until import until
@@ -115,3 +123,65 @@ async def test_many_connections_at_once_leave_room_for_the_next(tmp_path: Path) 
                 stack.callback((await half_open(port, number)).close)
             async with session.post(url + CHAT, json=body) as answer:
                 assert answer.status == 200
+
+
+BODY = 1 << 20
+
+
+async def part_of_a_body(
+    port: int, key: Key, size: int, of: int = 2 * BODY
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request whose body does not come whole."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key.text}\r\nContent-Length: {of}\r\n\r\n"
+    writer.write(head.encode() + bytes(size))
+    await writer.drain()
+    return reader, writer
+
+
+async def test_bodies_on_their_way_are_bounded_in_all_and_of_each_key(tmp_path: Path) -> None:
+    other, third = make_key(), make_key()
+    keys = make_snapshot([KEY, other, third])
+    bounds = {"MIZZEN_MAX_BODY_BYTES": str(2 * BODY), "MIZZEN_RECEIVING_BYTES": str(4 * BODY)}
+    async with scripted_engine(well) as engine, AsyncExitStack() as stack:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        running = await stack.enter_async_context(running_gateway(tmp_path, keys, *objects, **bounds))
+        server, port = running.gateway.server, running.gateway.port
+
+        async def send(key: Key, size: int) -> asyncio.StreamReader:
+            reader, writer = await part_of_a_body(port, key, size)
+            stack.callback(writer.close)
+            return reader
+
+        await send(KEY, 2 * BODY - 1)
+        await until(lambda: server.receiving.held > BODY, 20)
+        refused = await (await send(KEY, BODY)).readuntil(b"\r\n\r\n")
+        assert (refused[9:12], b"retry-after: 1" in refused) == (b"503", True), "the key has its share"
+        await send(other, 2 * BODY - 1)
+        await until(lambda: server.receiving.held > 3 * BODY, 20)
+        refused = await (await send(third, BODY)).readuntil(b"\r\n\r\n")
+        assert refused[9:12] == b"503", "all of it is taken"
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=third.headers))
+        body = {"model": "chat", "messages": [{"role": "user", "content": "small"}]}
+        async with session.post(running.url + CHAT, json=body) as answer:
+            assert answer.status == 200, "what comes in one piece is always taken"
+        for connection in list(server.connections):
+            connection.abort()
+        await until(lambda: server.receiving.held == 0, 20)
+        body["messages"][0]["content"] = "x" * BODY
+        async with session.post(running.url + CHAT, json=body) as answer:
+            assert answer.status == 200
+        assert server.receiving.held == 0
+
+
+async def test_a_body_that_stops_has_no_more_time_for_what_came_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.05)
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(running_gateway(tmp_path, SNAPSHOT, MIZZEN_BODY_TIMEOUT_SECONDS="1"))
+        reader, writer = await part_of_a_body(running.gateway.port, KEY, 20 * BODY, 21 * BODY)
+        stack.callback(writer.close)
+        async with asyncio.timeout(20):  # 320 s at 64 KiB a second
+            assert (await reader.readuntil(b"\r\n\r\n"))[9:12] == b"408"
+        assert running.gateway.server.receiving.held == 0

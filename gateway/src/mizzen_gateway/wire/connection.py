@@ -48,6 +48,8 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._stalled = False
         self._unread = 0
+        self._held = 0
+        self._sender = ""
         self._transport: asyncio.Transport
         self.deadline = NEVER
         """Loop time at which the server drops this connection."""
@@ -64,6 +66,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """The caller left: whatever is done for it stops now."""
         self.deadline = NEVER
+        if self._held:
+            self._let_go()
         self._server.left(self)
         if self._task is not None:
             self._task.cancel()
@@ -83,9 +87,30 @@ class Connection(asyncio.Protocol):
             self.deadline = NEVER
             self._refuse_rest(problem.refusal)
         else:
-            if self._parser.in_body and not self._stalled:
-                self.deadline += len(data) / self._limits.body_rate
+            if self._parser.in_body:
+                self._take_part(len(data))
         self._answer()
+
+    def _take_part(self, size: int) -> None:
+        """A part of a body came: it gives time by its size, but no more than one without any part may take."""
+        limits = self._limits
+        if not self._stalled:
+            latest = self._loop.time() + limits.body_seconds
+            self.deadline = min(self.deadline + size / limits.body_rate, max(latest, self.deadline))
+        more = self._parser.held_bytes - self._held
+        if more <= 0:
+            return
+        self._held += more
+        refusal = self._server.receiving.grow(self._sender, more)
+        if refusal is not None:
+            self._deaf = True
+            self.deadline = NEVER
+            self._refuse_rest(refusal)
+
+    def _let_go(self) -> None:
+        """What was held of a body is whole, or not wanted."""
+        self._server.receiving.shrink(self._sender, self._held)
+        self._held = 0
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the engine writes."""
@@ -120,6 +145,7 @@ class Connection(asyncio.Protocol):
             request.refusal, request.close_after = INTERNAL_ERROR, True
         if not has_body:
             return
+        self._sender = "" if request.caller is None else request.caller.key_id
         if not self._stalled and not self._reading_paused:
             self.deadline = self._loop.time() + self._limits.body_seconds
         if request.streamed and request.refusal is None:
@@ -137,6 +163,8 @@ class Connection(asyncio.Protocol):
         """Answer it, after those before it."""
         if not self._stalled:
             self.deadline = NEVER
+        if self._held:
+            self._let_go()
         request.received_at = self._loop.time()
         if request.stream is None:
             self._enqueue(request)
@@ -171,6 +199,9 @@ class Connection(asyncio.Protocol):
 
     def _refuse_rest(self, refusal: Refusal) -> None:
         """What follows cannot be read: whoever reads the body under way says so, else a refusal of its own."""
+        if self._held:
+            self._parser.forget()
+            self._let_go()
         request, self._incoming = self._incoming, None
         if request is None or request.stream is None:
             self._refuse_unparsed(refusal)

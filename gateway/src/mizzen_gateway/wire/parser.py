@@ -73,6 +73,15 @@ class RequestParser:
         """A header is whole, its body is not."""
         return self._request is not None
 
+    @property
+    def held_bytes(self) -> int:
+        """Of a body that is kept until it is whole."""
+        return self._body_bytes if self._body else 0
+
+    def forget(self) -> None:
+        """The body under way is not wanted any more; nothing is fed from now on."""
+        self._body.clear()
+
     def feed(self, data: bytes) -> None:
         """Take bytes; calls the receiver for what they complete."""
         if self.between:

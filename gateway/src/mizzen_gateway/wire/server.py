@@ -12,6 +12,7 @@ from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.connection import NEVER, Connection
 from mizzen_gateway.wire.http_date import HttpDate
 from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.receiving import Receiving
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import Responder
 
@@ -52,6 +53,7 @@ class Server:
         """Draining, and callers had their time to hear of it with an answer."""
         self.date = HttpDate()
         self._connections: dict[Connection, None] = {}
+        self.receiving = Receiving(limits)
         self.evicted = 0
         """Connections that made room for others."""
         self._empty = asyncio.Event()
