@@ -118,8 +118,8 @@ class Accounting:
         self.quota = SnapshotQuota(self.state, self.store, self.spool)
         self.meter = SpoolMeter(self.spool, settings.gateway)
         counts = RequestCounts()
-        self.lines = AccessLog(counts, settings.access_log_share) if settings.access_log_share else None
-        self.observer: Observer = self.lines or counts
+        self.lines = AccessLog(settings.access_log_share) if settings.access_log_share else None
+        self.observer: Observer = counts
         self.sources = Sources(
             counts, self.state, self.quota, self.leases, self.spool, self.shipper, load.revisions, self.store
         )

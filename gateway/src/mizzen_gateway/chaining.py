@@ -160,5 +160,5 @@ class Chain:
             headers[SESSION_HEADER] = session.encode()
         raw = orjson.dumps(body)
         made = Request(asked.method, asked.target, asked.path, headers, True, True, body=raw, caller=asked.caller)
-        made.trace = asked.trace
+        made.trace, made.line = asked.trace, asked.line
         return made

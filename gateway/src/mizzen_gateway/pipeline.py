@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import CoroutineType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from mizzen_gateway.auth.api_key import presented_key, split_key
 from mizzen_gateway.caching import Keep, KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
@@ -35,7 +36,7 @@ from mizzen_gateway.recalling import keep_for
 from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.settling import Settling
+from mizzen_gateway.settling import LEFT_WHILE_PARKED, Settling
 from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
@@ -50,6 +51,7 @@ from mizzen_gateway.stages import (
     Reservation,
     Usage,
 )
+from mizzen_gateway.telemetry.access_log import AccessLog
 from mizzen_gateway.trace_context import WRITTEN_HERE, OfBatch, Recorded, Unrecorded
 from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
@@ -59,6 +61,7 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
 NO_TOKENS = Estimate(0, 0, 0, forwarded=False)
+Done = TypeVar("Done")
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
 
 
@@ -90,10 +93,12 @@ class Pipeline:
         forwarded_headers: tuple[str, ...] = (),
         media_hosts: Hosts = NO_HOSTS,
         tracer: Tracer | None = None,
+        lines: AccessLog | None = None,
     ) -> None:
-        """`tracer` where spans are wanted."""
+        """`tracer` where spans are wanted, `lines` where an access log is."""
         self._stages = stages
         self._tracer = tracer
+        self._lines = lines
         self._table = table
         self._pool = pool
         self._desk = desk
@@ -125,8 +130,13 @@ class Pipeline:
             request.caller = verdict
             request.streamed = request.path in surface.STREAMED and request.method == b"POST"
 
-    async def handle(self, request: Request, responder: Responder) -> None:
+    def handle(self, request: Request, responder: Responder) -> Coroutine[Any, Any, None]:
         """Answer one request."""
+        if self._lines is None:
+            return self._handle(request, responder)
+        return logged(self._lines, request, self._handle(request, responder))
+
+    async def _handle(self, request: Request, responder: Responder) -> None:
         template = "unparsed"
         refusal = request.refusal
         if refusal is None:
@@ -139,10 +149,14 @@ class Pipeline:
         if refusal is not None:
             self._stages.observer.refused(template, refusal)
             refuse(request, responder, refusal)
+        if request.line is not None:
+            request.line.over(refusal)
 
     def refuse(self, request: Request, responder: Responder, refusal: Refusal) -> None:
         """Say no after an error of our own."""
         self._stages.observer.refused("unanswered", refusal)
+        if request.line is not None:
+            request.line.over(refusal)
         refuse(request, responder, refusal)
 
     def _traced(
@@ -209,34 +223,43 @@ class Pipeline:
     ) -> Refusal | None:
         """Key to settlement."""
         request = Request(b"POST", b"/v2", b"/v2", dict(headers), True, True, caller=caller)
-        refusal = await self._traced(template, request, responder, self._infer(call, caller, request, responder))
-        if refusal is not None:
-            self.refused(template, refusal)
-        return refusal
+        answering = self._traced(template, request, responder, self._infer(call, caller, request, responder))
+        return await self._counted(request, template, answering)
 
     async def run_line(self, request: Request, responder: Responder, of_batch: OfBatch | None) -> Refusal | None:
         """A request that came over no connection, the line of a batch, whose caller is known."""
         route = surface.find(request.method, request.path)
-        refusal: Refusal | None
         if isinstance(route, Refusal):
-            template, refusal = "unparsed", route
-        else:
-            template = route.template
-            answering = self._traced(template, request, responder, self._answer(route, request, responder))
-            if isinstance(request.trace, Recorded):
-                request.trace.of_batch = of_batch
-            refusal = await answering
+            self.refused("unparsed", route, request.caller)
+            return route
+        answering = self._traced(route.template, request, responder, self._answer(route, request, responder))
+        if isinstance(request.trace, Recorded):
+            request.trace.of_batch = of_batch
+        return await self._counted(request, route.template, answering)
+
+    async def _counted(
+        self, request: Request, template: str, answering: Coroutine[Any, Any, Refusal | None]
+    ) -> Refusal | None:
+        """A request that came over no connection."""
+        lines = self._lines
+        refusal = await (answering if lines is None else logged(lines, request, answering, template))
         if refusal is not None:
-            self.refused(template, refusal)
+            self._stages.observer.refused(template, refusal)
+        if request.line is not None:
+            request.line.over(refusal)
         return refusal
 
-    def refused(self, template: str, refusal: Refusal) -> None:
-        """Count one."""
+    def refused(self, template: str, refusal: Refusal, caller: Caller | None = None) -> None:
+        """Count one that got no further."""
         self._stages.observer.refused(template, refusal)
+        if self._lines is not None:
+            self._lines.begin(template, caller).over(refusal)
 
     # The rest, in order
 
     async def _infer(self, call: Call, caller: Caller, request: Request, responder: Responder) -> Refusal | None:
+        if request.line is not None:
+            request.line.model = call.model
         # 2: grant
         found = self._table.way(caller, call.model, request.headers)
         if isinstance(found, Refusal):
@@ -377,6 +400,9 @@ class Pipeline:
         )
         if request.trace is not None:
             run.trace = request.trace.leg(intent)
+        if request.line is not None:
+            run.line = request.line
+            run.line.leg_begins(intent)
         if under_way is not None:
             run.travel = under_way
             if not under_way.copied:
@@ -442,3 +468,19 @@ def served_name(caller: Caller, target: Target) -> str:
     if tenant in (caller.project, EVERYBODY):
         return target.name
     return f"{tenant}/{target.name}"
+
+
+async def logged(lines: AccessLog, request: Request, answering: Coroutine[Any, Any, Done], template: str = "") -> Done:
+    """The same, with a line of the access log, which is over when it is, or when the caller leaves."""
+    if not template:
+        route = surface.find(request.method, request.path)
+        template = "unparsed" if isinstance(route, Refusal) else route.template
+    line = request.line = lines.begin(template, request.caller)
+    if request.caller is None:
+        shown = split_key(presented_key(request.headers))
+        line.key = "" if shown is None else shown[0]
+    try:
+        return await answering
+    except asyncio.CancelledError:
+        line.over(LEFT_WHILE_PARKED)
+        raise

@@ -102,6 +102,8 @@ class Settling:
         if self._tracer is not None and isinstance(run.trace, RecordedLeg):
             engine = run.target.endpoint_set.engine
             self._tracer.settled(run.trace, Served(run.intent, outcome, run.call, engine, run.first_byte_at))
+        if run.line is not None:
+            run.line.leg_ended(run.intent, outcome)
         if run.intended:
             self._observer.ended(run.intent, outcome)
         elif run.status == CALLER_LEFT:

@@ -275,6 +275,25 @@ class Outcome:
     """Code of the error, empty for none."""
 
 
+class RequestLine(Protocol):
+    """The line of the access log of one request."""
+
+    model: str
+    """As the caller wrote it."""
+
+    def leg_begins(self, intent: Intent) -> None:
+        """A deployment is asked."""
+        ...
+
+    def leg_ended(self, intent: Intent, outcome: Outcome) -> None:
+        """It is settled."""
+        ...
+
+    def over(self, refusal: Refusal | None) -> None:
+        """The caller has its answer, or has left; a second call does nothing."""
+        ...
+
+
 class Meter(Protocol):
     """Stages 6 and 8: nothing is answered unmetered."""
 

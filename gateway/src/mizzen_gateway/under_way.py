@@ -13,7 +13,7 @@ from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.stages import Estimate, Intent, Outcome, Reservation, Tried, Usage
+from mizzen_gateway.stages import Estimate, Intent, Outcome, RequestLine, Reservation, Tried, Usage
 from mizzen_gateway.trace_context import TraceLeg
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -84,6 +84,8 @@ class Run:
     """Of a request of a route: its way."""
     trace: TraceLeg | None = None
     """What tracing has to do with it, where spans are wanted."""
+    line: RequestLine | None = None
+    """Of the access log, where one is wanted."""
     runner: Runner | None = None
     """Of a route with hedges: this try among those beside it."""
     cause: Cause | None = None

@@ -146,6 +146,7 @@ class Gateway:
             forwarded_headers=self._settings.forwarded_headers,
             media_hosts=self._settings.media_hosts,
             tracer=self._tracer,
+            lines=parts.lines,
         )
 
     def _tracer_of(self, settings: Settings) -> Tracer | None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mizzen_gateway.stages import Caller, Refusal
+from mizzen_gateway.stages import Caller, Refusal, RequestLine
 from mizzen_gateway.trace_context import TraceContext
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Request:
     """Set by stage 2, as soon as the header is there."""
     trace: TraceContext | None = None
     """Where spans are wanted: what this request has to do with them."""
+    line: RequestLine | None = None
+    """Of the access log, where one is wanted."""
     refusal: Refusal | None = None
     """The request is answered with this; its body was read and thrown away."""
     close_after: bool = False

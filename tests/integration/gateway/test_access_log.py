@@ -1,0 +1,82 @@
+"""The access log of a gateway that serves: one line a request, with all that is known of it, refusals included."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from support.alone import a_file, a_key, alone, ask
+from support.scripted_engine import Exchange, completion, scripted_engine
+
+
+async def well(exchange: Exchange) -> None:
+    if exchange.document["model"] == "bad":
+        await exchange.send_json({"error": "x"}, 500)
+    elif exchange.document["model"] == "slow":
+        await asyncio.Event().wait()
+    else:
+        await exchange.send_json(completion("inner"))
+
+
+def document(url: str, *keys: dict[str, Any]) -> dict[str, Any]:
+    models = [{"name": name, "upstreams": ["local"]} for name in ("small", "bad", "slow", "spare")]
+    models[0]["limits"] = [{"name": "two", "metric": "requests", "amount": 2, "per": "day"}]
+    projects = [{"name": "team-a", "keys": list(keys), "models": ["small", "bad", "slow", "best"]}]
+    routes = [{"name": "best", "models": [{"model": "bad"}], "fallbacks": ["spare"]}]
+    return a_file(url, models=models, routes=routes, projects=projects, access_log="all")
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
+
+
+async def test_each_request_has_one_line_with_who_and_what(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (key, entry), (old, expired), (stranger, _) = a_key(), a_key(), a_key()
+    expired = expired | {"name": "old", "expires_at": "2020-01-01T00:00:00Z"}
+    async with (
+        scripted_engine(well) as engine,
+        alone(tmp_path, document(f"http://127.0.0.1:{engine.port}/v1", entry, expired)) as running,
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {key.text}"}) as session,
+    ):
+        for _ in range(3):
+            await ask(running.url, key)
+        for name in ("spare", "nowhere", "bad", "best"):
+            await ask(running.url, key, name)
+        await ask(running.url, old)
+        await ask(running.url, stranger)
+        await ask(running.url, key, n="many")
+        async with session.get(f"{running.url}/v1/models") as answer:
+            assert answer.status == 200
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await session.post(f"{running.url}/v1/chat/completions", json=chat("slow"))
+    told = lines(capfd)
+    assert [(line["status"], line["code"], line["model"]) for line in told] == [
+        (200, "", "small"),
+        (200, "", "small"),
+        (429, "rate_limit_exceeded", "small"),
+        (403, "model_not_allowed", "spare"),
+        (404, "model_not_found", "nowhere"),
+        (502, "upstream_error", "bad"),
+        (200, "", "spare"),
+        (401, "invalid_api_key", ""),
+        (401, "invalid_api_key", ""),
+        (400, "invalid_parameter", ""),
+        (200, "", ""),
+        (499, "caller_left", "slow"),
+    ]
+    for line in told:
+        known = {"project": "team-a", "key": key.id} if line["status"] != 401 else {"project": ""}
+        assert known.items() <= line.items(), line
+    assert [line["key"] for line in told if line["status"] == 401] == [old.id, stranger.id]
+    assert [bool(line["request_id"]) for line in told] == [True, True, *[False] * 3, True, True, *[False] * 4, True]
+    assert told[6]["endpoints"][-1] == "local"
+    assert {line["route"] for line in told} == {"/v1/chat/completions", "/v1/models"}
+    assert key.text not in json.dumps(told)
+
+
+def chat(model: str) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": "hi"}]}
