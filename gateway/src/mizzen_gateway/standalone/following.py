@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,7 @@ from mizzen_gateway.standalone.ledger import LocalLedger
 from mizzen_gateway.standalone.objects import dials_of, objects_of
 from mizzen_gateway.standalone.parts import Secret
 from mizzen_gateway.standalone.reading import FileRefusedError, read_file
-from mizzen_gateway.standalone.settings import settings_from
+from mizzen_gateway.standalone.settings import SAID_BY, SPOOL, settings_from
 
 LOOK_SECONDS: Final = 1.0
 PRUNE_SECONDS: Final = 3600.0
@@ -46,6 +47,8 @@ class FileFeed:
         self._version = 0
         self._pruned_at = -PRUNE_SECONDS
         self._file = read_file(self._path)
+        # A worker has a name and a spool of its own, which are no change of the file.
+        self._began = replace(settings, name=self._file.name, spool_dir=settings.data_dir / SPOOL)
         self._stamps = self._stamps_now()
         self._take(self._file)
 
@@ -80,7 +83,7 @@ class FileFeed:
             return
         self._file = file
         self._stamps = self._stamps_now()
-        waiting = sorted(_at_a_restart(self._settings, settings))
+        waiting = sorted(at_a_restart(self._began, settings))
         log.info("file taken up", file=str(self._path), version=self._version, at_a_restart=waiting)
 
     def _take(self, file: GatewayFile) -> None:
@@ -137,6 +140,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return fact.st_mtime_ns, fact.st_ino, fact.st_size
 
 
-def _at_a_restart(before: Settings, after: Settings) -> set[str]:
-    """Settings of the process itself, which a running one keeps."""
-    return {name for name in Settings.__dataclass_fields__ if getattr(before, name) != getattr(after, name)}
+def at_a_restart(before: Settings, after: Settings) -> set[str]:
+    """Fields of the file that changed and that a running process keeps as they were."""
+    changed = (name for name in Settings.__dataclass_fields__ if getattr(before, name) != getattr(after, name))
+    return {SAID_BY.get(name, name) for name in changed}

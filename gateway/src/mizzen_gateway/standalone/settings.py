@@ -25,6 +25,36 @@ FIELDS: Final = {
     "MIZZEN_TRACES_CA": "traces.ca",
 }
 """Variables that messages name -> what stands for them in the file."""
+SPOOL: Final = "spool"
+SAID_BY: Final = {
+    "pepper": "pepper",
+    "data_dir": "data_dir",
+    "spool_dir": "data_dir",
+    "workers": "listen.workers",
+    "host": "listen.host",
+    "port": "listen.port",
+    "admin_port": "listen.admin_port",
+    "grpc_port": "listen.grpc_port",
+    "tls_dir": "listen.tls_dir",
+    "name": "name",
+    "body_bytes": "max_body_bytes",
+    "first_byte_seconds": "timeouts.first_byte",
+    "header_seconds": "timeouts.header",
+    "body_seconds": "timeouts.body",
+    "idle_seconds": "timeouts.keep_alive",
+    "write_stall_seconds": "timeouts.write",
+    "drain_seconds": "timeouts.drain",
+    "access_log_share": "access_log",
+    "spool_fsync_seconds": "metering.fsync_seconds",
+    "spool_max_bytes": "metering.spool_max_bytes",
+    "limits": "limits_store",
+    "engine_gauges_seconds": "limits_store",
+    "forwarded_headers": "forward_headers",
+    "media_hosts": "media_hosts",
+    "overload": "overload",
+    "traces": "traces",
+}
+"""Settings that the file says -> the field that does."""
 
 
 def settings_of(path: Path) -> Settings:
@@ -48,7 +78,7 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         operator_token_file=nowhere,
         pepper=pepper_of(file, folder),
         data_dir=data_dir,
-        spool_dir=data_dir / "spool",
+        spool_dir=data_dir / SPOOL,
         workers=listen.workers,
         host=listen.host,
         port=listen.port,
