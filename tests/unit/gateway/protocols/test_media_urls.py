@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mizzen_gateway.protocols.openai.media_urls import MOST_DATA_URL, NO_HOSTS, hosts_of, why_no_host, why_refused
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
-from mizzen_gateway.protocols.openai.parameters import first_refusal
+from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
 from mizzen_gateway.settings import SettingsError, read_settings
 from support.gateway import gateway_environment
 
@@ -167,6 +167,14 @@ PLACES: list[tuple[str, Any]] = [
     ("chat.completions", lambda url: a_part({"data": url, "format": "wav"}, "input_audio")),
     ("chat.completions", lambda url: a_part({"file_data": url}, "file")),
     ("chat.completions", lambda url: a_part(url, "image")),
+    ("chat.completions", lambda url: a_part([url], "image")),
+    ("chat.completions", lambda url: a_part(["data:,", url], "video")),
+    ("chat.completions", lambda url: a_part([{"url": url}], "image")),
+    ("chat.completions", lambda url: a_part([[url]], "images")),
+    ("chat.completions", lambda url: {**a_part("data:,"), "multi_modal_data": {"images": [url]}}),
+    ("chat.completions", lambda url: {"messages": [{"role": "user", "content": [{"type": "image", "url": url}]}]}),
+    ("chat.completions", lambda url: {"messages": [{"role": "user", "content": [{"type": "video", "path": url}]}]}),
+    ("responses", lambda url: {"input": [{"type": "input_image", "url": url}]}),
     ("chat.completions", lambda url: {**a_part("data:,"), "image_url": url}),
     ("chat.completions", lambda url: {**a_part("data:,"), "extra": {"deep": [{"image_url": {"url": url}}]}}),
     ("responses", lambda url: {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": url}]}]}),
@@ -198,3 +206,19 @@ def test_content_that_is_no_url_passes() -> None:
     check = OPERATIONS["chat.completions"].check
     for body in (a_part({"data": "UklGRg==", "format": "wav"}, "input_audio"), a_part({"file_id": "file_1"}, "file")):
         assert first_refusal(check, {"model": "m", "audio": {"voice": "a", "format": "wav"}, **body}) is None
+
+
+def test_a_url_that_is_cited_is_no_media() -> None:
+    said = {"role": "assistant", "content": [{"type": "output_text", "annotations": [
+        {"type": "url_citation", "url": "http://news.example/", "title": "t"}
+    ]}]}  # fmt: skip
+    assert first_refusal(OPERATIONS["responses"].check, {"model": "m", "input": [said]}) is None
+    assert media_in({"input": [said]}) is None
+    assert media_in({"input": [{"type": "input_image", "url": "data:,"}]}) is not None
+
+
+def test_media_in_lists_however_deep_is_looked_at() -> None:
+    deep: Any = "http://10.0.0.1/"
+    for _ in range(900):
+        deep = [deep]
+    assert first_refusal(OPERATIONS["chat.completions"].check, {"model": "m", **a_part(deep, "image")}) is not None

@@ -14,8 +14,26 @@ from mizzen_gateway.stages import Refusal
 
 URL_FIELDS = frozenset({"image_url", "audio_url", "video_url", "file_url", "server_url", "input_image"})
 """Fields whose text, or whose field `url`, an engine fetches."""
-CONTENT_FIELDS = frozenset({"input_audio", "input_video", "file", "file_data", "image", "audio", "video"})
-"""Fields that hold the content itself, or whose field `url` or `data` does."""
+CONTENT_FIELDS = frozenset(
+    {
+        "input_audio",
+        "input_video",
+        "file",
+        "file_data",
+        "image",
+        "audio",
+        "video",
+        "images",
+        "audios",
+        "videos",
+        "files",
+    }
+)
+"""Fields that hold the content itself, or whose field `url` or `data` does, or lists of such."""
+MEDIA_PARTS = ("image", "audio", "video", "file", "input_")
+"""How the type of a part begins that is media; its own PLACES say where it is, then."""
+PLACES = frozenset({"url", "path"})
+HOLDS = ("url", "path", "data", "file_data")
 SERIALISED = frozenset({"image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"})
 """Fields that an engine reads as serialised tensors."""
 MEDIA_FIELDS = URL_FIELDS | CONTENT_FIELDS
@@ -24,9 +42,13 @@ MEDIA_FIELDS = URL_FIELDS | CONTENT_FIELDS
 
 def refused_content(value: Any, where: str, hosts: Hosts = NO_HOSTS) -> Refusal | None:
     """A URL that must not be fetched, a serialised object, or too much depth, anywhere below `where`."""
-    for place, field, held in _fields(value, where):
+    for place, field, held, part in _fields(value, where):
         if field is None:
             return _too_deep(where)
+        if field in PLACES and held is not None and _is_media(part):
+            why = why_refused(held, hosts)
+            if why is not None:
+                return invalid(f"{place}.{field}", f"{place}.{field}: {why}.", "url_not_allowed")
         if field in SERIALISED and held is not None:
             message = f"{place}.{field}: not allowed, because it carries serialised objects; send the content itself."
             return invalid(f"{place}.{field}", message, "parameter_not_allowed")
@@ -39,7 +61,7 @@ def refused_content(value: Any, where: str, hosts: Hosts = NO_HOSTS) -> Refusal 
 
 def refused_depth(value: Any, where: str) -> Refusal | None:
     """Too much depth, in what an engine reads as data (a schema, say)."""
-    return _too_deep(where) if any(field is None for _, field, _ in _fields(value, where)) else None
+    return _too_deep(where) if any(field is None for _, field, _, _ in _fields(value, where)) else None
 
 
 def plain(value: Any) -> bool:
@@ -47,7 +69,7 @@ def plain(value: Any) -> bool:
     if type(value) is not list:
         return False
     for entry in value:
-        if type(entry) is not dict or not MEDIA_FIELDS.isdisjoint(entry):
+        if type(entry) is not dict or not MEDIA_FIELDS.isdisjoint(entry) or _is_media(entry):
             return False
         for inner in entry.values():
             if type(inner) in CONTAINERS:
@@ -59,10 +81,19 @@ def first_media(value: Any, where: str) -> str | None:
     """Where the first image, sound or file is."""
     if plain(value):
         return None
-    for place, field, held in _fields(value, where):
-        if field in MEDIA_FIELDS and held is not None and not isinstance(held, bool):
+    for place, field, held, part in _fields(value, where):
+        if (
+            (field in MEDIA_FIELDS or (field in PLACES and _is_media(part)))
+            and held is not None
+            and not isinstance(held, bool)
+        ):
             return f"{place}.{field}" if place else field
     return None
+
+
+def _is_media(part: dict[str, Any]) -> bool:
+    kind = part.get("type")
+    return type(kind) is str and kind.startswith(MEDIA_PARTS)
 
 
 def _why_no_media(field: str, held: Any, hosts: Hosts) -> str | None:
@@ -70,28 +101,37 @@ def _why_no_media(field: str, held: Any, hosts: Hosts) -> str | None:
         if isinstance(held, dict):
             return why_refused(held["url"], hosts) if held.get("url") is not None else None
         return why_refused(held, hosts)
-    if isinstance(held, dict):
-        places = [one for one in (held.get("url"), held.get("data"), held.get("file_data")) if one is not None]
-    else:
-        places = [held]
-    return next((why_refused(one, hosts) for one in places if names_a_place(one)), None)
+    return next((why_refused(one, hosts) for one in _texts_in(held) if names_a_place(one)), None)
+
+
+def _texts_in(held: Any) -> Iterator[Any]:
+    """What a field of content holds, in lists and under the names that say where it is."""
+    waiting = [held]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one[name] for name in HOLDS if name in one)
+        elif isinstance(one, list):
+            waiting.extend(one)
+        else:
+            yield one
 
 
 def _too_deep(where: str) -> Refusal:
     return invalid(where, why_too_deep(where))
 
 
-def _fields(value: Any, where: str) -> Iterator[tuple[str, str | None, Any]]:
-    """Place, name and value of each field, however deep; the name is None once, where it gets too deep."""
+def _fields(value: Any, where: str) -> Iterator[tuple[str, str | None, Any, dict[str, Any]]]:
+    """Place, name, value and object of each field, however deep; the name is None once, where it gets too deep."""
     waiting = [(value, where, 1)]
     while waiting:
         held, place, depth = waiting.pop()
         if depth > MOST_DEPTH:
-            yield place, None, None
+            yield place, None, None, {}
             return
         if isinstance(held, dict):
             for field, inner in held.items():
-                yield place, field, inner
+                yield place, field, inner, held
                 if isinstance(inner, CONTAINERS):
                     waiting.append((inner, f"{place}.{field}" if place else field, depth + 1))
         elif isinstance(held, list):
