@@ -1,12 +1,19 @@
 """Shared limits when something goes wrong: a gateway is gone, the server loses its memory, or does not answer."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mizzen_crds.access import BudgetUnit, OnStoreLoss
 from mizzen_gateway.errors import CannotStartError
+from mizzen_gateway.limits.answers import StoreLost
+from mizzen_gateway.limits.choice import StoreSettings, open_store
+from mizzen_gateway.limits.leases import CreditLeases
+from mizzen_gateway.limits.postgres_server import PostgresServer
+from mizzen_gateway.limits.redis_server import RedisServer
+from mizzen_gateway.limits.rules import limit_rule
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
@@ -197,6 +204,31 @@ async def test_an_acl_user_with_the_rights_that_are_told_is_enough(servers) -> N
         await gateway.told()
         assert isinstance(gateway.store, SharedStore)
         assert (gateway.store.failures, gateway.store.lost) == (0, False)
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("redis", RedisServer), ("postgresql", PostgresServer)])
+async def test_a_server_that_is_away_at_the_start_is_told_once_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scheme: str, kind: type[RedisServer]
+) -> None:
+    tries, connect = 0, kind._connect
+
+    async def counted(self: RedisServer) -> None:
+        nonlocal tries
+        tries += 1
+        await connect(self)
+
+    monkeypatch.setattr(kind, "_connect", counted)
+    ledger = SharedLedger(1)
+    store = open_store(StoreSettings(f"{scheme}://127.0.0.1:{free_port()}/1"), CreditLeases(ledger, time.time), ledger)
+    assert isinstance(store, SharedStore)
+    await store.start()
+    await until(lambda: tries >= 4, 20)
+    told = [line for line in capsys.readouterr().out.splitlines() if "the store of limits cannot be used" in line]
+    assert len(told) == 1, told
+    counts = store.counts([limit_rule(a_limit(5), "lim_a", enforced=True)], [], "org_a")
+    assert isinstance(counts.take((1, 0, 0, 0, 0, 0), time.time()), StoreLost)
+    assert store.failures == 1
+    await store.server.close()
 
 
 async def test_a_server_that_is_away_at_the_start_may_come_later(tmp_path: Path) -> None:

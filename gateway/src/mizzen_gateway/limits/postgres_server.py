@@ -79,6 +79,8 @@ class PostgresServer:
         self._pooled = options.pop("pgbouncer", "false") == "true"
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
         self._pool: ConnectionPool | None = None
+        self._why = ""
+        """It cannot be used, as the log has it already."""
         self._fresh = secrets.token_hex(8)
         """Epoch to begin, should there be none; never one that was begun before."""
         self._keeping: asyncio.Task[None] | None = None
@@ -262,10 +264,14 @@ class PostgresServer:
         except (*LOST, ValueError) as error:
             for connection in connections:
                 connection.terminate()
-            log.warning("the store of limits cannot be used", error=f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            if why != self._why:
+                self._why = why
+                log.warning("the store of limits cannot be used", error=why)
             raise StoreUnreachableError(str(error)) from error
         self._pool = ConnectionPool(connections)
         self._lost.clear()
+        self._why = ""
         log.info("the store of limits is there")
 
     async def _keep(self) -> None:

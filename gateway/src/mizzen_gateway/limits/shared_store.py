@@ -236,7 +236,10 @@ class SharedCounts:
         """All or nothing; at once where there is nothing to ask, or nobody."""
         if not self._rows.rows:
             return SharedHolding(self._store, self._rows, "", "", amounts, (), ())
-        return StoreLost() if self._store.lost else self._take(amounts)
+        if self._store.lost:
+            self._store.failures += 1  # nobody is asked, which is no answer either
+            return StoreLost()
+        return self._take(amounts)
 
     async def _take(self, amounts: Amounts) -> Answer:
         rows, asked = self._rows, 0
