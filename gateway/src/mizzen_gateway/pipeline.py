@@ -51,6 +51,7 @@ from mizzen_gateway.stages import (
     Reservation,
     Usage,
 )
+from mizzen_gateway.stopping import CUT, STOPPING, is_cut
 from mizzen_gateway.telemetry.access_log import AccessLog
 from mizzen_gateway.trace_context import WRITTEN_HERE, OfBatch, Recorded, Unrecorded
 from mizzen_gateway.tracing.tracer import Tracer
@@ -145,7 +146,12 @@ class Pipeline:
                 refusal = route
             else:
                 template = route.template
-                refusal = await self._traced(template, request, responder, self._answer(route, request, responder))
+                try:
+                    refusal = await self._traced(template, request, responder, self._answer(route, request, responder))
+                except asyncio.CancelledError as cancelled:
+                    if not is_cut(cancelled) or responder.begun:
+                        raise
+                    refusal = STOPPING
         if refusal is not None:
             self._stages.observer.refused(template, refusal)
             refuse(request, responder, refusal)
@@ -333,6 +339,11 @@ class Pipeline:
                 refusal = await self._forward_or_recall(run, keep)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
+        except asyncio.CancelledError as cancelled:
+            if not is_cut(cancelled):
+                raise
+            run.cause = None
+            return run.cut(STOPPING, CUT)
         except Exception:
             run.status, run.code = 500, "internal_error"
             raise
@@ -426,16 +437,9 @@ class Pipeline:
             async with asyncio.timeout(seconds):
                 return await self._forwarder.forward(run)
         except TimeoutError:
-            run.out_of_time()
-            refusal = timed_out(run.call.model, "did not end its answer in time (its request time-out)")
-            if not run.responder.started:
-                return refusal
-            run.status, run.code = 200, refusal.code
-            if run.answer is None:
-                run.responder.break_off()
-            else:
-                run.answer.break_off(refusal)
-            return None
+            return run.cut(
+                timed_out(run.call.model, "did not end its answer in time (its request time-out)"), "timeout"
+            )
 
     def _intend(self, run: Run) -> Refusal | None:
         """6: say durably that an engine will be asked."""

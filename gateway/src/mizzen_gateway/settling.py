@@ -6,6 +6,7 @@ from dataclasses import replace
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
 from mizzen_gateway.stages import Charge, Meter, Observer, Outcome, Refusal, Reservation
+from mizzen_gateway.stopping import CUT
 from mizzen_gateway.trace_context import RecordedLeg
 from mizzen_gateway.tracing.request_spans import Served
 from mizzen_gateway.tracing.tracer import Tracer
@@ -113,5 +114,6 @@ class Settling:
     def _count(self, run: Run, outcome: Outcome) -> None:
         counter = run.target.book.count(run.target.facts.key, outcome.revision)
         counter.requests += 1
-        counter.errors += outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}
+        if outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}:
+            counter.errors += outcome.code != CUT  # of which no engine can be blamed
         counter.ttft_ms_sum += outcome.ttft_ms or 0.0

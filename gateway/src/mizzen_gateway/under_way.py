@@ -13,7 +13,7 @@ from mizzen_gateway.routing.affinity import Ask
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.stages import Estimate, Intent, Outcome, RequestLine, Reservation, Tried, Usage
+from mizzen_gateway.stages import Estimate, Intent, Outcome, Refusal, RequestLine, Reservation, Tried, Usage
 from mizzen_gateway.trace_context import TraceLeg
 from mizzen_gateway.travelling import Travel
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -103,9 +103,21 @@ class Run:
             self.place = None
             place.leave(self.usage)
 
-    def out_of_time(self) -> None:
-        """The time of a request is over: that ended its tries, and not the caller."""
-        self.tries = [replace(one, outcome="timeout") if one.outcome == LEFT else one for one in self.tries]
+    def cut(self, refusal: Refusal, outcome: str) -> Refusal | None:
+        """We end it, and not the caller: `outcome` is that of its tries. None where its stream has begun, and says so.
+
+        What it has used stays; a refused one costs nothing.
+        """
+        self.tries = [replace(one, outcome=outcome) if one.outcome == LEFT else one for one in self.tries]
+        if not self.responder.started:
+            self.status, self.code, self.usage = refusal.status, refusal.code, NOTHING_USED
+            return refusal
+        self.status, self.code = 200, refusal.code
+        if self.answer is None:
+            self.responder.break_off()
+        else:
+            self.answer.break_off(refusal)
+        return None
 
     def begin_heartbeats(self) -> None:
         """It waits; a second call does nothing."""

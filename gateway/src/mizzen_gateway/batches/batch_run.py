@@ -92,11 +92,11 @@ class BatchRun:
         """Send no more lines; those under way end."""
         self._stopping = True
 
-    def abort(self) -> None:
-        """Those under way end now, too."""
+    def abort(self, why: str | None = None) -> None:
+        """Those under way end now, too; `why` as of a cancellation."""
         self._stopping = self._aborted = True
         for task in self._under_way:
-            task.cancel()
+            task.cancel(why)
 
     async def run(self) -> None:
         """Until there is nothing left to do, or somebody says stop; then the batch is given back."""

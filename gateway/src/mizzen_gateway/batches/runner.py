@@ -12,6 +12,7 @@ from mizzen_gateway.batches.line import Pipeline
 from mizzen_gateway.batches.work import BatchPlane, PlaneAwayError
 from mizzen_gateway.ended_task import ended
 from mizzen_gateway.stages import Caller
+from mizzen_gateway.stopping import CUT
 
 BATCHES_AT_ONCE = 4
 POLL_SECONDS = 1.0
@@ -69,7 +70,7 @@ class BatchRunner:
         if self._runs:
             await asyncio.wait(self._runs, timeout=seconds)
         for run in self.runs:
-            run.abort()
+            run.abort(CUT)
         await asyncio.gather(*self._runs, return_exceptions=True)
 
     async def _keep_taking(self) -> None:

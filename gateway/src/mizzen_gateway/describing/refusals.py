@@ -66,6 +66,7 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     502: {"upstream_error": "the engine failed; its own text is not passed on"},
     503: {
         "files_unavailable": "the control plane, which keeps files, does not answer",
+        "gateway_stopping": "this gateway stops, and the request was not over in time",
         "model_not_ready": "no replica within the time that a request may wait",
         "not_ready": "the gateway does not know its keys yet",
         "overloaded": "engines have more to do than they can; `retry-after` says when",

@@ -11,6 +11,7 @@ import structlog
 
 from mizzen_gateway.at_once import AtOnce
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.stopping import CUT
 from mizzen_gateway.wire.body import BodyStream
 from mizzen_gateway.wire.parser import RequestParser
 from mizzen_gateway.wire.request import BadRequestError, Request
@@ -356,6 +357,16 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
         elif self._responder is not None and not self._responder.begun:
             self._responder.close_after()
+
+    def cut(self) -> None:
+        """The server's time is over: who waits for an answer, or for its rest, is told so; then the connection ends."""
+        if self._task is None or not self._busy:
+            self._transport.abort()
+            return
+        self._waiting.clear()
+        if self._responder is not None and not self._responder.begun:
+            self._responder.close_after()
+        self._task.cancel(CUT)
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 from mizzen_gateway.stages import Refusal
+from mizzen_gateway.stopping import LAST_WORDS_SECONDS
 from mizzen_gateway.wire.connection import NEVER, Connection
 from mizzen_gateway.wire.http_date import HttpDate
 from mizzen_gateway.wire.limits import WireLimits
@@ -142,7 +143,7 @@ class Server:
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def drain(self, seconds: float) -> None:
-        """Take no new connection; let requests under way end, for `seconds` at most; then cut the rest.
+        """Take no new connection; let requests under way end, for `seconds` at most; then tell the rest of it.
 
         A connection that is kept open may carry a request at any moment: for a share of the time its next one is still
         answered, and told that it was the last; only then idle ones are closed.
@@ -152,16 +153,23 @@ class Server:
             self._listener.close()
         self._begin_drain()
         for share in (IDLE_SHARE, 1 - IDLE_SHARE):
-            if self._connections:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(seconds * share):
-                        await self._empty.wait()
+            await self._until_empty(seconds * share)
             self.closes_idle = True
             self._begin_drain()
+        for connection in list(self._connections):
+            connection.cut()
+        await self._until_empty(LAST_WORDS_SECONDS)
         for connection in list(self._connections):
             connection.abort()
         if self._timer is not None:
             self._timer.cancel()
+
+    async def _until_empty(self, seconds: float) -> None:
+        """Until there is no connection, but no longer than that."""
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
 
     def _begin_drain(self) -> None:
         for connection in list(self._connections):

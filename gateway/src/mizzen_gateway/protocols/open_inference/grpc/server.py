@@ -1,11 +1,13 @@
 """Listens for gRPC, on a port of its own, with the certificate of the other one."""
 
+import asyncio
 from typing import Protocol
 
 import grpc
 
 from mizzen_gateway.protocols.open_inference.grpc.intake import Intake
 from mizzen_gateway.protocols.open_inference.grpc.service import InferenceService, Serves
+from mizzen_gateway.stopping import LAST_WORDS_SECONDS
 from mizzen_gateway.wire.limits import WireLimits
 
 METADATA_BYTES = 32 * 1024
@@ -34,8 +36,9 @@ class GrpcServer:
     def __init__(self, serves: Serves, limits: WireLimits, *, shared: bool = False) -> None:
         """`limits` as over HTTP; `shared`: other workers have the port."""
         intake = Intake(limits.receiving_bytes, limits.body_bytes, limits.body_seconds)
+        self._service = InferenceService(serves, intake, limits.write_stall_seconds)
         self._server = grpc.aio.server(
-            handlers=(InferenceService(serves, intake, limits.write_stall_seconds),),
+            handlers=(self._service,),
             options=(
                 ("grpc.max_receive_message_length", limits.body_bytes),
                 ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
@@ -65,8 +68,11 @@ class GrpcServer:
         return taken
 
     async def drain(self, seconds: float) -> None:
-        """Take no new call; let calls under way end, for `seconds` at most."""
-        await self._server.stop(seconds)
+        """Take no new call; let calls under way end, for `seconds` at most; then tell the rest of it."""
+        stopping = asyncio.create_task(self._server.stop(seconds + LAST_WORDS_SECONDS))
+        await asyncio.wait([stopping], timeout=seconds)
+        self._service.cut()
+        await stopping
 
 
 def credentials_of(certificate: Shown) -> grpc.ServerCredentials:

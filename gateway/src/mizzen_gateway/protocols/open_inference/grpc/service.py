@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias, cast
 
 import grpc
 import orjson
@@ -23,6 +23,7 @@ from mizzen_gateway.protocols.open_inference.grpc.stream_call import StreamedCal
 from mizzen_gateway.protocols.open_inference.grpc.turns import Turns
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.stages import Caller, Headers, Refusal
+from mizzen_gateway.stopping import CUT, STOPPING, is_cut
 from mizzen_gateway.wire.response import HeaderList
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -103,6 +104,8 @@ class InferenceService(grpc.GenericRpcHandler):
         self._intake = intake
         self._stall_seconds = stall_seconds
         self._streams = Streams()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        """Requests that are being made."""
         answered: dict[str, Callable[[Messages, Context], Awaitable[bytes]]] = {
             "ServerLive": self._live,
             "ServerReady": self._ready,
@@ -121,6 +124,11 @@ class InferenceService(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
         """For grpc."""
         return self._methods.get(handler_call_details.method)
+
+    def cut(self) -> None:
+        """The time of a drain is over: whoever waits for an answer is told so."""
+        for task in self._under_way:
+            task.cancel(CUT)
 
     # Without a key, as over HTTP. What such a call may send is not read.
 
@@ -219,11 +227,19 @@ class InferenceService(grpc.GenericRpcHandler):
         if isinstance(call, Refusal):
             self._serves.refused(template, call)
             return call
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._under_way.add(task)
         try:
             return await self._serves.serve(call, caller, headers, responder, template)
+        except asyncio.CancelledError as cancelled:
+            if not is_cut(cancelled):
+                raise
+            return STOPPING
         except Exception:  # outermost guard of one call: whatever went wrong, its caller is told
             log.exception("an error of the gateway's own ended a call", call=template)
             return INTERNAL
+        finally:
+            self._under_way.discard(task)
 
     def _refuses(self, name: str, why: str) -> Callable[[Messages, Context], Awaitable[bytes]]:
         async def refuse(_messages: Messages, context: Context) -> bytes:
