@@ -91,13 +91,13 @@ class Budget(Rule):
     """So much to spend, in a period or for ever."""
 
     unit: Literal["money", "tokens", "accelerator_seconds"] = "money"
-    """What it is of."""
+    """What it is of; `accelerator_seconds` is refused: a gateway alone knows of no accelerators."""
     amount: Amount
     """Money of the file's currency, or tokens."""
     window: Literal["day", "week", "month", "rolling", "lifetime"]
     """When it begins anew, at midnight in the file's time zone."""
     window_seconds: Annotated[Whole, Field(ge=900, le=86_400 * 366, multiple_of=900)] | None = None
-    """Length of a rolling window."""
+    """Length of a rolling window, which needs it: a multiple of 900."""
     hardness: Literal["hard", "soft"] = "hard"
     """`hard`: a request reserves the most that it can use, and the budget is never overshot."""
 

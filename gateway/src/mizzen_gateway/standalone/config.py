@@ -302,7 +302,8 @@ class GatewayFile(Section):
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
     """Size of a request's body."""
     access_log: Annotated[Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"], BeforeValidator(_share)] = "off"
-    """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output."""
+    """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output; of a share, those that
+    end in 5xx are all there."""
     media_hosts: Annotated[list[str], Field(max_length=MOST_HOSTS), AfterValidator(_media_hosts)] = []
     """Hosts that callers may have upstreams fetch pictures, sounds and files from, by https; by default none."""
     forward_headers: Annotated[list[Annotated[str, StringConstraints(pattern=HEADER)]], Field(max_length=32)] = []
