@@ -23,6 +23,7 @@ from mizzen_gateway.limits.answers import (
 )
 from mizzen_gateway.limits.grants import Grant, GrantTable, Store
 from mizzen_gateway.limits.refusals import (
+    Size,
     budget_unknown,
     over_budget,
     over_limit,
@@ -103,11 +104,13 @@ class SnapshotQuota:
         if isinstance(denial, OverLimit):
             rule = grant.limits[denial.place]
             self._count_refusal("limit", rule.limit.name, "enforce")
-            return over_limit(grant.limits, denial.place, denial.levels, amounts[rule.kind], grant.currency)
+            size, units = size_of(grant, estimate), amounts[rule.kind]
+            return over_limit(grant.limits, denial.place, denial.levels, units, grant.currency, size)
         if isinstance(denial, OverBudget):
             budget = grant.budgets[denial.place]
             self._count_refusal("budget", budget.budget.name, "enforce")
-            return over_budget(budget, denial.period_end, amounts[budget.kind], grant.currency)
+            size, units = size_of(grant, estimate), amounts[budget.kind]
+            return over_budget(budget, denial.period_end, units, grant.currency, size)
         if isinstance(denial, StoreForgot):
             return store_forgot(grant.budgets[denial.place], denial.closed_until, self.clock())
         if isinstance(denial, LedgerSilent):
@@ -237,3 +240,9 @@ class SoftlyReserved(Reserved):
         rule = self._soft.rules[denial.place]
         self._quota.refused_by["budget", rule.budget.name, "stream"] += 1
         return stream_over_budget(rule, denial.period_end, output_tokens, self._grant.currency)
+
+
+def size_of(grant: Grant, estimate: Estimate) -> Size:
+    """What a request that is refused consists of."""
+    prompt, choices, each = estimate.input_tokens, estimate.choices, estimate.output_tokens
+    return Size(prompt, choices * each, grant.bound(Estimate(prompt, choices, min(1, each))))

@@ -2,12 +2,22 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mizzen_crds.access import BudgetUnit
 
 from mizzen_gateway.limits.gcra import remaining, seconds_until
-from mizzen_gateway.limits.rules import CONCURRENCY, COST, REQUESTS, TOKENS, BudgetRule, LimitRule
+from mizzen_gateway.limits.rules import (
+    CONCURRENCY,
+    COST,
+    INPUT_TOKENS,
+    REQUESTS,
+    TOKENS,
+    Amounts,
+    BudgetRule,
+    LimitRule,
+)
 from mizzen_gateway.stages import Refusal
 
 PICO = 10**12
@@ -22,7 +32,21 @@ BUSY_SECONDS = 1
 Headers = tuple[tuple[str, str], ...]
 
 
-def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float], units: int, currency: str) -> Refusal:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a refused request: what it consists of, so that the remedy is one."""
+
+    prompt: int
+    """Tokens, at most."""
+    answers: int
+    """Tokens, at most: as many as it asks for, or as its model may generate."""
+    least: Amounts
+    """What it would take if it asked for one token."""
+
+
+def over_limit(
+    limits: Sequence[LimitRule], place: int, levels: Sequence[float], units: int, currency: str, size: Size
+) -> Refusal:
     """429 rate_limit_exceeded, or too_many_concurrent_requests."""
     rule = limits[place]
     if rule.kind == CONCURRENCY:
@@ -38,7 +62,9 @@ def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float],
     seconds = seconds_until(units, limit.amount, limit.window_seconds, levels[place])
     if seconds is None:
         most = needed if rule.kind == COST else f"{needed} {rule.words}"
-        remedy = f"This request needs up to {most}, more than the limit ever allows: lower max_tokens."
+        if rule.kind == TOKENS:
+            most += f" ({size.prompt} at most for its prompt, {size.answers} for what it may generate)"
+        remedy = f"This request needs up to {most}, more than the limit ever allows: {_smaller(rule, size)}."
         retry: Headers = (("x-should-retry", "false"),)
     else:
         milliseconds = max(1, math.ceil(seconds * 1000))
@@ -47,6 +73,14 @@ def over_limit(limits: Sequence[LimitRule], place: int, levels: Sequence[float],
         retry = (("retry-after", str(whole)), ("retry-after-ms", str(milliseconds)))
     message = f"Rate limit {limit.name} is reached: {counted}. {remedy}"
     return Refusal(429, "rate_limit_exceeded", message, retry + rate_headers(limits, levels))
+
+
+def _smaller(rule: LimitRule, size: Size) -> str:
+    if size.least[rule.kind] <= rule.amount:
+        return "set max_tokens, or a smaller one"
+    if rule.kind in (TOKENS, INPUT_TOKENS):
+        return "send a shorter prompt, or ask for a larger limit"
+    return "whatever max_tokens is; ask for a larger limit"
 
 
 def rate_headers(limits: Sequence[LimitRule], levels: Sequence[float]) -> Headers:
@@ -75,8 +109,9 @@ def _told(rule: LimitRule, level: float) -> Headers:
     )
 
 
-def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str) -> Refusal:
+def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str, size: Size) -> Refusal:
     """429 budget_exceeded; `period_end` in seconds since the epoch, 0 where the ledger has not told."""
+    smaller = ", or set a smaller max_tokens" if size.least[rule.kind] < needed else ""
     budget = rule.budget
     most = "will probably" if rule.soft else "may"
     up_to = "" if rule.soft else "up to "
@@ -85,7 +120,7 @@ def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str)
     message = (
         f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {_all_of(rule, currency)} "
         f"are spent or held for requests under way, and this one {bound}. "
-        f"{_lasts(rule, period_end)} the budget's owner to raise it, or lower max_tokens."
+        f"{_lasts(rule, period_end)} the budget's owner to raise it{smaller}."
     )
     return Refusal(429, "budget_exceeded", message, (("x-should-retry", "false"),))
 
