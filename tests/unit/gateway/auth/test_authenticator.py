@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from mizzen_gateway.auth.authenticator import KeyAuthenticator
+from mizzen_gateway.auth.authenticator import INVALID_KEY, KeyAuthenticator
 from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
 from mizzen_gateway.stages import Caller, Refusal
 from support.access_snapshots import KEY, KEY_ID, PEPPER, PUBLIC, SECRET, a_key, a_snapshot, digest
@@ -105,3 +105,8 @@ def test_the_digest_is_compared_whatever_is_wrong(monkeypatch):
     for presented in (KEY, "", "x", f"mzk_{'z' * 20}_{SECRET}", f"mzk_{PUBLIC}_{'T' * 43}"):
         keys.authenticate({b"api-key": presented.encode()})
     assert compared == [(32, 32)] * 10  # the present and the previous secret, for each
+
+
+def test_a_refusal_names_each_header_that_a_key_may_come_in():
+    for header in ("Authorization: Bearer", "`api-key`", "`x-api-key`"):
+        assert header in INVALID_KEY.message
