@@ -16,8 +16,8 @@ INVALID_KEY = Refusal(
     status=401,
     code="invalid_api_key",
     message="The API key is missing or not valid. Send a key of this installation as `Authorization: Bearer mzk_...`, "
-    "or alone in `api-key` or `x-api-key`; `mizzen keys create` makes one (`mizzen gateway key` for a gateway that runs "
-    "alone).",
+    "or alone in `api-key` or `x-api-key`; `mizzen keys create` makes one (`mizzen gateway key` for a gateway that "
+    "runs alone).",
     headers=(("www-authenticate", "Bearer"),),
 )
 
