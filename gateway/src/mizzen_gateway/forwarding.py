@@ -372,12 +372,13 @@ class Forwarder:
 
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
         elsewhere = answer.status in ELSEWHERE
-        if answer.status == 503 or (run.call.operation != "infer" and (elsewhere or answer.status >= 500)):
+        if answer.status == 503 or (run.call.operation != "infer" and elsewhere):
             endpoint.answered_with_error(self._loop.time())
         elif answer.status < 500 and not elsewhere:
-            endpoint.succeeded()
-        # Any other error of an inference counts neither way: a model's code fails at what one caller sent, and no
-        # caller may eject an endpoint for the others.
+            endpoint.succeeded(run.intent.caller.project_id, self._loop.time)
+        elif run.call.operation != "infer":
+            run.target.answered_500(endpoint, run.intent.caller.project_id, self._loop.time())
+        # Any other error of an inference counts neither way: a model's code fails at what one caller sent.
         if elsewhere:
             self._failures.answered(run.target, endpoint, run.call.operation, answer.status)
             kind: FailureKind = "overloaded" if answer.status == 429 else "unavailable"

@@ -133,3 +133,20 @@ async def test_an_engine_of_a_deployment_is_named_with_its_revision_and_pod(
     assert "revision=r1" in line
     assert f"127.0.0.1:{engine.port}" in line
     assert "SECRET" not in line
+
+
+async def test_a_project_whose_requests_make_an_upstream_fail_takes_it_from_no_other(tmp_path: Path) -> None:
+    (one, first), (two, second) = a_key(), a_key()
+    projects = [{"name": "one", "keys": [first]}, {"name": "two", "keys": [second]}]
+
+    async def fails_at_one(exchange: Exchange) -> None:
+        await exchange.send_json({"error": {}}, 500 if exchange.document.get("user") == "one" else 400)
+
+    async with scripted_engine(fails_at_one) as engine:
+        document = a_file(f"http://127.0.0.1:{engine.port}/v1", projects=projects)
+        async with alone(tmp_path, document) as running:
+            assert (await ask(running.url, two, user="two"))[0] == 400
+            assert {(await ask(running.url, one, user="one"))[0] for _ in range(12)} == {502}
+            ((*_, endpoint),) = running.gateway.book.places()
+            assert endpoint.ejected_until == 0.0
+            assert (await ask(running.url, two, user="two"))[0] == 400

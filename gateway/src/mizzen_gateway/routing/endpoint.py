@@ -1,5 +1,7 @@
 """One endpoint as this gateway sees it: what it is doing, what it may remember, and whether it has failed lately."""
 
+from collections.abc import Callable
+
 from mizzen_gateway.overload.gate import Gate
 from mizzen_gateway.routing.deployment import EndpointFacts
 from mizzen_gateway.routing.prefix_index import PrefixIndex
@@ -8,6 +10,8 @@ from mizzen_gateway.routing.shared_time import SharedTime
 FIRST_EJECTION_SECONDS = 0.5
 LONGEST_EJECTION_SECONDS = 30.0
 ERRORS_IN_A_ROW = 5
+SHARED_SECONDS = 60.0
+"""An endpoint that was asked by another project less long ago is not ejected for what it answers to one."""
 SLOW_START_SECONDS = 30.0
 """A new endpoint among older ones gets its full share only after so long: its caches are cold, its code unwarmed."""
 SLOW_START_SHARE = 0.1
@@ -23,10 +27,14 @@ class EndpointState:
     __slots__ = (
         "_ejections",
         "_errors",
+        "_refused",
+        "_shared_until",
         "_slow_until",
+        "_tenant",
         "address",
         "ejected_until",
         "facts",
+        "failing",
         "gate",
         "grpc_address",
         "in_flight",
@@ -58,11 +66,20 @@ class EndpointState:
         self._slow_until = -1.0 if new else 0.0
         self._ejections = 0
         self._errors = 0
+        self.failing: set[str] = set()
+        """Projects whose last answer was a 500."""
+        self._refused: list[str] = []
+        """Of the last 500s in a row: whose they were."""
+        self._tenant = ""
+        """Whom it answered last."""
+        self._shared_until = 0.0
+        """Until then it counts as asked by several projects."""
 
     def update(self, facts: EndpointFacts, *, new: bool = False) -> None:
         """Take newer facts. A pod that has become ready begins with a clean sheet, and slowly among older ones."""
         if facts.ready and not self.facts.ready:
             self.succeeded()
+            self.failing.clear()
             self.ejected_until = 0.0
             self._slow_until = -1.0 if new else 0.0
             self.prefixes = None
@@ -96,12 +113,37 @@ class EndpointState:
         """Ready, not going away, not ejected."""
         return self.facts.ready and not self.facts.terminating and self.ejected_until <= now
 
-    def succeeded(self) -> None:
-        """It gave a good answer."""
+    def succeeded(self, project: str = "", clock: Callable[[], float] = float) -> None:
+        """It gave a good answer; to a project, where one asked."""
         self._ejections = self._errors = 0
+        if project != self._tenant:
+            self._answered(project, clock())
+        if self.failing:
+            self.failing.discard(project)
+            self._refused.clear()
+
+    def _answered(self, project: str, now: float) -> None:
+        if self._tenant and project:
+            self._shared_until = now + SHARED_SECONDS
+        self._tenant = project or self._tenant
+
+    def answered_500(self, project: str, now: float, *, others_too: bool) -> None:
+        """That may be the request's doing, so that a project alone ejects no endpoint that others are served by.
+
+        Several in a row eject it where they are of several projects, or where it serves that project alone and no
+        other endpoint answers it so (`others_too`).
+        """
+        if project != self._tenant:
+            self._answered(project, now)
+        self.failing.add(project)
+        self._refused = [*self._refused[1 - ERRORS_IN_A_ROW :], project]
+        if len(self._refused) < ERRORS_IN_A_ROW:
+            return
+        if len(set(self._refused)) > 1 or not (others_too or self._shared_until > now):
+            self.broke(now)
 
     def answered_with_error(self, now: float) -> None:
-        """It gave a 5xx answer: several in a row eject it."""
+        """It says that it is not able now, or took too long: several in a row eject it."""
         self._errors += 1
         if self._errors >= ERRORS_IN_A_ROW:
             self.broke(now)
@@ -114,6 +156,7 @@ class EndpointState:
         self.ejected_until = now + seconds
         self._ejections = min(self._ejections + 1, 10)
         self._errors = 0
+        self._refused.clear()
 
 
 def grpc_address_of(facts: EndpointFacts) -> tuple[str, int] | None:

@@ -199,6 +199,11 @@ class Target:
         ]
         return min(ends) - now if ends else None
 
+    def answered_500(self, endpoint: EndpointState, project: str, now: float) -> None:
+        """An endpoint did; where others do so to the same project, its requests may be the cause."""
+        others_too = any(project in one.failing for one in self._states.values() if one is not endpoint)
+        endpoint.answered_500(project, now, others_too=others_too)
+
     def note_request(self) -> None:
         """A request came: the retry budget grows."""
         self._retries = min(self._retries + RETRY_SHARE, RETRY_BURST)

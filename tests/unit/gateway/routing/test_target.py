@@ -93,6 +93,39 @@ def test_single_errors_do_not_eject_but_several_in_a_row_do() -> None:
     assert chosen(made) is None
 
 
+def answer_500(made: Target, name: str, *projects: str, now: float = 0.0) -> bool:
+    """Whether the endpoint is ejected after it."""
+    endpoint = next(one for one in made.endpoints() if one.facts.pod == name)
+    for project in projects:
+        made.answered_500(endpoint, project, now)
+    return endpoint.ejected_until > now
+
+
+def test_answers_of_500_to_several_projects_eject() -> None:
+    made = target(pod("a"))
+    assert not answer_500(made, "a", "one", "one", "one", "one")
+    assert answer_500(made, "a", "two")
+
+
+def test_answers_of_500_to_one_project_eject_no_endpoint_that_others_are_served_by() -> None:
+    made = target(pod("a"))
+    endpoint = made.choose(0.0)
+    assert endpoint is not None
+    endpoint.succeeded("two")
+    assert not answer_500(made, "a", *["one"] * 50)
+    assert answer_500(made, "a", "one", now=61.0), "nobody else is there any more"
+
+
+def test_answers_of_500_to_the_only_project_eject_unless_others_give_them_too() -> None:
+    made = target(pod("a"), pod("b"))
+    assert answer_500(made, "a", *["one"] * 5)
+    assert not answer_500(made, "b", *["one"] * 50), "it is the requests"
+    broken = target(pod("a"), pod("b"))
+    assert not answer_500(broken, "a", *["one"] * 4)
+    next(iter(broken.endpoints())).succeeded("one")
+    assert not answer_500(broken, "a", *["one"] * 4), "not in a row"
+
+
 def test_a_pod_that_becomes_ready_again_begins_with_a_clean_sheet() -> None:
     made = target(pod("a"))
     endpoint = made.choose(0.0)
