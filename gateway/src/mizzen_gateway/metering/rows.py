@@ -8,6 +8,8 @@ from mizzen_gateway.stages import Charge, Intent, Outcome
 
 CRASHED_STATUS = 500
 """Status of a row whose request was under way when the gateway died."""
+MOST_COST = 2**63 - 1
+"""What a row can hold, and its ledger: nine million of the currency's units."""
 
 
 def intended_row(intent: Intent, bound: Charge, gateway: str) -> bytes:
@@ -29,7 +31,7 @@ def settled_row(intent: Intent, outcome: Outcome, charge: Charge, gateway: str) 
     """The row of a request that ended."""
     usage = outcome.usage
     row = _row(intent, charge, gateway)
-    row["cost_pico"] = charge.cost_pico
+    row["cost_pico"] = min(charge.cost_pico, MOST_COST)
     row["revision"] = outcome.revision
     row["duration_ms"] = outcome.duration_ms
     row["ttft_ms"] = outcome.ttft_ms

@@ -13,6 +13,8 @@ from mizzen_gateway.stages import Refusal, Usage
 
 USAGE, SPACED_USAGE, ERROR = b'"usage":{', b'"usage": {', b'"error"'
 LONGEST_EVENT = 4 * 1024 * 1024
+MOST_TOKENS = 1_000_000_000
+"""What an engine can have used for one request; it is not believed beyond."""
 
 
 class EngineSaidError(Exception):
@@ -128,7 +130,7 @@ def usage_of(document: dict[str, Any]) -> Usage | None:
         return None
     prompt = usage.get("prompt_tokens", usage.get("input_tokens", 0))
     completion = usage.get("completion_tokens", usage.get("output_tokens", 0)) or 0
-    if type(prompt) is int and type(completion) is int and prompt >= 0 and completion >= 0:
+    if type(prompt) is int and type(completion) is int and 0 <= prompt <= MOST_TOKENS >= completion >= 0:
         cached = _part(usage, "prompt_tokens_details", "input_tokens_details", "cached_tokens", prompt)
         reasoning = _part(usage, "completion_tokens_details", "output_tokens_details", "reasoning_tokens", completion)
         return Usage(prompt, completion, False, True, cached, reasoning)
