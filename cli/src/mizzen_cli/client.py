@@ -100,7 +100,7 @@ class ApiClient:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise unreachable(str(self._http.base_url), error) from error
+            raise unreachable(str(self._http.base_url), error, may_have_done=method != "GET") from error
         if response.is_error:
             raise refused(response)
         return response
@@ -110,8 +110,15 @@ class ApiClient:
         return response.json() if response.content else {}
 
 
-def unreachable(url: str, error: Exception) -> CommandError:
-    """The sentence for a server that does not answer, or that shows a certificate which is not trusted."""
+AFTER_ASKING = (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError)
+"""It had, or may have had, the whole request."""
+
+
+def unreachable(url: str, error: Exception, *, may_have_done: bool = False) -> CommandError:
+    """The sentence for a server that does not answer, or that shows a certificate which is not trusted.
+
+    `may_have_done`: the request was to change something.
+    """
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return CommandError(
             f"The control plane at {url.rstrip('/')} shows a certificate that is not trusted here ({error}). "
@@ -119,8 +126,10 @@ def unreachable(url: str, error: Exception) -> CommandError:
             "certificate.",
             ExitCode.UNREACHABLE,
         )
+    asked = may_have_done and isinstance(error, AFTER_ASKING)
+    done = "What was asked may have been done all the same: look before you repeat it. " if asked else ""
     return CommandError(
-        f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). {_way_to_it(url)}",
+        f"The control plane at {url.rstrip('/')} does not answer ({type(error).__name__}). {done}{_way_to_it(url)}",
         ExitCode.UNREACHABLE,
     )
 

@@ -26,3 +26,10 @@ def test_one_that_a_variable_names_is_not_either(monkeypatch: pytest.MonkeyPatch
     assert "mizzen up" not in told
     assert "MIZZEN_CONTROLPLANE_URL names it" in told
     assert "port-forward" in told
+
+
+def test_what_was_asked_of_a_server_that_falls_silent_may_have_been_done():
+    late = httpx.ReadTimeout("late")
+    assert "may have been done" in str(unreachable("http://127.0.0.1:8470", late, may_have_done=True))
+    assert "may have been done" not in str(unreachable("http://127.0.0.1:8470", late))
+    assert "may have been done" not in str(unreachable("http://127.0.0.1:8470", GONE, may_have_done=True))

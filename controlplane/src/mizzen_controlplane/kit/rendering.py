@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from mizzen_crds.mistakes import sentence
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from mizzen_controlplane.kit.problem import (
@@ -54,6 +55,7 @@ def install(app: FastAPI, refused: Refused) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(PoolTimeout, _busy)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -98,6 +100,17 @@ async def _database(_request: Request, error: Exception) -> Response:
         Unavailable(
             "The database does not answer. Repeat in a moment.",
             code="database_unavailable",
+            headers={"Retry-After": "2"},
+        )
+    )
+
+
+async def _busy(_request: Request, _error: Exception) -> Response:
+    log.warning("no connection to the database became free in time")
+    return render(
+        Unavailable(
+            "All connections to the database are busy. Repeat in a moment.",
+            code="database_busy",
             headers={"Retry-After": "2"},
         )
     )
