@@ -102,8 +102,13 @@ def test_the_logs_of_a_deployment_and_of_one_pod_are_printed(chat: CommandLine, 
 
 def test_what_was_asked_is_on_the_bill(chat: CommandLine) -> None:
     chat("rate-cards", "create", "prices", "--per-request", "1.00")
-    chat("chat", "chat", "hello", "--max-tokens", 1)
-    used = until(lambda: chat("usage", "-o", "json"), lambda answer: answer.json and answer.json[0]["cost"] != "0.00")
+
+    def used_after_one_more() -> Ended:
+        # A price is with the gateways within a second, so that the first requests may still cost nothing.
+        chat("chat", "chat", "hello", "--max-tokens", 1)
+        return chat("usage", "-o", "json")
+
+    used = until(used_after_one_more, lambda answer: answer.json and answer.json[0]["cost"] != "0.00")
     assert used.json[0]["model"] == "chat"
     assert "chat" in chat("invoice").out
 
