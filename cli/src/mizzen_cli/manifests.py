@@ -68,10 +68,18 @@ def _yaml_remedy(said: str) -> str:
     return "Look at that line and the one above: indentation, colons, quotes and brackets must match."
 
 
+ELSEWHERE = {
+    "ModelRoute": " On Kubernetes, routes are made with `kubectl apply`; on one machine, they are `routes` in the file"
+    " of `mizzen gateway --config gateway.yaml`.",
+}
+"""Kind -> where it belongs."""
+
+
 def _check_kind(document: Any, file: Path) -> None:
     kind = document.get("kind") if isinstance(document, dict) else None
     if kind != "ModelDeployment":
-        raise CommandError(f"{file}: kind is {kind!r}; `mizzen apply` takes ModelDeployment.", ExitCode.USAGE)
+        remedy = ELSEWHERE.get(str(kind), "")
+        raise CommandError(f"{file}: kind is {kind!r}; `mizzen apply` takes ModelDeployment.{remedy}", ExitCode.USAGE)
 
 
 def check_manifest(manifest: Manifest, origin: str) -> None:

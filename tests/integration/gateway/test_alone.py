@@ -340,6 +340,38 @@ async def test_a_route_spreads_and_falls_back(tmp_path: Path) -> None:
             assert (await ask(running.url, key, "GPT-4.1"))[0] in {502, 503}
 
 
+async def test_a_route_goes_by_headers_copies_and_leads_through_several_models(tmp_path: Path) -> None:
+    key, entry = a_key()
+    models = [{"name": name, "upstreams": ["local"]} for name in ("small", "big", "copy")]
+    routes = [
+        {
+            "name": "best",
+            "models": [{"model": "small"}],
+            "by_header": [{"name": "x-tier", "value": "gold", "models": [{"model": "big"}]}],
+            "mirrors": [{"model": "copy"}],
+        },
+        {"name": "both", "pipeline": [{"name": "one", "model": "big"}, {"name": "two", "model": "small"}]},
+    ]
+    async with scripted_engine(hello) as engine:
+        document = a_file(at(engine), entry, models=models, routes=routes)
+        async with alone(tmp_path, document) as running, aiohttp.ClientSession() as session:
+
+            def asked() -> list[str]:
+                return sorted(one.document["model"] for one in engine.exchanges)
+
+            body = {"model": "best", "messages": [{"role": "user", "content": "hi"}]}
+            headers = {"Authorization": f"Bearer {key.text}", "X-Tier": "gold"}
+            async with session.post(f"{running.url}/v1/chat/completions", json=body, headers=headers) as answer:
+                assert answer.status == 200
+            await until(lambda: asked() == ["big", "copy"])
+            engine.exchanges.clear()
+            assert (await ask(running.url, key, "best"))[0] == 200
+            await until(lambda: asked() == ["copy", "small"])
+            engine.exchanges.clear()
+            assert (await ask(running.url, key, "both"))[0] == 200
+            assert asked() == ["big", "small"]
+
+
 async def test_requests_are_spread_over_upstreams_and_leave_one_that_is_away(tmp_path: Path) -> None:
     key, entry = a_key()
     async with scripted_engine(hello) as one, scripted_engine(hello) as other:

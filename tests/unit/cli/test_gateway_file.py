@@ -45,3 +45,21 @@ def test_the_authority_of_the_collector_is_checked(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     file = a_right_file(tmp_path, traces={"url": "https://c.example.com/v1/traces", "ca": "ca.pem"})
     assert "traces.ca: " in refusal_of(file)
+
+
+def test_routes_are_told_with_all_their_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = [{"name": name, "upstreams": ["local"]} for name in ("small", "big")]
+    routes = [
+        {
+            "name": "best",
+            "models": [{"model": "big"}],
+            "fallbacks": ["small"],
+            "by_header": [{"name": "x-tier", "models": [{"model": "small"}]}],
+            "mirrors": [{"model": "small"}],
+        },
+        {"name": "both", "pipeline": [{"name": "one", "model": "big"}, {"name": "two", "model": "small"}]},
+    ]
+    check(a_right_file(tmp_path, models=models, routes=routes))
+    told = capsys.readouterr().out
+    assert "route best to big; by x-tier to small; falls back to small; copied to small\n" in told
+    assert "route both through big, small\n" in told

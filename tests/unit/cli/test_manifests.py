@@ -45,6 +45,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("\x00", r"f\.yaml is not YAML"),
         ("", r"f\.yaml: no manifest in it"),
         ("kind: Pod", r"f\.yaml: kind is 'Pod'; `mizzen apply` takes ModelDeployment"),
+        ("kind: ModelRoute", r"takes ModelDeployment\. On Kubernetes, .* `routes` in the file of `mizzen gateway"),
         ("- a list", r"f\.yaml: kind is None"),
         (GOOD % "x" + "  replica: 3", r"f\.yaml would be refused:\n  spec\.replica: .*did you mean `replicas`"),
         (GOOD % "x" + "  replicas: three", r"f\.yaml would be refused:\n  spec\.replicas: "),

@@ -13,7 +13,7 @@ from mizzen_cli.errors import CommandError, ExitCode
 # The types of the file take a third of a second to load: the functions below import what they need, so that other
 # commands start without it.
 if TYPE_CHECKING:
-    from mizzen_gateway.standalone.config import GatewayFile
+    from mizzen_gateway.standalone.config import GatewayFile, Route
 
 DEFAULT_FILE = Path("gateway.yaml")
 VARIABLE = "MIZZEN_GATEWAY_CONFIG"
@@ -72,11 +72,21 @@ def check(config: Config = DEFAULT_FILE) -> None:
     for model in file.models:
         print(f"model {model.name} at {', '.join(model.upstreams)}")
     for route in file.routes:
-        print(f"route {route.name} to {', '.join(share.model for share in route.models)}")
+        print(f"route {route.name} {_ways(route)}")
     for project in file.projects:
         print(f"project {project.name} with {len(project.keys)} key(s)")
     held = len({one.id for one in snapshot.limits}), len({one.id for one in snapshot.budgets})
     print(f"{held[0]} limit(s), {held[1]} budget(s), {len(snapshot.prices)} price(s)")
+
+
+def _ways(route: "Route") -> str:
+    """Where it leads."""
+    ways = [f"to {', '.join(share.model for share in route.models)}" if route.models else ""]
+    ways += [f"through {', '.join(step.model for step in route.pipeline)}" if route.pipeline else ""]
+    ways += [f"by {one.name} to {', '.join(share.model for share in one.models)}" for one in route.by_header]
+    ways += [f"falls back to {', '.join(route.fallbacks)}" if route.fallbacks else ""]
+    ways += [f"copied to {', '.join(copy.model for copy in route.mirrors)}" if route.mirrors else ""]
+    return "; ".join(way for way in ways if way)
 
 
 @app.command("key")

@@ -127,13 +127,61 @@ class Hedge(Section):
     """Milliseconds: for Delay how long it waits, for P95 how long at least."""
 
 
+class ByHeader(Section):
+    """Requests with a header that go to other models; all else of the route holds for them too."""
+
+    name: Annotated[str, StringConstraints(max_length=128, pattern=HEADER)]
+    """Of the header, in lower case; none that carries credentials."""
+    value: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """Its value; by default any."""
+    models: Annotated[list[Share], Field(min_length=1, max_length=16)]
+    """Who answers, by weight."""
+
+
+class Copy(Section):
+    """A model that gets copies; its answers are dropped, and callers neither wait nor pay for them."""
+
+    model: ServedName
+    """Name of a model of this file."""
+    percent: Annotated[Whole, Field(ge=1, le=100)] = 100
+    """Share of the requests that is copied."""
+
+
+class StepInput(Section):
+    """One input of a step."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Input of the step's model: a tensor, or `prompt` of a language model."""
+    step: Name
+    """Earlier step that it comes from, or `request` for what the caller sent."""
+    output: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Output of that step: a tensor, or `text` of a language model."""
+
+
+class Step(Section):
+    """One of several models that a request goes through; the last one's output is the answer."""
+
+    name: Name
+    """Unique in the pipeline; `request` is taken."""
+    model: ServedName
+    """Name of a model of this file."""
+    inputs: Annotated[list[StepInput], Field(max_length=8)] = []
+    """Where its inputs come from; by default all from the step before."""
+
+
 class Route(Section):
     """A name that leads to several models."""
 
     name: ServedName
     """What callers put into `model`."""
-    models: Annotated[list[Share], Field(min_length=1, max_length=16)]
-    """Who answers, by weight."""
+    models: Annotated[list[Share], Field(max_length=16)] = []
+    """Who answers, by weight; either these or `pipeline`."""
+    pipeline: Annotated[list[Step], Field(max_length=8)] = []
+    """Models one after the other, instead of `models`."""
+    by_header: Annotated[list[ByHeader], Field(max_length=8)] = []
+    """Requests that go elsewhere for a header; the first that fits counts."""
+    mirrors: Annotated[list[Copy], Field(max_length=2)] = []
+    """Who gets copies of requests."""
     fallbacks: Annotated[list[ServedName], Field(max_length=4)] = []
     """Who answers, in this order, where those do not: before the first byte only."""
     sticky: bool = False

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from mizzen_crds.mistakes import Mistake
+from mizzen_crds.mistakes import Mistake, mistakes
+from mizzen_crds.v1alpha1.model_route import ModelRoute
+from pydantic import ValidationError
 
 from mizzen_gateway.limits.choice import PROCESS
 from mizzen_gateway.standalone.allowances import ApiKey, Budget, Limit, Project
-from mizzen_gateway.standalone.config import GatewayFile, Model
+from mizzen_gateway.standalone.config import GatewayFile, Model, Route, Share
+from mizzen_gateway.standalone.objects import route_object
 from mizzen_gateway.wire.never_forwarded import why_not_forwarded
 
 Place = tuple[str | int, ...]
@@ -136,8 +139,17 @@ def _meant(file: GatewayFile) -> Iterator[tuple[str, Place, str]]:
     for number, model in enumerate(file.models):
         yield from _each("upstream", ("models", number, "upstreams"), model.upstreams)
     for number, route in enumerate(file.routes):
-        for position, share in enumerate(route.models):
-            yield "model", ("routes", number, "models", position, "model"), share.model
+        said: dict[str, list[str]] = {
+            "models": [one.model for one in route.models],
+            "pipeline": [one.model for one in route.pipeline],
+            "mirrors": [one.model for one in route.mirrors],
+        }
+        for field, names in said.items():
+            for position, name in enumerate(names):
+                yield "model", ("routes", number, field, position, "model"), name
+        for entry, found in enumerate(route.by_header):
+            for position, share in enumerate(found.models):
+                yield "model", ("routes", number, "by_header", entry, "models", position, "model"), share.model
         yield from _each("model", ("routes", number, "fallbacks"), route.fallbacks)
     for number, project in enumerate(file.projects):
         yield from _each("model or route", ("projects", number, "models"), project.models or ())
@@ -168,8 +180,29 @@ def _upstreams(file: GatewayFile) -> Iterator[Mistake]:
                 "they differ in protocol or engine; make a model of each kind, and a route over both",
             )
     for number, route in enumerate(file.routes):
-        if not any(one.weight for one in route.models):
-            yield Mistake(("routes", number, "models"), "every weight is 0; give one of them more")
+        yield from _route(("routes", number), route)
+
+
+def _route(place: Place, route: Route) -> Iterator[Mistake]:
+    if bool(route.models) == bool(route.pipeline):
+        yield Mistake(place, "must have either `models`, who answer by weight, or `pipeline`, one after the other")
+        return
+    if route.pipeline and route.sticky:
+        yield Mistake(
+            (*place, "sticky"), "each step of a pipeline is one model: there is nothing to stick to; remove it"
+        )
+    shares: list[tuple[Place, list[Share]]] = [((*place, "models"), route.models)] if route.models else []
+    shares += [((*place, "by_header", n, "models"), one.models) for n, one in enumerate(route.by_header)]
+    for where, models in shares:
+        if not any(one.weight for one in models):
+            yield Mistake(where, "every weight is 0; give one of them more")
+            return
+    document = {name: value for name, value in route_object(route).items() if name != "status"}
+    try:
+        ModelRoute.model_validate(document)
+    except ValidationError as error:
+        for one in mistakes(error, ModelRoute):
+            yield Mistake(place, str(Mistake(one.location[3:], one.message)))
 
 
 def _prices(file: GatewayFile) -> Iterator[Mistake]:

@@ -11,7 +11,7 @@ from mizzen_gateway.engine.dial import VERSION, Dial
 from mizzen_gateway.engine.pool import Address
 from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.standalone.access import NAMESPACE
-from mizzen_gateway.standalone.config import SCHEMES, GatewayFile, Model, Route, Upstream
+from mizzen_gateway.standalone.config import SCHEMES, ByHeader, GatewayFile, Model, Route, Share, Step, Upstream
 from mizzen_gateway.standalone.parts import SecretMissingError
 
 REVISION = "file"
@@ -25,7 +25,7 @@ def objects_of(file: GatewayFile) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for model in file.models:
         found += [_deployment(model), _endpoints(model, upstreams)]
-    return found + [_route(route) for route in file.routes]
+    return found + [route_object(route) for route in file.routes]
 
 
 def address_of(upstream: str) -> Address:
@@ -149,11 +149,25 @@ def _endpoint(upstream: Upstream) -> dict[str, Any]:
     return told | {"grpcPort": grpc_port}
 
 
-def _route(route: Route) -> dict[str, Any]:
+def _backends(models: list[Share]) -> list[dict[str, Any]]:
+    return [{"deployment": object_name(one.model), "weight": one.weight} for one in models]
+
+
+def _match(one: ByHeader) -> dict[str, Any]:
+    wanted = {"type": "Present"} if one.value is None else {"type": "Exact", "value": one.value}
+    return {"headers": [{"name": one.name, **wanted}]}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    inputs = [{"name": one.name, "step": one.step, "output": one.output} for one in step.inputs]
+    return {"name": step.name, "deployment": object_name(step.model), "inputs": inputs}
+
+
+def route_object(route: Route) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "name": "all",
-        "backends": [{"deployment": object_name(one.model), "weight": one.weight} for one in route.models],
         "fallbacks": [{"deployment": object_name(name)} for name in route.fallbacks],
+        "mirrors": [{"deployment": object_name(one.model), "percent": one.percent} for one in route.mirrors],
     }
     if route.sticky:
         rule["sticky"] = {"by": "Key"}
@@ -165,6 +179,15 @@ def _route(route: Route) -> dict[str, Any]:
         "apiVersion": API_VERSION,
         "kind": "ModelRoute",
         "metadata": {"name": object_name(route.name), "namespace": NAMESPACE},
-        "spec": {"servedModelName": route.name, "rules": [rule]},
+        "spec": {
+            "servedModelName": route.name,
+            "rules": [
+                *(
+                    {**rule, "name": f"header-{number}", "matches": [_match(one)], "backends": _backends(one.models)}
+                    for number, one in enumerate(route.by_header)
+                ),
+                {**rule, "backends": _backends(route.models), "pipeline": [_step(one) for one in route.pipeline]},
+            ],
+        },
         "status": {"project": EVERYBODY},
     }

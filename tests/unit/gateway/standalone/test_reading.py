@@ -20,6 +20,7 @@ projects:
 """.replace("DIGEST", "ab" * 32)
 A_LIMIT = {"name": "l", "metric": "requests", "amount": 10, "per": "minute"}
 A_PRICE = {"model": "*", "per_request": 1}
+A_ROUTE = {"name": "r", "models": [{"model": "small"}]}
 A_BUDGET = {"name": "b", "amount": 5, "window": "month"}
 
 
@@ -135,6 +136,40 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         (
             {"routes": [{"name": "r", "models": [{"model": "big"}]}]},
             "routes[0].models[0].model: there is no model 'big'",
+        ),
+        ({"routes": [{"name": "r"}]}, "routes[0]: must have either `models`"),
+        (
+            {"routes": [A_ROUTE | {"mirrors": [{"model": "big"}]}]},
+            "routes[0].mirrors[0].model: there is no model 'big'",
+        ),
+        (
+            {"routes": [A_ROUTE | {"by_header": [{"name": "x-a", "models": [{"model": "big"}]}]}]},
+            "routes[0].by_header[0].models[0].model: there is no model 'big'",
+        ),
+        (
+            {"routes": [A_ROUTE | {"by_header": [{"name": "authorization", "models": [{"model": "small"}]}]}]},
+            "headers that carry credentials cannot be matched",
+        ),
+        (
+            {"routes": [{"name": "r", "pipeline": [{"name": "a", "model": "small"}], "sticky": True}]},
+            "routes[0].sticky",
+        ),
+        (
+            {
+                "routes": [
+                    {
+                        "name": "r",
+                        "pipeline": [
+                            {
+                                "name": "a",
+                                "model": "small",
+                                "inputs": [{"name": "prompt", "step": "b", "output": "text"}],
+                            }
+                        ],
+                    }
+                ]
+            },
+            "routes[0]: pipeline",
         ),
         ({"projects.0.models": ["big"]}, "projects[0].models[0]: there is no model or route 'big'"),
         ({"projects.0.keys.0": {"name": "k"}}, "projects[0].keys[0]: must have `id` and `digest`"),

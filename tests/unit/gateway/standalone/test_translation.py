@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from mizzen_crds.access import AccessSnapshot, BudgetWindow, Scope
 from mizzen_crds.periods import Window
 from mizzen_gateway.discovery.object_views import endpoint_set_facts, route_facts
 from mizzen_gateway.engine.exchange import EngineRequest
-from mizzen_gateway.routing.route import HedgeFacts
+from mizzen_gateway.routing.route import HeaderTest, HedgeFacts, Ref, StepFacts
 from mizzen_gateway.settings import TraceSettings
 from mizzen_gateway.standalone.access import snapshot_of
 from mizzen_gateway.standalone.config import GatewayFile
@@ -69,6 +70,36 @@ def test_a_routes_hedge_is_that_of_a_model_route() -> None:
     ]
     (rule,) = route_facts(route).rules
     assert rule.hedge == HedgeFacts(0.2)
+
+
+def test_a_route_may_copy_go_by_headers_and_lead_through_several_models() -> None:
+    _, entry = a_key()
+    models = [{"name": name, "upstreams": ["local"]} for name in ("small", "Big", "judge")]
+    inputs = [{"name": "TEXT", "step": "first", "output": "text"}]
+    steps = [{"name": "first", "model": "Big"}, {"name": "second", "model": "judge", "inputs": inputs}]
+    routes = [
+        {
+            "name": "r",
+            "models": [{"model": "small"}],
+            "mirrors": [{"model": "Big", "percent": 10}],
+            "by_header": [
+                {"name": "x-tier", "value": "gold", "models": [{"model": "Big"}]},
+                {"name": "x-any", "models": [{"model": "judge"}]},
+            ],
+        },
+        {"name": "p", "pipeline": steps},
+    ]
+    text = yaml.safe_dump(a_file("http://x", entry, models=models, routes=routes))
+    found = [route_facts(one) for one in objects_of(parse(text, "f")) if one["kind"] == "ModelRoute"]
+    big = Ref("deployment", object_name("Big"))
+    gold, named, rest = found[0].rules
+    assert gold.matches == ((HeaderTest(b"x-tier", "Exact", b"gold"),),)
+    assert named.matches == ((HeaderTest(b"x-any", "Present", b""),),)
+    assert (gold.backends, rest.matches, rest.backends) == (((big, 1),), (), ((Ref("deployment", "small"), 1),))
+    assert gold.mirrors == rest.mirrors == ((big, 10),)
+    (rule,) = found[1].rules
+    judged = Ref("deployment", "judge")
+    assert rule.pipeline == (StepFacts("first", big), StepFacts("second", judged, (("TEXT", "first", "text"),)))
 
 
 def test_ids_stay_when_amounts_change() -> None:
