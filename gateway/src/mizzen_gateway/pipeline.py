@@ -339,11 +339,13 @@ class Pipeline:
                 refusal = await self._forward_or_recall(run, keep)
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
+                refusal = run.named(refusal)
         except asyncio.CancelledError as cancelled:
             if not is_cut(cancelled):
                 raise
             run.cause = None
-            return run.cut(STOPPING, CUT)
+            refusal = run.cut(STOPPING, CUT)
+            return None if refusal is None else run.named(refusal)
         except Exception:
             run.status, run.code = 500, "internal_error"
             raise

@@ -119,6 +119,10 @@ class Run:
             self.answer.break_off(refusal)
         return None
 
+    def named(self, refusal: Refusal) -> Refusal:
+        """With the id of its row, where it has one."""
+        return replace(refusal, headers=(*refusal.headers, self.headers[0])) if self.intended else refusal
+
     def begin_heartbeats(self) -> None:
         """It waits; a second call does nothing."""
         words = self.call.last_words

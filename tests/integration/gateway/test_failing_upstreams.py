@@ -150,3 +150,19 @@ async def test_a_project_whose_requests_make_an_upstream_fail_takes_it_from_no_o
             ((*_, endpoint),) = running.gateway.book.places()
             assert endpoint.ejected_until == 0.0
             assert (await ask(running.url, two, user="two"))[0] == 400
+
+
+@pytest.mark.parametrize(("status", "told"), [(400, 400), (500, 502), (503, 502)])
+async def test_an_answer_that_an_engine_refused_names_its_row(tmp_path: Path, status: int, told: int) -> None:
+    key = make_key()
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    async with scripted_engine(answers(status)) as engine:
+        objects = (model_deployment("m"), endpoint_set("m", engine.address))
+        async with (
+            running_gateway(tmp_path, make_snapshot([key]), *objects) as running,
+            aiohttp.ClientSession(headers=key.headers) as session,
+            session.post(f"{running.url}/v1/chat/completions", json=body) as answer,
+        ):
+            await answer.read()
+            (row,) = running.rows()
+    assert (answer.status, answer.headers["x-request-id"]) == (told, row["request_id"])
