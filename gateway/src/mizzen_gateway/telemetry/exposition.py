@@ -17,11 +17,15 @@ from mizzen_gateway.limits.quota import SnapshotQuota
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.metering.shipping import Shipper
 from mizzen_gateway.metering.spool import Spool
-from mizzen_gateway.telemetry.counts import Histogram, RequestCounts
+from mizzen_gateway.telemetry.counts import OTHER, Histogram, RequestCounts
 
 PICO = 10**12
 SMALLEST_PARTS = {"money": PICO, "tokens": 1, "accelerator_seconds": 1000}
 """Of a budget's unit."""
+MOST_NAMES = 500
+"""Limits or budgets of one metric that have series of their own, those that came first; the others are `other`."""
+Named = tuple[tuple[str, ...], int, int]
+"""Labels, which of them is the name, and how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +117,46 @@ def _limits(sources: Sources) -> Iterator[Metric]:
     over = CounterMetricFamily(
         "mizzen_gateway_over_limit", "Requests over a limit or budget", labels=["kind", "name", "enforcement"]
     )
-    for (kind, name, enforcement), count in list(sources.quota.refused_by.items()):
-        over.add_metric([kind, name, enforcement], count)
+    for labels, count in few((key, 1, count) for key, count in list(sources.quota.refused_by.items())).items():
+        over.add_metric(list(labels), count)
     yield over
     beyond = CounterMetricFamily(
         "mizzen_gateway_soft_budget_beyond",
         "Used by requests beyond what they had reserved of soft budgets, in the budget's unit",
         labels=["name", "unit"],
     )
-    for (name, unit), amount in list(sources.quota.beyond.items()):
+    for (name, unit), amount in few((key, 0, amount) for key, amount in list(sources.quota.beyond.items())).items():
         beyond.add_metric([name, unit], amount / SMALLEST_PARTS[unit])
     yield beyond
-    labels = ["budget", "unit"]
+    yield from _credit(sources)
+
+
+def _credit(sources: Sources) -> Iterator[Metric]:
+    labels, now = ["budget", "unit"], time.time()
     free = GaugeMetricFamily("mizzen_gateway_credit_free", "Budget credit at hand, in its unit", labels=labels)
     held = GaugeMetricFamily("mizzen_gateway_credit_in_use", "Budget credit used or held back", labels=labels)
-    now = time.time()
-    for budget_id, account in list(sources.leases.accounts.items()):
-        part = SMALLEST_PARTS[account.unit]
-        free.add_metric([budget_id, account.unit], max(0, account.free(now)) / part)
-        held.add_metric([budget_id, account.unit], account.in_use / part)
-    yield free
-    yield held
+    accounts = list(sources.leases.accounts.items())
+    for family, amounts in (
+        (free, few(((budget, one.unit), 0, max(0, one.free(now))) for budget, one in accounts)),
+        (held, few(((budget, one.unit), 0, one.in_use) for budget, one in accounts)),
+    ):
+        for (budget, unit), amount in amounts.items():
+            family.add_metric([budget, unit], amount / SMALLEST_PARTS[unit])
+        yield family
+
+
+def few(amounts: Iterable[Named]) -> dict[tuple[str, ...], int]:
+    """By labels; what has a name beyond the bound is added up."""
+    found: dict[tuple[str, ...], int] = {}
+    names: set[str] = set()
+    for labels, place, amount in amounts:
+        key = labels
+        if labels[place] in names or len(names) < MOST_NAMES:
+            names.add(labels[place])
+        else:
+            key = (*labels[:place], OTHER, *labels[place + 1 :])
+        found[key] = found.get(key, 0) + amount
+    return found
 
 
 def _store(sources: Sources) -> Iterator[Metric]:
