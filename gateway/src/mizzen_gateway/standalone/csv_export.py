@@ -12,6 +12,8 @@ COLUMNS: Final = (
     "cached_tokens", "output_tokens", "reasoning_tokens", "cost", "currency", "duration_ms", "ttft_ms", "estimated",
     "interrupted",
 )  # fmt: skip
+CACHED: Final = "cached"
+"""Outcome of a request that the response cache answered."""
 SAME: Final = frozenset(COLUMNS) - {"project", "key", "upstream", "outcome", "cost"}
 
 
@@ -37,11 +39,12 @@ def _line(event: Mapping[str, object]) -> dict[str, object]:
         found[name] = "true" if event.get(name) else "false"
     attempts = event.get("attempts")
     last = attempts[-1] if isinstance(attempts, list) and attempts else {}
+    outcome = CACHED if event.get("response_cache_hit") else last.get("outcome", "")
     cost = event.get("cost_pico", 0)
     return found | {
         "project": str(event.get("project_id", "")).removeprefix("prj_"),
         "key": event.get("key_id", ""),
         "upstream": last.get("endpoint", ""),
-        "outcome": last.get("outcome", ""),
+        "outcome": outcome,
         "cost": format(Decimal(cost if isinstance(cost, int) else 0) / PICO, "f"),
     }

@@ -1,5 +1,6 @@
 """A gateway that runs alone keeps its usage and its budgets in a file: each row once, whatever comes twice."""
 
+import csv
 import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,14 @@ async def test_usage_is_told_as_csv_between_two_moments(ledger: LocalLedger, tmp
     assert line == (
         "2026-01-02T12:00:00+00:00,req_2,a,key_k,small,local,completions,200,ok,0,0,0,0,0.0000015,USD,1.235,,false,false"
     )
+
+
+async def test_an_answer_of_the_cache_is_told_as_one(ledger: LocalLedger, tmp_path: Path) -> None:
+    await ledger.ship([row("req_1", attempts=[], response_cache_hit=True), row("req_2", attempts=[])])
+    to = io.StringIO()
+    write_csv(events(tmp_path / FILE_NAME, None, None), to)
+    told = {line["request_id"]: line["outcome"] for line in csv.DictReader(to.getvalue().splitlines())}
+    assert told == {"req_1": "cached", "req_2": ""}
 
 
 def test_a_ledger_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
