@@ -333,10 +333,7 @@ class Pipeline:
         run.reservation = reservation
         try:
             # 5 to 7: route, forward (with a durable intent before an engine works), stream
-            if keep is None:
-                refusal = await self._forward(run)
-            else:
-                refusal = await self._forward_or_recall(run, keep)
+            refusal = await (self._forward(run) if keep is None else self._forward_or_recall(run, keep))
             if refusal is not None:
                 run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
                 refusal = run.named(refusal)
