@@ -5,7 +5,10 @@ import zlib
 
 from mizzen_gateway.stages import Refusal
 
-WINDOWS = {b"gzip": 31, b"deflate": 15}
+GZIP = 31
+WINDOWS = {b"gzip": GZIP, b"deflate": 15}
+MOST_MEMBERS = 4096
+PIECE_BYTES = 64 * 1024
 INLINE_BYTES = 64 * 1024
 """Larger ones are opened in a thread, so that other callers do not wait."""
 
@@ -19,9 +22,31 @@ def _inflate(body: bytes, window: int, limit: int) -> bytes:
     opened = opener.decompress(body, limit + 1)
     if len(opened) > limit:
         raise _TooLargeError
-    if not opener.eof or opener.unused_data:
+    if not opener.eof:
         raise zlib.error("incomplete")
-    return opened
+    if not opener.unused_data:
+        return opened
+    if window != GZIP:
+        raise zlib.error("more follows")
+    return _rest_inflated(opened, memoryview(body)[-len(opener.unused_data) :], limit)
+
+
+def _rest_inflated(first: bytes, rest: memoryview, limit: int) -> bytes:
+    """Further members of gzip's: together they are one body. In pieces, since zlib copies what it does not take."""
+    opened, opener, members = bytearray(first), zlib.decompressobj(GZIP), 2
+    while rest:
+        if opener.eof:
+            opener, members = zlib.decompressobj(GZIP), members + 1
+            if members > MOST_MEMBERS:
+                raise zlib.error("too many members")
+        piece = rest[:PIECE_BYTES]
+        opened += opener.decompress(piece, limit + 1 - len(opened))
+        if len(opened) > limit:
+            raise _TooLargeError
+        rest = rest[len(piece) - len(opener.unused_data) :]
+    if not opener.eof:
+        raise zlib.error("incomplete")
+    return bytes(opened)
 
 
 async def inflated(body: bytes, coding: bytes, limit: int) -> bytes | Refusal:
