@@ -18,6 +18,8 @@ PATTERN_WORDS: Final[dict[str, str]] = {
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$": (
         "must be a project, `/` and a served name, such as team-a/chat"
     ),
+    r"^key_[a-z2-7]{20}$": "must be `key_` and 20 characters, as `mizzen gateway key` prints it",
+    r"^[A-Z]{3}$": "must be a currency's code of three capital letters, such as EUR",
     r"^[0-9a-f]{64}$": "must be 64 hexadecimal digits in lower case",
     r"^(hf|s3|gs|az|https|oci|pvc)://[^\s]+$": (
         "must begin with one of hf://, s3://, gs://, az://, https://, oci://, pvc:// and hold no blank"

@@ -115,6 +115,8 @@ _LIMITS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "too_long": lambda context: f"must have at most {context['max_length']} entries",
     "too_short": lambda context: f"must have at least {context['min_length']} entry or entries",
     "string_pattern_mismatch": _pattern,
+    "finite_number": lambda _context: "must be a finite number",
+    "decimal_max_places": lambda context: f"must have at most {context['decimal_places']} digits after the point",
 }
 
 _TYPES = {
@@ -123,6 +125,9 @@ _TYPES = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
+    "decimal_type": "a number",
+    "decimal_parsing": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",

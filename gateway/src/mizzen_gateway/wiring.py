@@ -352,6 +352,8 @@ def open_accounting(
 
 def unwritable(settings: Settings, error: OSError) -> CannotStartError:
     """The data folder cannot be used."""
+    if isinstance(error, BlockingIOError):  # no right and no space is missing: it says what helps
+        return CannotStartError(f"MIZZEN_DATA_DIR: {error}.")
     return CannotStartError(
         f"MIZZEN_DATA_DIR: cannot write {error.filename or settings.data_dir} ({error.strerror or error});"
         " give this user the folder and space in it, or set another one."

@@ -393,6 +393,7 @@ def test_what_does_not_let_it_start_is_told_in_the_words_of_the_file() -> None:
 async def test_two_gateways_do_not_share_a_data_folder(tmp_path: Path) -> None:
     _, entry = a_key()
     async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)):
-        with pytest.raises(CannotStartError, match="another gateway uses the folder"):
+        with pytest.raises(CannotStartError, match="another gateway uses the folder") as refused:
             async with alone(tmp_path, a_file("http://127.0.0.1:9", entry)):
                 pass
+        assert "give this user" not in str(refused.value), "no permission is missing"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trustme
-from mizzen_cli.commands.gateway import check
+from mizzen_cli.commands.gateway import check, key
 from mizzen_cli.errors import CommandError, ExitCode
 from support.alone import a_file, a_key, write_file
 
@@ -63,3 +63,16 @@ def test_routes_are_told_with_all_their_ways(tmp_path: Path, capsys: pytest.Capt
     told = capsys.readouterr().out
     assert "route best to big; by x-tier to small; falls back to small; copied to small\n" in told
     assert "route both through big, small\n" in told
+
+
+def test_keys_that_have_expired_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [a_key()[1] for _ in range(3)]
+    keys[1]["expires_at"] = "2020-01-01T00:00:00Z"
+    file = a_right_file(tmp_path, projects=[{"name": "team-a", "keys": keys}])
+    check(file=file)
+    assert "project team-a with 3 key(s), 1 of them expired\n" in capsys.readouterr().out
+
+
+def test_a_key_has_a_name_that_the_file_takes() -> None:
+    with pytest.raises(CommandError, match="is no name of a key"):
+        key('x"y: }')

@@ -1,8 +1,9 @@
 """`mizzen gateway`: the gateway alone, in front of servers that are there already, by one file."""
 
 import os
+import re
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mizzen_gateway.standalone.config import GatewayFile, Route
 
 DEFAULT_FILE = Path("gateway.yaml")
+NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 VARIABLE = "MIZZEN_GATEWAY_CONFIG"
 EXAMPLE = """\b
 A file to begin with:
@@ -51,7 +53,10 @@ def run(context: typer.Context, config: Config = DEFAULT_FILE) -> None:
 
 
 @app.command("check")
-def check(config: Config = DEFAULT_FILE) -> None:
+def check(
+    config: Config = DEFAULT_FILE,
+    file: Annotated[Path | None, typer.Argument(help="The file, as --config names it.")] = None,
+) -> None:
     """Check a file as the gateway would, secrets and certificates included; say what it serves. Starts nothing."""
     from mizzen_gateway.errors import CannotStartError
     from mizzen_gateway.standalone.access import snapshot_of
@@ -59,22 +64,25 @@ def check(config: Config = DEFAULT_FILE) -> None:
     from mizzen_gateway.standalone.settings import in_words_of_the_file, settings_from
     from mizzen_gateway.wiring import authority_in, certificate_in
 
-    file, path = _read(config), config.absolute()
+    config = file or config
+    read, path = _read(config), config.absolute()
     try:
-        settings = settings_from(file, path)
-        snapshot = snapshot_of(file, path.parent, 1)
-        dials_of(file, path.parent)
+        settings = settings_from(read, path)
+        snapshot = snapshot_of(read, path.parent, 1)
+        dials_of(read, path.parent)
         certificate_in(settings.tls_dir)
         authority_in(None if settings.traces is None else settings.traces.ca, "MIZZEN_TRACES_CA")
     except CannotStartError as error:
         raise CommandError(f"{config}: {in_words_of_the_file(str(error))}", ExitCode.USAGE) from None
     print(f"{config} is right.")
-    for model in file.models:
+    for model in read.models:
         print(f"model {model.name} at {', '.join(model.upstreams)}")
-    for route in file.routes:
+    for route in read.routes:
         print(f"route {route.name} {_ways(route)}")
-    for project in file.projects:
-        print(f"project {project.name} with {len(project.keys)} key(s)")
+    now = datetime.now(UTC)
+    for project in read.projects:
+        expired = sum(one.until is not None and one.until <= now for one in project.keys)
+        print(f"project {project.name} with {len(project.keys)} key(s){f', {expired} of them expired' * bool(expired)}")
     held = len({one.id for one in snapshot.limits}), len({one.id for one in snapshot.budgets})
     print(f"{held[0]} limit(s), {held[1]} budget(s), {len(snapshot.prices)} price(s)")
 
@@ -101,6 +109,8 @@ def key(
     from mizzen_gateway.standalone.access import pepper_of
     from mizzen_gateway.standalone.keys import fresh_key
 
+    if not re.fullmatch(NAME, name):
+        raise CommandError(f"{name!r} is no name of a key: use lower-case letters, digits and `-`.", ExitCode.USAGE)
     try:
         pepper = b"" if config is None else pepper_of(_read(config), config.absolute().parent)
     except CannotStartError as error:
@@ -130,6 +140,9 @@ def usage(
     ledger = config.absolute().parent / _read(config).data_dir / FILE_NAME
     try:
         write_csv(events(ledger, since, until), sys.stdout)
+    except BrokenPipeError:
+        # Who reads has seen enough; what is still held back must not fail either, at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise CommandError(f"{error}.", ExitCode.NOT_FOUND) from None
 

@@ -88,5 +88,7 @@ def _claim(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise OSError(f"another gateway uses the folder {path.parent}; give each its own MIZZEN_DATA_DIR") from None
+        raise BlockingIOError(
+            f"another gateway uses the folder {path.parent}; give each its own MIZZEN_DATA_DIR"
+        ) from None
     return descriptor

@@ -103,8 +103,10 @@ class Budget(Rule):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.window == "rolling") != (self.window_seconds is not None):
-            raise ValueError("window_seconds belongs to `window: rolling`, and to no other")
+        if self.window == "rolling" and self.window_seconds is None:
+            raise ValueError("`window: rolling` needs its length: add window_seconds (900 to 31622400)")
+        if self.window != "rolling" and self.window_seconds is not None:
+            raise ValueError("window_seconds belongs to `window: rolling` alone; remove it, or make the window rolling")
         _money_fits(self.amount, of_money=self.unit == "money")
         if self.unit == "tokens" and self.amount != int(self.amount):
             raise ValueError("amount must be a whole number of tokens")

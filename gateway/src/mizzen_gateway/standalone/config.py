@@ -29,6 +29,9 @@ def _upstream_url(url: str) -> str:
     return url.rstrip("/")
 
 
+OF_ONE_CALL: Final = ("/chat/completions", "/completions", "/embeddings", "/responses", "/rerank", "/infer")
+
+
 def _media_hosts(names: list[str]) -> list[str]:
     return sorted(hosts_of(names))
 
@@ -68,6 +71,8 @@ class Upstream(Section):
         urls = [self.url] if self.grpc_url is None else [self.url, self.grpc_url]
         if self.ca_file is not None and not any(url.startswith("https:") for url in urls):
             raise ValueError("ca_file belongs to an https:// url; this one begins with http://")
+        if self.url.endswith(OF_ONE_CALL):
+            raise ValueError("url: is the path of one call; end it where all of them begin, as in http://host:8000/v1")
         if self.api_key is not None and any(url.startswith("http:") and not _is_local(url) for url in urls):
             raise ValueError("api_key would travel unencrypted: use https://, or take the key out where none is needed")
         if self.grpc_url is not None and self.protocol != "OpenInference":
@@ -224,6 +229,8 @@ class LimitsStore(Section):
         fault = why_unusable(StoreSettings(address=self.url))
         if fault is not None:
             raise ValueError(f"url: {fault}")
+        if self.url != PROCESS and urlsplit(self.url).password is not None:
+            raise ValueError("url: holds a password; say in `password` where it is: {env: NAME} or {file: path}")
         return self
 
 

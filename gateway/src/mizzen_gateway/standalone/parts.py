@@ -72,6 +72,13 @@ class Secret(Section):
     file: Path | None = None
     """File that holds it; read again when it changes."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, value: Any) -> Any:
+        if isinstance(value, str | int | float):
+            raise ValueError("never stands in the file: write {env: NAME} or {file: path}, which say where it is")  # noqa: TRY004 - a mistake of the file
+        return value
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.env is None) == (self.file is None):

@@ -27,6 +27,10 @@ def read_file(path: Path) -> GatewayFile:
         if path.stat().st_size > MOST_BYTES:
             raise FileRefusedError(f"{path}: has more than {MOST_BYTES} bytes; divide it over several gateways")
         text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise FileRefusedError(
+            f"{path}: there is no such file; name yours with --config, or begin with the one of `mizzen gateway --help`"
+        ) from None
     except OSError as error:
         raise FileRefusedError(f"{path}: cannot be read ({error.strerror}); name a file of this user") from None
     except UnicodeDecodeError as error:

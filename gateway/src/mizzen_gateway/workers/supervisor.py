@@ -107,10 +107,14 @@ class Supervisor:
     async def reload(self) -> None:
         """Let fresh workers take over; where one of them does not become ready, all stays as it is."""
         async with self._reload:
+            began = asyncio.get_running_loop().time()
             fresh = [await start(listener, waits=True) for listener in self._listeners]
             log.info("fresh workers started", pids=[one.process.pid for one in fresh])
             if not await self._all_ready(fresh):
-                log.error("fresh workers did not become ready; the old ones stay", seconds=READY_SECONDS)
+                seconds = round(asyncio.get_running_loop().time() - began, 1)
+                log.error(
+                    "fresh workers did not become ready; the old ones stay", seconds=seconds, at_most=READY_SECONDS
+                )
                 await asyncio.gather(*(self._retire(one) for one in fresh))
                 return
             old = [one for one in self._serving if one is not None]

@@ -114,7 +114,22 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ({"limits": [A_LIMIT | {"metric": "concurrency"}]}, "limits[0]: concurrency has no time"),
         ({"limits": [A_LIMIT | {"amount": 1.5}]}, "limits[0]: amount must be a whole number of requests"),
         ({"limits": [A_LIMIT | {"amount": 0}]}, "limits[0].amount: must be more than 0"),
-        ({"budgets": [A_BUDGET | {"window": "rolling"}]}, "budgets[0]: window_seconds belongs to `window: rolling`"),
+        ({"budgets": [A_BUDGET | {"window": "rolling"}]}, "budgets[0]: `window: rolling` needs its length: add window"),
+        (
+            {"budgets": [A_BUDGET | {"window_seconds": 900}]},
+            "budgets[0]: window_seconds belongs to `window: rolling` al",
+        ),
+        ({"limits": [A_LIMIT | {"amount": "$5"}]}, "limits[0].amount: must be a number, but it is text"),
+        ({"models.0.wait_seconds": float("inf")}, "models[0].wait_seconds: must be a finite number; it is `inf`"),
+        ({"projects.0.keys.0.id": "key_..."}, "keys[0].id: must be `key_` and 20 characters, as `mizzen gateway key`"),
+        ({"projects.0.keys.0": {"name": "k", "key": "mzk_abc"}}, "keys[0].key: never stands in the file"),
+        ({"currency": "euros"}, "currency: must be a currency's code of three capital letters, such as EUR"),
+        (
+            {"upstreams.0.url": "https://x/v1/chat/completions"},
+            "url: is the path of one call; end it where all of them",
+        ),
+        ({"limits_store": {"url": "redis://:pass@127.0.0.1"}}, "url: holds a password; say in `password` where it is"),
+        ({"prices": [{"per_million_input_tokens": "0.1234567"}]}, "must have at most 6 digits after the point"),
         ({"budgets": [A_BUDGET | {"amount": 10**10}]}, "budgets[0]: amount must be at most 9000000 of money"),
         (
             {"budgets": [A_BUDGET | {"unit": "accelerator_seconds"}]},
@@ -173,7 +188,7 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
         ),
         ({"projects.0.models": ["big"]}, "projects[0].models[0]: there is no model or route 'big'"),
         ({"projects.0.keys.0": {"name": "k"}}, "projects[0].keys[0]: must have `id` and `digest`"),
-        ({"upstreams.0.api_key": "sk-1"}, "upstreams[0].api_key: must be a map of fields"),
+        ({"upstreams.0.api_key": "sk-1"}, "upstreams[0].api_key: never stands in the file: write {env: NAME}"),
         ({"upstreams.0.api_key": {"env": "A", "file": "b"}}, "must have either `env` or `file`"),
         ({"upstreams.0": {"name": "local", "url": "http://far", "api_key": {"env": "A"}}}, "would travel unencrypted"),
         ({"upstreams.0.ca_file": "ca.pem"}, "ca_file belongs to an https:// url"),
@@ -221,7 +236,7 @@ def test_prices_of_a_model_and_of_all_may_stand_beside_each_other() -> None:
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FileRefusedError, match=r"absent\.yaml: cannot be read \(No such file or directory\)"):
+    with pytest.raises(FileRefusedError, match=r"absent\.yaml: there is no such file; name yours with --config"):
         read_file(tmp_path / "absent.yaml")
 
 
