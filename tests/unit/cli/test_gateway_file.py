@@ -76,3 +76,17 @@ def test_keys_that_have_expired_are_counted(tmp_path: Path, capsys: pytest.Captu
 def test_a_key_has_a_name_that_the_file_takes() -> None:
     with pytest.raises(CommandError, match="is no name of a key"):
         key('x"y: }')
+
+
+def test_all_secrets_that_are_not_there_are_told_with_line_and_field(tmp_path: Path) -> None:
+    upstream = {"name": "local", "url": "https://x.example.com", "api_key": {"env": "NO_SUCH_KEY"}, "ca_file": "ca.pem"}
+    keys = [{"name": "k", "key": {"file": "absent"}}]
+    lines = refusal_of(a_right_file(tmp_path, upstreams=[upstream], projects=[{"name": "team-a", "keys": keys}])).split(
+        "\n"
+    )
+    assert [line.partition("gateway.yaml:")[2].split(": ")[1] for line in lines] == [
+        "upstreams[0].api_key",
+        "projects[0].keys[0].key",
+        "upstreams[0].ca_file",
+    ]
+    assert "gateway.yaml:7: upstreams[0].api_key: the variable NO_SUCH_KEY of the environment is empty" in lines[0]

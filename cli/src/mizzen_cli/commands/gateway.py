@@ -60,12 +60,16 @@ def check(
     """Check a file as the gateway would, secrets and certificates included; say what it serves. Starts nothing."""
     from mizzen_gateway.errors import CannotStartError
     from mizzen_gateway.standalone.access import snapshot_of
+    from mizzen_gateway.standalone.missing import missing
     from mizzen_gateway.standalone.objects import dials_of
+    from mizzen_gateway.standalone.reading import refused
     from mizzen_gateway.standalone.settings import in_words_of_the_file, settings_from
     from mizzen_gateway.wiring import authority_in, certificate_in
 
     config = file or config
     read, path = _read(config), config.absolute()
+    if absent := list(missing(read, path.parent)):
+        raise CommandError(str(refused(absent, config)), ExitCode.USAGE)
     try:
         settings = settings_from(read, path)
         snapshot = snapshot_of(read, path.parent, 1)

@@ -60,6 +60,11 @@ def parse(text: str, name: str) -> GatewayFile:
     return file
 
 
+def refused(found: Iterable[Mistake], path: Path) -> FileRefusedError:
+    """Mistakes of a file that holds together, with their lines."""
+    return _refused(found, yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader), str(path))
+
+
 def _refused(found: Iterable[Mistake], root: yaml.Node, name: str) -> FileRefusedError:
     listed = list(found)
     lines = [f"{name}:{_line(root, one.location)}: {one}" for one in listed[:SHOWN]]
