@@ -62,7 +62,9 @@ def parse(text: str, name: str) -> GatewayFile:
 
 def refused(found: Iterable[Mistake], path: Path) -> FileRefusedError:
     """Mistakes of a file that holds together, with their lines."""
-    return _refused(found, yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader), str(path))
+    root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    assert root is not None, "it has been read"
+    return _refused(found, root, str(path))
 
 
 def _refused(found: Iterable[Mistake], root: yaml.Node, name: str) -> FileRefusedError:
