@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import openai
 import pytest
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import wait_for_http
 from support.limit_servers import PASSWORD, running_valkey
 from support.simulated_engine import simulated_engine

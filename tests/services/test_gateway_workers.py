@@ -13,8 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 from support.access_snapshots import a_limit
+from support.free_ports import free_port
 from support.gateway import endpoint_set, gateway_environment, make_key, make_snapshot, model_deployment
-from support.limit_servers import free_port, running_valkey
+from support.limit_servers import running_valkey
 from support.scripted_engine import Exchange, chunk, completion, scripted_engine
 from support.supervised_gateway import supervised_gateway
 from support.until import until

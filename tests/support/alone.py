@@ -11,7 +11,7 @@ import yaml
 from mizzen_gateway.standalone.keys import FreshKey, fresh_key
 from mizzen_gateway.standalone.settings import settings_of
 from mizzen_gateway.wiring import Gateway
-from support.controlplane import free_port
+from support.free_ports import free_port
 
 Document = dict[str, Any]
 

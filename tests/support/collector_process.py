@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.pods import wait_until
 
 

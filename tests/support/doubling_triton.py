@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import Key, endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
 from support.triton import PORTS, running_triton
 

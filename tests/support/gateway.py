@@ -20,7 +20,7 @@ from mizzen_crds.access import AccessSnapshot, KeyAccess, ProjectAccess
 from mizzen_gateway.metering.frames import ROWS, frames
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.wiring import Gateway
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.plain_http import NOBODY
 
 PEPPER = "pepper-of-tests"

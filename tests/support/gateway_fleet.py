@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 from mizzen_crds.access import AccessSnapshot
-from support.gateway import free_port, gateway_environment, wait_for_http, write_feeds
+from support.free_ports import free_port
+from support.gateway import gateway_environment, wait_for_http, write_feeds
 from support.plain_http import NOBODY
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.controlplane import free_port
 from support.debian_programs import unpacked
+from support.free_ports import free_port
 from support.gateway import wait_for_http
 
 _CONFIGURATION = """

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support.controlplane import ControlPlane, free_port
+from support.controlplane import ControlPlane
+from support.free_ports import free_port
 from support.gateway import endpoint_set, model_deployment
 from support.plain_http import NOBODY
 from support.until import until

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import wait_for_http
 
 

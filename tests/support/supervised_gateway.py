@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mizzen_crds.access import AccessSnapshot
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import gateway_environment, wait_for_http, write_feeds
 
 

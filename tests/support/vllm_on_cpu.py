@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mizzen_cli.local.environments import Environments, default_cache
 from mizzen_operator.runtimes.builtin import builtin_runtimes
-from support.controlplane import free_port
+from support.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "examples" / "smollm" / "artifacts" / "v1"

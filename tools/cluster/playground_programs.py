@@ -31,7 +31,8 @@ _START_SECONDS: Final = 60.0
 def programs_beside(cluster: "Cluster", folder: Path) -> Iterator[dict[str, str]]:
     """Run control plane, operator and gateway until the block ends; yields what a shell needs for `mizzen`."""
     from support.cluster.process import Process
-    from support.controlplane import free_port, write_secrets
+    from support.controlplane import write_secrets
+    from support.free_ports import free_port
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)

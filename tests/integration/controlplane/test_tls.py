@@ -16,7 +16,8 @@ from mizzen_operator.reconcile.controlplane import ControlPlane as AskedByOperat
 from mizzen_operator.reconcile.controlplane import ControlPlaneAwayError
 from support.certificates import serial_shown, write_pair
 from support.cluster.objects import wait_until
-from support.controlplane import ControlPlane, free_port
+from support.controlplane import ControlPlane
+from support.free_ports import free_port
 from support.plain_http import NOBODY
 
 RESOLVE = {"namespace": "default", "model": "nothing", "version": "1"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment
 from support.scripted_engine import Exchange, scripted_engine
 from support.until import until

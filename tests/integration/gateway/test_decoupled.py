@@ -18,7 +18,7 @@ from mizzen_crds.access import AccessSnapshot, BudgetUnit, Hardness
 from mizzen_gateway.protocols.open_inference.grpc.outbox import FULL_BYTES
 from support.access_snapshots import a_budget
 from support.alone import a_file, a_key, alone
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange
 from support.shared_ledger import SharedLedger, ledger_over_http

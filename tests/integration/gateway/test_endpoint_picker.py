@@ -8,8 +8,8 @@ from pathlib import Path
 
 import aiohttp
 from support import ext_proc_messages as official
-from support.controlplane import free_port
 from support.endpoint_picker import PickerDouble, endpoint_picker, picks
+from support.free_ports import free_port
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, ScriptedEngine, completion, scripted_engine
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import endpoint_set, gateway_process, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, scripted_engine
 from support.span_collector import span_collector

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import trustme
 from support.alone import a_file, a_key, alone, ask
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, scripted_engine
 

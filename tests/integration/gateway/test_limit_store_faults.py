@@ -17,7 +17,7 @@ from mizzen_gateway.limits.rules import limit_rule
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import make_snapshot, running_gateway
 from support.limit_gateways import quota_gateways
 from support.limit_servers import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import gateway_environment, gateway_process, make_key, make_snapshot, wait_for_http, write_feeds
 
 KEY = make_key()

@@ -10,7 +10,7 @@ import aiohttp
 import grpc
 import pytest
 from mizzen_gateway.protocols.open_inference.grpc import intake
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.gateway import (
     RunningGateway,
     endpoint_set,

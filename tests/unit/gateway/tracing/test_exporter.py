@@ -7,7 +7,7 @@ import structlog
 from mizzen_gateway.tracing import exporter
 from mizzen_gateway.tracing.exporter import Destination, Exporter
 from mizzen_gateway.tracing.span import Kind, Span
-from support.controlplane import free_port
+from support.free_ports import free_port
 from support.span_collector import span_collector
 from support.until import until
 
