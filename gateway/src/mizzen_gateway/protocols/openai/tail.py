@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from mizzen_gateway.engine.exchange import EngineFailureError
-from mizzen_gateway.protocols.event_ends import EVENT_END, count_of_events
+from mizzen_gateway.protocols.event_ends import EVENT_END, LF, count_of_events
 from mizzen_gateway.protocols.openai.errors import error_object
 from mizzen_gateway.stages import Refusal, Usage
 
@@ -70,10 +70,11 @@ class StreamTail:
         """What of it the caller gets. Raises EngineSaidError."""
         if self._held:
             data, self._held = self._held + data, b""
-        if not data.endswith(b"\n\n"):
+        whole = data.endswith(LF)
+        if not whole:
             data = self._hold_back(data)
         if self._rename is None and not speaks(data):
-            self.events += count_of_events(data)
+            self.events += data.count(LF) if whole else count_of_events(data)
             return data
         return b"".join(self._look_at(data))
 
