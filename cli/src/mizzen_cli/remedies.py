@@ -54,7 +54,8 @@ SAYS_IT_ALL: Final = frozenset(
     {
         "api_server_unavailable", "autoscaling_active", "bad_request", "batch_ended", "batch_not_found",
         "body_too_large", "changed_meanwhile", "conflict", "content_changed", "content_key_missing",
-        "created_meanwhile", "database_unavailable", "empty_file", "file_in_use", "file_incomplete", "file_not_found",
+        "created_meanwhile", "database_busy", "database_unavailable", "empty_file", "file_in_use", "file_incomplete",
+        "file_not_found",
         "file_too_large", "files_quota_exceeded", "forbidden", "gone", "idempotency_answer_lost",
         "idempotency_in_progress", "idempotency_key_reused", "immutable_field", "insufficient_storage",
         "internal_error", "invalid", "invalid_api_key", "invalid_json", "invalid_object", "invalid_page_token",
@@ -69,12 +70,13 @@ SAYS_IT_ALL: Final = frozenset(
 
 GATEWAY_WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"list yours with GET /v1/models", "`mizzen get` lists yours"),
+    (r"have it added to the models of this one", "let this one call it with `mizzen keys update`"),
     (r"call it at /v1/chat/completions", "use `mizzen chat`"),
     (r"call it at /v2/models/\S+/infer", "use `mizzen infer`"),
     (r"compare them with GET /v2/models/\S+\.", "compare them with `mizzen models show MODEL`."),
     (r"GET /v2/models/\S+ has those that there are", "`mizzen describe NAME` tells what serves"),
 )
-"""Path in a sentence of the gateway -> the command in its place."""
+"""Path in a sentence of the gateway, or words for any installation -> the command in their place."""
 
 
 def in_commands(status: int, message: str) -> str:
