@@ -160,3 +160,17 @@ def chunk(model: str, text: str | None) -> dict[str, Any]:
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10} if text is None else None
     found = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices}
     return {**found, "usage": usage} if usage else found
+
+
+async def hangs(_exchange: Exchange) -> None:
+    """Never answers."""
+    await asyncio.Event().wait()
+
+
+async def streams(exchange: Exchange) -> None:
+    """One word, as events."""
+    await exchange.start_events()
+    await exchange.event(chunk("m", "one"))
+    await exchange.event(chunk("m", None))
+    await exchange.event(b"[DONE]")
+    await exchange.end_events()

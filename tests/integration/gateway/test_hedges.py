@@ -14,7 +14,7 @@ from mizzen_engines.simulated.server import SimulatedEngine
 from mizzen_engines.simulated.settings import Settings
 from support.access_snapshots import a_limit
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
-from support.scripted_engine import Exchange, ScriptedEngine, chunk, completion, scripted_engine
+from support.scripted_engine import Exchange, ScriptedEngine, chunk, completion, hangs, scripted_engine, streams
 from support.until import until
 
 CHAT = "/v1/chat/completions"
@@ -29,20 +29,8 @@ async def well(exchange: Exchange) -> None:
     await exchange.send_json(completion("m"))
 
 
-async def hangs(_exchange: Exchange) -> None:
-    await asyncio.Event().wait()
-
-
 async def is_down(exchange: Exchange) -> None:
     await exchange.send_json({"error": {"message": "no"}}, 503)
-
-
-async def streams(exchange: Exchange) -> None:
-    await exchange.start_events()
-    await exchange.event(chunk("m", "one"))
-    await exchange.event(chunk("m", None))
-    await exchange.event(b"[DONE]")
-    await exchange.end_events()
 
 
 async def begins_a_stream_without_a_word(exchange: Exchange) -> None:

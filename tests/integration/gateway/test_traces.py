@@ -22,7 +22,7 @@ from support.gateway import (
     model_deployment,
     running_gateway,
 )
-from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, chunk, completion, scripted_engine
+from support.scripted_engine import Behaviour, Exchange, ScriptedEngine, completion, hangs, scripted_engine, streams
 from support.span_collector import ReceivedSpan, SpanCollector, span_collector
 from support.until import until
 
@@ -45,18 +45,6 @@ async def well(exchange: Exchange) -> None:
 
 async def cuts(exchange: Exchange) -> None:
     exchange.cut()
-
-
-async def streams(exchange: Exchange) -> None:
-    await exchange.start_events()
-    await exchange.event(chunk("m", "one"))
-    await exchange.event(chunk("m", None))
-    await exchange.event(b"[DONE]")
-    await exchange.end_events()
-
-
-async def hangs(_exchange: Exchange) -> None:
-    await asyncio.Event().wait()
 
 
 @dataclass
