@@ -294,6 +294,14 @@ async def test_so_many_run_at_once_and_a_place_is_free_when_one_ends(addresses, 
 
 
 @pytest.mark.parametrize("store", STORES)
+async def test_who_was_answered_finds_the_place_free_at_once(addresses, store):
+    limits = [a_limit(1, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0)]
+    async with quota_gateways(addresses[store], 1, a_snapshot(further_limits=limits), UNLIMITED) as [gateway]:
+        for _ in range(100):
+            (await gateway.admitted(ONE)).settle(Usage(1, 1))
+
+
+@pytest.mark.parametrize("store", STORES)
 async def test_a_shadow_limit_counts_and_refuses_nobody_and_one_that_is_off_does_neither(addresses, store):
     limits = [
         a_limit(1, id=fresh(), name="watched", enforcement=Enforcement.SHADOW),

@@ -95,6 +95,11 @@ class SharedStore:
         return not self.server.reachable or time.monotonic() < self._lost_until
 
     @property
+    def telling(self) -> bool:
+        """Something has ended here that the server may not know yet."""
+        return bool(self._due) or self._sending.locked()
+
+    @property
     def settlements_waiting(self) -> int:
         """That the server has not got yet."""
         return len(self._due)
@@ -184,8 +189,8 @@ class SharedStore:
         return True
 
     async def settle_all(self) -> None:
-        """Tell the server now what waits for company; raises StoreUnreachableError."""
-        while self._due or self._sending.locked():
+        """Tell the server now what has ended until now; raises StoreUnreachableError."""
+        for _ in range(1 + len(self._due) // SETTLED_AT_ONCE):
             if not await self._settle_some():
                 raise StoreUnreachableError("ends of requests cannot be told")
 
@@ -242,14 +247,19 @@ class SharedCounts:
         return self._take(amounts)
 
     async def _take(self, amounts: Amounts) -> Answer:
-        rows, asked = self._rows, 0
+        rows, asked, told = self._rows, 0, False
         while asked < ATTEMPTS + len(self._budgets):
             answered = [known.answered for known in self._budgets]
+            telling = self._store.telling
             try:
                 answer, holding = await self._ask(rows, amounts)
                 if holding is not None:
                     return holding
                 if answer.status == OVER:
+                    if rows.rows[answer.place].type == RUNNING and telling and not told:
+                        told = True  # once: requests end all the time
+                        await self._store.settle_all()  # whose answer was complete had given its place back
+                        continue
                     return OverLimit(answer.place, answer.levels[: self._limits])
                 place = answer.place - self._limits
                 if self._budgets[place].answered != answered[place]:
