@@ -96,7 +96,7 @@ def test_the_example_is_right(tmp_path: Path) -> None:
     assert checked.stdout.splitlines()[-1] == "4 limit(s), 1 budget(s), 2 price(s)"
     lacking = mizzen(tmp_path, "check", NIGHTLY_KEY=key)
     assert lacking.returncode == 2
-    assert "the key of 'hosted': the variable HOSTED_API_KEY of the environment is empty or not set" in lacking.stderr
+    assert "upstreams[2].api_key: the variable HOSTED_API_KEY of the environment is empty or not" in lacking.stderr
 
 
 def test_a_port_in_use_is_told_in_the_words_of_the_file(tmp_path: Path) -> None:
