@@ -3,9 +3,11 @@
 Pure file access; nothing here knows of time, of the network or of what a record says.
 """
 
+import contextlib
 import fcntl
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -55,9 +57,15 @@ class SegmentFolder:
         """Remove what lies in a segment from there on."""
         os.truncate(self.path(place.segment), place.offset)
 
-    def remove(self, number: int) -> None:
-        """Remove a segment whose records are all in the ledger."""
-        self.path(number).unlink(missing_ok=True)
+    def remove(self, numbers: Iterable[int]) -> int:
+        """Remove segments whose records are all in the ledger; the bytes that they had."""
+        removed = 0
+        for number in numbers:
+            with contextlib.suppress(FileNotFoundError):
+                size = self.path(number).stat().st_size
+                self.path(number).unlink()
+                removed += size
+        return removed
 
     def total_bytes(self) -> int:
         """Bytes of all segments."""

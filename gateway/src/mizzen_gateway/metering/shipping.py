@@ -7,6 +7,7 @@ holds up no other. A batch that it does not take as a whole is halved until the 
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
@@ -21,9 +22,12 @@ from mizzen_gateway.metering.frames import ROWS, frames
 from mizzen_gateway.metering.ledger import BatchRefusedError
 from mizzen_gateway.metering.segments import Cursor
 from mizzen_gateway.metering.spool import Spool
+from mizzen_gateway.record import record
 
 BATCH_ROWS = 1000
 """Rows of one batch, as the ledger's route allows."""
+SLICE_ROWS = 50
+"""Rows looked at in one go, some 0.2 ms: in between the event loop sees to requests."""
 READ_BYTES = 4 << 20
 """Bytes of the spool read at once; more than the longest record."""
 GATHER_SECONDS = 0.25
@@ -32,6 +36,17 @@ BACKOFF_SECONDS = 5.0
 """Longest pause between tries."""
 
 log = structlog.get_logger(__name__)
+
+
+@record
+class Batch:
+    """What goes to the ledger together."""
+
+    rows: list[bytes]
+    costs: dict[str, int]
+    """By budget id, in its unit."""
+    end: Cursor
+    """Where the next one begins."""
 
 
 class UsageSink(Protocol):
@@ -83,40 +98,34 @@ class Shipper:
     async def _ship_until(self, end: Cursor) -> None:
         """Ship what was there when the round began: what comes meanwhile gathers for the next one."""
         while self._spool.cursor < end:
-            rows, cursor = self._next_batch()
-            self._waiting_since = _started_at(rows[0]) if rows else None
-            if rows:
-                await self._ship_until_taken(rows)
-            self._spool.advance(cursor)
+            batch = await self._next_batch()
+            self._waiting_since = _started_at(batch.rows[0]) if batch.rows else None
+            if batch.rows:
+                await self._ship_until_taken(batch)
+            await self._spool.advance(batch.end)
         self._waiting_since = None
 
-    def _next_batch(self) -> tuple[list[bytes], Cursor]:
-        """Rows from the cursor on, of one segment, and where the next batch begins."""
+    async def _next_batch(self) -> Batch:
+        """Rows from the cursor on, of one segment."""
         spool, cursor = self._spool, self._spool.cursor
         end = spool.end
         size = READ_BYTES if cursor.segment < end.segment else min(READ_BYTES, end.offset - cursor.offset)
         try:
             data = spool.folder.read(cursor.segment, cursor.offset, size)
         except FileNotFoundError:
-            return [], Cursor(self._following(cursor.segment), 0)
-        rows: list[bytes] = []
-        read = 0
-        for record in frames(data):
-            read = record.end
-            if record.kind in ROWS:
-                rows.append(record.payload)
-                if len(rows) == BATCH_ROWS:
-                    break
+            return Batch([], {}, Cursor(self._following(cursor.segment), 0))
+        rows, costs, read = await _rows_of(data)
         if read:
-            return rows, Cursor(cursor.segment, cursor.offset + read)
+            return Batch(rows, costs, Cursor(cursor.segment, cursor.offset + read))
         # Nothing whole is left here: the segment is done, but for a torn tail that no one can read.
-        return [], Cursor(self._following(cursor.segment), 0) if cursor.segment < end.segment else end
+        return Batch([], {}, Cursor(self._following(cursor.segment), 0) if cursor.segment < end.segment else end)
 
     def _following(self, segment: int) -> int:
         later = [number for number in self._spool.folder.numbers() if number > segment]
         return min(later, default=self._spool.end.segment)
 
-    async def _ship_until_taken(self, rows: list[bytes]) -> None:
+    async def _ship_until_taken(self, batch: Batch) -> None:
+        rows = batch.rows
         while True:
             try:
                 await self._ship(rows)
@@ -128,7 +137,7 @@ class Shipper:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             else:
                 self.failures = 0
-                self._acknowledge(costs_of(rows))
+                self._acknowledge(batch.costs)
                 return
 
     async def _ship(self, rows: list[bytes]) -> None:
@@ -155,6 +164,25 @@ class Shipper:
         log.error("row refused by the ledger", request_id=orjson.loads(row).get("request_id"), reason=reason)
         with (self._spool.folder.folder / "refused.jsonl").open("ab") as file:
             file.write(row + b"\n")
+
+
+async def _rows_of(data: bytes) -> tuple[list[bytes], dict[str, int], int]:
+    """Rows of one batch, what they cost, and how many bytes they and what lies between them take."""
+    rows: list[bytes] = []
+    costs: Counter[str] = Counter()
+    read = looked_at = 0
+    for found in frames(data):
+        read = found.end
+        if found.kind in ROWS:
+            rows.append(found.payload)
+            if len(rows) - looked_at == SLICE_ROWS:
+                costs.update(costs_of(rows[looked_at:]))
+                looked_at = len(rows)
+                if looked_at == BATCH_ROWS:
+                    break
+                await asyncio.sleep(0)
+    costs.update(costs_of(rows[looked_at:]))
+    return rows, costs, read
 
 
 def _started_at(row: bytes) -> float:

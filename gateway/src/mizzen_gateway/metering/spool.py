@@ -131,12 +131,13 @@ class Spool:
         if self._timer is None and self._error is None:
             self._timer = asyncio.get_running_loop().call_later(self.settings.group_seconds, self.flush)
 
-    def advance(self, cursor: Cursor) -> None:
+    async def advance(self, cursor: Cursor) -> None:
         """All before the cursor is in the ledger: remember it, and remove the segments that are done."""
-        for number in range(self.cursor.segment, cursor.segment):
-            if number and self.folder.path(number).exists():
-                self._old_bytes -= self.folder.path(number).stat().st_size
-                self.folder.remove(number)
+        if self.cursor.segment < cursor.segment:
+            done = range(self.cursor.segment, cursor.segment)
+            # A long file takes milliseconds to go, for which requests would wait.
+            removed = await asyncio.get_running_loop().run_in_executor(None, self.folder.remove, done)
+            self._old_bytes -= removed
         self.cursor = cursor
         try:
             self.folder.save_cursor(cursor)
@@ -161,11 +162,11 @@ class Spool:
             self._pending.append(frame(LEFT, b""))
             self._flush()
         retired, self._retired = self._retired, []
-        if self.settings.fsync_seconds and (self._unsynced or retired):
+        synced = [self._descriptor] if self.settings.fsync_seconds and self._unsynced else []
+        if synced or retired:
             self._unsynced = False
-            await asyncio.get_running_loop().run_in_executor(None, _sync, [*retired, self._descriptor])
-        for descriptor in retired:
-            os.close(descriptor)
+            sync = bool(self.settings.fsync_seconds)
+            await asyncio.get_running_loop().run_in_executor(None, _sync_and_let_go, synced, retired, sync)
 
     async def close(self) -> None:
         """Write, sync and let go."""
@@ -239,6 +240,13 @@ class Spool:
             log.info("spool takes records again")
 
 
-def _sync(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
+def _sync_and_let_go(kept: list[int], retired: list[int], sync: bool) -> None:
+    """In a thread: a file that is removed already goes with its last descriptor, which takes time, too."""
+    for descriptor in retired:
+        try:
+            if sync:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+    for descriptor in kept:
         os.fdatasync(descriptor)

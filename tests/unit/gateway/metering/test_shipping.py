@@ -31,7 +31,24 @@ async def test_rows_reach_the_ledger_and_done_segments_go(tmp_path):
     assert len(ledger.rows) == 200
     assert sum(costs["bud_a"] for costs in acknowledged) == 200 * 120
     assert spool.folder.numbers() == [spool.end.segment]
+    assert spool.size_bytes == spool.folder.total_bytes()
     assert shipper.oldest_seconds() == 0
+    await spool.close()
+
+
+async def test_while_many_rows_are_gathered_requests_have_their_turn(tmp_path):
+    spool, ledger, turns = spool_with(tmp_path, 1000), LedgerDouble(), []
+
+    async def be_served() -> None:
+        while not ledger.rows:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    serving = asyncio.create_task(be_served())
+    assert await Shipper(spool, ledger, lambda costs: None).drain(10)
+    await serving
+    assert len(ledger.rows) == 1000
+    assert len(turns) >= 1000 // shipping.SLICE_ROWS
     await spool.close()
 
 

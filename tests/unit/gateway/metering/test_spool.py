@@ -150,7 +150,7 @@ async def test_what_the_ledger_has_is_not_counted_again_after_a_restart(tmp_path
     meter.intend(an_intent("req_1"), CHARGE)
     meter.settle(an_intent("req_1"), an_outcome(), CHARGE)
     spool.flush()
-    spool.advance(spool.end)
+    await spool.advance(spool.end)
     await spool.close()
     again = Spool(tmp_path)
     assert again.costs_left == {}
@@ -165,7 +165,7 @@ async def test_a_long_request_outlives_the_segment_it_began_in(tmp_path):
         meter.intend(an_intent(f"req_{number}"), CHARGE)
         meter.settle(an_intent(f"req_{number}"), an_outcome(), CHARGE)
     spool.flush()
-    spool.advance(Cursor(spool.end.segment, 0))
+    await spool.advance(Cursor(spool.end.segment, 0))
     assert spool.folder.numbers() == [spool.end.segment]
     spool.folder.close()
     again = Spool(tmp_path)
