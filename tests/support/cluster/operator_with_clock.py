@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mizzen_kube import lease
-from mizzen_operator.__main__ import main
 from mizzen_operator.ledgers import startup_ledger
+from mizzen_operator.process import main
 from mizzen_operator.reconcile import run
 
 FILE = Path(sys.argv[1])
