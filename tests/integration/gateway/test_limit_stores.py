@@ -298,7 +298,9 @@ async def test_who_was_answered_finds_the_place_free_at_once(addresses, store):
     limits = [a_limit(1, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0)]
     async with quota_gateways(addresses[store], 1, a_snapshot(further_limits=limits), UNLIMITED) as [gateway]:
         for _ in range(100):
-            (await gateway.admitted(ONE)).settle(Usage(1, 1))
+            answer = await gateway.reserve(ONE)
+            assert not isinstance(answer, Refusal), answer
+            answer.settle(Usage(1, 1))
 
 
 @pytest.mark.parametrize("store", STORES)
