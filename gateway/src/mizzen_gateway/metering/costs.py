@@ -22,7 +22,8 @@ def costs_of(rows: Iterable[bytes]) -> dict[str, int]:
             continue  # of no budget
         at = row.find(COST) + len(COST)
         amount = row[at : row.find(b",", at)]
-        if NOT_MONEY[0] in row or NOT_MONEY[1] in row or begin < len(BUDGETS) or at < len(COST) or not amount.isdigit():
+        other = max(map(row.find, NOT_MONEY)) >= 0
+        if other or begin < len(BUDGETS) or at < len(COST) or not amount.isdigit():
             add_costs(costs, orjson.loads(row))
             continue
         budgets = row[begin:end]

@@ -94,7 +94,7 @@ class RequestParser:
             # The header so far may sit wholly in llhttp, without a callback; so its bytes are counted here.
             self._header_bytes += min(len(data), self._limits.header_bytes + 1)
         began_in_body = self.in_body
-        if (not began_in_body or len(data) > self._body_left) and b"\t" in data:
+        if (not began_in_body or len(data) > self._body_left) and data.find(b"\t") >= 0:
             self._check_tabs(data)
         try:
             self._llhttp.feed_data(data)
