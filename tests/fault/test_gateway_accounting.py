@@ -75,18 +75,20 @@ async def answers(exchange: Exchange) -> None:
     await exchange.send_json(completion(exchange.document["model"]))
 
 
-@pytest.fixture
-def plane(tmp_path: Path):
-    with sqlite_controlplane(tmp_path / "plane") as running:
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory):
+    """One for all, each of which has a project of its own; who kills it starts it again."""
+    with sqlite_controlplane(tmp_path_factory.mktemp("plane")) as running:
         yield running
 
 
 @asynccontextmanager
 async def serving(plane: ControlPlane, folder: Path, **environment: str) -> AsyncIterator[tuple[Serving, Load]]:
     async with scripted_engine(answers) as engine:
-        stack = Serving(plane, folder)
+        stack = Serving(plane, folder, plane.new_project())
         key = stack.new_key()
-        stack.make("rate-cards", name="list", prices=[{"model": "*", "per_million_input_tokens": "1"}])
+        prices = [{"model": "*", "per_million_input_tokens": "1"}]
+        stack.make("rate-cards", name=stack.project, project=stack.project, prices=prices)
         stack.serve("chat", engine.address)
         await stack.start(**environment)
         load = Load(stack.url, key)
@@ -121,7 +123,7 @@ async def test_a_killed_gateway_leaves_exactly_one_row_for_every_answer(plane, t
     print("seed", seed)
     chance = random.Random(seed)
     async with serving(plane, tmp_path) as (stack, load):
-        kills = 3
+        kills = 2
         async with load.running():
             for _ in range(kills):
                 goal = len(load.answered) + chance.randrange(50, 150)
@@ -179,10 +181,11 @@ async def test_a_full_disk_refuses_requests_and_heals(plane, tmp_path):
 
 
 async def test_a_revoked_key_is_refused_within_a_second(plane, tmp_path):
-    async with serving(plane, tmp_path) as (_, load):
+    async with serving(plane, tmp_path) as (stack, load):
+        keys = f"/api/v1/projects/{stack.project}/keys"
         with plane.client() as client:
-            [key] = client.get("/api/v1/projects/default/keys").json()["items"]
-            revoked = client.post(f"/api/v1/projects/default/keys/{key['id']}:revoke")
+            [key] = client.get(keys).json()["items"]
+            revoked = client.post(f"{keys}/{key['id']}:revoke")
             assert revoked.status_code < 300, revoked.text
         async with aiohttp.ClientSession() as session, asyncio.timeout(1):
             while not load.codes["invalid_api_key"]:
@@ -192,8 +195,8 @@ async def test_a_revoked_key_is_refused_within_a_second(plane, tmp_path):
 
 async def test_a_budget_is_spent_to_its_last_request_and_not_beyond_across_a_kill(plane, tmp_path):
     async with serving(plane, tmp_path) as (stack, load):
-        amount = 0.005  # a request costs 7 x 10^-6, and holds back more than that while it runs
-        stack.make("projects/default/budgets", name="small", amount=str(amount))
+        amount = 0.002  # a request costs 7 x 10^-6, and holds back more than that while it runs
+        stack.make(f"projects/{stack.project}/budgets", name="small", amount=str(amount))
         async with load.running():
             await until(lambda: len(load.answered) > 60, 20)
             stack.end(signal.SIGKILL)
@@ -206,7 +209,7 @@ async def test_a_budget_is_spent_to_its_last_request_and_not_beyond_across_a_kil
         await until_booked(stack, load)
         stack.end()
         with plane.client() as client:
-            [budget] = client.get("/api/v1/projects/default/budgets").json()["items"]
+            [budget] = client.get(f"/api/v1/projects/{stack.project}/budgets").json()["items"]
         needed = re.search(r"may cost up to ([0-9.]+) [A-Z]{3}", load.message)
         assert needed is not None, load.message
         assert amount - float(needed[1]) < float(budget["spent"]) <= amount

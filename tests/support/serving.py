@@ -18,10 +18,11 @@ from support.until import until
 
 @dataclass
 class Serving:
-    """Project `default`, served by one gateway."""
+    """A project, served by one gateway."""
 
     plane: ControlPlane
     folder: Path
+    project: str = "default"
     port: int = field(default_factory=free_port)
     admin_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -41,7 +42,7 @@ class Serving:
     async def start(self, **environment: str) -> None:
         """Start the gateway and wait until it is ready."""
         self.launch(**environment)
-        await until(lambda: self._ready(), 60)
+        await until(lambda: self._ready(), 60, every=0.05)
 
     def launch(self, **environment: str) -> None:
         """Start the gateway."""
@@ -77,8 +78,9 @@ class Serving:
     def serve(self, name: str, address: tuple[str, int]) -> None:
         """Put a deployment and its one endpoint into the store, as the runner does."""
         with self.plane.client("runner") as client:
-            for document in (model_deployment(name), endpoint_set(name, address)):
-                path = f"/internal/v1/objects/{document['kind']}/default/{name}"
+            documents = model_deployment(name, self.project), endpoint_set(name, address, namespace=self.project)
+            for document in documents:
+                path = f"/internal/v1/objects/{document['kind']}/{self.project}/{name}"
                 answer = client.put(path, params={"field_manager": "test"}, json=document)
                 assert answer.status_code < 300, answer.text
 
@@ -92,7 +94,7 @@ class Serving:
 
     def new_key(self, name: str = "caller") -> str:
         """The text of a new key."""
-        made = self.make("projects/default/keys", name=name)
+        made = self.make(f"projects/{self.project}/keys", name=name)
         return next(value for value in made.values() if isinstance(value, str) and value.startswith("mzk_"))
 
     def rows(self) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ class Serving:
         with self.plane.client() as client:
             while True:
                 asked = {"page_size": "500", **({"page_token": token} if token else {})}
-                page = client.get("/api/v1/projects/default/requests", params=asked).json()
+                page = client.get(f"/api/v1/projects/{self.project}/requests", params=asked).json()
                 found += page["items"]
                 token = page.get("next_page_token") or ""
                 if not token:
