@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Sequence
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
@@ -29,10 +30,10 @@ class RawCaller:
         self.closed = asyncio.Event()
         """It has closed the connection."""
 
-    async def connect(self, port: int) -> None:
-        """Say hello."""
+    async def connect(self, port: int, takes: int = FIRST_WINDOW) -> None:
+        """Say hello, and how many bytes of each answer are taken."""
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-        self._writer.write(PREFACE + frame(SETTINGS, 0, 0, b""))
+        self._writer.write(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW, takes)))
         self._reading = asyncio.create_task(self._read())
 
     def close(self) -> None:
@@ -48,9 +49,10 @@ class RawCaller:
         self._windows[stream], self.sent[stream] = self._each, 0
         self._writer.write(frame(HEADERS, END_HEADERS, stream, block))
 
-    async def send_all_but_one_byte(self, stream: int, size: int) -> None:
-        """Of a message, as far as the server takes it."""
-        left = struct.pack(">BI", 0, size) + bytes(size - 1)
+    async def send_all_but_one_byte(self, stream: int, size: int, before: Sequence[bytes] = ()) -> None:
+        """Of a message behind others that are whole, as far as the server takes it."""
+        left = b"".join(struct.pack(">BI", 0, len(one)) + one for one in before)
+        left += struct.pack(">BI", 0, size) + bytes(size - 1)
         while left and stream not in self.ended and not self.closed.is_set():
             room = min(self._window, self._windows[stream], FRAME, len(left))
             if room <= 0:

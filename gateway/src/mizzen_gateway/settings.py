@@ -78,7 +78,7 @@ class Settings:
     body_bytes: int
     """MIZZEN_MAX_BODY_BYTES."""
     receiving_bytes: int
-    """MIZZEN_RECEIVING_BYTES: bodies that are not whole yet, all together."""
+    """MIZZEN_RECEIVING_BYTES: bodies and messages of gRPC that are not whole yet, all together."""
     first_byte_seconds: float
     """MIZZEN_FIRST_BYTE_TIMEOUT_SECONDS: how long an engine may think before its first byte."""
     header_seconds: float

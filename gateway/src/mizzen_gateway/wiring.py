@@ -210,7 +210,7 @@ class Gateway:
         from mizzen_gateway.protocols.open_inference.grpc.server import GrpcServer  # here: it takes 15 MB
 
         limits = replace(wire_limits(settings), connections=open_files_of(GRPC_SHARE))
-        self._grpc = GrpcServer(self._handler, limits, shared=shared)
+        self._grpc = GrpcServer(self._handler, limits, self.server.receiving, shared=shared)
         try:
             self.grpc_port = await self._grpc.listen(settings.host, settings.grpc_port, certificate)
         except OSError as error:

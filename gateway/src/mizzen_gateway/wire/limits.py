@@ -16,7 +16,7 @@ class WireLimits:
     body_bytes: int = 64 * MIB
     """Request body."""
     receiving_bytes: int = 192 * MIB
-    """Request bodies that are not whole yet, of all connections together."""
+    """Request bodies and messages of gRPC that are not whole yet, of all connections together."""
     header_seconds: float = 10.0
     """From the first byte of a request (or the connection) to the end of its header."""
     body_seconds: float = 30.0

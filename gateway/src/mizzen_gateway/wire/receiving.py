@@ -1,4 +1,4 @@
-"""How many bytes of bodies are held that are not whole yet? Of all connections of one listener, and of each key."""
+"""How many bytes of bodies and messages are held that are not whole yet? Of all connections, and of each key."""
 
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.limits import WireLimits

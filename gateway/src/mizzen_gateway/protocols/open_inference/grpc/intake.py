@@ -1,15 +1,25 @@
 """When is the message of a call read? Once its key is good, a few at a time, each within a time of its own.
 
-gRPC holds a message until it is whole, and does not say how much of it is there: each that is being read counts for the
-largest. One that is not read yet holds the window of its stream and no more.
+gRPC takes as much of a message at once as there is of it: no more are read at once than would be allowed if each were
+the largest. One that is not read yet holds the window of its stream and no more. What has come of those that are read
+is counted: see `unfinished.py`.
 """
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import grpc
 
+from mizzen_gateway.protocols.open_inference.grpc.unfinished import (
+    LATE,
+    LOOK_SECONDS,
+    Connection,
+    Reader,
+    Unfinished,
+    whole,
+)
 from mizzen_gateway.stages import Refusal
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -19,7 +29,6 @@ SHARE = 0.75
 """Of them, for one key: however slowly its messages come, others' are read."""
 RATE = 1 << 20
 """Bytes per second that the largest message must come in at, beside the time that each has."""
-LATE = Refusal(408, "request_timeout", "Message: took too long to arrive; send it at once.")
 MOST_STREAMS, STREAMS_OF_KEY = 128, 32
 TOO_MANY = Refusal(
     429,
@@ -31,53 +40,85 @@ TOO_MANY = Refusal(
 NOTHING = Refusal(400, "invalid_message", "Message: the call ended without one; send one.")
 
 
+class Awaited:
+    """A message of a call."""
+
+    __slots__ = ("connection", "deadline", "entered", "key_id", "reader", "seen", "why")
+
+    def __init__(self, connection: Connection, key_id: str, deadline: float) -> None:
+        self.connection, self.key_id, self.deadline = connection, key_id, deadline
+        self.entered = self.seen = False
+        """It is being read; and was at the last look already."""
+        self.reader: Reader | None = None
+        self.why: Refusal | None = None
+        """It is not wanted any more."""
+
+
 class Intake:
     """Of one server."""
 
-    def __init__(self, total_bytes: int, message_bytes: int, seconds: float) -> None:
+    def __init__(self, unfinished: Unfinished, total_bytes: int, message_bytes: int, seconds: float) -> None:
         """`seconds` has each message, beside what the largest may take."""
+        self._unfinished = unfinished
         self._free = max(FEWEST, total_bytes // max(message_bytes, 1))
         self._share = max(1, int(self._free * SHARE))
         self._seconds = seconds + message_bytes / RATE
         self._of_keys: dict[str, int] = {}
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
         self._loop = asyncio.get_running_loop()
-        self._deadlines: dict[asyncio.Task[Any], float] = {}
-        """Of the calls whose message is awaited, the first to end first; 0 for one that has ended."""
+        self._awaited: dict[asyncio.Task[Any], Awaited] = {}
+        """By the calls that wait for it, the first to end first."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def message(self, context: Context, key_id: str) -> bytes | Refusal:
         """The first of a call."""
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._deadlines[task] = deadline = self._loop.time() + self._seconds
+        connection = self._unfinished.connection(context.peer())
+        awaited = self._awaited[task] = Awaited(connection, key_id, self._loop.time() + self._seconds)
         if self._timer is None:
-            self._timer = self._loop.call_at(deadline, self._expire)
-        entered = False
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        found: object = None
         try:
             if not self._enter(key_id):
                 await self._turn(key_id)
-            entered = True
+            awaited.entered = True
             found = await context.read()
         except asyncio.CancelledError:
-            if self._deadlines[task] or task.uncancel():
+            if awaited.why is None or task.uncancel():
                 raise
-            return LATE
+            return awaited.why
         finally:
-            del self._deadlines[task]
-            if entered:
+            del self._awaited[task]
+            if awaited.entered:
                 self._leave(key_id)
+                self._account(awaited, found)
         return found if isinstance(found, bytes) else NOTHING
 
-    def _expire(self) -> None:
-        """One timer for all calls: one each would cost more than the reading."""
+    def _account(self, awaited: Awaited, found: object) -> None:
+        """It is whole, or does not come."""
+        if isinstance(found, bytes):
+            whole(awaited.connection, len(found))
+        elif awaited.reader is None:
+            self._unfinished.broken(awaited.connection)
+        if awaited.reader is not None:
+            if isinstance(found, bytes):
+                awaited.reader.held = 0
+            self._unfinished.over(awaited.reader)
+
+    def _look(self) -> None:
+        """One timer for all calls: one each would cost more than the reading. What is read at once is never counted."""
         now, self._timer = self._loop.time(), None
-        for task, deadline in self._deadlines.items():
-            if deadline > now:
-                self._timer = self._loop.call_at(deadline, self._expire)
-                return
-            if deadline:
-                self._deadlines[task] = 0.0
-                task.cancel()
+        for task, awaited in self._awaited.items():
+            if awaited.why is None and awaited.deadline <= now:
+                end(task, awaited, LATE)
+            elif awaited.entered and awaited.reader is None:
+                if awaited.seen:
+                    awaited.reader = self._unfinished.reader(
+                        awaited.connection, awaited.key_id, partial(end, task, awaited), timed=False
+                    )
+                awaited.seen = True
+        if self._awaited:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _enter(self, key_id: str) -> bool:
         held = self._of_keys.get(key_id, 0)
@@ -114,8 +155,15 @@ class Intake:
                 return
 
 
+def end(task: "asyncio.Task[Any]", awaited: Awaited, why: Refusal) -> None:
+    """Wait for it no longer."""
+    if awaited.why is None:
+        awaited.why = why
+        task.cancel()
+
+
 class Streams:
-    """How many streams are open: each may hold a message that is on its way, for as long as it likes."""
+    """How many streams are open: each may hold the window of a stream, for as long as it likes."""
 
     def __init__(self) -> None:
         self._open = 0

@@ -6,9 +6,12 @@ from typing import Protocol
 import grpc
 
 from mizzen_gateway.protocols.open_inference.grpc.intake import Intake
+from mizzen_gateway.protocols.open_inference.grpc.received import Received
 from mizzen_gateway.protocols.open_inference.grpc.service import InferenceService, Serves
+from mizzen_gateway.protocols.open_inference.grpc.unfinished import Unfinished
 from mizzen_gateway.stopping import LAST_WORDS_SECONDS
 from mizzen_gateway.wire.limits import WireLimits
+from mizzen_gateway.wire.receiving import Receiving
 
 METADATA_BYTES = 32 * 1024
 STREAMS = 128
@@ -33,10 +36,12 @@ class Shown(Protocol):
 class GrpcServer:
     """One listener."""
 
-    def __init__(self, serves: Serves, limits: WireLimits, *, shared: bool = False) -> None:
-        """`limits` as over HTTP; `shared`: other workers have the port."""
-        intake = Intake(limits.receiving_bytes, limits.body_bytes, limits.body_seconds)
-        self._service = InferenceService(serves, intake, limits.write_stall_seconds)
+    def __init__(self, serves: Serves, limits: WireLimits, receiving: Receiving, *, shared: bool = False) -> None:
+        """`limits` as over HTTP, `receiving` its bodies on their way; `shared`: other workers have the port."""
+        self._received = Received()
+        unfinished = Unfinished(self._received, receiving, limits.body_seconds, limits.body_rate)
+        intake = Intake(unfinished, limits.receiving_bytes, limits.body_bytes, limits.body_seconds)
+        self._service = InferenceService(serves, intake, unfinished, limits.write_stall_seconds)
         self._server = grpc.aio.server(
             handlers=(self._service,),
             options=(
@@ -64,6 +69,7 @@ class GrpcServer:
                 taken = self._server.add_secure_port(place, credentials_of(certificate))
         except RuntimeError as error:
             raise OSError(str(error)) from error
+        self._received.port = self._service.port = taken
         await self._server.start()
         return taken
 
@@ -73,6 +79,7 @@ class GrpcServer:
         await asyncio.wait([stopping], timeout=seconds)
         self._service.cut()
         await stopping
+        self._received.close()
 
 
 def credentials_of(certificate: Shown) -> grpc.ServerCredentials:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol, TypeAlias, cast
 
 import grpc
@@ -10,6 +11,7 @@ import structlog
 
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, parse, version_fits
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
+from mizzen_gateway.protocols.open_inference.grpc.hanging_up import hang_up
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
 from mizzen_gateway.protocols.open_inference.grpc.intake import Context, Intake, Streams
 from mizzen_gateway.protocols.open_inference.grpc.outbox import Turn
@@ -21,6 +23,7 @@ from mizzen_gateway.protocols.open_inference.grpc.response import (
 )
 from mizzen_gateway.protocols.open_inference.grpc.stream_call import StreamedCall
 from mizzen_gateway.protocols.open_inference.grpc.turns import Turns
+from mizzen_gateway.protocols.open_inference.grpc.unfinished import Reader, Unfinished
 from mizzen_gateway.protocols.surface import Route
 from mizzen_gateway.stages import Caller, Headers, Refusal
 from mizzen_gateway.stopping import CUT, STOPPING, is_cut
@@ -60,6 +63,8 @@ INTERNAL = Refusal(500, "internal_error", "The gateway failed at this call; try 
 STALLED = Refusal(
     408, "request_timeout", "Stream: nothing of its answers was taken for too long; read them as they come."
 )
+LAST_WORD_SECONDS = 5.0
+"""For it to get through to a caller that may take nothing; then its connection is closed."""
 log = structlog.get_logger(__name__)
 Messages = AsyncIterator[bytes]
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -98,12 +103,15 @@ class InferenceService(grpc.GenericRpcHandler):
     To gRPC calls of one message are streams of one: the bytes are the same, but the message is read when we ask for it.
     """
 
-    def __init__(self, serves: Serves, intake: Intake, stall_seconds: float) -> None:
+    def __init__(self, serves: Serves, intake: Intake, unfinished: Unfinished, stall_seconds: float) -> None:
         """`stall_seconds`: how long the caller of a stream may take nothing of its answers."""
         self._serves = serves
         self._intake = intake
+        self._unfinished = unfinished
         self._stall_seconds = stall_seconds
         self._streams = Streams()
+        self.port = 0
+        """Where it listens."""
         self._under_way: set[asyncio.Task[Any]] = set()
         """Requests that are being made."""
         answered: dict[str, Callable[[Messages, Context], Awaitable[bytes]]] = {
@@ -132,13 +140,16 @@ class InferenceService(grpc.GenericRpcHandler):
 
     # Without a key, as over HTTP. What such a call may send is not read.
 
-    async def _live(self, _messages: Messages, _context: Context) -> bytes:
+    async def _live(self, _messages: Messages, context: Context) -> bytes:
+        self._unfinished.beside(context.peer())
         return truth(True)
 
-    async def _ready(self, _messages: Messages, _context: Context) -> bytes:
+    async def _ready(self, _messages: Messages, context: Context) -> bytes:
+        self._unfinished.beside(context.peer())
         return truth(self._serves.ready)
 
-    async def _health(self, _messages: Messages, _context: Context) -> bytes:
+    async def _health(self, _messages: Messages, context: Context) -> bytes:
+        self._unfinished.beside(context.peer())
         return SERVING if self._serves.ready else NOT_SERVING
 
     # With one.
@@ -184,29 +195,57 @@ class InferenceService(grpc.GenericRpcHandler):
                 return now
             return await self._answered(call, now, headers, "grpc ModelStreamInfer", turn)
 
-        turns, loop = Turns(answer), asyncio.get_running_loop()
-        reading = asyncio.create_task(self._read(messages, headers, turns))
+        turns, task = Turns(answer), cast("asyncio.Task[Any]", asyncio.current_task())
+        why: Refusal | None = None
+
+        def end(refusal: Refusal) -> None:
+            nonlocal why
+            if why is None:
+                why = refusal
+                task.cancel()
+
+        reader = self._unfinished.reader(self._unfinished.connection(context.peer()), caller.key_id, end)
+        reading = asyncio.create_task(self._read(messages, headers, turns, reader))
         try:
-            async for message in turns.answers():
-                if isinstance(message, Refusal):
-                    await self._refuse(context, message)
-                stalled = loop.call_later(self._stall_seconds, turns.give_up)
-                try:
-                    await context.write(message)
-                finally:
-                    stalled.cancel()
-                if turns.given_up:
-                    await self._abort(context, STALLED)
+            await self._write(turns, context, end)
+        except asyncio.CancelledError:
+            if why is None or task.uncancel():
+                raise
+            reading.cancel()
+            await turns.leave()
+            await self._dismiss(context, why)
         finally:
             self._streams.leave(caller.key_id)
             reading.cancel()
+            self._unfinished.over(reader)
             await turns.leave()
 
-    async def _read(self, messages: Messages, headers: Headers, turns: Turns) -> None:
+    async def _write(self, turns: Turns, context: Context, end: Callable[[Refusal], None]) -> None:
+        """What a stream is answered with, as its caller takes it."""
+        loop = asyncio.get_running_loop()
+        async for message in turns.answers():
+            if isinstance(message, Refusal):
+                await self._refuse(context, message)
+            stalled = loop.call_later(self._stall_seconds, end, STALLED)
+            try:
+                await context.write(message)
+            finally:
+                stalled.cancel()
+
+    async def _dismiss(self, context: Context, refusal: Refusal) -> None:
+        """End a stream whose caller may take nothing of what was written before that."""
+        with suppress(TimeoutError, grpc.aio.InternalError):  # behind what is being written
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await self._refuse(context, refusal)
+        if hang_up(context.peer(), self.port):
+            log.warning("a caller of gRPC that takes nothing was hung up on", code=refusal.code)
+
+    async def _read(self, messages: Messages, headers: Headers, turns: Turns, reader: Reader) -> None:
         """Begin what a stream asks for. Without a key, or with one that was revoked meanwhile, it ends."""
         why: Refusal | None = None
         try:
             async for message in messages:
+                self._unfinished.came(reader, len(message))
                 caller = self._serves.caller_of(headers)
                 if isinstance(caller, Refusal):
                     why = caller
@@ -277,6 +316,7 @@ class InferenceService(grpc.GenericRpcHandler):
     async def _caller(self, context: Context, headers: Headers) -> Caller:
         found = self._serves.caller_of(headers)
         if isinstance(found, Refusal):
+            self._unfinished.beside(context.peer())
             await self._refuse(context, found)
         return found
 

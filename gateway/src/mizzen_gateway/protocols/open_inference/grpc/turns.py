@@ -40,13 +40,9 @@ class Turns:
         """Set, and replaced, when there is one less."""
         self._end: tuple[Refusal | None] | None = None
         """Nothing more is asked, and why."""
-        self.given_up = False
-        """All that was under way was stopped, since the caller takes nothing."""
 
     async def add(self, call: Asked) -> None:
         """Begin a request, once there is room."""
-        if self.given_up:
-            return
         await self._outbox.room(AT_ONCE)
         while sum(turn.several for turn in self._running.values()) >= SEVERAL_AT_ONCE:
             await self._fewer.wait()
@@ -68,19 +64,11 @@ class Turns:
         return self._outbox.messages()
 
     async def leave(self) -> None:
-        """The caller is gone: stop what is under way."""
+        """The caller is gone, or takes nothing: stop what is under way."""
         running = tuple(self._running)
-        self._stop()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    def give_up(self) -> None:
-        """The caller takes nothing: stop what is under way, and begin nothing more."""
-        self.given_up = True
-        self._stop()
-
-    def _stop(self) -> None:
-        for task in self._running:
+        for task in running:
             task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _run(self, call: Asked, turn: Turn, last: "asyncio.Task[None] | None") -> None:
         if last is not None:
