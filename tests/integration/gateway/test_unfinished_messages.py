@@ -62,7 +62,7 @@ async def test_a_message_of_a_stream_that_does_not_end_ends_its_stream_and_an_id
     async with served(tmp_path, MIZZEN_BODY_TIMEOUT_SECONDS="0.3") as (running, stack):
         held = running.gateway.server.receiving
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.gateway.grpc_port}"))
-        idle = channel.stream_stream(STREAM)(metadata=(metadata(OTHER),), timeout=60)
+        idle: Any = channel.stream_stream(STREAM)(metadata=(metadata(OTHER),), timeout=60)
         await idle.write(SMALL)
         await idle.read()
         stuck = await begin(running, stack, KEY, 2 * MIB)
@@ -129,7 +129,7 @@ async def test_large_messages_one_after_the_other_are_never_taken_for_one_that_d
     large = pb.ModelInferRequest(model_name="nobody", raw_input_contents=[bytes(MIB)]).SerializeToString()
     async with served(tmp_path) as (running, stack):
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.gateway.grpc_port}"))
-        streams = [channel.stream_stream(STREAM)(metadata=(metadata(KEY),), timeout=60) for _ in range(2)]
+        streams: list[Any] = [channel.stream_stream(STREAM)(metadata=(metadata(KEY),), timeout=60) for _ in range(2)]
         for _ in range(20):
             await asyncio.gather(*(one.write(large) for one in streams))
             assert all([await one.read() for one in streams])
