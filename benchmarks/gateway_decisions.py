@@ -11,7 +11,8 @@ import interpreter
 from gateway_costs import Sizes
 from gateway_plane import PROJECT, make_keys, snapshot_of
 from mizzen_crds.access import LeaseGrant
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.quota import SnapshotQuota

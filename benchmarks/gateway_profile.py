@@ -29,7 +29,7 @@ import uvloop
 from gateway_plane import PEPPER, deployment, endpoint_set, make_keys, snapshot_of
 from gateway_requests import chat
 from instruction_count import Counted, counted_run, library_path
-from mizzen_gateway.discovery.access_index import index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
 from mizzen_gateway.engine.connection import EngineConnection
 from mizzen_gateway.engine.pool import Address
 from mizzen_gateway.process import calm_the_collector

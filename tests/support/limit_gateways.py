@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from mizzen_crds.access import AccessSnapshot
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, open_store
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.process_store import ProcessStore

@@ -4,7 +4,8 @@ import time
 from collections.abc import Awaitable
 
 from mizzen_crds.access import AccessSnapshot
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.quota import SnapshotQuota
@@ -31,6 +32,7 @@ class QuotaBench:
         self.ledger = ledger or LedgerDouble()
         self.state = AccessState(3600)
         self.now_ns = 10**12
+        self.began = time.time()
         self.skew = 0.0
         self.gate = OpenGate()
         self.leases = CreditLeases(self.ledger, self.clock)
@@ -39,7 +41,7 @@ class QuotaBench:
         self.swap(snapshot)
 
     def clock(self) -> float:
-        return time.time() + self.skew
+        return self.began + self.skew
 
     def swap(self, snapshot: AccessSnapshot) -> None:
         self.state.put(index_snapshot(snapshot), time.time() + 10**6)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from mizzen_crds.access import BudgetUnit, Hardness
-from mizzen_gateway.discovery.access_index import index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import Enforcement, LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.limit_gateways import QuotaGateway, quota_gateways

@@ -9,21 +9,30 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Generator, Sequence
+from contextlib import aclosing
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 import structlog
-from mizzen_crds.access import AccessFeedLine, AccessSnapshot
-from pydantic import ValidationError
 
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import PAUSE_AFTER, without_pause
+from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.discovery.access_lines import Line, read_line, read_snapshot
+from mizzen_gateway.discovery.heard import heard
 
 SILENCE_SECONDS = 5.0
 """A feed says something each second; one that has been silent this long is taken for dead."""
+CONNECT_SECONDS = 5.0
 TOUCH_SECONDS = 10.0
 """How often the copy on disk is marked as confirmed."""
 LINE_LIMIT = 256 * 1024 * 1024
 """Bytes of one line at most."""
+TURN_SECONDS = 0.002
+"""The most of a long line that is read before requests have their turn."""
+FILE_PIECE = 256 * 1024
+Made = TypeVar("Made")
 
 log = structlog.get_logger(__name__)
 
@@ -43,15 +52,15 @@ class AccessFeed:
     def load_cache(self) -> bool:
         """Take up the copy of an earlier run, as old as it is. False where there is none that can be read."""
         try:
-            raw = self._cache_file.read_bytes()
-            confirmed_at = self._cache_file.stat().st_mtime
-            snapshot = AccessSnapshot.model_validate_json(raw)
+            with self._cache_file.open("rb") as file:
+                confirmed_at = os.fstat(file.fileno()).st_mtime
+                index = without_pause(read_snapshot(iter(lambda: file.read(FILE_PIECE), b"")))
         except FileNotFoundError:
             return False
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError) as error:
             log.warning("access snapshot on disk is of no use", file=str(self._cache_file), error=type(error).__name__)
             return False
-        self._state.put(index_snapshot(snapshot), confirmed_at)
+        self._state.put(index, confirmed_at)
         return True
 
     async def run(self) -> None:
@@ -59,44 +68,48 @@ class AccessFeed:
         while True:
             try:
                 await self._follow()
-            except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 self._failures += 1
                 log.warning("access feed broke", error=type(error).__name__, detail=_detail(error))
             await asyncio.sleep(random.uniform(0.05, min(5.0, 0.1 * 2 ** min(self._failures, 6))))  # noqa: S311 - jitter
 
     async def _follow(self) -> None:
         after = 0 if self._state.index is None else self._state.index.version
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         async with self._session.get(self._url, params={"after": str(after)}, timeout=timeout) as response:
             response.raise_for_status()
-            buffer = bytearray()
-            async for chunk in response.content.iter_any():
-                buffer += chunk
-                if len(buffer) > LINE_LIMIT:
-                    raise aiohttp.ClientPayloadError(f"a line of the access feed is longer than {LINE_LIMIT} bytes")
-                if b"\n" not in chunk:  # a long line is searched once, not once a chunk
-                    continue
-                *lines, rest = buffer.split(b"\n")
-                buffer = rest
-                for line in lines:
-                    self._take(bytes(line))
+            line: list[bytes] = []
+            size = 0
+            async with aclosing(heard(response.content, SILENCE_SECONDS)) as pieces:
+                async for piece in pieces:
+                    first, *others = piece.split(b"\n")
+                    line.append(first)
+                    size += len(first)
+                    if size > LINE_LIMIT:
+                        raise aiohttp.ClientPayloadError(f"a line of the access feed is longer than {LINE_LIMIT} bytes")
+                    for begun in others:
+                        await self._take(line)
+                        line, size = [begun], len(begun)
 
-    def _take(self, line: bytes) -> None:
-        if not line.strip():
+    async def _take(self, pieces: list[bytes]) -> None:
+        before = self._state.index
+        line = await in_turns(read_line((piece for piece in pieces if piece), before))
+        if line is None:
             return
-        message = AccessFeedLine.model_validate_json(line)
         now = time.time()
         self._failures = 0
-        index = self._state.index
-        if message.snapshot is not None:
-            self._state.put(index_snapshot(message.snapshot), now)
-            self._keep(message.snapshot)
+        if line.index is not None:
+            self._state.put(line.index, now)
+            leaving = [] if before is None else before.held
+            del before
+            await asyncio.to_thread(self._keep, pieces, line)
             self._touched_at = now
-        elif index is not None and message.version == index.version:
+            await in_turns(let_go(leaving))
+        elif before is not None and line.version == before.version:
             self._state.confirmed_at = now
             self._touch(now)
 
-    def _keep(self, snapshot: AccessSnapshot) -> None:
+    def _keep(self, pieces: Sequence[bytes], line: Line) -> None:
         """Write the copy: whole or not at all, for the owner alone. A full disk costs the copy, not the service."""
         folder = self._cache_file.parent
         try:
@@ -104,7 +117,10 @@ class AccessFeed:
             descriptor, name = tempfile.mkstemp(dir=folder, prefix=".access-")  # mode 0600
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(snapshot.model_dump_json().encode())
+                    at = 0
+                    for piece in pieces:
+                        file.write(piece[max(0, line.begin - at) : max(0, line.end - at)])
+                        at += len(piece)
                     file.flush()
                     os.fsync(file.fileno())
                 Path(name).replace(self._cache_file)
@@ -126,3 +142,23 @@ class AccessFeed:
 
 def _detail(error: Exception) -> str:
     return f"status {error.status}" if isinstance(error, aiohttp.ClientResponseError) else str(error)[:200]
+
+
+async def in_turns(steps: Generator[None, None, Made]) -> Made:
+    """Its result; requests have their turn now and then."""
+    until = time.perf_counter() + TURN_SECONDS
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # what it returns
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + TURN_SECONDS
+
+
+def let_go(entries: list[object]) -> Generator[None, None, None]:
+    """Forget them, a few at a time: to give back the memory of all at once would take as long as a request may."""
+    while entries:
+        del entries[-PAUSE_AFTER:]
+        yield

@@ -1,19 +1,18 @@
 """Who has which key, which limits, budgets and prices: the access snapshot, indexed for look-ups of a microsecond.
 
-`discovery/access.py` builds one for each snapshot; auth/ and limits/ read it. It never changes: a new one takes its
+`access_building.py` makes one for each snapshot; auth/ and limits/ read it. It never changes: a new one takes its
 place.
 """
 
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mizzen_crds.access import BATCH_RATE, AccessSnapshot, BudgetAccess, LimitAccess, Price, Priority, Scope
+from mizzen_crds.access import BudgetAccess, LimitAccess, Price
 
 from mizzen_gateway.stages import Caller
 
-PRIORITIES = tuple(Priority)
-"""The highest first: their places are what requests are compared by."""
 Entry = TypeVar("Entry", LimitAccess, BudgetAccess)
 
 
@@ -48,6 +47,28 @@ class ByScope(Generic[Entry]):
 
 
 @dataclass(frozen=True, slots=True)
+class Tenant:
+    """What all keys of a project have in common."""
+
+    organization_id: str
+    project_id: str
+    project: str
+    """Its name."""
+    namespace: str
+    grants: frozenset[str]
+    """Models of other projects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Entries by the hash of the text that they were read from: who finds that text again need not read it."""
+
+    keys: dict[int, IndexedKey] = field(default_factory=dict)
+    limits: dict[int, LimitAccess] = field(default_factory=dict)
+    budgets: dict[int, BudgetAccess] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AccessIndex:
     """One snapshot, ready to be asked."""
 
@@ -64,6 +85,19 @@ class AccessIndex:
     """Some limit has a count for each end user."""
     batch_prices: dict[tuple[str, str], Price] = field(default_factory=dict)
     """Rates for lines of batches, by version of the rate card and model."""
+    limit_ids: AbstractSet[str] = frozenset()
+    """Of all limits."""
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    """By id of project."""
+    marks: Marks = field(default_factory=Marks, compare=False, repr=False)
+    """For the snapshot that follows this one."""
+    token: object = field(default_factory=object, compare=False, repr=False)
+    """Tells this index from others: who remembers what was worked out of it holds this, and not all keys with it."""
+
+    @property
+    def held(self) -> list[object]:
+        """Its keys and limits, which are many."""
+        return [*self.keys.values(), *(limit for members in self.limits.entries.values() for limit in members)]
 
     def price_of(self, caller: Caller, model: str) -> Price | None:
         """The last price that is for this project or all, and for this model or "*"; its rate for batches for these."""
@@ -98,62 +132,3 @@ class AccessState:
     def current(self, now: float) -> AccessIndex | None:
         """The index, or None where there is none or it has outlived `max_age_seconds`."""
         return self.index if now - self.confirmed_at <= self.max_age_seconds else None
-
-
-def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
-    """Index a snapshot. Keys of a project that it does not list are left out."""
-    projects = {project.id: project for project in snapshot.projects}
-    limits = [*snapshot.limits, *snapshot.further_limits]
-    granted = _granted(snapshot)
-    keys = {}
-    for key in snapshot.keys:
-        project = projects.get(key.project_id)
-        if project is None:
-            continue
-        caller = Caller(
-            organization_id=snapshot.organization_id,
-            project_id=project.id,
-            project=project.name,
-            namespace=project.namespace,
-            key_id=key.id,
-            models=None if key.models is None else frozenset(key.models),
-            grants=granted.get(project.id, frozenset()),
-            priority=PRIORITIES.index(key.priority),
-        )
-        expires_at = float("inf") if key.expires_at is None else key.expires_at.timestamp()
-        keys[key.id] = IndexedKey(
-            bytes.fromhex(key.digest),
-            expires_at,
-            caller,
-            None if key.previous_digest is None else bytes.fromhex(key.previous_digest),
-            0.0 if key.previous_expires_at is None else key.previous_expires_at.timestamp(),
-        )
-    return AccessIndex(
-        version=snapshot.version,
-        organization_id=snapshot.organization_id,
-        currency=snapshot.currency,
-        keys=keys,
-        namespaces={project.name: project.namespace for project in snapshot.projects},
-        limits=ByScope(_by_scope(limits)),
-        budgets=ByScope(_by_scope([*snapshot.budgets, *snapshot.further_budgets])),
-        prices=tuple(snapshot.prices),
-        counts_users=any(limit.scope is Scope.USER for limit in limits),
-        batch_prices={
-            (price.rate_card_id.removesuffix(BATCH_RATE), price.model): price for price in snapshot.batch_prices
-        },
-    )
-
-
-def _granted(snapshot: AccessSnapshot) -> dict[str, frozenset[str]]:
-    """Models of other projects by project."""
-    found: dict[str, set[str]] = {}
-    for grant in snapshot.grants:
-        found.setdefault(grant.project_id, set()).add(grant.model)
-    return {project_id: frozenset(models) for project_id, models in found.items()}
-
-
-def _by_scope(entries: list[Entry]) -> dict[str, tuple[Entry, ...]]:
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry.scope_id, []).append(entry)
-    return {scope: tuple(members) for scope, members in found.items()}

@@ -1,11 +1,15 @@
-"""Which limits, budgets and price apply to this key and model? Worked out once a snapshot, then remembered."""
+"""Which limits, budgets and price apply to this key and model? Worked out once a snapshot, then remembered.
+
+Keys that have nothing of their own share what was worked out: of a hundred thousand of one project, there is one.
+"""
 
 import hashlib
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mizzen_crds.access import BudgetUnit, Enforcement, LimitAccess, Scope
+from mizzen_crds.access import BudgetAccess, BudgetUnit, Enforcement, LimitAccess, Price, Scope
 
 from mizzen_gateway.discovery.access_index import AccessIndex
 from mizzen_gateway.limits.answers import Answer
@@ -23,10 +27,16 @@ from mizzen_gateway.limits.rules import (
     limit_rule,
 )
 from mizzen_gateway.limits.tariff import Tariff, tariff_of
+from mizzen_gateway.record import record
 from mizzen_gateway.stages import Caller, Charge, Estimate, Usage
 
 GRANTS_LIMIT = 65_536
-"""Pairs of key and model (and end user, where limits count these) remembered at most."""
+"""Grants remembered at most, and pairs of key and model with an end user, where limits count these."""
+PAIRS_LIMIT = 262_144
+"""Pairs of key and model remembered at most: a place in a table each, where the grant is shared."""
+LET_GO = 8
+"""Grants of an earlier snapshot that are forgotten for each that is worked out: all at once would take too long."""
+NO_GRANTS: "dict[str, Grant]" = {}
 
 
 class Counts(Protocol):
@@ -44,7 +54,7 @@ class Store(Protocol):
         """The counts of these; the organization is that of all of them."""
         ...
 
-    def keep(self, limit_ids: Collection[str]) -> None:
+    def keep(self, limit_ids: AbstractSet[str]) -> None:
         """A new snapshot has these limits; what others counted may be forgotten, budgets may have other amounts."""
         ...
 
@@ -131,40 +141,92 @@ class GrantTable:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._index: AccessIndex | None = None
-        self._grants: dict[tuple[str, str, str, bool], Grant] = {}
+        self._token: object = None
+        self._of_keys: dict[str, dict[str, Grant]] = {}
+        """By model and key."""
+        self._pairs = 0
+        self._others: dict[tuple[str, str, str, bool], Grant] = {}
+        """Those of end users and of lines of batches."""
+        self._grants: list[Grant] = []
+        self._shared: dict[tuple[int, ...], Grant] = {}
+        """By what they are made of: objects of the snapshot, each known by its address."""
+        self._leaving: list[Grant] = []
         self._recent: dict[tuple[str, str], Recent] = {}
         """By key and served name, where a soft budget applies; outlives the snapshot."""
 
     def grant(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
         """What applies to this caller, served name and end user; empty for an end user whom no limit counts."""
-        if index is not self._index:
+        if index.token is not self._token:
             self._take_up(index)
-        place = (caller.key_id, model, end_user, caller.batch)
-        grant = self._grants.get(place)
-        if grant is None:
-            if len(self._grants) >= GRANTS_LIMIT:
-                self._grants.clear()
-            grant = self._grants[place] = self._resolve(index, caller, model, end_user)
-        return grant
+        if end_user or caller.batch:
+            place = (caller.key_id, model, end_user, caller.batch)
+            grant = self._others.get(place)
+            return self._other(index, caller, place) if grant is None else grant
+        grant = self._of_keys.get(model, NO_GRANTS).get(caller.key_id)
+        return self._of_key(index, caller, model) if grant is None else grant
 
     def _take_up(self, index: AccessIndex) -> None:
-        self._index = index
+        self._token = index.token
+        self._forget()
+        self._store.keep(index.limit_ids)
+
+    def _forget(self) -> None:
+        self._leaving.extend(self._grants)
         self._grants.clear()
-        self._store.keep({limit.id for limits in index.limits.entries.values() for limit in limits})
+        self._of_keys.clear()
+        self._others.clear()
+        self._shared.clear()
+        self._pairs = 0
+
+    def _of_key(self, index: AccessIndex, caller: Caller, model: str) -> Grant:
+        if self._pairs >= PAIRS_LIMIT:
+            self._of_keys.clear()
+            self._pairs = 0
+        grant = self._resolve(index, caller, model, "")
+        self._of_keys.setdefault(model, {})[caller.key_id] = grant
+        self._pairs += 1
+        return grant
+
+    def _other(self, index: AccessIndex, caller: Caller, place: tuple[str, str, str, bool]) -> Grant:
+        _, model, end_user, _ = place
+        if len(self._others) >= GRANTS_LIMIT:
+            self._others.clear()
+        grant = self._others[place] = self._resolve(index, caller, model, end_user)
+        return grant
 
     def _resolve(self, index: AccessIndex, caller: Caller, model: str, end_user: str) -> Grant:
+        del self._leaving[-LET_GO:]
+        matching, charged = index.limits.matching(caller, model), index.budgets.matching(caller, model)
+        price = index.price_of(caller, model)
+        made_of = (len(matching), *map(id, matching), *map(id, charged), id(price))
+        grant = self._shared.get(made_of)
+        if grant is None:
+            if len(self._grants) >= GRANTS_LIMIT:
+                self._forget()
+            grant = self._made(matching, charged, price, _Whose(index.currency, caller, model, end_user))
+            self._grants.append(grant)
+            if grant.soft is None and not any(limit.scope is Scope.USER for limit in matching):
+                self._shared[made_of] = grant
+        return grant
+
+    def _made(
+        self,
+        matching: Sequence[LimitAccess],
+        all_budgets: Sequence[BudgetAccess],
+        price: Price | None,
+        whose: "_Whose",
+    ) -> Grant:
+        caller, tariff = whose.caller, tariff_of(price)
         limits = tuple(
-            limit_rule(limit, count_id(limit, end_user), enforced=limit.enforcement is Enforcement.ENFORCE)
-            for limit in index.limits.matching(caller, model)
+            limit_rule(limit, count_id(limit, whose.end_user), enforced=limit.enforcement is Enforcement.ENFORCE)
+            for limit in matching
             if limit.enforcement is not Enforcement.OFF
         )
-        charged = [one for one in index.budgets.matching(caller, model) if one.enforcement is not Enforcement.OFF]
+        charged = [one for one in all_budgets if one.enforcement is not Enforcement.OFF]
         budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
-        tariff = tariff_of(index.price_of(caller, model))
         return Grant(
             hard=any(not one.soft for one in budgets),
-            soft=self._soft(tuple(one for one in budgets if one.soft), caller, model),
+            soft=self._soft(tuple(one for one in budgets if one.soft), caller, whose.model),
             limits=limits,
             budgets=budgets,
             counts=self._store.counts(limits, budgets, caller.organization_id),
@@ -173,7 +235,7 @@ class GrantTable:
             time_budget_ids=tuple(one.id for one in charged if one.unit is BudgetUnit.ACCELERATOR_SECONDS),
             tariff=tariff,
             costs_time=tariff.accelerator_ms > 0,
-            currency=index.currency,
+            currency=whose.currency,
         )
 
     def _soft(self, rules: tuple[BudgetRule, ...], caller: Caller, model: str) -> SoftBudgets | None:
@@ -183,6 +245,16 @@ class GrantTable:
             self._recent.clear()
         recent = self._recent.setdefault((caller.key_id, model), Recent())
         return SoftBudgets(rules, self._store.counts((), rules, caller.organization_id), recent)
+
+
+@record
+class _Whose:
+    """For whom a grant is worked out."""
+
+    currency: str
+    caller: Caller
+    model: str
+    end_user: str
 
 
 def count_id(limit: LimitAccess, end_user: str) -> str:

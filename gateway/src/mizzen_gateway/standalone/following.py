@@ -10,7 +10,8 @@ from typing import Final
 
 import structlog
 
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.discovery.known_objects import KnownObjects, identify
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.errors import CannotStartError

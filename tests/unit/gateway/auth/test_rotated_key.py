@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from mizzen_crds.access import AccessSnapshot
 from mizzen_gateway.auth.authenticator import KeyAuthenticator
-from mizzen_gateway.discovery.access_index import AccessState, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.stages import Caller, Refusal
 from support.access_snapshots import KEY, PEPPER, a_key, a_snapshot
 

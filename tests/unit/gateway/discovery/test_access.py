@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 from mizzen_crds.access import AccessFeedLine
-from mizzen_gateway.discovery.access import AccessFeed
+from mizzen_gateway.discovery.access import AccessFeed, in_turns
 from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.discovery.access_lines import read_line
 from support.access_snapshots import a_key, a_limit, a_snapshot
 from support.until import until
 
@@ -91,8 +92,8 @@ async def test_after_a_break_it_goes_on_from_the_version_it_has(tmp_path):
 async def test_a_start_without_the_control_plane_goes_on_with_the_copy_and_its_age(tmp_path):
     async with following(tmp_path, state := AccessState(60)) as server:
         server.lines.put_nowait(news(5, limits=[a_limit(7)], keys=[a_key(models=["m"])]))
-        await until(lambda: state.swaps == 1)
-    copy = tmp_path / "access.json"
+        copy = tmp_path / "access.json"
+        await until(copy.exists)
     assert copy.stat().st_mode & 0o777 == 0o600
     os.utime(copy, (time.time() - 50, time.time() - 50))
     later = AccessState(60)
@@ -110,3 +111,37 @@ async def test_a_copy_that_is_damaged_is_passed_over(tmp_path):
     async with aiohttp.ClientSession() as session:
         assert not AccessFeed(session, "http://127.0.0.1:9", state, copy).load_cache()
     assert state.index is None
+
+
+async def test_requests_have_their_turn_while_a_long_line_is_read():
+    news_of_many = news(3, keys=[a_key(f"key_{number}") for number in range(5000)])
+    turns, raw = 0, news_of_many.model_dump_json().encode()
+
+    async def count_turns():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    line = await in_turns(read_line([raw], None))
+    counting.cancel()
+    assert line is not None
+    assert line.index is not None
+    assert len(line.index.keys) == 5000
+    assert turns > 3
+
+
+async def test_a_line_that_cannot_be_read_changes_nothing_and_the_feed_begins_again(tmp_path):
+    state = AccessState(60)
+    async with following(tmp_path, state) as server:
+        server.lines.put_nowait(news(3))
+        await until(lambda: state.swaps == 1)
+        before = state.index
+        server.lines.put_nowait(news(4, keys=[a_key(digest="no digest")]))
+        await until(lambda: len(server.asked) == 2)
+        assert state.index is before
+        server.lines.put_nowait(None)  # for the first connection, which still waits for a line
+        server.lines.put_nowait(news(5))
+        await until(lambda: state.swaps == 2)
+    assert server.asked == ["0", "3"]

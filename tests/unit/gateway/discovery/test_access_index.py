@@ -2,7 +2,7 @@
 
 import pytest
 from mizzen_crds.access import Grant, Priority, ProjectAccess
-from mizzen_gateway.discovery.access_index import index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
 from mizzen_gateway.overload.priority import NAMES
 from support.access_snapshots import KEY_ID, a_key, a_snapshot
 

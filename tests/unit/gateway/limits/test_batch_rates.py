@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from mizzen_crds.access import BATCH_RATE, Price
-from mizzen_gateway.discovery.access_index import AccessIndex, index_snapshot
+from mizzen_gateway.discovery.access_building import index_snapshot
+from mizzen_gateway.discovery.access_index import AccessIndex
 from mizzen_gateway.stages import Caller
 from support.access_snapshots import a_price, a_snapshot
 

@@ -1,0 +1,218 @@
+"""How does a snapshot become an index? Entry by entry, in whatever order they come; what is as before is shared.
+
+`access_lines.py` feeds it what it reads, a few entries at a time, so that requests go on meanwhile: what takes long is
+a generator that pauses after each few. A hundred thousand keys take a second that way, and no request waits for it.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from mizzen_crds.access import (
+    BATCH_RATE,
+    AccessSnapshot,
+    BudgetAccess,
+    Grant,
+    KeyAccess,
+    LimitAccess,
+    Priority,
+    ProjectAccess,
+    Scope,
+)
+
+from mizzen_gateway.discovery.access_index import AccessIndex, ByScope, Entry, IndexedKey, Marks, Tenant
+from mizzen_gateway.stages import Caller
+
+PRIORITIES = tuple(Priority)
+"""The highest first: their places are what requests are compared by."""
+PAUSE_AFTER = 64
+"""Entries between two pauses: half a millisecond where each is new."""
+NEVER = float("inf")
+Made = TypeVar("Made")
+
+
+def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
+    """Index a snapshot. Keys of a project that it does not list are left out."""
+    building = IndexBuilder(None)
+    building.expect(snapshot.organization_id, snapshot.projects, snapshot.grants)
+    for key in snapshot.keys:
+        building.add_key(key)
+    for limit in (*snapshot.limits, *snapshot.further_limits):
+        building.add_limit(limit)
+    for budget in (*snapshot.budgets, *snapshot.further_budgets):
+        building.add_budget(budget)
+    return without_pause(building.finished(snapshot))
+
+
+def without_pause(steps: Generator[None, None, Made]) -> Made:
+    """Its result, all at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # what it returns
+
+
+class IndexBuilder:
+    """An index that is being made."""
+
+    def __init__(self, before: AccessIndex | None) -> None:
+        """`before` is the one that it will take the place of."""
+        self._before = {} if before is None else before.tenants
+        self._known = self._before
+        """Tenants as far as they are known."""
+        self._guessed: dict[str, Tenant] = {}
+        """Those that keys were added with."""
+        self._keys: dict[str, IndexedKey] = {}
+        self._models: dict[frozenset[str], frozenset[str]] = {}
+        """Equal ones are one."""
+        self._limits: dict[str, list[LimitAccess]] = {}
+        self._budgets: dict[str, list[BudgetAccess]] = {}
+        self._limit_ids: set[str] = set()
+        self._counts_users = False
+        self._marks = Marks()
+
+    def expect(self, organization_id: str, projects: Iterable[ProjectAccess], grants: Iterable[Grant]) -> None:
+        """These projects, which is told before the keys where it can be: what keys are granted may come after them."""
+        told = self._tenants(organization_id, projects, grants)
+        for project_id, tenant in told.items():
+            before = self._known.get(project_id)
+            if before is not None and replace(tenant, grants=before.grants) == before:
+                told[project_id] = before
+        self._known = self._known | told
+
+    def add_key(self, key: KeyAccess, mark: int | None = None) -> None:
+        """One that is new or has changed; `mark` is the hash of its text."""
+        tenant = self._guess(key.project_id)
+        models = None if key.models is None else frozenset(key.models)
+        caller = Caller(
+            organization_id=tenant.organization_id,
+            project_id=tenant.project_id,
+            project=tenant.project,
+            namespace=tenant.namespace,
+            key_id=key.id,
+            models=None if models is None else self._models.setdefault(models, models),
+            grants=tenant.grants,
+            priority=PRIORITIES.index(key.priority),
+        )
+        added = self._keys[key.id] = IndexedKey(
+            bytes.fromhex(key.digest),
+            NEVER if key.expires_at is None else key.expires_at.timestamp(),
+            caller,
+            None if key.previous_digest is None else bytes.fromhex(key.previous_digest),
+            0.0 if key.previous_expires_at is None else key.previous_expires_at.timestamp(),
+        )
+        if mark is not None:
+            self._marks.keys[mark] = added
+
+    def take_key(self, key: IndexedKey, mark: int) -> None:
+        """One of the index before: the same object, where its project is as it was."""
+        caller = key.caller
+        tenant = self._guess(caller.project_id)
+        if tenant is not self._before.get(caller.project_id):
+            key = replace(key, caller=_of(tenant, caller))
+        self._keys[caller.key_id] = self._marks.keys[mark] = key
+
+    def add_limit(self, limit: LimitAccess, mark: int | None = None) -> None:
+        """Likewise."""
+        self._limits.setdefault(limit.scope_id, []).append(limit)
+        self._limit_ids.add(limit.id)
+        self._counts_users = self._counts_users or limit.scope is Scope.USER
+        if mark is not None:
+            self._marks.limits[mark] = limit
+
+    def add_budget(self, budget: BudgetAccess, mark: int | None = None) -> None:
+        """Likewise."""
+        self._budgets.setdefault(budget.scope_id, []).append(budget)
+        if mark is not None:
+            self._marks.budgets[mark] = budget
+
+    def finished(self, rest: AccessSnapshot) -> Generator[None, None, AccessIndex]:
+        """The index, with all that is no key, limit or budget from `rest`."""
+        tenants = self._tenants(rest.organization_id, rest.projects, rest.grants)
+        if any(tenants.get(project_id) is not guess for project_id, guess in self._guessed.items()):
+            yield from self._place(tenants)
+        limits = yield from _by_scope(self._limits)
+        budgets = yield from _by_scope(self._budgets)
+        return AccessIndex(
+            version=rest.version,
+            organization_id=rest.organization_id,
+            currency=rest.currency,
+            keys=self._keys,
+            namespaces={project.name: project.namespace for project in rest.projects},
+            limits=limits,
+            budgets=budgets,
+            prices=tuple(rest.prices),
+            counts_users=self._counts_users,
+            batch_prices={
+                (price.rate_card_id.removesuffix(BATCH_RATE), price.model): price for price in rest.batch_prices
+            },
+            limit_ids=self._limit_ids,
+            tenants=tenants,
+            marks=self._marks,
+        )
+
+    def _guess(self, project_id: str) -> Tenant:
+        found = self._guessed.get(project_id)
+        if found is None:
+            unknown = Tenant("", project_id, "", "", frozenset())
+            found = self._guessed[project_id] = self._known.get(project_id, unknown)
+        return found
+
+    def _tenants(
+        self, organization_id: str, projects: Iterable[ProjectAccess], grants: Iterable[Grant]
+    ) -> dict[str, Tenant]:
+        """By project; one that is as before is the same object."""
+        granted: dict[str, set[str]] = {}
+        for grant in grants:
+            granted.setdefault(grant.project_id, set()).add(grant.model)
+        found = {}
+        for project in projects:
+            models = frozenset(granted.get(project.id, ()))
+            tenant = Tenant(organization_id, project.id, project.name, project.namespace, models)
+            before = self._known.get(project.id)
+            found[project.id] = before if before is not None and before == tenant else tenant
+        return found
+
+    def _place(self, tenants: dict[str, Tenant]) -> Generator[None, None, None]:
+        """Keys again, where what was guessed of their project is not so; without those whose project is not listed."""
+        keys: dict[str, IndexedKey] = {}
+        for number, key in enumerate(self._keys.values()):
+            if not number % PAUSE_AFTER:
+                yield
+            project_id = key.caller.project_id
+            tenant = tenants.get(project_id)
+            if tenant is not None:
+                right = tenant is self._guessed[project_id]
+                keys[key.caller.key_id] = key if right else replace(key, caller=_of(tenant, key.caller))
+        marks: dict[int, IndexedKey] = {}
+        for number, (mark, marked) in enumerate(self._marks.keys.items()):
+            if not number % PAUSE_AFTER:
+                yield
+            placed = keys.get(marked.caller.key_id)
+            if placed is not None:
+                marks[mark] = placed
+        self._keys, self._marks = keys, replace(self._marks, keys=marks)
+
+
+def _of(tenant: Tenant, caller: Caller) -> Caller:
+    """The same caller, of that tenant."""
+    return Caller(
+        tenant.organization_id,
+        tenant.project_id,
+        tenant.project,
+        tenant.namespace,
+        caller.key_id,
+        caller.models,
+        tenant.grants,
+        caller.priority,
+    )
+
+
+def _by_scope(found: dict[str, list[Entry]]) -> Generator[None, None, ByScope[Entry]]:
+    scopes: dict[str, tuple[Entry, ...]] = {}
+    for number, (scope_id, members) in enumerate(found.items()):
+        if not number % PAUSE_AFTER:
+            yield
+        scopes[scope_id] = tuple(members)
+    return ByScope(scopes)
