@@ -31,6 +31,13 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a gateway asks the control plane each second or two, it asks more often."""
+    monkeypatch.setattr("mizzen_gateway.batches.runner.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("mizzen_gateway.batches.batch_run.RENEW_SECONDS", 0.2)
+
+
 @dataclass
 class Tenant:
     """A project with a model and a key, and who calls."""

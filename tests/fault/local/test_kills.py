@@ -79,6 +79,14 @@ def test_a_power_cut_ends_in_the_same_state(running: Installation) -> None:
     assert after.pod.labels == before.pod.labels
 
 
+def test_frozen_revisions_lost_with_the_disk_are_made_anew(running: Installation, tmp_path: Path) -> None:
+    running.wait(lambda: running.ready("chat"), "ready")
+    digits = running.deployment("chat")["status"]["revisions"][0]["hash"]
+    shutil.move(running.folder.revisions / "default", tmp_path / "away")
+    running.wait(lambda: list((running.folder.revisions / "default" / "chat").glob(f"*/{digits}.json")), "kept again")
+    running.wait(lambda: running.ready("chat") and len(running.ready_pods("chat")) == 1, "ready")
+
+
 def test_a_state_file_lost_with_the_disk_leaves_no_orphan(running: Installation) -> None:
     supervisor = read_state(running.folder).supervisor
     assert supervisor
@@ -87,13 +95,3 @@ def test_a_state_file_lost_with_the_disk_leaves_no_orphan(running: Installation)
     assert running.processes()
     assert running.down()
     assert running.processes() == set()
-    running.up()
-    running.wait(lambda: running.ready_pods("chat") and running.ready("chat"), "ready again")
-
-
-def test_frozen_revisions_lost_with_the_disk_are_made_anew(running: Installation, tmp_path: Path) -> None:
-    running.wait(lambda: running.ready("chat"), "ready")
-    digits = running.deployment("chat")["status"]["revisions"][0]["hash"]
-    shutil.move(running.folder.revisions / "default", tmp_path / "away")
-    running.wait(lambda: list((running.folder.revisions / "default" / "chat").glob(f"*/{digits}.json")), "kept again")
-    running.wait(lambda: running.ready("chat") and len(running.ready_pods("chat")) == 1, "ready")

@@ -16,6 +16,12 @@ def controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPl
         yield plane
 
 
+@pytest.fixture(autouse=True)
+def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No operator runs here: commands do not wait long for its look."""
+    monkeypatch.setattr("mizzen_cli.commands.deployments.OBSERVED_SECONDS", 0.2)
+
+
 @pytest.fixture
 def mizzen(controlplane: ControlPlane, tmp_path: Path) -> CommandLine:
     """A shell with a project of its own, and no gateway."""

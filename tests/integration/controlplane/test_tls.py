@@ -73,7 +73,10 @@ def test_a_folder_without_a_pair_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-async def test_the_operator_asks_whom_it_trusts_and_no_other(plane: ControlPlane, stranger: Path) -> None:
+async def test_the_operator_asks_whom_it_trusts_and_no_other(
+    plane: ControlPlane, stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mizzen_operator.reconcile.controlplane.AWAY_SECONDS", 0.1)
     asked = AskedByOperator(plane.url, plane.secrets_dir / "runner", stranger)
     with pytest.raises(ControlPlaneAwayError, match="certificate"):
         await asked.get("internal/v1/models:resolve", RESOLVE)

@@ -28,13 +28,13 @@ def example(name: str) -> ModuleType:
 @pytest.mark.parametrize("version", [1, 2])
 def test_sentiment_answers_in_onnx_as_in_scikit_learn(tmp_path: Path, version: int) -> None:
     sentiment = example("sentiment")
-    reviews = sentiment.reviews()[:3000]
-    model = sentiment.train(version, reviews[500:])
+    reviews = sentiment.reviews()[:1500]
+    model = sentiment.train(version, reviews[300:])
     path = tmp_path / "model.onnx"
     path.write_bytes(sentiment.export(model))
-    texts = [text for text, _ in reviews[:500]]
+    texts = [text for text, _ in reviews[:300]]
     sentiment.check_agreement(path, model, texts)
-    assert sentiment.accuracy(model.predict(texts), reviews[:500]) > 0.7
+    assert sentiment.accuracy(model.predict(texts), reviews[:300]) > 0.7
 
 
 def test_digits_are_trained_stored_and_served(

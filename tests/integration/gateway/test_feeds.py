@@ -112,20 +112,27 @@ async def test_deleted_deployments_are_forgotten(plane: ControlPlane, tmp_path: 
         await until(lambda: (project, "chat") not in gateway.table)
 
 
-async def test_a_gateway_restarts_and_serves_while_the_control_plane_is_away(tmp_path: Path) -> None:
-    with sqlite_controlplane(tmp_path / "plane") as plane:
-        project = plane.new_project()
-        _, secret = new_key(plane, project)
-        async with scripted_engine(well) as engine:
-            put(plane, model_deployment("chat", project))
-            put(plane, endpoint_set("chat", engine.address, namespace=project))
-            folder = tmp_path / "gateway"
-            async with gateway_of(plane, folder) as gateway:
-                await until(lambda: gateway.why_not_ready() is None and (folder / "objects.json").exists())
-                await until(lambda: secret and (folder / "access.json").exists())
-            plane.kill()
-            async with gateway_of(plane, folder) as gateway:
-                assert gateway.why_not_ready() is None
-                assert await status_of(gateway, secret) == 200
-                plane.start()
-                await until(lambda: gateway.accounting.shipper.shipped == 1, 20)
+def keeps(file: Path, *words: str) -> bool:
+    """It is on disk, and has all of these."""
+    return file.exists() and all(word in file.read_text() for word in words)
+
+
+async def test_a_gateway_restarts_and_serves_while_the_control_plane_is_away(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    project = plane.new_project()
+    key_id, secret = new_key(plane, project)
+    async with scripted_engine(well) as engine:
+        put(plane, model_deployment("chat", project))
+        put(plane, endpoint_set("chat", engine.address, namespace=project))
+        folder = tmp_path / "gateway"
+        async with gateway_of(plane, folder) as gateway:
+            await until(lambda: gateway.why_not_ready() is None, 60)
+            await until(lambda: keeps(folder / "objects.json", project, str(engine.address[1])), 60)
+            await until(lambda: keeps(folder / "access.json", key_id.removeprefix("key_")), 60)
+        plane.kill()
+        async with gateway_of(plane, folder) as gateway:
+            assert gateway.why_not_ready() is None
+            assert await status_of(gateway, secret) == 200
+            plane.start()
+            await until(lambda: gateway.accounting.shipper.shipped == 1, 20)

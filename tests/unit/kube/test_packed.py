@@ -1,15 +1,17 @@
 """A packed manifest comes out as it went in, and a second one of its kind takes little."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mizzen_kube.packed import Packing
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
 )
 
 
+@settings(max_examples=50)  # of objects that are dear to make
 @given(st.lists(st.dictionaries(st.text(), JSON), min_size=1, max_size=5))
 def test_nothing_is_lost(manifests: list[dict]) -> None:
     pack = Packing()
