@@ -151,6 +151,9 @@ async def test_calls_that_have_one_answer_are_refused_by_name(engine: RunningTri
             async with session.post(running.url + path, json=body) as response:
                 assert (response.status, "ModelStreamInfer" in await response.text()) == (400, True)
         assert running.rows() == []
+        # By these words it is known where the engine's configuration is hidden.
+        async with session.post(f"http://{engine.url}/v2/models/inner/infer", json=document) as response:
+            assert (response.status, "decoupled" in await response.text()) == (501, True)
 
 
 async def test_each_request_of_a_stream_is_held_to_limits_and_to_the_model(

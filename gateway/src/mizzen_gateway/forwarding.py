@@ -24,6 +24,8 @@ MOST_TRIES = 3
 """Engines that one request is sent to, at most; those that could not be reached do not count."""
 ELSEWHERE = frozenset({429, 502, 503, 504})
 """Statuses by which an engine says that another one may do better."""
+CALLERS_OWN = frozenset({"version_not_found", "not_offered"})
+"""Refusals by what the caller asked for: no failure of the engine."""
 CAUSES = {"timeout": Cause.TIMED_OUT, "overloaded": Cause.OVERLOADED}
 RETRY_CAUSES = {
     "connect": "ConnectionFailed",
@@ -255,7 +257,9 @@ class Forwarder:
                 outcome = "outrun"
             run.tries.append(Tried(endpoint.facts.pod, outcome, (now - began) * 1000))
             if run.trace is not None:
-                run.trace.asked(began, now, endpoint.facts.address, endpoint.facts.port)
+                facts = endpoint.facts
+                port = facts.grpc_port if run.over_grpc and facts.grpc_port is not None else facts.port
+                run.trace.asked(began, now, facts.address, port)
         if isinstance(verdict, EngineFailureError):
             endpoint.gate.failed(now, too_much=verdict.kind == "overloaded")
         elif verdict is None and run.place is not None and not run.code:
@@ -265,11 +269,11 @@ class Forwarder:
     async def _ask(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal | None":
         admission, model = self._admission(run)
         request = run.call.engine_request(admission)
+        run.over_grpc = request.grpc
         address = endpoint.grpc_address if request.grpc else endpoint.address
         if address is None:
             return self._without_grpc(run, endpoint)
-        # A body that comes piece by piece cannot be sent twice, so not on a connection that may be gone.
-        fresh = request.stream is not None
+        fresh = request.stream is not None  # cannot be sent twice, so not on a connection that may be gone
         while True:
             answer = run.answer = run.call.answer(run.keeper or run.responder, run.headers, model)
             sink = self._sink(run, endpoint, answer)
@@ -393,7 +397,7 @@ class Forwarder:
                 else:
                     run.unsent = whole
             return None
-        if result.code != "version_not_found":  # the caller's own word
+        if result.code not in CALLERS_OWN:
             self._failures.answered(run.target, endpoint, run.call.operation, answer.status)
         if run.responder.started:
             self._break_off(run, answer, EngineFailureError("broken", True, "unfit response"))

@@ -62,6 +62,8 @@ class Run:
     """What its row says, once it is written before the answer."""
     asked: tuple[Address, str] | None = None
     """Engine that was asked last, and the name that it knows the model by."""
+    over_grpc: bool = False
+    """It was asked by gRPC."""
     accelerator_seconds: float = 0.0
     """Its share of the time of accelerators, over all tries."""
     answer: Answer | None = None

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 import trustme
@@ -22,6 +23,7 @@ from support.free_ports import free_port
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange
 from support.shared_ledger import SharedLedger, ledger_over_http
+from support.span_collector import span_collector
 from support.streaming_engine import (
     METHOD,
     Context,
@@ -367,3 +369,50 @@ async def test_a_gateway_that_stops_lets_answers_end(tmp_path: Path) -> None:
         assert await call.read() is grpc.aio.EOF
         await draining
         assert [row["status"] for row in running.rows()] == [200]
+
+
+async def silent(exchange: Exchange) -> None:
+    """A Triton that shows nobody its model's configuration: its words and statuses are those of a real one."""
+    if exchange.path.endswith("/infer"):
+        await exchange.send_json(
+            {"error": "HTTP end point doesn't support models with decoupled transaction policy"}, 501
+        )
+    elif exchange.path.endswith("/config"):
+        await exchange.send_json({"error": "This API is restricted, expecting header 'k'"}, 403)
+    else:
+        await decoupled(exchange)
+
+
+async def test_where_the_engine_does_not_show_what_its_model_is_its_refusal_is_told_by_name(tmp_path: Path) -> None:
+    texts = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.0, 2.0]}]}
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(streaming_engine(answers(2), silent))
+        objects = [model_deployment("m"), endpoints(engine), model_deployment("bare"), endpoints(engine, name="bare")]
+        objects[3]["spec"]["endpoints"][0]["grpcPort"] = None
+        running = await stack.enter_async_context(
+            running_gateway(tmp_path, make_snapshot([KEY]), *objects, MIZZEN_GRPC_PORT="0")
+        )
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=KEY.headers))
+        async with session.post(running.url + "/v2/models/m/infer", json=texts) as told:
+            assert "ModelStreamInfer" in await told.text()
+            assert told.status == 400
+        place = f"127.0.0.1:{running.gateway.grpc_port}"
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(place))
+        with pytest.raises(grpc.aio.AioRpcError, match="ModelStreamInfer") as refused:
+            await channel.unary_unary(METHOD.replace("Stream", ""))(message(), metadata=METADATA)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        stream = Stream(channel)
+        assert [number_of(one) for one in await stream.all()] == [0, 1]
+        (alone,) = await stream.all(message(model="bare"))
+        assert "port named grpc" in alone.error_message
+        assert [row["status"] for row in running.rows()] == [400, 400, 200, 400]
+
+
+async def test_the_span_of_a_try_by_grpc_has_the_port_that_was_asked(tmp_path: Path) -> None:
+    async with span_collector() as collector:
+        traced = {"MIZZEN_TRACES_URL": collector.url, "MIZZEN_TRACES_SHARE": "all"}
+        async with served(tmp_path, answers(1), **traced) as (_, stream, engines):
+            await stream.all()
+            found = await collector.until(lambda spans: len(spans) >= 2)
+        (port,) = [span.attributes["server.port"] for span in found if "server.port" in span.attributes]
+        assert port == engines[0].grpc_port

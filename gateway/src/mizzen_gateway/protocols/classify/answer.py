@@ -8,6 +8,7 @@ import orjson
 
 from mizzen_gateway.protocols.classify.signature import Signature
 from mizzen_gateway.protocols.held_answer import HeldAnswer
+from mizzen_gateway.protocols.open_inference.errors import has_several, several_answers
 from mizzen_gateway.protocols.openai.errors import upstream_error
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
@@ -32,6 +33,8 @@ class ClassifyAnswer(HeldAnswer):
     def complete(self) -> Usage | Refusal:
         """Read the labels."""
         held = self._held
+        if has_several(held):
+            return several_answers(self._public)
         if held.status in {400, 413, 422}:
             message = f"Model '{self._public}' cannot take these texts; send shorter or fewer ones."
             return Refusal(400, "invalid_request", message, param="input")

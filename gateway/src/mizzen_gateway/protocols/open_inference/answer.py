@@ -3,7 +3,7 @@
 import orjson
 
 from mizzen_gateway.protocols.held_answer import HeldAnswer
-from mizzen_gateway.protocols.open_inference.errors import engine_refused
+from mizzen_gateway.protocols.open_inference.errors import engine_refused, has_several, several_answers
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -31,6 +31,8 @@ class InferAnswer(HeldAnswer):
         """Send it."""
         held = self._held
         if held.status != 200:
+            if has_several(held):
+                return several_answers(self._public)
             return engine_refused(held.status, self._public, self._version)
         passed = {
             name: held.headers[name.encode()].decode("latin-1") for name in PASSED if name.encode() in held.headers

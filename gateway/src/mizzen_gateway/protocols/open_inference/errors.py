@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 import orjson
 
+from mizzen_gateway.engine.exchange import Collected
 from mizzen_gateway.stages import Refusal
+
+UNSUPPORTED = 501
 
 
 class OpenInferenceDialect:
@@ -35,6 +38,21 @@ def several_answers(model: str) -> Refusal:
         " ModelStreamInfer of gRPC, which alone has them."
     )
     return Refusal(400, "not_offered", message, param="model")
+
+
+def no_port_for_several(model: str) -> Refusal:
+    """400: the same of a stream, where the engine cannot be asked by the only way that there is."""
+    message = (
+        f"Model '{model}' answers one request with several responses (decoupled), which engines do over gRPC"
+        " alone, and its engine has no port for that; give its ServingRuntime a port named grpc, or its upstream in"
+        " gateway.yaml a grpc_url."
+    )
+    return Refusal(400, "not_offered", message, param="model")
+
+
+def has_several(held: Collected) -> bool:
+    """What Triton says of a model that answers several times, asked for one answer; maybe it does not tell before."""
+    return held.status == UNSUPPORTED and b"decoupled" in held.body
 
 
 def engine_refused(status: int, model: str, version: str | None = None) -> Refusal:

@@ -26,7 +26,8 @@ class Tensor:
     datatype: str
     shape: tuple[int, ...]
     """With the batch dimension, -1 for any size."""
-    optional: bool = False
+    optional: bool | None = False
+    """An input that may be left out; None where the engine, of a kind that has them, does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ async def _ask(target: Target, endpoint: EndpointState, pool: EnginePool) -> Mod
     path = f"/v2/models/{quote(target.endpoint_set.model_name, safe='')}"
     try:
         document = await _get(endpoint, pool, path)
-        return None if document is None else understand(document, await _get(endpoint, pool, path + "/config"))
+        if document is None:
+            return None
+        told = await _get(endpoint, pool, path + "/config")
+        return understand(document, told, hidden=told is None and target.endpoint_set.engine == "Triton")
     except EngineFailureError:
         return None
 
@@ -89,8 +93,8 @@ def document_in(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMetadata | None:
-    """Metadata from the engine's two documents; the second one is Triton's, None where there is none.
+def understand(document: dict[str, Any], told: dict[str, Any] | None, *, hidden: bool = False) -> ModelMetadata | None:
+    """Metadata from the engine's two documents; the second one is Triton's, None where there is none, or it is hidden.
 
     None where they say something else than the protocol has them say.
     """
@@ -99,7 +103,7 @@ def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMe
         optional = frozenset(held["name"] for held in config.get("input", ()) if held.get("optional"))
         return ModelMetadata(
             document,
-            {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), optional)},
+            {tensor.name: tensor for tensor in _tensors(document.get("inputs", ()), None if hidden else optional)},
             {tensor.name: tensor for tensor in _tensors(document.get("outputs", ()), frozenset())},
             int(config.get("max_batch_size", 0)),
             None if told is None else bool((config.get("model_transaction_policy") or {}).get("decoupled")),
@@ -108,7 +112,7 @@ def understand(document: dict[str, Any], told: dict[str, Any] | None) -> ModelMe
         return None
 
 
-def _tensors(described: Iterable[dict[str, Any]], optional: frozenset[str]) -> Iterable[Tensor]:
+def _tensors(described: Iterable[dict[str, Any]], optional: frozenset[str] | None) -> Iterable[Tensor]:
     for one in described:
         shape = tuple(int(size) for size in one["shape"])
-        yield Tensor(one["name"], one["datatype"], shape, one["name"] in optional)
+        yield Tensor(one["name"], one["datatype"], shape, None if optional is None else one["name"] in optional)

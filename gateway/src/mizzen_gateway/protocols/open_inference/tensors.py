@@ -38,7 +38,7 @@ def check_inputs(inputs: list[dict[str, Any]], binary: memoryview, metadata: Mod
         if refusal is not None:
             return refusal
     for tensor in metadata.inputs.values():
-        if tensor.name not in seen and not tensor.optional:
+        if tensor.name not in seen and tensor.optional is False:
             return invalid(tensor.name, f"Input '{tensor.name}': missing; this model takes {_names(metadata.inputs)}.")
     return None
 

@@ -6,7 +6,13 @@ from mizzen_gateway.protocols.call import Answer
 from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT, header_end
 from mizzen_gateway.protocols.open_inference.call import InferCall, first_refusal
-from mizzen_gateway.protocols.open_inference.errors import engine_refused, invalid
+from mizzen_gateway.protocols.open_inference.errors import (
+    engine_refused,
+    has_several,
+    invalid,
+    no_port_for_several,
+    several_answers,
+)
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
 from mizzen_gateway.protocols.open_inference.grpc.request import read_infer
 from mizzen_gateway.protocols.open_inference.grpc.response import UnfitResponseError, infer_response
@@ -71,6 +77,8 @@ class GrpcAnswer(HeldAnswer):
         """Send it."""
         held = self._held
         if held.status != 200:
+            if has_several(held):
+                return no_port_for_several(self._public) if self._final else several_answers(self._public)
             return engine_refused(held.status, self._public, self._version)
         body = held.body
         end = header_end(held.headers, body)

@@ -9,7 +9,7 @@ from mizzen_gateway.engine.exchange import EngineFailureError, EngineRequest
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.call import Admission, Answer
 from mizzen_gateway.protocols.open_inference.call import STRIPPED
-from mizzen_gateway.protocols.open_inference.errors import engine_refused
+from mizzen_gateway.protocols.open_inference.errors import engine_refused, no_port_for_several
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall
 from mizzen_gateway.protocols.open_inference.grpc.engine_messages import (
     METHOD,
@@ -45,12 +45,7 @@ class StreamedCall(GrpcInferCall):
         there = tuple(target.endpoints())
         if not there or any(one.grpc_address for one in there) or not any(one.decoupled for one in known_of(target)):
             return None
-        message = (
-            f"Model '{self.model}' answers one request with several responses (decoupled), which engines do over gRPC"
-            " alone, and its engine has no port for that; give its ServingRuntime a port named grpc, or its upstream in"
-            " gateway.yaml a grpc_url."
-        )
-        return Refusal(400, "not_offered", message, param="model")
+        return no_port_for_several(self.model)
 
     def _unfit_for(self, metadata: ModelMetadata) -> None:
         """It takes any number of answers."""
