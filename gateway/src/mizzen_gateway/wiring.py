@@ -5,7 +5,6 @@ import resource
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ from mizzen_gateway.batches.runner import BatchRunner
 from mizzen_gateway.batches.work import BatchPlane
 from mizzen_gateway.discovery.known_objects import KnownObjects
 from mizzen_gateway.discovery.objects import ObjectFeed
+from mizzen_gateway.ended_task import ended
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.load.gauges import EngineGauges
@@ -230,9 +230,7 @@ class Gateway:
         if self._pickers is not None:
             await self._pickers.close()
         for task in self._background:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
         await self.accounting.close()
         if self._spans is not None:
             await self._spans.close()

@@ -4,7 +4,6 @@ A signal only shortens the wait: readers look for themselves at least once a sec
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import structlog
 from sqlalchemy.engine import make_url
+
+from mizzen_controlplane.kit.ended_task import ended
 
 CHANNEL = "mizzen_changes"
 _RETRY_SECONDS = 2.0
@@ -57,10 +58,7 @@ class ChangeSignals:
 
     async def close(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _follow_postgres(self) -> None:
         while True:
@@ -74,10 +72,10 @@ class ChangeSignals:
         assert self._postgres_url is not None
         url = make_url(self._postgres_url).set(drivername="postgresql")
         connection: Any = await asyncpg.connect(url.render_as_string(hide_password=False))
-        ended = asyncio.Event()
+        gone = asyncio.Event()
         try:
-            connection.add_termination_listener(lambda _connection: ended.set())
+            connection.add_termination_listener(lambda _connection: gone.set())
             await connection.add_listener(CHANNEL, lambda _c, _pid, _channel, topic: self.wake(topic))
-            await ended.wait()
+            await gone.wait()
         finally:
             await connection.close(timeout=2)

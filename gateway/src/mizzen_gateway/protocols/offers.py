@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.classify.signature import signature_of
@@ -33,8 +32,8 @@ async def offers(many: Iterable[Facts], table: RouteTable, pool: EnginePool) -> 
         _, late = await asyncio.wait(tasks.values(), timeout=ASK_SECONDS)
         for task in late:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        if late:
+            await asyncio.wait(late)
     found = {key: None if task.cancelled() else task.result() for key, task in tasks.items()}
     return [_of_all([found[target.facts.key] for target in group]) for group in groups]
 
