@@ -32,8 +32,8 @@ class Holding(Protocol):
         """Where to read what was used until now, while the request runs."""
         ...
 
-    def settle(self, taken: Amounts, used: Amounts) -> None:
-        """Give back what was not used of what was taken. Called once for each request; does not block."""
+    def settle(self, taken: Amounts, used: Amounts, seconds: float = 0.0) -> None:
+        """Count what was used of what was taken so long ago. Called once for each request; does not block."""
         ...
 
 

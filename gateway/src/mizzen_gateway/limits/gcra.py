@@ -7,13 +7,17 @@ come as one burst. Its state is one number, the theoretical arrival time (TAT). 
 
 Times are nanoseconds multiplied by `amount`, so that T is the whole number `window_ns` and no fraction is ever lost: of
 a limit of 100, exactly 100 pass. Nothing here reads a clock, waits, or is shared between processes.
+
+What a request will use is known at its end alone. Until then the most that it can use is *held*: it takes room and does
+not drain. Were it taken and the rest given back, a request that outlasts the window would give back what has drained
+long ago, and others would get that much more than the limit.
 """
 
 import math
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Bucket:
     """The count of one limit."""
 
@@ -23,6 +27,8 @@ class Bucket:
     """Length of the window in nanoseconds."""
     tat: int = 0
     """Theoretical arrival time, in nanoseconds x amount."""
+    held: int = 0
+    """Units that requests under way may still use."""
     capacity: int = field(init=False)
     """The tolerance, window x amount."""
 
@@ -33,21 +39,29 @@ class Bucket:
         """Whether that many could be taken now."""
         now = now_ns * self.amount  # written out here and below: six limits a request make calls of calls count
         earliest = self.tat if self.tat > now else now
-        return earliest + units * self.window_ns <= now + self.capacity
+        return earliest + (self.held + units) * self.window_ns <= now + self.capacity
 
     def take(self, units: int, now_ns: int) -> None:
         """Take them, whether they fit or not."""
         now = now_ns * self.amount
         self.tat = (self.tat if self.tat > now else now) + units * self.window_ns
 
-    def give_back(self, units: int) -> None:
-        """Return units that were taken and not used; a negative number takes more."""
-        self.tat -= units * self.window_ns
+    def give_back(self, units: int, elapsed_ns: int) -> None:
+        """Return units that were taken so long ago and not used, but for as much as may have drained since."""
+        rest = units * self.window_ns - elapsed_ns * self.amount
+        if rest > 0:
+            self.tat -= rest
+
+    def spend(self, held: int, used: int, now_ns: int) -> None:
+        """A request that held so many units has ended and used so many."""
+        self.held -= held
+        if used:
+            self.take(used, now_ns)
 
     def level(self, now_ns: int) -> float:
-        """Units that are used and have not drained yet, >= 0."""
+        """Units that are held, or used and not drained yet, >= 0."""
         used = self.tat - now_ns * self.amount
-        return used / self.window_ns if used > 0 else 0.0
+        return self.held + used / self.window_ns if used > 0 else float(self.held)
 
     def resize(self, amount: int, window_ns: int, now_ns: int) -> None:
         """Go on with another amount or window: what is used now stays used."""

@@ -5,10 +5,11 @@
 -- ARGV  1 call  2 epoch that the caller knows  3 epoch to begin where there is none; its first 12 characters name the
 --       run of the server: memory that another run left is not trusted with credit  4... see each call
 --
--- A row is packed as type, strict, amount, window in microseconds. Levels are units in use; they drain evenly.
-local RATE, RUNNING = 0, 1
+-- A row is packed as type, strict, amount, window in microseconds. Levels are units in use; they drain evenly. What a
+-- request takes of a row that is SPENT is held beside the level, where nothing drains, until it is known to be used.
+local RATE, RUNNING, BUDGET, SPENT = 0, 1, 2, 3
 local LIVE, EXPIRED = 0, 1
-local KEEP_EXPIRED_MS, KEEP_BUDGET_MS, SWEPT_AT_ONCE = 600000, 172800000, 20
+local KEEP_EXPIRED_MS, KEEP_BUDGET_MS, KEEP_HELD_MS, SWEPT_AT_ONCE = 600000, 172800000, 120000, 20
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -45,6 +46,24 @@ local function drained(packed, row)
   if now > at then level = level - (now - at) * row.amount / row.window end
   if level > 0 then return level end
   return 0
+end
+
+-- What is held belongs to reservations of this epoch: that of another is nobody's.
+local function held_of(packed)
+  if not packed or string.sub(packed, 25) ~= epoch then return 0 end
+  return (struct.unpack('<d', packed, 17))
+end
+
+local function put_spent(key, row, level, held, hold_ms)
+  held = math.max(0, held)
+  if level <= 0 and held == 0 then return redis.call('DEL', key) end
+  local ms = math.max(math.ceil(level * row.window / row.amount / 1000) + 1, held > 0 and 2 * hold_ms or 0)
+  redis.call('SET', key, struct.pack('<ddd', level, now, held) .. epoch, 'PX', whole(ms))
+end
+
+local function add_spent(key, row, used, held, hold_ms)
+  local packed = redis.call('GET', key)
+  put_spent(key, row, drained(packed, row) + used, held_of(packed) + held, hold_ms)
 end
 
 local function put_level(key, row, level)
@@ -107,11 +126,13 @@ end
 -- Take out of every count what the record holds, and put in what is used; `held` is 0 where it expired before. What the
 -- ledger charged before its request had ended here (`early`) is not on its way any more, when that end is `told`.
 local function release(id, record, counted, used, held, told)
-  local rows, taken = unpack_rows(record.rows), unpack_units(record.taken)
+  local rows, taken, known = unpack_rows(record.rows), unpack_units(record.taken), unpack_units(record.used)
   for i, row in ipairs(rows) do
     local key = record.keys[i]
     if row.type == RATE then
-      add_level(key, row, used[i] - counted[i])
+      if told then add_level(key, row, used[i] - taken[i]) end
+    elseif row.type == SPENT then
+      add_spent(key, row, used[i] - known[i], -held * math.max(0, taken[i] - known[i]), KEEP_HELD_MS)
     elseif row.type == RUNNING then
       redis.call('ZREM', key, id)
     elseif taken[i] ~= 0 or used[i] ~= 0 or counted[i] ~= 0 then
@@ -148,12 +169,16 @@ function calls.take()
   sweep()
   local rows, units, id = unpack_rows(ARGV[4]), unpack_units(ARGV[5]), ARGV[6]
   local strings = redis.call('MGET', unpack(KEYS, 4))
-  local status, place, shadowed, levels, budgets, periods = 0, 0, 0, {}, {}, {}
+  local status, place, shadowed, levels, budgets, periods, drained_to = 0, 0, 0, {}, {}, {}, {}
   for i, row in ipairs(rows) do
     local level, over
     periods[i] = ''
     if row.type == RATE then
       level = drained(strings[i], row)
+      over = level + units[i] > row.amount
+    elseif row.type == SPENT then
+      drained_to[i] = drained(strings[i], row)
+      level = drained_to[i] + held_of(strings[i])
       over = level + units[i] > row.amount
     elseif row.type == RUNNING then
       redis.call('ZREMRANGEBYSCORE', KEYS[3 + i], '-inf', whole(now_ms))
@@ -170,7 +195,7 @@ function calls.take()
       if row.strict == 0 then
         shadowed = shadowed + 2 ^ (i - 1)
       elseif status == 0 then
-        status, place = row.type <= RUNNING and 1 or 2, i - 1
+        status, place = row.type == BUDGET and 2 or 1, i - 1
       end
     end
   end
@@ -179,6 +204,10 @@ function calls.take()
       local key = KEYS[3 + i]
       if row.type == RATE then
         if units[i] ~= 0 then put_level(key, row, levels[i] + units[i]) end
+      elseif row.type == SPENT then
+        if units[i] ~= 0 then
+          put_spent(key, row, drained_to[i], levels[i] - drained_to[i] + units[i], math.max(KEEP_HELD_MS, ARGV[7]))
+        end
       elseif row.type == RUNNING then
         redis.call('ZADD', key, whole(now_ms + ARGV[7]), id)
         redis.call('PEXPIRE', key, whole(2 * ARGV[7]))
@@ -219,15 +248,23 @@ end
 function calls.renew()
   local id, rows, taken = ARGV[6], unpack_rows(ARGV[4]), unpack_units(ARGV[5])
   local record = get_record(id)
-  if not record or record.state == EXPIRED then
-    local counted = record and unpack_units(record.used)
+  local live, now_used = record and record.state == LIVE, unpack_units(ARGV[7])
+  local counted = record and unpack_units(record.used)
+  for i, row in ipairs(rows) do
+    if row.type == SPENT then
+      local before = counted and counted[i] or 0
+      local held = math.max(0, taken[i] - now_used[i]) - (live and math.max(0, taken[i] - before) or 0)
+      add_spent(KEYS[3 + i], row, now_used[i] - before, held, math.max(KEEP_HELD_MS, ARGV[8]))
+    end
+  end
+  if not live then
     local periods = {}
     for i, row in ipairs(rows) do
       local key, before = KEYS[3 + i], counted and counted[i] or 0
       periods[i] = ''
       if row.type == RATE then
-        add_level(key, row, taken[i] - before)
-      elseif row.type > RUNNING and taken[i] > 0 then
+        if not record then add_level(key, row, taken[i]) end
+      elseif row.type == BUDGET and taken[i] > 0 then
         local b = budget(key)
         if not record or record.periods[i] == b.period then b.on_the_way = b.on_the_way - before end
         b.reserved = b.reserved + taken[i]

@@ -3,13 +3,17 @@
 --
 -- Levels of rates survive a crash but for its last moments. Whatever is about credit and about requests under way lies
 -- in tables that a crash empties, the epoch included: a server that lost the newest of it is known by that.
--- An organization's calls come one after the other. Times are microseconds since the epoch; arrays go by the row.
+-- An organization's calls come one after the other. Times are microseconds since the epoch; arrays go by the row. Types
+-- of rows: 0 requests in a window, 1 requests at once, 2 credit, 3 what is known at a request's end alone, such as tokens.
 CREATE SCHEMA IF NOT EXISTS mizzen_limits;
 SET LOCAL search_path TO mizzen_limits;
 
 CREATE TABLE IF NOT EXISTS rate (
   key text PRIMARY KEY, level float8 NOT NULL, at float8 NOT NULL, empty_at float8 NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+-- What requests under way may still use; it belongs to reservations of that epoch, and is nobody's in another.
+ALTER TABLE rate ADD COLUMN IF NOT EXISTS held float8 NOT NULL DEFAULT 0;
+ALTER TABLE rate ADD COLUMN IF NOT EXISTS epoch text NOT NULL DEFAULT '';
 CREATE UNLOGGED TABLE IF NOT EXISTS memory (organization text PRIMARY KEY, epoch text NOT NULL);
 CREATE UNLOGGED TABLE IF NOT EXISTS running (
   key text, id text, ends float8 NOT NULL, PRIMARY KEY (key, id)
@@ -57,16 +61,38 @@ BEGIN
   ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, empty_at = EXCLUDED.empty_at;
 END $$;
 
+CREATE OR REPLACE FUNCTION add_spent(
+  k text, most float8, width float8, used float8, more float8, now float8, hold float8, of_epoch text
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE was rate; found_level float8 := 0; found_held float8 := 0;
+BEGIN
+  SELECT * INTO was FROM rate WHERE key = k;
+  IF FOUND THEN
+    found_level := greatest(0, was.level - greatest(0, now - was.at) * most / width);
+    IF was.epoch = of_epoch THEN found_held := was.held; END IF;
+  END IF;
+  found_level := greatest(0, found_level + used);
+  found_held := greatest(0, found_held + more);
+  INSERT INTO rate VALUES (k, found_level, now, greatest(now + found_level * width / most, now + 2 * hold), found_held, of_epoch)
+  ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, held = EXCLUDED.held, epoch = EXCLUDED.epoch,
+    empty_at = EXCLUDED.empty_at;
+END $$;
+
 -- Take out of every count what was held, and put in what is used; `live` is false where it had expired before. What the
 -- ledger charged before its request had ended here (`early`) is not on its way any more, when that end is `told`.
-CREATE OR REPLACE FUNCTION release(r reservation, spent float8[], now float8, told boolean)
+DROP FUNCTION IF EXISTS release(reservation, float8[], float8, boolean);
+CREATE OR REPLACE FUNCTION release(r reservation, spent float8[], now float8, told boolean, of_epoch text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE counted float8[] := CASE WHEN r.live THEN r.taken ELSE r.used END; use bigint;
 BEGIN
   FOR i IN 1 .. cardinality(r.keys) LOOP
     IF r.types[i] = 0 THEN
-      CONTINUE WHEN spent[i] = counted[i];
-      PERFORM add_level(r.keys[i], r.amounts[i], r.windows[i], spent[i] - counted[i], now);
+      CONTINUE WHEN NOT told OR spent[i] = r.taken[i];
+      PERFORM add_level(r.keys[i], r.amounts[i], r.windows[i], spent[i] - r.taken[i], now);
+    ELSIF r.types[i] = 3 THEN
+      PERFORM add_spent(
+        r.keys[i], r.amounts[i], r.windows[i], spent[i] - r.used[i],
+        CASE WHEN r.live THEN -greatest(0, r.taken[i] - r.used[i]) ELSE 0 END, now, 60000000, of_epoch);
     ELSIF r.types[i] = 1 THEN
       DELETE FROM running WHERE key = r.keys[i] AND id = r.id;
     ELSIF r.taken[i] <> 0 OR spent[i] <> 0 OR counted[i] <> 0 THEN
@@ -80,13 +106,14 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION sweep(org text, now float8)
+DROP FUNCTION IF EXISTS sweep(text, float8);
+CREATE OR REPLACE FUNCTION sweep(org text, now float8, of_epoch text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE r reservation;
 BEGIN
   FOR r IN SELECT * FROM reservation WHERE organization = org AND ends <= now ORDER BY ends LIMIT 20 LOOP
     IF r.live THEN
-      PERFORM release(r, r.used, now, false);
+      PERFORM release(r, r.used, now, false, of_epoch);
       UPDATE reservation SET live = false, ends = now + 600000000 WHERE id = r.id;
     ELSE
       DELETE FROM reservation WHERE id = r.id;
@@ -101,20 +128,22 @@ CREATE OR REPLACE FUNCTION take(
   OUT status int, OUT place int, OUT shadowed int[], OUT levels float8[], OUT epoch text
 ) LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
 #variable_conflict use_variable
-DECLARE now float8; over boolean; b budget; periods text[];
+DECLARE now float8; over boolean; b budget; periods text[]; held float8[];
 BEGIN
   epoch := enter(org, fresh);
   status := 3; place := 0; shadowed := '{}';
   IF epoch <> known THEN RETURN; END IF;
   status := 0;
   now := micros();
-  IF EXISTS (SELECT FROM reservation r WHERE r.organization = org AND r.ends <= now) THEN PERFORM sweep(org, now); END IF;
-  SELECT array_agg(coalesce(greatest(0, r.level - greatest(0, now - r.at) * amounts[k.i] / windows[k.i]), 0) ORDER BY k.i)
-    INTO levels FROM unnest(keys) WITH ORDINALITY AS k(key, i) LEFT JOIN rate r ON r.key = k.key;
+  IF EXISTS (SELECT FROM reservation r WHERE r.organization = org AND r.ends <= now) THEN PERFORM sweep(org, now, epoch); END IF;
+  SELECT
+      array_agg(coalesce(greatest(0, r.level - greatest(0, now - r.at) * amounts[k.i] / windows[k.i]), 0) ORDER BY k.i),
+      array_agg(CASE WHEN r.epoch = epoch THEN r.held ELSE 0 END ORDER BY k.i)
+    INTO levels, held FROM unnest(keys) WITH ORDINALITY AS k(key, i) LEFT JOIN rate r ON r.key = k.key;
   periods := array_fill(''::text, ARRAY[cardinality(keys)]);
   FOR i IN 1 .. cardinality(keys) LOOP
-    IF types[i] = 0 THEN
-      over := levels[i] + units[i] > amounts[i];
+    IF types[i] IN (0, 3) THEN
+      over := levels[i] + held[i] + units[i] > amounts[i];
     ELSIF types[i] = 1 THEN
       DELETE FROM running r WHERE r.key = keys[i] AND r.ends <= now;
       levels[i] := (SELECT count(*) FROM running r WHERE r.key = keys[i]);
@@ -132,11 +161,21 @@ BEGIN
       place := i - 1;
     END IF;
   END LOOP;
+  IF status = 0 THEN
+    INSERT INTO rate
+      SELECT
+        keys[i], levels[i] + t.units, now, greatest(now + (levels[i] + t.units) * windows[i] / amounts[i], now + t.kept),
+        held[i] + units[i] - t.units, epoch
+      FROM generate_subscripts(keys, 1) AS i, LATERAL (
+        SELECT CASE types[i] WHEN 0 THEN units[i] ELSE 0 END AS units, CASE types[i] WHEN 0 THEN 0 ELSE 2 * hold END AS kept
+      ) AS t WHERE types[i] IN (0, 3) AND units[i] <> 0
+      ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, held = EXCLUDED.held,
+        epoch = EXCLUDED.epoch, empty_at = EXCLUDED.empty_at;
+  END IF;
+  FOR i IN 1 .. cardinality(keys) LOOP
+    IF types[i] = 3 THEN levels[i] := levels[i] + held[i]; END IF;
+  END LOOP;
   IF status <> 0 THEN RETURN; END IF;
-  INSERT INTO rate
-    SELECT keys[i], levels[i] + units[i], now, now + (levels[i] + units[i]) * windows[i] / amounts[i]
-    FROM generate_subscripts(keys, 1) AS i WHERE types[i] = 0 AND units[i] <> 0
-    ON CONFLICT (key) DO UPDATE SET level = EXCLUDED.level, at = EXCLUDED.at, empty_at = EXCLUDED.empty_at;
   FOR i IN 1 .. cardinality(keys) LOOP
     IF types[i] = 1 THEN
       INSERT INTO running VALUES (keys[i], reservation_id, now + hold);
@@ -167,7 +206,7 @@ BEGIN
     END LOOP;
   ELSIF current = known THEN
     DELETE FROM reservation WHERE reservation.id = reservation_id RETURNING * INTO r;
-    IF FOUND THEN PERFORM release(r, spent, now, true); END IF;
+    IF FOUND THEN PERFORM release(r, spent, now, true, current); END IF;
   END IF;
 END $$;
 
@@ -186,13 +225,21 @@ BEGIN
   periods := CASE WHEN held THEN r.periods ELSE array_fill(''::text, ARRAY[cardinality(keys)]) END;
   FOR i IN 1 .. cardinality(keys) LOOP
     was := CASE WHEN held AND NOT r.live THEN r.used[i] ELSE 0 END;
+    IF types[i] = 3 THEN
+      PERFORM add_spent(
+        keys[i], amounts[i], windows[i], spent[i] - CASE WHEN held THEN r.used[i] ELSE 0 END,
+        greatest(0, taken[i] - spent[i]) - CASE WHEN held AND r.live THEN greatest(0, taken[i] - r.used[i]) ELSE 0 END,
+        now, hold, current);
+      CONTINUE;
+    END IF;
     IF types[i] = 1 THEN
       INSERT INTO running VALUES (keys[i], reservation_id, now + hold)
       ON CONFLICT (key, id) DO UPDATE SET ends = EXCLUDED.ends;
     ELSIF held AND r.live THEN
       CONTINUE;
     ELSIF types[i] = 0 THEN
-      PERFORM add_level(keys[i], amounts[i], windows[i], taken[i] - was, now);
+      CONTINUE WHEN held;
+      PERFORM add_level(keys[i], amounts[i], windows[i], taken[i], now);
     ELSIF taken[i] > 0 THEN
       INSERT INTO budget VALUES (keys[i], 0, 0, taken[i]::bigint, 0, 0, 0, '')
       ON CONFLICT (key) DO UPDATE SET reserved = budget.reserved + EXCLUDED.reserved,
@@ -217,7 +264,7 @@ BEGIN
   current := enter(org, fresh);
   IF current <> known THEN RETURN; END IF;
   now := micros();
-  PERFORM sweep(org, now);
+  PERFORM sweep(org, now, current);
   SELECT * INTO b FROM budget WHERE budget.key = k;
   credit := coalesce(b.credit, 0); on_the_way := coalesce(b.on_the_way, 0); reserved := coalesce(b.reserved, 0);
   usable_seconds := greatest(0, (coalesce(b.usable_until, 0) - now) / 1000000);

@@ -138,7 +138,7 @@ class PostgresServer:
             packed = packed_of(one.rows)
             head = (one.rows.organization, one.epoch, self._fresh, one.id)
             columns = (packed.keys, packed.types, packed.amounts, packed.windows)
-            calls.append((*head, *columns, units_of(one.rows, one.taken), units_of(one.rows, one.used)))
+            calls.append((*head, *columns, units_of(one.rows, one.taken), one.spent()))
         for start in range(0, len(calls), SETTLED_TOGETHER):
             async with self._connection() as connection:
                 await connection.executemany(SETTLE, calls[start : start + SETTLED_TOGETHER], timeout=CALL_SECONDS)
@@ -148,7 +148,7 @@ class PostgresServer:
         packed, rows = packed_of(running.rows), running.rows
         head = (rows.organization, running.epoch, self._fresh, running.id, hold_seconds * 1e6)
         columns = (packed.keys, packed.types, packed.amounts, packed.windows)
-        units = (units_of(rows, running.taken), units_of(rows, running.used))
+        units = (units_of(rows, running.taken), running.spent())
         (current,) = await self._row(RENEW, *head, *columns, *units)
         if current != running.epoch:
             raise self._changed(current)

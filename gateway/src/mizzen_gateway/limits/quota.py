@@ -81,26 +81,30 @@ class SnapshotQuota:
         amounts = grant.bound(estimate)
         answer = grant.counts.take(amounts, now)
         if type(answer) is CoroutineType:
-            return self._later(answer, grant, estimate, amounts)
-        return self._said(answer, grant, estimate, amounts)  # type: ignore[arg-type]  # every coroutine is a CoroutineType
+            return self._later(answer, grant, estimate, amounts, now)
+        return self._said(answer, grant, estimate, amounts, now)  # type: ignore[arg-type]  # every coroutine is a CoroutineType
 
     async def _later(
-        self, coming: Coroutine[Any, Any, Answer], grant: Grant, estimate: Estimate, amounts: Amounts
+        self, coming: Coroutine[Any, Any, Answer], grant: Grant, estimate: Estimate, amounts: Amounts, now: float
     ) -> Reservation | Refusal:
-        return self._said(await coming, grant, estimate, amounts)
+        return self._said(await coming, grant, estimate, amounts, now)
 
-    def _said(self, answer: Answer, grant: Grant, estimate: Estimate, amounts: Amounts) -> "Reserved | Refusal":
+    def _said(
+        self, answer: Answer, grant: Grant, estimate: Estimate, amounts: Amounts, now: float
+    ) -> "Reserved | Refusal":
         if isinstance(answer, Denial):
-            return self._denied(answer, grant, estimate, amounts)
+            return self._denied(answer, grant, estimate, amounts, now)
         if answer.shadowed:
             for place in answer.shadowed:
                 self._count_refusal("limit", grant.limits[place].limit.name, "shadow")
         cap = estimate.output_tokens if grant.hard and estimate.choices else None
         if grant.soft is None:
-            return Reserved(grant, answer, amounts, cap)
-        return SoftlyReserved(grant, answer, amounts, cap, self)
+            return Reserved(grant, answer, amounts, cap, self.clock, now)
+        return SoftlyReserved(grant, answer, amounts, cap, self, now)
 
-    def _denied(self, denial: Denial, grant: Grant, estimate: Estimate, amounts: Amounts) -> "Reserved | Refusal":
+    def _denied(
+        self, denial: Denial, grant: Grant, estimate: Estimate, amounts: Amounts, now: float
+    ) -> "Reserved | Refusal":
         if isinstance(denial, OverLimit):
             rule = grant.limits[denial.place]
             self._count_refusal("limit", rule.limit.name, "enforce")
@@ -122,7 +126,7 @@ class SnapshotQuota:
             return store_lost(strict)
         for lenient in rules:
             self.store_lost[(*_named(lenient), "allowed")] += 1
-        return self._said(UNCOUNTED, grant, estimate, amounts)
+        return self._said(UNCOUNTED, grant, estimate, amounts, now)
 
     def _count_refusal(self, kind: str, name: str, enforcement: str) -> None:
         self.refused_by[kind, name, enforcement] += 1
@@ -146,7 +150,7 @@ class Uncounted:
     def watch(self, so_far: Callable[[], Amounts]) -> None:
         """Nobody asks."""
 
-    def settle(self, taken: Amounts, used: Amounts) -> None:
+    def settle(self, taken: Amounts, used: Amounts, seconds: float = 0.0) -> None:
         """Nothing was taken."""
 
 
@@ -156,9 +160,20 @@ UNCOUNTED = Uncounted()
 class Reserved:
     """What an admitted request holds, until it is settled."""
 
-    __slots__ = ("_grant", "_holding", "_priced", "_settled", "_taken", "output_cap")
+    __slots__ = ("_clock", "_grant", "_holding", "_priced", "_settled", "_since", "_taken", "output_cap")
 
-    def __init__(self, grant: Grant, holding: Holding, taken: Amounts, output_cap: int | None) -> None:
+    def __init__(
+        self,
+        grant: Grant,
+        holding: Holding,
+        taken: Amounts,
+        output_cap: int | None,
+        clock: Callable[[], float],
+        since: float,
+    ) -> None:
+        """It was asked for at `since`, by the clock."""
+        self._clock = clock
+        self._since = since
         self._grant = grant
         self._holding = holding
         self._taken = taken
@@ -200,7 +215,8 @@ class Reserved:
         self._settled = True
         charge = self.price(usage)
         assert self._priced is not None
-        self._holding.settle(self._taken, self._priced[1])
+        seconds = 0.0 if usage.billable else self._clock() - self._since
+        self._holding.settle(self._taken, self._priced[1], seconds)
         return charge
 
 
@@ -210,9 +226,15 @@ class SoftlyReserved(Reserved):
     __slots__ = ("_allowance", "_quota", "_soft")
 
     def __init__(
-        self, grant: Grant, holding: Holding, taken: Amounts, output_cap: int | None, quota: SnapshotQuota
+        self,
+        grant: Grant,
+        holding: Holding,
+        taken: Amounts,
+        output_cap: int | None,
+        quota: SnapshotQuota,
+        since: float,
     ) -> None:
-        super().__init__(grant, holding, taken, output_cap)
+        super().__init__(grant, holding, taken, output_cap, quota.clock, since)
         assert grant.soft is not None
         self._soft = grant.soft
         self._quota = quota

@@ -132,7 +132,7 @@ class RedisServer:
 
     async def _report(self, name: bytes, one: Settlement, *more: bytes) -> None:
         packed = packed_of(one.rows)
-        taken, used = (packed.units.pack(*one.rows.units(amounts)) for amounts in (one.taken, one.used))
+        taken, used = packed.units.pack(*one.rows.units(one.taken)), packed.units.pack(*one.spent())
         await self._call(packed, name, one.epoch, packed.rows, taken, one.id.encode(), used, *more)
 
     async def _call(self, packed: Packed, name: bytes, epoch: str, *arguments: bytes) -> bytes:

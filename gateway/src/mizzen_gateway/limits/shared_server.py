@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from mizzen_crds.access import BudgetAccess, BudgetWindow
 
-from mizzen_gateway.limits.rules import CONCURRENCY, Amounts, BudgetRule, LimitRule
+from mizzen_gateway.limits.rules import CONCURRENCY, REQUESTS, Amounts, BudgetRule, LimitRule
 
-RATE, RUNNING, BUDGET = 0, 1, 2
-"""Types of rows."""
+RATE, RUNNING, BUDGET, SPENT = range(4)
+"""Types of rows: requests in a window, requests at once, credit, and what is known at a request's end alone, such as
+tokens in a window: held until then."""
 TAKEN, OVER, LACKING = 0, 1, 2
 """What a server says to `take`."""
 
@@ -40,7 +41,7 @@ class Row:
     key: str
     """Unique in its organization."""
     type: int
-    """RATE, RUNNING or BUDGET."""
+    """RATE, RUNNING, BUDGET or SPENT."""
     kind: int
     """Which of the amounts it counts."""
     strict: bool
@@ -96,6 +97,19 @@ class Settlement:
     """Empty where nothing was held."""
     taken: Amounts
     used: Amounts
+    seconds: float = 0.0
+    """Since it was taken."""
+
+    def spent(self) -> list[float]:
+        """What is used of each row. A request that does not count is given back, but for as much as may have drained
+        since: else others would get that much more than the limit."""
+        units = zip(self.rows.rows, self.rows.units(self.taken), self.rows.units(self.used), strict=True)
+        return [
+            float(taken - max(0.0, taken - used - self.seconds * 1e6 * row.amount / row.window_us))
+            if row.type == RATE and used < taken
+            else float(used)
+            for row, taken, used in units
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +186,15 @@ class LimitServer(Protocol):
         ...
 
 
+TYPES = {REQUESTS: RATE, CONCURRENCY: RUNNING}
+
+
 def rows_of(organization: str, limits: Sequence[LimitRule], budgets: Sequence[BudgetRule]) -> Rows:
     """The rows of one key and model."""
     rows = [
         Row(
             key=f"{'running' if rule.kind == CONCURRENCY else 'rate'}:{rule.count_id}",
-            type=RUNNING if rule.kind == CONCURRENCY else RATE,
+            type=TYPES.get(rule.kind, SPENT),
             kind=rule.kind,
             strict=rule.enforced,
             amount=rule.limit.amount,

@@ -10,7 +10,8 @@ import itertools
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ from mizzen_gateway.limits.answers import (
     StoreLost,
 )
 from mizzen_gateway.limits.leases import LedgerUnreachableError
-from mizzen_gateway.limits.rules import NOTHING, REQUESTS, Amounts, BudgetRule, LimitRule
+from mizzen_gateway.limits.rules import NOTHING, Amounts, BudgetRule, LimitRule
 from mizzen_gateway.limits.shared_credit import SharedCredit
 from mizzen_gateway.limits.shared_server import (
     BUDGET,
@@ -110,7 +111,7 @@ class SharedStore:
         self.credit.take_up_changes(self.epochs)
         return counts
 
-    def keep(self, _limit_ids: Collection[str]) -> None:
+    def keep(self, _limit_ids: AbstractSet[str]) -> None:
         """The server forgets by itself what has drained."""
         self.credit.forget_exhaustion()
 
@@ -235,7 +236,7 @@ class SharedCounts:
         self._rows = rows
         self._limits = limits
         self._budgets = [store.credit.of(rows.organization, rule) for rule in budgets]
-        self._holds = any(row.type != RATE or row.kind != REQUESTS for row in rows.rows)
+        self._holds = any(row.type != RATE for row in rows.rows)
 
     def take(self, amounts: Amounts, _now: float) -> Answer | Coroutine[Any, Any, Answer]:
         """All or nothing; at once where there is nothing to ask, or nobody."""
@@ -371,7 +372,7 @@ class SharedHolding:
         used = NOTHING if self._watched is None else self._watched()
         return Settlement(self.rows, epoch, self.id, self._taken, used)
 
-    def settle(self, taken: Amounts, used: Amounts) -> None:
+    def settle(self, taken: Amounts, used: Amounts, seconds: float = 0.0) -> None:
         """Give back what was not used; nothing to say where all of it was."""
         if self.id or self.rows.units(used) != self.rows.units(taken):
-            self._store.settle(Settlement(self.rows, self.epoch, self.id, taken, used))
+            self._store.settle(Settlement(self.rows, self.epoch, self.id, taken, used, seconds))

@@ -64,8 +64,44 @@ def test_what_is_given_back_can_be_taken_again(amount, taken, back):
     back = min(back, taken)
     bucket = Bucket(amount, 60 * SECOND)
     bucket.take(taken, SECOND)
-    bucket.give_back(back)
+    bucket.give_back(back, 0)
     assert remaining(bucket.amount, bucket.level(SECOND)) == amount - taken + back
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 20 * SECOND), st.integers(0, 60), st.integers(0, 60)), max_size=30),
+    amount=st.integers(1, 100),
+    window=st.integers(1, 30),
+    counted_at_once=st.booleans(),
+)
+def test_whatever_is_given_back_no_window_admits_more_than_its_burst_and_what_refills(
+    steps, amount, window, counted_at_once
+):
+    """Each request ends some steps later with what it used: against a bucket that knew that from the beginning."""
+    now, bucket, ends = SECOND, Bucket(amount, window * SECOND), []
+    used_at: list[tuple[int, int]] = []
+    for pause, units, used in steps:
+        now += pause
+        while ends and ends[0][0] <= now:
+            _, held, spent, since = ends.pop(0)
+            if counted_at_once:
+                bucket.give_back(held - spent, now - since)
+                used_at.append((since, spent))
+            else:
+                bucket.spend(held, spent, now)
+                used_at.append((now, spent))
+        if bucket.fits(units, now):
+            if counted_at_once:
+                bucket.take(units, now)
+            else:
+                bucket.held += units
+            ends = sorted([*ends, (now + used * SECOND, units, min(used, units), now)])
+    used_at.sort()
+    for first, (begin, _) in enumerate(used_at):
+        so_far = 0
+        for end, spent in used_at[first:]:
+            so_far += spent
+            assert so_far * window * SECOND <= amount * (window * SECOND + end - begin)
 
 
 def test_another_amount_keeps_what_is_used():

@@ -6,7 +6,7 @@ from mizzen_gateway.limits.answers import Denial, OverLimit
 from mizzen_gateway.limits.gcra import Bucket
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.process_store import ProcessStore
-from mizzen_gateway.limits.rules import budget_rule, limit_rule
+from mizzen_gateway.limits.rules import REQUESTS, budget_rule, limit_rule
 from support.access_snapshots import LimitMetric, a_budget, a_limit
 
 SECOND = 1_000_000_000
@@ -37,13 +37,17 @@ class OneByOne:
         if any(credit < amounts[1] for credit in self.credit):
             return "budget"
         for rule, bucket in zip(self.rules, self.buckets, strict=True):
-            bucket.take(amounts[rule.kind], now_ns)
+            if rule.kind == REQUESTS:
+                bucket.take(amounts[rule.kind], now_ns)
+            else:
+                bucket.held += amounts[rule.kind]
         self.credit = [credit - amounts[1] for credit in self.credit]
         return over
 
-    def settle(self, taken, used):
+    def settle(self, taken, used, now_ns):
         for rule, bucket in zip(self.rules, self.buckets, strict=True):
-            bucket.give_back(taken[rule.kind] - used[rule.kind])
+            if rule.kind != REQUESTS:
+                bucket.spend(taken[rule.kind], used[rule.kind], now_ns)
         self.credit = [credit + taken[1] - used[1] for credit in self.credit]
 
 
@@ -83,6 +87,6 @@ def test_one_pass_admits_refuses_and_leaves_the_same_as_one_after_the_other(limi
             if ends % 2:
                 spent = amounts_of(min(used, tokens), 0)
                 said.settle(taken, spent)
-                reference.settle(taken, spent)
+                reference.settle(taken, spent, now[0])
         assert counts.levels(now[0]) == [bucket.level(now[0]) for bucket in reference.buckets]
         assert [account.free(0.0) for account in accounts] == reference.credit
