@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import CoroutineType
 from typing import Any, TypeVar, cast
 
-from mizzen_gateway.auth.api_key import presented_key, split_key
+from mizzen_gateway.auth.api_key import shown_key
 from mizzen_gateway.caching import Keep, KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
@@ -220,9 +220,11 @@ class Pipeline:
         """Whose key it is."""
         return self._stages.authenticator.authenticate(headers)
 
-    async def describe(self, route: Route, caller: Caller) -> bytes | Refusal:
+    async def describe(self, route: Route, caller: Caller, headers: Headers, template: str) -> bytes | Refusal:
         """What is answered without an engine's work."""
-        return await look_up(route, caller, self._table, self._pool)
+        found = await look_up(route, caller, self._table, self._pool)
+        self.over(template, headers, found if isinstance(found, Refusal) else None, caller, route.model)
+        return found
 
     async def serve(
         self, call: Call, caller: Caller, headers: Headers, responder: Responder, template: str
@@ -236,7 +238,7 @@ class Pipeline:
         """A request that came over no connection, the line of a batch, whose caller is known."""
         route = surface.find(request.method, request.path)
         if isinstance(route, Refusal):
-            self.refused("unparsed", route, request.caller)
+            self.over("unparsed", request.headers, route, request.caller)
             return route
         answering = self._traced(route.template, request, responder, self._answer(route, request, responder))
         if isinstance(request.trace, Recorded):
@@ -255,11 +257,16 @@ class Pipeline:
             request.line.over(refusal)
         return refusal
 
-    def refused(self, template: str, refusal: Refusal, caller: Caller | None = None) -> None:
-        """Count one that got no further."""
-        self._stages.observer.refused(template, refusal)
+    def over(
+        self, template: str, headers: Headers, refusal: Refusal | None, caller: Caller | None = None, model: str = ""
+    ) -> None:
+        """One that got no further, or wanted no more than was known."""
+        if refusal is not None:
+            self._stages.observer.refused(template, refusal)
         if self._lines is not None:
-            self._lines.begin(template, caller).over(refusal)
+            line = self._lines.begin(template, caller)
+            line.key, line.model = line.key or shown_key(headers), model
+            line.over(refusal)
 
     # The rest, in order
 
@@ -480,8 +487,7 @@ async def logged(lines: AccessLog, request: Request, answering: Coroutine[Any, A
         template = "unparsed" if isinstance(route, Refusal) else route.template
     line = request.line = lines.begin(template, request.caller)
     if request.caller is None:
-        shown = split_key(presented_key(request.headers))
-        line.key = "" if shown is None else shown[0]
+        line.key = shown_key(request.headers)
     try:
         return await answering
     except asyncio.CancelledError:

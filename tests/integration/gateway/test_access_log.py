@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 from support.alone import a_file, a_key, alone, ask
+from support.gateway import Key, make_key, make_snapshot, running_gateway
 from support.scripted_engine import Exchange, completion, scripted_engine
+from tritonclient.grpc import service_pb2 as pb
 
 
 async def well(exchange: Exchange) -> None:
@@ -80,3 +83,50 @@ async def test_each_request_has_one_line_with_who_and_what(tmp_path: Path, capfd
 
 def chat(model: str) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+
+
+async def test_calls_of_grpc_have_the_same_lines_also_those_that_are_refused_before_they_are_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key, stranger = make_key(), make_key()
+    settings = {"MIZZEN_GRPC_PORT": "0", "MIZZEN_ACCESS_LOG": "all", "MIZZEN_MAX_BODY_BYTES": "1000"}
+    named = pb.ModelReadyRequest(name="nobody").SerializeToString()
+    calls: list[tuple[str, bytes, Key | None]] = [
+        ("inference.GRPCInferenceService/ModelInfer", b"", None),
+        ("inference.GRPCInferenceService/ModelStreamInfer", b"", stranger),
+        ("inference.GRPCInferenceService/ModelInfer", bytes(2000), key),
+        ("inference.GRPCInferenceService/ModelInfer", b"x", key),
+        ("inference.GRPCInferenceService/ModelReady", named, key),
+        ("inference.GRPCInferenceService/ModelMetadata", named, key),
+        ("inference.GRPCInferenceService/ModelMetadata", b"x", key),
+        ("inference.GRPCInferenceService/RepositoryIndex", b"", key),
+        ("inference.GRPCInferenceService/ServerMetadata", b"", key),
+        ("inference.GRPCInferenceService/ServerLive", b"", None),
+        ("inference.GRPCInferenceService/Nowhere", b"", key),
+    ]
+    codes = []
+    async with (
+        running_gateway(tmp_path, make_snapshot([key]), **settings) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.gateway.grpc_port}") as channel,
+    ):
+        for path, message, one in calls:
+            metadata = () if one is None else (("authorization", one.headers["Authorization"]),)
+            codes.append(await channel.unary_unary("/" + path)(message, metadata=metadata).code())
+    told = lines(capfd)
+    assert [(line["route"], line["status"], line["code"], line["model"]) for line in told] == [
+        ("grpc ModelInfer", 401, "invalid_api_key", ""),
+        ("grpc ModelStreamInfer", 401, "invalid_api_key", ""),
+        ("grpc ModelInfer", 499, "message_broken_off", ""),
+        ("grpc ModelInfer", 400, "invalid_parameter", ""),
+        ("grpc ModelReady", 404, "model_not_found", "nobody"),
+        ("grpc ModelMetadata", 404, "model_not_found", "nobody"),
+        ("grpc ModelMetadata", 400, "invalid_message", ""),
+        ("grpc RepositoryIndex", 403, "not_offered", ""),
+        ("grpc ServerMetadata", 200, "", ""),
+        ("grpc ServerLive", 200, "", ""),
+        ("grpc", 404, "unknown_method", ""),
+    ]
+    assert [line["key"] for line in told] == ["", stranger.access.id, *[key.access.id] * 7, "", key.access.id]
+    assert [line["project"] for line in told] == ["", "", *["default"] * 7, "", "default"]
+    assert codes[2] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert codes[-2:] == [grpc.StatusCode.OK, grpc.StatusCode.UNIMPLEMENTED]

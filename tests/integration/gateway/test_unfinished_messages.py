@@ -54,7 +54,7 @@ async def begin(
 async def refused(running: RunningGateway, code: str) -> int:
     """How often callers of gRPC were told that."""
     text = running.gateway.admin.handler._metrics().decode()  # type: ignore[attr-defined]  # what /metrics answers
-    lines = [line for line in text.splitlines() if 'route="grpc"' in line and f'code="{code}"' in line]
+    lines = [line for line in text.splitlines() if 'route="grpc ModelStreamInfer"' in line and f'code="{code}"' in line]
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if "_refused_total" in line)
 
 

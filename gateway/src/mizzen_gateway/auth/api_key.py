@@ -20,6 +20,12 @@ def presented_key(headers: Headers) -> bytes:
     return headers.get(b"api-key") or headers.get(b"x-api-key") or b""
 
 
+def shown_key(headers: Headers) -> str:
+    """The id of the key that a request presents, good or not; empty for what cannot be one."""
+    shown = split_key(presented_key(headers))
+    return "" if shown is None else shown[0]
+
+
 def split_key(presented: bytes) -> tuple[str, bytes] | None:
     """(key id, secret), or None where it cannot be a key."""
     if len(presented) != KEY_LENGTH or presented[:4] != b"mzk_" or presented[SECRET_START - 1] != 0x5F:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn, Protocol, TypeAlias, cast
 
 import grpc
@@ -13,7 +14,7 @@ from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, par
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
 from mizzen_gateway.protocols.open_inference.grpc.hanging_up import hang_up
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
-from mizzen_gateway.protocols.open_inference.grpc.intake import Context, Intake, Streams
+from mizzen_gateway.protocols.open_inference.grpc.intake import NOTHING, Context, Intake, Streams
 from mizzen_gateway.protocols.open_inference.grpc.outbox import Turn
 from mizzen_gateway.protocols.open_inference.grpc.request import read_name
 from mizzen_gateway.protocols.open_inference.grpc.response import (
@@ -63,6 +64,14 @@ INTERNAL = Refusal(500, "internal_error", "The gateway failed at this call; try 
 STALLED = Refusal(
     408, "request_timeout", "Stream: nothing of its answers was taken for too long; read them as they come."
 )
+UNKNOWN = Refusal(404, "unknown_method", "Call: nothing is here; the service is inference.GRPCInferenceService.")
+BROKEN_OFF = Refusal(
+    499, "message_broken_off", "Message: it did not come whole; its caller left, or it is larger than it may be."
+)
+"""The library tells its caller which; nobody tells us."""
+GONE_SECONDS = 0.3
+"""A call that has ended without a message, and is cancelled within, did not end by itself."""
+STREAMED = "grpc ModelStreamInfer"
 LAST_WORD_SECONDS = 5.0
 """For it to get through to a caller that may take nothing; then its connection is closed."""
 log = structlog.get_logger(__name__)
@@ -82,7 +91,7 @@ class Serves(Protocol):
         """Whose key it is."""
         ...
 
-    async def describe(self, route: Route, caller: Caller) -> bytes | Refusal:
+    async def describe(self, route: Route, caller: Caller, headers: Headers, template: str) -> bytes | Refusal:
         """The body that HTTP would answer."""
         ...
 
@@ -92,8 +101,10 @@ class Serves(Protocol):
         """Key to settlement."""
         ...
 
-    def refused(self, template: str, refusal: Refusal) -> None:
-        """Count one."""
+    def over(
+        self, template: str, headers: Headers, refusal: Refusal | None, caller: Caller | None = None, model: str = ""
+    ) -> None:
+        """Tell of one that got no further, or wanted no more than was known."""
         ...
 
 
@@ -126,12 +137,13 @@ class InferenceService(grpc.GenericRpcHandler):
         self._methods: dict[str, Method] = {
             SERVICE + name: grpc.stream_unary_rpc_method_handler(one) for name, one in answered.items()
         }
+        self._nowhere: Method = grpc.stream_unary_rpc_method_handler(self._unknown)
         self._methods[HEALTH] = grpc.stream_unary_rpc_method_handler(self._health)
         self._methods[SERVICE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
         """For grpc."""
-        return self._methods.get(handler_call_details.method)
+        return self._methods.get(handler_call_details.method, self._nowhere)
 
     def cut(self) -> None:
         """The time of a drain is over: whoever waits for an answer is told so."""
@@ -141,39 +153,53 @@ class InferenceService(grpc.GenericRpcHandler):
     # Without a key, as over HTTP. What such a call may send is not read.
 
     async def _live(self, _messages: Messages, context: Context) -> bytes:
-        self._unfinished.beside(context.peer())
+        self._told(context, "grpc ServerLive")
         return truth(True)
 
     async def _ready(self, _messages: Messages, context: Context) -> bytes:
-        self._unfinished.beside(context.peer())
+        self._told(context, "grpc ServerReady")
         return truth(self._serves.ready)
 
     async def _health(self, _messages: Messages, context: Context) -> bytes:
-        self._unfinished.beside(context.peer())
+        self._told(context, "grpc Check")
         return SERVING if self._serves.ready else NOT_SERVING
+
+    async def _unknown(self, _messages: Messages, context: Context) -> bytes:
+        headers = headers_of(context)
+        found = self._serves.caller_of(headers)
+        self._unfinished.beside(context.peer())
+        await self._refuse(context, headers, UNKNOWN, "grpc", None if isinstance(found, Refusal) else found)
+
+    def _told(self, context: Context, template: str) -> None:
+        self._unfinished.beside(context.peer())
+        self._serves.over(template, headers_of(context), None)
 
     # With one.
 
     async def _server_metadata(self, _messages: Messages, context: Context) -> bytes:
-        found = await self._described(context, Route("server.metadata", "grpc"))
-        return server_metadata(orjson.loads(found))
+        template = "grpc ServerMetadata"
+        headers, caller = await self._caller(context, template)
+        self._unfinished.beside(context.peer())
+        found = await self._serves.describe(Route("server.metadata", "grpc"), caller, headers, template)
+        return server_metadata(orjson.loads(await self._fit(found, context)))
 
     async def _model_metadata(self, _messages: Messages, context: Context) -> bytes:
-        caller = await self._caller(context, headers_of(context))
-        name, version = await self._named(await self._message(context, caller), context)
-        found = await self._described(context, Route("model.metadata", "grpc", name, version))
-        return model_metadata(orjson.loads(found))
+        template = "grpc ModelMetadata"
+        headers, caller = await self._caller(context, template)
+        name, version = await self._named(context, headers, caller, template)
+        found = await self._serves.describe(Route("model.metadata", "grpc", name, version), caller, headers, template)
+        return model_metadata(orjson.loads(await self._fit(found, context)))
 
     async def _model_ready(self, _messages: Messages, context: Context) -> bytes:
-        caller = await self._caller(context, headers_of(context))
-        name, version = await self._named(await self._message(context, caller), context)
-        found = await self._serves.describe(Route("model.ready", "grpc", name, version), caller)
+        template = "grpc ModelReady"
+        headers, caller = await self._caller(context, template)
+        name, version = await self._named(context, headers, caller, template)
+        found = await self._serves.describe(Route("model.ready", "grpc", name, version), caller, headers, template)
         return truth(not isinstance(found, Refusal))
 
     async def _infer(self, _messages: Messages, context: Context) -> bytes:
-        headers = headers_of(context)
-        caller = await self._caller(context, headers)
-        message = await self._message(context, caller)
+        headers, caller = await self._caller(context, "grpc ModelInfer")
+        message = await self._message(context, headers, caller, "grpc ModelInfer")
         responder = HeldResponder()
         refusal = await self._answered(parse(message, GrpcInferCall), caller, headers, "grpc ModelInfer", responder)
         if refusal is not None:
@@ -183,17 +209,16 @@ class InferenceService(grpc.GenericRpcHandler):
 
     async def _stream(self, messages: Messages, context: Context) -> None:
         """Each request with a key, limits and a row of its own. Nothing is read without a key and room for one more."""
-        headers = headers_of(context)
-        caller = await self._caller(context, headers)
+        headers, caller = await self._caller(context, STREAMED)
         refusal = self._streams.enter(caller.key_id)
         if refusal is not None:
-            await self._refuse(context, refusal)
+            await self._refuse(context, headers, refusal, STREAMED, caller)
 
         async def answer(call: GrpcInferCall | Refusal, turn: Turn) -> Refusal | None:
             now = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
             if isinstance(now, Refusal):
                 return now
-            return await self._answered(call, now, headers, "grpc ModelStreamInfer", turn)
+            return await self._answered(call, now, headers, STREAMED, turn)
 
         turns, task = Turns(answer), cast("asyncio.Task[Any]", asyncio.current_task())
         why: Refusal | None = None
@@ -207,36 +232,38 @@ class InferenceService(grpc.GenericRpcHandler):
         reader = self._unfinished.reader(self._unfinished.connection(context.peer()), caller.key_id, end)
         reading = asyncio.create_task(self._read(messages, headers, turns, reader))
         try:
-            await self._write(turns, context, end)
+            await self._write(turns, context, partial(self._refuse, context, headers, caller=caller), end)
         except asyncio.CancelledError:
             if why is None or task.uncancel():
                 raise
             reading.cancel()
             await turns.leave()
-            await self._dismiss(context, why)
+            await self._dismiss(context, headers, why, caller)
         finally:
             self._streams.leave(caller.key_id)
             reading.cancel()
             self._unfinished.over(reader)
             await turns.leave()
 
-    async def _write(self, turns: Turns, context: Context, end: Callable[[Refusal], None]) -> None:
+    async def _write(
+        self, turns: Turns, context: Context, refuse: Callable[..., Awaitable[NoReturn]], end: Callable[[Refusal], None]
+    ) -> None:
         """What a stream is answered with, as its caller takes it."""
         loop = asyncio.get_running_loop()
         async for message in turns.answers():
             if isinstance(message, Refusal):
-                await self._refuse(context, message)
+                await refuse(message, STREAMED)
             stalled = loop.call_later(self._stall_seconds, end, STALLED)
             try:
                 await context.write(message)
             finally:
                 stalled.cancel()
 
-    async def _dismiss(self, context: Context, refusal: Refusal) -> None:
+    async def _dismiss(self, context: Context, headers: Headers, refusal: Refusal, caller: Caller) -> None:
         """End a stream whose caller may take nothing of what was written before that."""
         with suppress(TimeoutError, grpc.aio.InternalError):  # behind what is being written
             async with asyncio.timeout(LAST_WORD_SECONDS):
-                await self._refuse(context, refusal)
+                await self._refuse(context, headers, refusal, STREAMED, caller)
         if hang_up(context.peer(), self.port):
             log.warning("a caller of gRPC that takes nothing was hung up on", code=refusal.code)
 
@@ -264,7 +291,7 @@ class InferenceService(grpc.GenericRpcHandler):
     ) -> Refusal | None:
         """None where the responder has the answer."""
         if isinstance(call, Refusal):
-            self._serves.refused(template, call)
+            self._serves.over(template, headers, call, caller)
             return call
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._under_way.add(task)
@@ -282,50 +309,66 @@ class InferenceService(grpc.GenericRpcHandler):
 
     def _refuses(self, name: str, why: str) -> Callable[[Messages, Context], Awaitable[bytes]]:
         async def refuse(_messages: Messages, context: Context) -> bytes:
-            await self._caller(context, headers_of(context))
+            headers, caller = await self._caller(context, "grpc " + name)
+            self._unfinished.beside(context.peer())
             refusal = Refusal(403, "not_offered", f"Call {name}: not offered here, because {why}.")
-            self._serves.refused("grpc " + name, refusal)
-            await self._abort(context, refusal)
+            await self._refuse(context, headers, refusal, "grpc " + name, caller)
 
         return refuse
 
-    async def _message(self, context: Context, caller: Caller) -> bytes:
+    async def _message(self, context: Context, headers: Headers, caller: Caller, template: str) -> bytes:
         found = await self._intake.message(context, caller.key_id)
+        if found is NOTHING:
+            try:
+                await asyncio.sleep(GONE_SECONDS)
+            except asyncio.CancelledError:
+                self._serves.over(template, headers, BROKEN_OFF, caller)
+                raise
         if isinstance(found, Refusal):
-            await self._refuse(context, found)
+            await self._refuse(context, headers, found, template, caller)
         return found
 
-    async def _described(self, context: Context, route: Route) -> bytes:
-        caller = await self._caller(context, headers_of(context))
-        found = await self._serves.describe(route, caller)
+    async def _fit(self, found: bytes | Refusal, context: Context) -> bytes:
         if isinstance(found, Refusal):
-            self._serves.refused("grpc " + route.action, found)
             await self._abort(context, found)
         return found
 
-    async def _named(self, message: bytes, context: Context) -> tuple[str, str | None]:
+    async def _named(self, context: Context, headers: Headers, caller: Caller, template: str) -> tuple[str, str | None]:
+        message = await self._message(context, headers, caller, template)
         try:
             name, version = read_name(memoryview(message))
         except MalformedMessageError as error:
-            await self._abort(context, Refusal(400, "invalid_message", f"Message: cannot be read ({error})."))
+            unread = Refusal(400, "invalid_message", f"Message: cannot be read ({error}).")
+            await self._refuse(context, headers, unread, template, caller)
         if not version_fits(version):
             missing = Refusal(404, "version_not_found", f"Version '{version[:20]}': must be a number.")
-            await self._abort(context, missing)
+            await self._refuse(context, headers, missing, template, caller, name)
         return name, version or None
 
-    async def _caller(self, context: Context, headers: Headers) -> Caller:
+    async def _caller(self, context: Context, template: str) -> tuple[Headers, Caller]:
+        headers = headers_of(context)
         found = self._serves.caller_of(headers)
         if isinstance(found, Refusal):
             self._unfinished.beside(context.peer())
-            await self._refuse(context, found)
-        return found
+            await self._refuse(context, headers, found, template)
+        return headers, found
 
-    async def _refuse(self, context: Context, refusal: Refusal) -> NoReturn:
-        self._serves.refused("grpc", refusal)
+    async def _refuse(
+        self,
+        context: Context,
+        headers: Headers,
+        refusal: Refusal,
+        template: str,
+        caller: Caller | None = None,
+        model: str = "",
+    ) -> NoReturn:
+        self._serves.over(template, headers, refusal, caller, model)
         await self._abort(context, refusal)
 
     async def _abort(self, context: Context, refusal: Refusal) -> NoReturn:
         code = CODES.get(refusal.status, grpc.StatusCode.INTERNAL)
+        if refusal is UNKNOWN:
+            code = grpc.StatusCode.UNIMPLEMENTED
         trailing: HeaderList = (("x-error-code", refusal.code), *refusal.headers)
         await context.abort(code, refusal.message, trailing)
 
