@@ -185,7 +185,7 @@ async def test_where_fresh_workers_cannot_start_the_old_ones_stay(tmp_path: Path
             before = running.workers
             (tmp_path / "pepper").unlink()
             running.signal(signal.SIGHUP)
-            await until(lambda: "did not become ready" in running.log.read_text(), 100)
+            await until(lambda: "a fresh worker ended before it was ready" in running.log.read_text(), 100)
             assert running.workers == before
             assert await status_of(running.url + CHAT) == 200
 

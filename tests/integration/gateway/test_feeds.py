@@ -102,6 +102,40 @@ async def test_a_key_that_is_made_for_batch_gives_way_first(plane: ControlPlane,
             stack.end()
 
 
+async def test_a_budget_that_is_lowered_below_what_was_lent_is_held_a_moment_later(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    project = plane.new_project()
+    _, secret = new_key(plane, project)
+    budgets = f"/api/v1/projects/{project}/budgets"
+    tokens = {"name": "tokens", "unit": "tokens", "window": "lifetime", "hardness": "hard"}
+
+    def state(admin: httpx.Client) -> tuple[float, float]:
+        told = admin.get(f"{budgets}/tokens").json()
+        return float(told["amount"]), float(told["spent"])
+
+    async with scripted_engine(well) as engine, gateway_of(plane, tmp_path / "gw-lowered") as gateway:
+        put(plane, model_deployment("chat", project))
+        put(plane, endpoint_set("chat", engine.address, namespace=project))
+        with plane.client() as admin:
+            made = admin.post(budgets, json={**tokens, "amount": "1000000"})
+            assert made.status_code == 201, made.text
+            await until(lambda: gateway.why_not_ready() is None and (project, "chat") in gateway.table, 60)
+            await until(lambda: any_ready(gateway, project), 60)
+            assert await status_of(gateway, secret) == 200
+            await until(lambda: state(admin)[1] > 0, 20, every=0.05)
+            account = gateway.accounting.leases.account(made.json()["id"])
+            assert account.credit > 10_000, "the gateway was lent more than it will be left"
+            lowered = admin.patch(f"{budgets}/tokens", json={"amount": str(int(state(admin)[1]))})
+            assert lowered.status_code == 200, lowered.text
+            async with asyncio.timeout(5):
+                while await status_of(gateway, secret) != 429:  # noqa: ASYNC110 - the feed tells nobody
+                    await asyncio.sleep(0.05)
+            asked = len(engine.exchanges)
+            assert await status_of(gateway, secret) == 429
+            assert len(engine.exchanges) == asked, "it spends nothing more of what it was lent"
+
+
 async def test_deleted_deployments_are_forgotten(plane: ControlPlane, tmp_path: Path) -> None:
     project = plane.new_project()
     deployment = model_deployment("chat", project)

@@ -111,10 +111,7 @@ class Supervisor:
             fresh = [await start(listener, waits=True) for listener in self._listeners]
             log.info("fresh workers started", pids=[one.process.pid for one in fresh])
             if not await self._all_ready(fresh):
-                seconds = round(asyncio.get_running_loop().time() - began, 1)
-                log.error(
-                    "fresh workers did not become ready; the old ones stay", seconds=seconds, at_most=READY_SECONDS
-                )
+                _tell_of_failure(fresh, round(asyncio.get_running_loop().time() - began, 1))
                 await asyncio.gather(*(self._retire(one) for one in fresh))
                 return
             old = [one for one in self._serving if one is not None]
@@ -198,3 +195,12 @@ class Supervisor:
             "# TYPE mizzen_gateway_worker_restarts_total counter\n"
             f"mizzen_gateway_worker_restarts_total {self.restarts}\n"
         )
+
+
+def _tell_of_failure(fresh: list[Worker], seconds: float) -> None:
+    """Before they are told to end, so that whoever ended did so by itself."""
+    codes = [one.ended.result() for one in fresh if not one.alive]
+    if codes:  # what did not let it start is on standard error already
+        log.error("a fresh worker ended before it was ready; the old ones stay", codes=codes, seconds=seconds)
+    else:
+        log.error("fresh workers did not become ready in time; the old ones stay", seconds=seconds)
