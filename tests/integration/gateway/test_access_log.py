@@ -124,7 +124,7 @@ async def test_calls_of_grpc_have_the_same_lines_also_those_that_are_refused_bef
         ("grpc RepositoryIndex", 403, "not_offered", ""),
         ("grpc ServerMetadata", 200, "", ""),
         ("grpc ServerLive", 200, "", ""),
-        ("grpc", 404, "unknown_method", ""),
+        ("grpc", 404, "unknown_path", ""),
     ]
     assert [line["key"] for line in told] == ["", stranger.access.id, *[key.access.id] * 7, "", key.access.id]
     assert [line["project"] for line in told] == ["", "", *["default"] * 7, "", "default"]

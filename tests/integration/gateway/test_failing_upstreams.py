@@ -166,3 +166,20 @@ async def test_an_answer_that_an_engine_refused_names_its_row(tmp_path: Path, st
             await answer.read()
             (row,) = running.rows()
     assert (answer.status, answer.headers["x-request-id"]) == (told, row["request_id"])
+
+
+async def test_a_model_whose_upstream_cannot_be_reached_is_not_said_to_be_ready(tmp_path: Path) -> None:
+    key, entry = a_key()
+    async with scripted_engine(answers(404)) as engine:
+        places = {"there": engine.port, "away": free_port()}
+        upstreams = [{"name": name, "url": f"http://127.0.0.1:{port}/v1"} for name, port in places.items()]
+        models = [{"name": name, "upstreams": [name]} for name in places] + [{"name": "both", "upstreams": [*places]}]
+        async with (
+            alone(tmp_path, a_file("", entry, upstreams=upstreams, models=models)) as running,
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {key.text}"}) as session,
+        ):
+            async with session.get(f"{running.url}/v1/models") as listed:
+                found = {one["id"]: one["ready"] for one in (await listed.json())["data"]}
+            assert found == {"there": True, "away": False, "both": True}
+            async with session.get(f"{running.url}/v1/models/away") as one:
+                assert (await one.json())["ready"] is False

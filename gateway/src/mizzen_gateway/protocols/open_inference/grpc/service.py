@@ -64,9 +64,10 @@ INTERNAL = Refusal(500, "internal_error", "The gateway failed at this call; try 
 STALLED = Refusal(
     408, "request_timeout", "Stream: nothing of its answers was taken for too long; read them as they come."
 )
-UNKNOWN = Refusal(404, "unknown_method", "Call: nothing is here; the service is inference.GRPCInferenceService.")
+UNKNOWN = Refusal(404, "unknown_path", "Call: nothing is here; the service is inference.GRPCInferenceService.")
+LEFT = 499
 BROKEN_OFF = Refusal(
-    499, "message_broken_off", "Message: it did not come whole; its caller left, or it is larger than it may be."
+    LEFT, "message_broken_off", "Message: it did not come whole; its caller left, or it is larger than it may be."
 )
 """The library tells its caller which; nobody tells us."""
 GONE_SECONDS = 0.3
