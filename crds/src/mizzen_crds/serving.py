@@ -67,7 +67,12 @@ class RevisionLoad(Message):
     errors: int
     """Of those, 5xx and broken streams, counter."""
     ttft_ms_sum: float
-    """Times to first byte added up, counter."""
+    """Times to first byte added up, counter; of callers who left before it, how long they had waited."""
+    first_bytes: int | None = None
+    """Requests that this adds up, counter; a gateway of an earlier release does not tell, and adds up nothing for
+    those without one."""
+    left: int = 0
+    """Of the requests, those whose callers left before a first byte, counter."""
     in_flight: int
     """Requests being answered now."""
     parked: int

@@ -56,7 +56,7 @@ from mizzen_gateway.telemetry.access_log import AccessLog
 from mizzen_gateway.trace_context import WRITTEN_HERE, OfBatch, Recorded, Unrecorded
 from mizzen_gateway.tracing.tracer import Tracer
 from mizzen_gateway.travelling import Travel, travel
-from mizzen_gateway.under_way import NOTHING_USED, Run
+from mizzen_gateway.under_way import Run
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
@@ -342,7 +342,7 @@ class Pipeline:
             # 5 to 7: route, forward (with a durable intent before an engine works), stream
             refusal = await (self._forward(run) if keep is None else self._forward_or_recall(run, keep))
             if refusal is not None:
-                run.status, run.code, run.usage = refusal.status, refusal.code, NOTHING_USED
+                run.refuse(refusal)
                 refusal = run.named(refusal)
         except asyncio.CancelledError as cancelled:
             if not is_cut(cancelled):

@@ -116,4 +116,11 @@ class Settling:
         counter.requests += 1
         if outcome.status >= 500 or outcome.code in {"upstream_error", "upstream_timeout"}:
             counter.errors += outcome.code != CUT  # of which no engine can be blamed
-        counter.ttft_ms_sum += outcome.ttft_ms or 0.0
+        waited_ms = outcome.ttft_ms
+        if waited_ms is None and outcome.status == CALLER_LEFT and run.tries:
+            # Its first byte would have come later still. A revision that never answers must not look fast.
+            waited_ms = outcome.duration_ms
+            counter.left += 1
+        if waited_ms is not None:
+            counter.first_bytes += 1
+            counter.ttft_ms_sum += waited_ms

@@ -104,7 +104,7 @@ class Usage:
     estimated: bool = False
     """Counted here rather than told by the engine."""
     billable: bool = True
-    """False where the request failed before its first byte: all that was reserved is returned, the cost is 0."""
+    """False where the request failed before its first byte: what was reserved is returned, the cost is 0."""
     cached_tokens: int = 0
     """Of the prompt's: those that the engine had in its prefix cache."""
     reasoning_tokens: int = 0
@@ -113,6 +113,8 @@ class Usage:
     """Milliseconds of accelerators; of a request that cost nothing too."""
     response_cache_hit: bool = False
     """The response cache answered: no engine was asked, no tokens are counted."""
+    refused: bool = False
+    """Not billable, since an engine was asked and found fault with the request: limits count it as one."""
 
 
 @record

@@ -23,6 +23,7 @@ LEFT = "caller_left"
 """Outcome of a try that was cancelled."""
 NOTHING_USED = Usage(billable=False)
 LEFT_BEFORE_AN_ENGINE = Usage(billable=False)
+REFUSED_THERE = Usage(billable=False, refused=True)
 """No engine was asked."""
 
 
@@ -120,6 +121,11 @@ class Run:
         else:
             self.answer.break_off(refusal)
         return None
+
+    def refuse(self, refusal: Refusal) -> None:
+        """It ends so. Where an engine found fault with it, it has used one request, else nothing."""
+        there = self.asked is not None and refusal.status < 500 and refusal.status != 429
+        self.status, self.code, self.usage = refusal.status, refusal.code, REFUSED_THERE if there else NOTHING_USED
 
     def named(self, refusal: Refusal) -> Refusal:
         """With the id of its row, where it has one."""

@@ -325,12 +325,12 @@ async def test_the_stores_give_the_same_answers_to_the_same_requests(addresses, 
         # A window so long that nothing drains while the test runs.
         kinds = {"requests": 90, "tokens": 1500, "input_tokens": 1100, "output_tokens": 700, "cost": 2500}
         limits = [
-            a_limit(amount, LimitMetric(kind), id=fresh(), name=kind, window_seconds=10**7)
+            a_limit(amount, LimitMetric(kind), id=fresh(), name=kind, window_seconds=10**8)
             for kind, amount in kinds.items()
         ]
         limits.append(a_limit(12, LimitMetric.CONCURRENCY, id=fresh(), name="at once", window_seconds=0))
         budget = a_budget(900, id=fresh("bud"))
-        snapshot = a_snapshot(further_limits=limits, budgets=[budget], prices=PRICES)
+        snapshot = a_snapshot(limits=limits, budgets=[budget], prices=PRICES)
         async with quota_gateways(addresses[store], 1, snapshot, SharedLedger(900)) as [gateway]:
             answers[store] = await played(gateway, steps)
     assert answers["valkey"] == answers["process"]

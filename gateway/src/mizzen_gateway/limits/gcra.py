@@ -17,6 +17,10 @@ import math
 from dataclasses import dataclass, field
 
 
+CRUMB = 1e-6
+"""Of a unit. What is given back is measured by another clock than what drains: a crumb may be left for a moment."""
+
+
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Bucket:
     """The count of one limit."""
@@ -72,7 +76,7 @@ class Bucket:
 
 def remaining(amount: int, level: float) -> int:
     """Units that could be taken, >= 0, of a limit that is used so far."""
-    return max(0, amount - math.ceil(level))
+    return max(0, amount - math.ceil(level - CRUMB))
 
 
 def seconds_until(units: int, amount: int, window_seconds: float, level: float) -> float | None:

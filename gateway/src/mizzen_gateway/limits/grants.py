@@ -19,6 +19,7 @@ from mizzen_gateway.limits.rules import (
     LIKELY_COST,
     LIKELY_MS,
     NOTHING,
+    REFUSED,
     TOKENS,
     Amounts,
     BudgetRule,
@@ -111,7 +112,8 @@ class Grant:
     def used(self, usage: Usage) -> Amounts:
         """What a request has used. Time of accelerators counts for budgets of it even where it costs nothing."""
         if not usage.billable:
-            return NOTHING if self.soft is None else (0, 0, 0, 0, 0, 0, 0, 0, usage.accelerator_ms)
+            nothing = REFUSED if usage.refused else NOTHING
+            return nothing if self.soft is None else (*nothing[:LIKELY_MS], usage.accelerator_ms)
         input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
         used = (1, input_tokens + output_tokens, input_tokens, output_tokens, self.tariff.cost(usage), 0)
         return used if self.soft is None else (*used, used[TOKENS], used[COST], usage.accelerator_ms)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mizzen_crds.access import BudgetUnit
 
-from mizzen_gateway.limits.gcra import remaining, seconds_until
+from mizzen_gateway.limits.gcra import CRUMB, remaining, seconds_until
 from mizzen_gateway.limits.rules import (
     CONCURRENCY,
     COST,
@@ -101,7 +101,7 @@ def rate_headers(limits: Sequence[LimitRule], levels: Sequence[float]) -> Header
 def _told(rule: LimitRule, level: float) -> Headers:
     amount = rule.amount
     limit, remaining, reset = HEADER_NAMES[rule.kind]
-    left = amount - math.ceil(level)
+    left = amount - math.ceil(level - CRUMB)
     return (
         (limit, str(amount)),
         (remaining, str(left if left > 0 else 0)),

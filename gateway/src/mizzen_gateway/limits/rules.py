@@ -17,6 +17,8 @@ also tokens, money and milliseconds of accelerators as it counts them, and the g
 the order above."""
 
 NOTHING: Amounts = (0, 0, 0, 0, 0, 0, 0, 0, 0)
+REFUSED: Amounts = (1, 0, 0, 0, 0, 0, 0, 0, 0)
+"""By an engine, which had to be asked for that."""
 
 _KINDS = {
     LimitMetric.REQUESTS: REQUESTS,

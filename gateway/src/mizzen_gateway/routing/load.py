@@ -19,6 +19,8 @@ class RevisionCount:
     requests: int = 0
     errors: int = 0
     ttft_ms_sum: float = 0.0
+    first_bytes: int = 0
+    left: int = 0
     in_flight: int = 0
     parked: int = 0
 
@@ -68,6 +70,8 @@ class LoadBook:
                 requests=count.requests,
                 errors=count.errors,
                 ttft_ms_sum=count.ttft_ms_sum,
+                first_bytes=count.first_bytes,
+                left=count.left,
                 in_flight=count.in_flight,
                 parked=count.parked,
                 pods=self._pods((namespace, name), revision),

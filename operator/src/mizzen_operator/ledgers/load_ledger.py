@@ -23,6 +23,8 @@ class Totals:
     requests: int = 0
     errors: int = 0
     ttft_ms_sum: float = 0.0
+    first_bytes: int = 0
+    left: int = 0
 
     def plus(self, now: RevisionLoad, before: RevisionLoad | None) -> "Totals":
         """Add what came between two reports of one gateway."""
@@ -30,7 +32,23 @@ class Totals:
             self.requests + now.requests - (before.requests if before else 0),
             self.errors + now.errors - (before.errors if before else 0),
             self.ttft_ms_sum + now.ttft_ms_sum - (before.ttft_ms_sum if before else 0.0),
+            self.first_bytes + _first_bytes(now) - (_first_bytes(before) if before else 0),
+            self.left + now.left - (before.left if before else 0),
         )
+
+    def since(self, base: "Totals") -> LoadWindow:
+        """What came after it."""
+        return LoadWindow(
+            self.requests - base.requests,
+            self.errors - base.errors,
+            self.ttft_ms_sum - base.ttft_ms_sum,
+            self.first_bytes - base.first_bytes,
+            self.left - base.left,
+        )
+
+
+def _first_bytes(load: RevisionLoad) -> int:
+    return load.requests if load.first_bytes is None else load.first_bytes
 
 
 @dataclass
@@ -100,8 +118,7 @@ class LoadLedger:
             return LoadWindow()
         if counted.begun != since:
             counted.begun, counted.base = since, counted.totals
-        now, base = counted.totals, counted.base
-        return LoadWindow(now.requests - base.requests, now.errors - base.errors, now.ttft_ms_sum - base.ttft_ms_sum)
+        return counted.totals.since(counted.base)
 
     def keep(self, deployment: Deployment, revisions: Collection[str]) -> None:
         """Forget what was counted of other revisions of a deployment; of all of them where it is gone."""

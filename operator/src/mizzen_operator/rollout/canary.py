@@ -11,6 +11,9 @@ from mizzen_operator.rollout.fleet import LoadWindow
 from mizzen_operator.rollout.situation import Situation
 from mizzen_operator.rollout.strategies import Wait
 
+FEWEST_LEFT = 5
+"""Callers who left, of whom fewer say nothing."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -52,7 +55,20 @@ def shortfall(situation: Situation, analysis: CanaryAnalysis) -> str:
             f"{seen.errors} of {seen.requests} requests of the new revision failed; "
             f"maxErrorPercent is {analysis.max_error_percent}."
         )
-    return _slower(situation, analysis)
+    return _left_more(situation, analysis) or _slower(situation, analysis)
+
+
+def _left_more(situation: Situation, analysis: CanaryAnalysis) -> str:
+    """Callers who leave before a first byte are no errors, and no sign of health: how many are usual, others tell."""
+    seen, others = situation.goal.load, _together(situation)
+    if seen.left < FEWEST_LEFT or others.requests == 0:
+        return ""
+    if seen.left / seen.requests <= others.left / others.requests + analysis.max_error_percent / 100:
+        return ""
+    return (
+        f"{seen.left} of {seen.requests} callers of the new revision left before its first byte, and {others.left} of "
+        f"{others.requests} of the others; maxErrorPercent is {analysis.max_error_percent}."
+    )
 
 
 def _slower(situation: Situation, analysis: CanaryAnalysis) -> str:
@@ -75,11 +91,13 @@ def _together(situation: Situation) -> LoadWindow:
         sum(load.requests for load in loads),
         sum(load.errors for load in loads),
         sum(load.ttft_ms_sum for load in loads),
+        sum(load.first_bytes for load in loads),
+        sum(load.left for load in loads),
     )
 
 
 def _mean_ttft(load: LoadWindow) -> float | None:
-    return load.ttft_ms_sum / load.requests if load.requests else None
+    return load.ttft_ms_sum / load.first_bytes if load.first_bytes else None
 
 
 def _promoted(deployment: ModelDeployment, situation: Situation, step: int) -> bool:
@@ -105,9 +123,9 @@ def _enough_seen(seen: LoadWindow, analysis: CanaryAnalysis, percent: int, step:
             "(spec.rollout.canary.analysis.evaluationRef) has no result. Promote the step, or remove the field."
         )
         return Verdict(wait=Wait(conditions.AWAITING_PROMOTION, text))
-    if percent and seen.requests < analysis.min_requests:
+    if percent and seen.requests - seen.left < analysis.min_requests:
         text = (
-            f"Step {step} has seen {seen.requests} of {analysis.min_requests} requests "
+            f"Step {step} has seen {seen.requests - seen.left} of {analysis.min_requests} requests "
             "(spec.rollout.canary.analysis.minRequests). Send more, lower it, or promote."
         )
         return Verdict(wait=Wait(conditions.CANARY_STEP, text))

@@ -59,7 +59,11 @@ class LoadWindow:
     errors: int = 0
     """Of those, 5xx and broken streams."""
     ttft_ms_sum: float = 0.0
-    """Times to first byte, added up."""
+    """Times to first byte, added up; of callers who left before it, how long they had waited."""
+    first_bytes: int = 0
+    """Requests that this adds up."""
+    left: int = 0
+    """Of the requests, those whose callers left before a first byte."""
 
 
 @dataclass(frozen=True)

@@ -341,19 +341,45 @@ def test_a_canary_step_is_watched_for_its_pause():
     simulated.settle("v2")
 
 
-@pytest.mark.parametrize("failure", ["errors", "slow"])
+WORSE = {
+    "errors": LoadWindow(100, 6, 1000.0, 100),
+    "slow": LoadWindow(100, 0, 2000.0, 100),
+    "slow, where half of its requests end without a first byte": LoadWindow(100, 0, 1000.0, 50),
+    "its callers give up": LoadWindow(100, 0, 1000.0, 100, 12),
+}
+
+
+@pytest.mark.parametrize("failure", WORSE)
 def test_a_canary_that_does_worse_is_rolled_back(failure):
     analysis = {"minRequests": 50, "maxErrorPercent": 5, "maxTTFTRegressionPercent": 20}
     rollout = canary({"trafficPercent": 10, "pause": "Manual"}, analysis=analysis)
     simulated = cluster(replicas=2, rollout=rollout)
     simulated.settle("v1")
-    bad = LoadWindow(100, 6, 1000.0) if failure == "errors" else LoadWindow(100, 0, 2000.0)
-    simulated.load = {"v1": LoadWindow(900, 0, 9000.0), "v2": bad}
+    simulated.load = {"v1": LoadWindow(900, 0, 9000.0, 900, 54), "v2": WORSE[failure]}
     plan = ticked(simulated, "v2")
     assert plan.rollout.failed_hash == "v2"
     assert plan.hold.gate == conditions.ANALYSIS_FAILED
     assert plan.traffic == {"v1": 100}
     assert (simulated.replicas["v2"], simulated.ready("v1")) == (0, 2)
+
+
+@pytest.mark.parametrize(("requests", "left", "of_others"), [(100, 11, 6), (12, 4, 0)], ids=["as usual there", "few"])
+def test_callers_who_leave_early_as_they_do_elsewhere_are_not_held_against_a_canary(requests, left, of_others):
+    analysis = {"minRequests": 5, "maxErrorPercent": 5}
+    simulated = cluster(replicas=2, rollout=canary({"trafficPercent": 10}, analysis=analysis))
+    simulated.settle("v1")
+    simulated.load = {
+        "v1": LoadWindow(100, 0, 1000.0, 100, of_others),
+        "v2": LoadWindow(requests, 0, 1000.0, requests, left),
+    }
+    assert simulated.settle("v2").hold is None
+
+
+def test_requests_that_nobody_waited_for_do_not_carry_a_canary_on():
+    simulated = cluster(rollout=canary({"trafficPercent": 10}, analysis={"minRequests": 50}))
+    simulated.settle("v1")
+    simulated.load = {"v2": LoadWindow(60, 0, 1000.0, 60, 40)}
+    assert "20 of 50 requests" in ticked(simulated, "v2").hold.reason
 
 
 def test_a_canary_that_does_worse_can_be_paused_instead_and_promoted_all_the_same():
