@@ -96,7 +96,7 @@ def _completion() -> tuple[Schema, list[Schema]]:
 
 def _read() -> tuple[Schema, list[Schema]]:
     fields, conversation = _chat()
-    return {"input": _texts(MAX_DOCUMENTS), **fields}, [{"anyOf": [{"required": ["input"]}, *conversation]}]
+    return {"input": _texts(MAX_DOCUMENTS), **fields}, [{"oneOf": [{"required": ["input"]}, *conversation]}]
 
 
 def _ranking() -> tuple[Schema, list[Schema]]:
@@ -106,7 +106,7 @@ def _ranking() -> tuple[Schema, list[Schema]]:
 
 def _scoring() -> tuple[Schema, list[Schema]]:
     fields = {name: _texts(MAX_DOCUMENTS) for pair in PAIRS for name in pair}
-    return fields, [{"anyOf": [{"required": list(pair)} for pair in PAIRS]}]
+    return fields, [{"oneOf": [{"required": list(pair)} for pair in PAIRS]}]
 
 
 def _responses() -> tuple[Schema, list[Schema]]:

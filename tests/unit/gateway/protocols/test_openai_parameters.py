@@ -30,7 +30,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def call(operation: str = "chat.completions", **body: Any) -> OpenAICall:
-    filled = {"model": "m", "messages": MESSAGES, **body}
+    filled = {"model": "m", **({"messages": MESSAGES} if operation == "chat.completions" else {}), **body}
     parsed = parse(operation, request(filled))
     assert isinstance(parsed, OpenAICall), parsed
     return parsed

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from mizzen_gateway.protocols.openai.call import MESSAGE_TOKENS, parse
-from mizzen_gateway.protocols.openai.operations import OPERATIONS
+from mizzen_gateway.protocols.openai.bounds import MESSAGE_TOKENS, TEMPLATE_TOKENS
+from mizzen_gateway.protocols.openai.call import parse
 from mizzen_gateway.routing.deployment import DeploymentFacts
 from mizzen_gateway.routing.load import LoadBook
 from mizzen_gateway.routing.target import Target
@@ -60,5 +60,4 @@ def test_each_constant_is_enough_for_what_it_stands_for() -> None:
     assert 5 <= max(each) <= MESSAGE_TOKENS
     ones, added = growing[0]
     around = added - ones * max(each)
-    assert 20 <= around <= OPERATIONS["chat.completions"].around
-    assert around <= OPERATIONS["responses"].around
+    assert 20 <= around <= TEMPLATE_TOKENS

@@ -11,30 +11,25 @@ from mizzen_gateway.protocols.call import Admission, Answer, Prompt
 from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.openai.abilities import known_to_have, lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
+from mizzen_gateway.protocols.openai.bounds import TEMPLATE_TOKENS, pads, prompt_bound, prompts_in
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
-from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation, prompts_in, repeated
+from mizzen_gateway.protocols.openai.operations import OPERATIONS, Operation
 from mizzen_gateway.protocols.openai.parameters import first_refusal, media_in
 from mizzen_gateway.protocols.openai.passing import PassedAnswer
 from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
-from mizzen_gateway.protocols.openai.rules import OUTPUT_CAPS, STRIPPED
+from mizzen_gateway.protocols.openai.rules import CAP_ALIASES, MORE_CHOICES, OUTPUT_CAPS, STRIPPED
 from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS, Shape
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal
 from mizzen_gateway.wire.request import Request
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-TEMPLATE_TOKENS = 256
-"""What a chat template may add to a conversation where the operation reads plain texts else."""
-MESSAGE_TOKENS = 16
-"""What it may add to each message."""
-TOOLS_FACTOR = 3
-"""How much longer a chat template may write tools than their JSON is: it indents them."""
 DEFAULT_OUTPUT_TOKENS = 4096
 """Taken for the most that a model writes where neither caller nor deployment says it."""
-
-
+CHUNKED = frozenset({"embeddings"})
+"""What engines may take longer texts for than the model's context: they read them in pieces."""
 ONE_CAP = "OpenAI"
 """The engine that refuses `max_tokens` beside `max_completion_tokens`."""
 
@@ -123,28 +118,14 @@ class OpenAICall:
         """A token is a byte at least, and JSON never shortens a text: the body's size bounds the prompt."""
         longest, kind, body = target.facts.max_model_len, self._kind, self.body
         prompts = prompts_in(kind.name, body)
-        prompt = self._prompt_bound(prompts)
-        if longest is not None:
+        prompt = prompt_bound(kind.name, body, self._raw, kind.around, TEMPLATE_TOKENS)
+        if longest is not None and kind.name not in CHUNKED:
             prompt = min(prompt, longest * prompts)
         if not kind.caps:
             return Estimate(prompt, 0, 0, self._why_unbounded)
         choices = max(body.get("n") or 1, body.get("best_of") or 1) * prompts
         most = self._cap() or min(longest or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS)
         return Estimate(prompt, choices, most, self._why_unbounded)
-
-    def _prompt_bound(self, prompts: int) -> int:
-        body = self.body
-        extra = self._kind.around * prompts
-        turns = body.get("messages") or (body.get("input") if self._kind.caps else None)
-        if turns:
-            extra += MESSAGE_TOKENS * (len(turns) if isinstance(turns, list) else 1)
-            extra += 0 if self._kind.caps else TEMPLATE_TOKENS
-        if body.get("tools"):
-            extra += (TOOLS_FACTOR - 1) * len(orjson.dumps(body["tools"]))
-        if prompts > 1:
-            again = repeated(self._kind.name, body)
-            extra += 0 if again is None else (prompts - 1) * len(orjson.dumps(again))
-        return len(self._raw) + extra
 
     def _why_unbounded(self) -> Refusal | None:
         if self._kind.passed:
@@ -157,6 +138,9 @@ class OpenAICall:
         if twice is not None:
             message = f"{twice[:100]}: named twice in one object; under a hard budget each key is taken once only."
             return invalid(twice[:100], message, "duplicate_key")
+        fault = self._filled_or_many()
+        if fault is not None:
+            return fault
         media = media_in(self.body)
         if media is None:
             return None
@@ -165,6 +149,19 @@ class OpenAICall:
             " budget applies to this request; leave it out, or use a key or model without one."
         )
         return invalid(media, message, "unbounded_input")
+
+    def _filled_or_many(self) -> Refusal | None:
+        if pads(self.body):
+            message = (
+                "padding: every prompt is filled up to the longest that the engine takes, and a hard budget applies to"
+                " this request; leave it out, or use a key or model without one."
+            )
+            return invalid("padding", message, "unbounded_input")
+        for field in MORE_CHOICES:
+            if self.body.get(field) is not None:
+                message = f"{field}: no field of this API, and a hard budget applies to this request; send n instead."
+                return invalid(field, message, "parameter_not_allowed")
+        return None
 
     def engine_request(self, admission: Admission) -> EngineRequest:
         """The caller's body, with what a caller may not set replaced."""
@@ -192,9 +189,9 @@ class OpenAICall:
         names = self._kind.caps
         if engine == ONE_CAP:
             names = names[-1:]
-            for field in OUTPUT_CAPS:
+            for field in (*OUTPUT_CAPS, *CAP_ALIASES):
                 body.pop(field, None)
-        for field in OUTPUT_CAPS:
+        for field in (*OUTPUT_CAPS, *CAP_ALIASES):
             if field in names or field in body:
                 body[field] = cap
         if (body.get("min_tokens") or 0) > cap:

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mizzen_gateway.protocols.openai.parameters import (
-    PAIRS,
     Check,
     chat,
     completion,
-    entries_of,
     picture,
     ranking,
     scoring,
@@ -34,8 +32,8 @@ class Operation:
     """Streams tell their usage only where stream_options ask for it."""
     sent: Mapping[str, Any] = field(default_factory=dict)
     """Fields that engines always get so."""
-    around: int = 256
-    """Tokens that the engine may put around each prompt: a chat template with a system prompt of its own, say."""
+    around: int = 16
+    """Tokens that the engine may put around each prompt, beside a chat template."""
     passed: bool = False
     """Answers are long: they go through as they come."""
 
@@ -44,45 +42,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     one.name: one
     for one in (
         Operation("chat.completions", "/v1/chat/completions", chat, ("max_tokens", "max_completion_tokens"), True),
-        Operation("completions", "/v1/completions", completion, ("max_tokens",), True, around=16),
+        Operation("completions", "/v1/completions", completion, ("max_tokens",), True),
         Operation("responses", "/v1/responses", stateless, ("max_output_tokens",), sent={"store": False}),
-        Operation("embeddings", "/v1/embeddings", texts, around=16),
+        Operation("embeddings", "/v1/embeddings", texts),
         Operation("rerank", "/v1/rerank", ranking, around=128),
         Operation("score", "/v1/score", scoring, around=128),
-        Operation("classify", "/classify", texts, around=16),
+        Operation("classify", "/classify", texts),
         Operation(
             "images.generations", "/v1/images/generations", picture, sent={"response_format": "b64_json"}, passed=True
         ),
     )
 }
-
-
-OF_SEVERAL = frozenset({"completions", "embeddings", "classify", "rerank", "score"})
-"""What may be asked for several prompts at once."""
-
-
-def prompts_in(name: str, body: dict[str, Any]) -> int:
-    """Prompts that the engine makes of a body, each with a template around it."""
-    if name not in OF_SEVERAL:
-        return 1
-    match name:
-        case "completions":
-            return entries_of(body["prompt"])
-        case "embeddings" | "classify":
-            return 1 if body.get("input") is None else entries_of(body["input"])
-        case "rerank":
-            return entries_of(body["documents"])
-        case "score":
-            one, other = next(pair for pair in PAIRS if pair[0] in body and pair[1] in body)
-            return max(entries_of(body[one]), entries_of(body[other]))
-    return 1
-
-
-def repeated(name: str, body: dict[str, Any]) -> Any:
-    """The part of a body that is read once for each prompt: the query that all documents are ranked by."""
-    if name == "rerank":
-        return body["query"]
-    if name == "score":
-        one, _ = next(pair for pair in PAIRS if pair[0] in body and pair[1] in body)
-        return body[one] if entries_of(body[one]) == 1 else None
-    return None

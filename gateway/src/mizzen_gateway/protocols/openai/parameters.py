@@ -109,9 +109,12 @@ def texts(body: Body, hosts: Hosts) -> Refusal | None:
     """embeddings and classify: what they read is `input`, or a conversation."""
     if body.get("stream"):
         return invalid("stream", "stream: there is nothing to stream here; leave it out.")
-    if body.get("messages") is not None and body.get("input") is None:
-        return _messages(body["messages"], hosts)
-    return _texts(body, "input")
+    messages = body.get("messages")
+    if messages is None:
+        return _texts(body, "input")
+    if body.get("input") is None:
+        return _messages(messages, hosts)
+    return invalid("messages", "messages, input: engines take different ones of the two; send one of them alone.")
 
 
 def ranking(body: Body, _hosts: Hosts) -> Refusal | None:
@@ -119,7 +122,7 @@ def ranking(body: Body, _hosts: Hosts) -> Refusal | None:
     query = body.get("query")
     if not query or not isinstance(query, str | dict):
         return invalid("query", "query: must be a text, and not empty.")
-    return _texts(body, "documents")
+    return _sides(body, "documents")
 
 
 PAIRS = (("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), ("data_1", "data_2"))
@@ -128,16 +131,31 @@ PAIRS = (("text_1", "text_2"), ("queries", "documents"), ("queries", "items"), (
 
 def scoring(body: Body, _hosts: Hosts) -> Refusal | None:
     """score: two texts, or one and several, or as many on both sides."""
-    for one, other in PAIRS:
-        if one in body and other in body:
-            refusal = _texts(body, one) or _texts(body, other)
-            if refusal is not None:
-                return refusal
-            left, right = entries_of(body[one]), entries_of(body[other])
-            if left in {1, right}:
-                return None
-            return invalid(one, f"{one}: {left} texts for {right} of {other}; send one, or as many.")
-    return invalid("text_1", "text_1, text_2: both are needed, each a text or a list of texts.")
+    found = _pairs(body)
+    if not found:
+        return invalid("text_1", "text_1, text_2: both are needed, each a text or a list of texts.")
+    one, other = found[0]
+    if len(found) > 1:
+        named = ", ".join(dict.fromkeys(side for pair in found for side in pair))
+        return invalid(
+            one, f"{named}: more than one pair, of which engines take different ones; send {one} and {other} alone."
+        )
+    refusal = _sides(body, one) or _sides(body, other)
+    if refusal is not None:
+        return refusal
+    left, right = entries_of(body[one]), entries_of(body[other])
+    if left in {1, right}:
+        return None
+    return invalid(one, f"{one}: {left} texts for {right} of {other}; send one, or as many.")
+
+
+def _pairs(body: Body) -> list[tuple[str, str]]:
+    return [pair for pair in PAIRS if body.get(pair[0]) is not None and body.get(pair[1]) is not None]
+
+
+def pair_in(body: Body) -> tuple[str, str]:
+    """Names of the two sides, in a body that keeps the rules."""
+    return _pairs(body)[0]
 
 
 def picture(body: Body, _hosts: Hosts) -> Refusal | None:
@@ -151,6 +169,14 @@ def picture(body: Body, _hosts: Hosts) -> Refusal | None:
     return None
 
 
+def _sides(body: Body, field: str) -> Refusal | None:
+    refusal = _texts(body, field)
+    if refusal is not None:
+        return refusal
+    count = sides_of(body[field])
+    return None if count <= MAX_DOCUMENTS else _too_many(field, count, MAX_DOCUMENTS)
+
+
 def _texts(body: Body, field: str) -> Refusal | None:
     value = body.get(field)
     if value and isinstance(value, str | list | dict):
@@ -159,11 +185,23 @@ def _texts(body: Body, field: str) -> Refusal | None:
 
 
 def _count(field: str, value: Any, most: int) -> Refusal | None:
-    if entries_of(value) <= most:
-        return None
-    return invalid(field, f"{field}: {len(value)} entries, but {most} at most are taken; send several requests.")
+    return None if entries_of(value) <= most else _too_many(field, len(value), most)
+
+
+def _too_many(field: str, count: int, most: int) -> Refusal:
+    return invalid(field, f"{field}: {count} entries, but {most} at most are taken; send several requests.")
 
 
 def entries_of(value: Any) -> int:
     """Texts that a field holds: a list of token ids is one."""
     return len(value) if isinstance(value, list) and not isinstance(value[0], int) else 1
+
+
+def sides_of(value: Any) -> int:
+    """Texts that an engine may make of a field to rank or to score: each part of a `content` may be one."""
+    return sum(map(_parts_of, value)) if isinstance(value, list) else _parts_of(value)
+
+
+def _parts_of(value: Any) -> int:
+    held = value.get("content") if isinstance(value, dict) else value
+    return max(len(held), 1) if isinstance(held, list) else 1

@@ -14,6 +14,10 @@ MAX_LOGPROBS = 20
 MAX_TOOLS = 512
 STOP_TEXTS, STOP_LENGTH = 32, 1000
 OUTPUT_CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+CAP_ALIASES = ("n_predict", "num_predict", "max_new_tokens", "max_length")
+"""Names that some engines have for the same, and prefer."""
+MORE_CHOICES = ("n_cmpl",)
+"""Names that some engines have for `n`."""
 REFUSED = {
     "prompt_embeds": "it carries serialised objects",
     "logits_processors": "it names code to run",
