@@ -151,7 +151,8 @@ class ControlPlaneDouble:
         return app
 
     async def _access(self, request: web.Request) -> web.StreamResponse:
-        return await self._feed(request, self._line, b'{"type":"HEARTBEAT","version":1}\n')
+        first = b"" if request.query.get("after") == "1" else self._line  # who has it is not sent it again
+        return await self._feed(request, first, b'{"type":"HEARTBEAT","version":1}\n')
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         return await self._feed(request, b"", b'{"type":"HEARTBEAT","resource_version":"1"}\n')

@@ -17,7 +17,7 @@ from typing import TypeVar
 import aiohttp
 import structlog
 
-from mizzen_gateway.discovery.access_building import PAUSE_AFTER, without_pause
+from mizzen_gateway.discovery.access_building import without_pause
 from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.discovery.access_lines import Line, read_line, read_snapshot
 from mizzen_gateway.discovery.heard import heard
@@ -100,11 +100,10 @@ class AccessFeed:
         self._failures = 0
         if line.index is not None:
             self._state.put(line.index, now)
-            leaving = [] if before is None else before.held
-            del before
             await asyncio.to_thread(self._keep, pieces, line)
             self._touched_at = now
-            await in_turns(let_go(leaving))
+            if before is not None:
+                await in_turns(before.dismantled())
         elif before is not None and line.version == before.version:
             self._state.confirmed_at = now
             self._touch(now)
@@ -155,10 +154,3 @@ async def in_turns(steps: Generator[None, None, Made]) -> Made:
         if time.perf_counter() >= until:
             await asyncio.sleep(0)
             until = time.perf_counter() + TURN_SECONDS
-
-
-def let_go(entries: list[object]) -> Generator[None, None, None]:
-    """Forget them, a few at a time: to give back the memory of all at once would take as long as a request may."""
-    while entries:
-        del entries[-PAUSE_AFTER:]
-        yield

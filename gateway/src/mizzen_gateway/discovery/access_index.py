@@ -1,18 +1,21 @@
 """Who has which key, which limits, budgets and prices: the access snapshot, indexed for look-ups of a microsecond.
 
-`access_building.py` makes one for each snapshot; auth/ and limits/ read it. It never changes: a new one takes its
-place.
+`access_building.py` makes one for each snapshot; auth/ and limits/ read it. It never changes while it is in force: a
+new one takes its place.
 """
 
 import time
+from collections.abc import Generator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mizzen_crds.access import BudgetAccess, LimitAccess, Price
 
 from mizzen_gateway.stages import Caller
 
+PAUSE_AFTER = 64
+"""Entries between two pauses, where many are gone through: half a millisecond where each is new."""
 Entry = TypeVar("Entry", LimitAccess, BudgetAccess)
 
 
@@ -94,10 +97,20 @@ class AccessIndex:
     token: object = field(default_factory=object, compare=False, repr=False)
     """Tells this index from others: who remembers what was worked out of it holds this, and not all keys with it."""
 
-    @property
-    def held(self) -> list[object]:
-        """Its keys and limits, which are many."""
-        return [*self.keys.values(), *(limit for members in self.limits.entries.values() for limit in members)]
+    def dismantled(self) -> Generator[None, None, None]:
+        """Empty it, a few entries at a time, once another is in force and nobody asks this one any more.
+
+        To give back the memory of all at once would take as long as a hundred requests.
+        """
+        parts: tuple[dict[Any, Any], ...] = (
+            *(self.marks.keys, self.marks.limits, self.marks.budgets),
+            *(self.keys, self.limits.entries, self.budgets.entries),
+        )
+        for part in parts:
+            while part:
+                for _ in range(min(len(part), PAUSE_AFTER)):
+                    part.popitem()
+                yield
 
     def price_of(self, caller: Caller, model: str) -> Price | None:
         """The last price that is for this project or all, and for this model or "*"; its rate for batches for these."""

@@ -21,8 +21,8 @@ from mizzen_crds.access import (
 )
 from pydantic import BaseModel
 
-from mizzen_gateway.discovery.access_building import PAUSE_AFTER, IndexBuilder
-from mizzen_gateway.discovery.access_index import AccessIndex, Marks
+from mizzen_gateway.discovery.access_building import IndexBuilder
+from mizzen_gateway.discovery.access_index import PAUSE_AFTER, AccessIndex, Marks
 from mizzen_gateway.discovery.json_pieces import JsonPieces
 
 ENTRIES: dict[str, type[BaseModel]] = {
@@ -93,7 +93,7 @@ def _snapshot(text: JsonPieces, before: AccessIndex | None) -> Generator[None, N
             building.expect(str(rest.get("organization_id", "")), rest.get("projects", ()), rest.get("grants", ()))
             yield from _entries(text, KeyAccess, marks.keys, building.add_key, building.take_key)
         elif name in ("limits", "further_limits"):
-            yield from _entries(text, LimitAccess, marks.limits, building.add_limit, building.add_limit)
+            yield from _entries(text, LimitAccess, marks.limits, building.add_limit, building.take_limit)
         elif name in ("budgets", "further_budgets"):
             yield from _entries(text, BudgetAccess, marks.budgets, building.add_budget, building.add_budget)
         else:

@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from contextlib import aclosing
 
 import aiohttp
 import structlog
 from mizzen_crds.store import ObjectEvent, ObjectList
 from pydantic import ValidationError
 
+from mizzen_gateway.discovery.heard import heard
 from mizzen_gateway.discovery.known_objects import Id, KnownObjects, identify
 
 KINDS = ("ModelDeployment", "EndpointSet")
@@ -61,21 +63,22 @@ class ObjectFeed:
         self._version = versions[0]  # the watch repeats what changed between the two lists
 
     async def _watch(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         query = {"kinds": ",".join(KINDS), "after": self._version or "0"}
         url = f"{self._base_url}/internal/v1/objects:watch"
         async with self._session.get(url, params=query, timeout=timeout) as response:
             response.raise_for_status()
             buffer = bytearray()
-            async for chunk in response.content.iter_any():
-                buffer += chunk
-                if len(buffer) > LINE_LIMIT:
-                    raise aiohttp.ClientPayloadError(f"a line of the watch is longer than {LINE_LIMIT} bytes")
-                if b"\n" not in chunk:  # a long line is searched once, not once a chunk
-                    continue
-                *lines, buffer = buffer.split(b"\n")
-                for line in lines:
-                    self._take(bytes(line))
+            async with aclosing(heard(response.content, SILENCE_SECONDS)) as pieces:
+                async for piece in pieces:
+                    buffer += piece
+                    if len(buffer) > LINE_LIMIT:
+                        raise aiohttp.ClientPayloadError(f"a line of the watch is longer than {LINE_LIMIT} bytes")
+                    if b"\n" not in piece:  # a long line is searched once, not once a piece
+                        continue
+                    *lines, buffer = buffer.split(b"\n")
+                    for line in lines:
+                        self._take(bytes(line))
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

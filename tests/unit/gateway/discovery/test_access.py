@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import web
 from mizzen_crds.access import AccessFeedLine
 from mizzen_gateway.discovery.access import AccessFeed, in_turns
+from mizzen_gateway.discovery.access_building import index_snapshot
 from mizzen_gateway.discovery.access_index import AccessState
 from mizzen_gateway.discovery.access_lines import read_line
 from support.access_snapshots import a_key, a_limit, a_snapshot
@@ -145,3 +146,16 @@ async def test_a_line_that_cannot_be_read_changes_nothing_and_the_feed_begins_ag
         server.lines.put_nowait(news(5))
         await until(lambda: state.swaps == 2)
     assert server.asked == ["0", "3"]
+
+
+async def test_an_index_that_is_no_longer_in_force_is_emptied_and_leaves_the_next_one_whole(tmp_path):
+    state = AccessState(60)
+    many, limits = [a_key(f"key_{number}") for number in range(200)], [a_limit(5)]
+    async with following(tmp_path, state) as server:
+        server.lines.put_nowait(news(3, keys=many, limits=limits))
+        await until(lambda: state.swaps == 1)
+        before = state.index
+        assert before is not None
+        server.lines.put_nowait(news(4, keys=many[1:], limits=limits))
+        await until(lambda: not before.keys and not before.limits.entries)
+    assert state.index == index_snapshot(a_snapshot(4, keys=many[1:], limits=limits))
