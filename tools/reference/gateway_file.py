@@ -14,8 +14,9 @@ names a variable, `file` a file, which is read again when it changes. Amounts of
 as they have.
 
 A change is taken up within a second, or at once with SIGHUP; what a running process keeps (`listen`, `name`,
-`data_dir`, `pepper`, `limits_store`, `timeouts`, `overload`, `traces`, `max_body_bytes`, `access_log`,
-`forward_headers`, `media_hosts`, and `metering` but for `keep_days`) counts from the next start, and the log says so.
+`data_dir`, `pepper`, `limits_store`, `timeouts`, `overload`, `traces`, `max_body_bytes`, `receiving_bytes`,
+`access_log`, `forward_headers`, `media_hosts`, and `metering` but for `keep_days`) counts from the
+next start, and the log says so.
 
 | field | type | default | meaning |
 |---|---|---|---|

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import trustme
-from mizzen_cli.commands.gateway import check, key
+import typer
+from mizzen_cli.commands.gateway import check, key, run
 from mizzen_cli.errors import CommandError, ExitCode
+from mizzen_gateway.standalone.reading import FileRefusedError
+from mizzen_gateway.standalone.settings import settings_of
 from support.alone import a_file, a_key, write_file
 
 
@@ -90,3 +94,9 @@ def test_all_secrets_that_are_not_there_are_told_with_line_and_field(tmp_path: P
         "upstreams[0].ca_file",
     ]
     assert "gateway.yaml:7: upstreams[0].api_key: the variable NO_SUCH_KEY of the environment is empty" in lines[0]
+    file = tmp_path / "gateway.yaml"
+    with pytest.raises(FileRefusedError) as of_the_program:
+        settings_of(file)
+    with pytest.raises(CommandError) as of_the_command:
+        run(typer.Context(click.Command("gateway")), file)
+    assert str(of_the_program.value) == str(of_the_command.value) == "\n".join(lines), "as `check` has it"

@@ -47,7 +47,7 @@ def run(context: typer.Context, config: Config = DEFAULT_FILE) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    _read(config)
+    _with_secrets(config)
     os.environ[VARIABLE] = str(config.absolute())
     os.execv(sys.executable, [sys.executable, "-m", "mizzen_gateway"])  # noqa: S606 - it becomes the gateway
 
@@ -60,16 +60,12 @@ def check(
     """Check a file as the gateway would, secrets and certificates included; say what it serves. Starts nothing."""
     from mizzen_gateway.errors import CannotStartError
     from mizzen_gateway.standalone.access import snapshot_of
-    from mizzen_gateway.standalone.missing import missing
     from mizzen_gateway.standalone.objects import dials_of
-    from mizzen_gateway.standalone.reading import refused
     from mizzen_gateway.standalone.settings import in_words_of_the_file, settings_from
     from mizzen_gateway.wiring import authority_in, certificate_in
 
     config = file or config
-    read, path = _read(config), config.absolute()
-    if absent := list(missing(read, path.parent)):
-        raise CommandError(str(refused(absent, config)), ExitCode.USAGE)
+    read, path = _with_secrets(config), config.absolute()
     try:
         settings = settings_from(read, path)
         snapshot = snapshot_of(read, path.parent, 1)
@@ -149,6 +145,17 @@ def usage(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise CommandError(f"{error}.", ExitCode.NOT_FOUND) from None
+
+
+def _with_secrets(config: Path) -> "GatewayFile":
+    """The file, where all secrets are that it names."""
+    from mizzen_gateway.standalone.missing import missing
+    from mizzen_gateway.standalone.reading import refused
+
+    read = _read(config)
+    if absent := list(missing(read, config.absolute().parent)):
+        raise CommandError(str(refused(absent, config)), ExitCode.USAGE)
+    return read
 
 
 def _read(config: Path) -> "GatewayFile":

@@ -356,6 +356,9 @@ class GatewayFile(Section):
     """Spans of requests; by default none are made."""
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 64 * 1024 * 1024
     """Size of a request's body."""
+    receiving_bytes: Annotated[Whole, Field(ge=1024, le=1 << 40)] = 192 * 1024 * 1024
+    """Bytes of bodies and of messages of gRPC that are not whole yet, of all callers together, half of it for one key;
+    one body always has room."""
     access_log: Annotated[Annotated[float, Field(ge=0, le=1)] | Literal["off", "all"], BeforeValidator(_share)] = "off"
     """`all`, or a share of the requests from 0 to 1: one JSON line each on standard output; of a share, those that
     end in 5xx are all there."""

@@ -9,7 +9,8 @@ from mizzen_gateway.overload.rules import OverloadRules
 from mizzen_gateway.settings import Settings, TraceSettings, read_settings
 from mizzen_gateway.standalone.access import pepper_of
 from mizzen_gateway.standalone.config import GatewayFile
-from mizzen_gateway.standalone.reading import read_file
+from mizzen_gateway.standalone.missing import missing
+from mizzen_gateway.standalone.reading import read_file, refused
 
 GAUGES_SECONDS: Final = 5.0
 DEFAULTS: Final = {"MIZZEN_CONTROLPLANE_URL": "none", "MIZZEN_DATA_DIR": "none", "MIZZEN_BATCH_LINES": "0"}
@@ -38,6 +39,7 @@ SAID_BY: Final = {
     "tls_dir": "listen.tls_dir",
     "name": "name",
     "body_bytes": "max_body_bytes",
+    "receiving_bytes": "receiving_bytes",
     "first_byte_seconds": "timeouts.first_byte",
     "header_seconds": "timeouts.header",
     "body_seconds": "timeouts.body",
@@ -58,9 +60,12 @@ SAID_BY: Final = {
 
 
 def settings_of(path: Path) -> Settings:
-    """The settings of a file. Raises FileRefusedError or SecretMissingError."""
-    path = path.absolute()
-    return settings_from(read_file(path), path)
+    """The settings of a file. Raises FileRefusedError, also for secrets that are not where it says."""
+    file = read_file(path)
+    absent = list(missing(file, path.absolute().parent))
+    if absent:
+        raise refused(absent, path)
+    return settings_from(file, path.absolute())
 
 
 def settings_from(file: GatewayFile, path: Path) -> Settings:
@@ -87,6 +92,7 @@ def settings_from(file: GatewayFile, path: Path) -> Settings:
         name=file.name,
         snapshot_max_age_seconds=float("inf"),
         body_bytes=file.max_body_bytes,
+        receiving_bytes=file.receiving_bytes,
         first_byte_seconds=timeouts.first_byte,
         header_seconds=timeouts.header,
         body_seconds=timeouts.body,

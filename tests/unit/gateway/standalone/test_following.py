@@ -31,6 +31,7 @@ LIMITS = [{"name": "l", "metric": "requests", "amount": 10, "per": "minute"}]
         ({"listen": {"host": "0.0.0.0", "grpc_port": 1235}}, {"listen.host", "listen.grpc_port"}),
         ({"access_log": "all"}, {"access_log"}),
         ({"max_body_bytes": 2048}, {"max_body_bytes"}),
+        ({"receiving_bytes": 4096}, {"receiving_bytes"}),
         ({"timeouts": {"keep_alive": 3, "write": 4, "drain": 1}}, {"timeouts.keep_alive", "timeouts.write"}),
         ({"limits_store": STORE}, {"limits_store"}),
         ({"overload": {"admission": "off"}}, {"overload"}),
