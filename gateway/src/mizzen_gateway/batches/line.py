@@ -20,6 +20,7 @@ from mizzen_gateway.wire.response import Responder
 MOST_TRIES = 3
 """Of a line whose model failed."""
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 60.0
+LINE_ENDS = b"\r\n"
 HEADERS: Mapping[bytes, bytes] = {b"content-type": b"application/json", HEADER: b"batch"}
 """Under overload lines give way first."""
 log = structlog.get_logger(__name__)
@@ -104,6 +105,7 @@ class Line:
         return Later(min(max(float(after) if after.isdigit() else 1.0, SHORTEST_WAIT), LONGEST_WAIT))
 
     def _result(self, status: int, request_id: str, body: bytes) -> LineResult:
+        body = body.translate(None, LINE_ENDS)  # an engine may write several lines; within a text they are escaped
         text = orjson.dumps(
             {
                 "id": self._id,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from mizzen_crds.serving import PodLoad, RevisionLoad
@@ -45,6 +45,12 @@ class LoadBook:
         if found is None:
             found = self._counts[(key, revision)] = RevisionCount()
         return found
+
+    def keep(self, key: Key, revisions: Collection[str]) -> None:
+        """The deployment has these revisions: those that are gone, and answer nobody any more, are told of no more."""
+        for known, count in [one for one in self._counts.items() if one[0][0] == key]:
+            if known[1] and known[1] not in revisions and not count.in_flight and not count.parked:
+                del self._counts[known]
 
     def forget(self, key: Key) -> None:
         """The deployment is gone."""

@@ -129,6 +129,7 @@ class RouteTable:
     def _update(self, target: Target, facts: EndpointSetFacts) -> None:
         for address in target.update_endpoints(facts):
             self._leave(address)
+        self._book.keep(facts.key, {one.revision for one in facts.endpoints})
 
     def drop_deployment(self, key: Key) -> None:
         """A deployment is gone."""

@@ -63,6 +63,13 @@ async def test_an_answer_is_a_line_of_the_output_file_in_the_form_of_openai() ->
     assert request.headers[b"x-mizzen-priority"] == b"batch"
 
 
+async def test_an_answer_of_several_lines_is_one_line_of_the_output_file() -> None:
+    (result,), _ = await asked(b'{\r\n  "data": [\n    "a\\nb"\n  ]\n}\n')
+    assert isinstance(result, LineResult)
+    assert result.text.splitlines() == [result.text]
+    assert told(result)["response"] == {"status_code": 200, "request_id": "req_1", "body": {"data": ["a\nb"]}}
+
+
 async def test_a_refusal_that_stays_is_a_line_of_the_error_file() -> None:
     (result,), _ = await asked(Refusal(404, "model_not_found", "No such model.", param="model"))
     assert isinstance(result, LineResult)

@@ -113,6 +113,24 @@ def test_addresses_that_get_no_more_requests_are_left_and_others_never() -> None
     assert sorted(left) == [("10.0.0.1", 1), ("10.0.0.2", 1)]
 
 
+def test_of_revisions_that_are_gone_nothing_is_told_once_they_answer_nobody() -> None:
+    book = LoadBook()
+    made = RouteTable(book, PROJECTS.get)
+    made.put_deployment(facts("ns-a", "d"))
+
+    def serve(*revisions: str) -> set[str]:
+        endpoints = tuple(EndpointFacts(f"p-{one}", one, "10.0.0.1", 1, True) for one in revisions)
+        made.put_endpoints(EndpointSetFacts(("ns-a", "d"), "OpenAI", "Simulated", "d", endpoints))
+        return {one.revision for one in book.revisions()}
+
+    for revision in ("", "r1", "r2", "r3"):
+        book.count(("ns-a", "d"), revision).requests = 1
+    book.count(("ns-a", "d"), "r2").in_flight = 1
+    assert serve("r3") == {"", "r2", "r3"}
+    book.count(("ns-a", "d"), "r2").in_flight = 0
+    assert serve("r3", "r4") == {"", "r3"}
+
+
 def test_an_endpoint_is_left_at_its_port_for_grpc_too() -> None:
     left: list[tuple[str, int]] = []
     made = RouteTable(LoadBook(), PROJECTS.get, left.append)
