@@ -168,7 +168,7 @@ def budget_unknown(rule: BudgetRule) -> Refusal:
     """503 quota_unavailable: the ledger is away and the credit at hand is used up."""
     message = (
         f"Budget {rule.budget.name} cannot be checked: its credit at hand is used up and the ledger is silent. "
-        "Try again; if it stays, see that the control plane runs and can be reached."
+        "Try again; if it stays, whoever runs the gateway finds the cause in its log."
     )
     return Refusal(503, "quota_unavailable", message, (("retry-after", "2"),))
 

@@ -72,6 +72,8 @@ async def test_with_the_ledger_away_credit_at_hand_is_spent_and_then_nothing():
     refusal = await table.reserve(TEN)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.code) == (503, "quota_unavailable")
+    assert "whoever runs the gateway" in refusal.message, "a gateway alone has no control plane to look at"
+    assert "control plane" not in refusal.message
     table.ledger.away = False
     await table.admitted(TEN)
 
