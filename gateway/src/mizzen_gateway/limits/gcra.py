@@ -16,7 +16,6 @@ long ago, and others would get that much more than the limit.
 import math
 from dataclasses import dataclass, field
 
-
 CRUMB = 1e-6
 """Of a unit. What is given back is measured by another clock than what drains: a crumb may be left for a moment."""
 
