@@ -54,6 +54,8 @@ class Target:
         self._retries = RETRY_BURST
         self.metadata: dict[str, object] = {}
         """What protocols learnt from the engine, by revision; entries of gone revisions are dropped."""
+        self.templates: dict[str, int] = {}
+        """Tokens that chat templates put around a conversation, by revision, as measured; kept while nothing runs."""
         self._first_bytes: dict[str, FirstBytes] = {}
         """By revision, likewise."""
 
@@ -94,6 +96,8 @@ class Target:
             self._states[facts.pod] = state
         revisions = {facts.revision for facts in endpoint_set.endpoints}
         self.metadata = {revision: held for revision, held in self.metadata.items() if revision in revisions}
+        if revisions:
+            self.templates = {revision: held for revision, held in self.templates.items() if revision in revisions}
         self._first_bytes = {revision: held for revision, held in self._first_bytes.items() if revision in revisions}
         self._sort_ready()
         self.wake()

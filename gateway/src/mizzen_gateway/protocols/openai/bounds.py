@@ -38,6 +38,8 @@ OF_SEVERAL = EMBEDDED | {"completions", "rerank", "score"}
 """What may be asked for several prompts at once."""
 CONVERSATION = {"chat.completions": "messages", "responses": "input"}
 """Field that a chat template is written of."""
+TEMPLATED = EMBEDDED | CONVERSATION.keys()
+"""What a chat template may be written for."""
 ONCE = frozenset({"model", "user", "encoding_format", "prompt_cache_key", "safety_identifier", "service_tier"})
 """Texts that no engine writes into a prompt, beside those that have rules."""
 EACH_ITS_OWN: dict[str, tuple[str, ...]] = {

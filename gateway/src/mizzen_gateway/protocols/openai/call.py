@@ -11,7 +11,7 @@ from mizzen_gateway.protocols.call import Admission, Answer, Prompt
 from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.openai.abilities import known_to_have, lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
-from mizzen_gateway.protocols.openai.bounds import TEMPLATE_TOKENS, pads, prompt_bound, prompts_in
+from mizzen_gateway.protocols.openai.bounds import TEMPLATED, pads, prompt_bound, prompts_in
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
@@ -21,6 +21,7 @@ from mizzen_gateway.protocols.openai.passing import PassedAnswer
 from mizzen_gateway.protocols.openai.prompts import prompt_of, session_of
 from mizzen_gateway.protocols.openai.rules import CAP_ALIASES, MORE_CHOICES, OUTPUT_CAPS, STRIPPED
 from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS, Shape
+from mizzen_gateway.protocols.openai.template import measure, measured, template_tokens
 from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Refusal
 from mizzen_gateway.wire.request import Request
@@ -99,6 +100,8 @@ class OpenAICall:
             refusal = await lacking(target, pool, self._kind.path, self.model)
             if refusal is not None:
                 return refusal
+        if self._kind.name in TEMPLATED and not measured(target):
+            await measure(target, pool)
         longest = target.facts.max_model_len
         if longest is None:
             return None
@@ -118,7 +121,7 @@ class OpenAICall:
         """A token is a byte at least, and JSON never shortens a text: the body's size bounds the prompt."""
         longest, kind, body = target.facts.max_model_len, self._kind, self.body
         prompts = prompts_in(kind.name, body)
-        prompt = prompt_bound(kind.name, body, self._raw, kind.around, TEMPLATE_TOKENS)
+        prompt = prompt_bound(kind.name, body, self._raw, kind.around, template_tokens(target))
         if longest is not None and kind.name not in CHUNKED:
             prompt = min(prompt, longest * prompts)
         if not kind.caps:
