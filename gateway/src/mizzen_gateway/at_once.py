@@ -48,9 +48,12 @@ class AtOnce:
         return self._loop
 
     def result(self) -> None:
-        """Asked by tasks: raises what came instead."""
+        """Asked by tasks, once: raises what came instead, and lets go of it, since it will know who held it."""
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None
 
     def add_done_callback(self, fn: Callable[["AtOnce"], object], /, *, context: Context | None = None) -> None:
         """For the task that awaits it."""

@@ -95,6 +95,9 @@ class Pair:
             self._give_back()
             if self._beside is not None:
                 self._settle(*self._beside, paid_before)
+                self._beside[0].runner = None
+            run.runner = None
+            self._race.over()
 
     def _second(self) -> asyncio.Task[Verdict] | None:
         """Ask another endpoint, if there is one with room and the budget allows."""

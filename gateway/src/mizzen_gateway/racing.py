@@ -43,6 +43,18 @@ class Race:
                 runner.task.cancel()
         self._give_back()
 
+    def over(self) -> None:
+        """Both have ended: they know each other, and the request, no more. The collector would seldom come by."""
+        for runner in self.runners:
+            runner.task = runner.watch = None
+        self.runners.clear()
+        self.winner = None
+        self._give_back = nothing
+
+
+def nothing() -> None:
+    """There is no place to give back."""
+
 
 class Runner:
     """A try at one engine."""

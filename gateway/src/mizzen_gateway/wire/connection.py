@@ -65,13 +65,19 @@ class Connection(asyncio.Protocol):
         self._server.joined(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """The caller left: whatever is done for it stops now."""
+        """The caller left: whatever is done for it stops now, and nothing that it sent is kept."""
         self.deadline = NEVER
         if self._held:
             self._let_go()
         self._server.left(self)
-        if self._task is not None:
-            self._task.cancel()
+        self._parser.close()
+        self._waiting.clear()
+        self._responder = self._answering = self._incoming = None
+        # A cancelled task keeps its error, and that all frames it came through, with the request in them; were it kept
+        # here, they would keep each other until the collector comes by, which is seldom.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
     def eof_received(self) -> bool | None:
         """A caller that closes its sending side has left, too: the two cannot be told apart."""

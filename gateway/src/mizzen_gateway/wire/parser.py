@@ -82,6 +82,11 @@ class RequestParser:
         """The body under way is not wanted any more; nothing is fed from now on."""
         self._body.clear()
 
+    def close(self) -> None:
+        """Nothing is fed from now on: let go of what is not whole, and of all that would keep this alive."""
+        self._reset()
+        del self._llhttp, self._receiver
+
     def feed(self, data: bytes) -> None:
         """Take bytes; calls the receiver for what they complete."""
         if self.between:

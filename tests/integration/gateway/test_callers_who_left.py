@@ -1,0 +1,143 @@
+"""What a caller sent is gone as soon as it has left: nothing of it waits for the garbage collector."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+from mizzen_gateway.protocols.openai.call import OpenAICall
+from mizzen_gateway.protocols.openai.transcription import TranscriptionCall
+from mizzen_gateway.under_way import Run
+from mizzen_gateway.wire.body import BodyStream
+from mizzen_gateway.wire.connection import Connection
+from mizzen_gateway.wire.parser import RequestParser
+from mizzen_gateway.wire.request import Request
+from mizzen_gateway.wire.response import Responder
+from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
+from support.scripted_engine import Exchange, chunk, completion, scripted_engine
+from support.until import until
+
+KEY = make_key()
+OF_CALLERS = (Connection, RequestParser, Request, BodyStream, Responder, OpenAICall, TranscriptionCall, Run)
+
+
+async def behaves(exchange: Exchange) -> None:
+    """Answers some, begins to answer others, leaves the rest without any."""
+    if exchange.method == "GET":
+        await exchange.send(404, b"")
+    elif b'"answered"' in exchange.body:
+        await exchange.send_json(completion("one"))
+    else:
+        if b'"stream":true' in exchange.body:
+            await exchange.start_events()
+            await exchange.event(chunk("one", "hi"))
+        await asyncio.Event().wait()
+
+
+def left() -> dict[str, int]:
+    """What there is of callers, by its kind."""
+    kinds = [type(one).__name__ for one in gc.get_objects() if isinstance(one, OF_CALLERS)]
+    return {kind: kinds.count(kind) for kind in kinds}
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def sent(path: str, body: bytes, kind: str = "application/json", missing: int = 0) -> bytes:
+    """A request, whose body is announced to be larger than what is there."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY.text}\r\nContent-Type: {kind}\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % (len(body) + missing) + body
+
+
+def chat(model: str, *, missing: int = 0, user: str = "somebody", **more: Any) -> bytes:
+    asked = {"model": model, "messages": [{"role": "user", "content": "hi" * 50_000}], "user": user, **more}
+    return sent("/v1/chat/completions", orjson.dumps(asked), missing=missing)
+
+
+def form(*parts: str, missing: int = 1_000_000) -> bytes:
+    """An upload that is still under way."""
+    made = "".join(f"--b\r\nContent-Disposition: form-data; name={part}" for part in parts).encode()
+    return sent("/v1/audio/transcriptions", made, "multipart/form-data; boundary=b", missing)
+
+
+MODEL, SOUND = '"model"\r\n\r\none\r\n', '"file"; filename="a"\r\n\r\n' + "s" * 400_000
+ASKED: dict[str, bytes] = {
+    "an engine works": chat("one"),
+    "a stream is under way": chat("one", stream=True),
+    "an answer was read": chat("one", user="answered"),
+    "two were sent at once": chat("one") * 2,
+    "a body is not whole": chat("one", missing=10),
+    "it is parked": chat("parked"),
+    "it is parked, and hears that it is": chat("parked", stream=True),
+    "its route has a limit of time": chat("timed"),
+    "its route hedges": chat("hedged"),
+    "its route keeps answers": chat("kept"),
+    "a sound goes to the engine": form(MODEL, SOUND),
+    "a sound is held": form(SOUND),
+}
+
+
+REACH_NO_ENGINE = frozenset(
+    {"a body is not whole", "it is parked", "it is parked, and hears that it is", "a sound is held"}
+)
+
+
+def route(name: str, **rule: Any) -> dict[str, Any]:
+    return {
+        "kind": "ModelRoute",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"rules": [{"name": "all", "backends": [{"deployment": "one"}], **rule}]},
+        "status": {"project": "default"},
+    }
+
+
+ROUTES = (
+    route("timed", timeouts={"requestSeconds": 60}),
+    route("hedged", hedge={"after": "Delay", "delayMilliseconds": 10}),
+    route("kept", cache={}),
+)
+
+
+async def calls_and_leaves(running: RunningGateway, data: bytes, reached: Callable[[], bool]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.gateway.port)
+    writer.write(data)
+    if b"answered" in data or (b'"stream":true' in data and b'"parked"' not in data):
+        await reader.readuntil(b"\r\n\r\n")
+    await until(reached)
+    writer.transport.abort()
+
+
+async def test_nothing_is_left_of_callers_who_have_left(tmp_path: Path) -> None:
+    found: dict[str, dict[str, int]] = {}
+    async with scripted_engine(behaves) as first, scripted_engine(behaves) as second:
+        objects = [
+            model_deployment("one"), endpoint_set("one", first.address, second.address),
+            model_deployment("parked"), endpoint_set("parked"), *ROUTES,
+        ]  # fmt: skip
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as running:
+            server = running.gateway.server
+            with without_collector():
+                for name, asked in ASKED.items():
+                    before = len(first.exchanges) + len(second.exchanges)
+                    asks = name not in REACH_NO_ENGINE
+
+                    def taken(before: int = before, asks: bool = asks) -> bool:
+                        reached = len(first.exchanges) + len(second.exchanges) > before
+                        return server.connection_count == 1 and reached == asks
+
+                    await calls_and_leaves(running, asked, taken)
+                    await until(lambda: server.connection_count == 0)
+                    with suppress(TimeoutError):
+                        await until(lambda: not left(), seconds=5, every=0.05)
+                    found[name] = left()
+    assert found == {name: {} for name in ASKED}
