@@ -36,27 +36,34 @@ def up(
     data_dir: DataDir = None,
     port: Annotated[int | None, typer.Option(help="Port of the control plane.", min=1, max=65535)] = None,
     gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.", min=1, max=65535)] = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the gateway for gRPC (/v2); 0: none, as at the first start.", min=0, max=65535),
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Start Mizzen on this machine and return when it is ready. Repeating it changes nothing."""
     console = Console(stderr=True)
     with console.status("starting") as spinner:
-        result = start_all(UpOptions(_data_dir(data_dir), port, gateway_port), spinner.update)
+        result = start_all(UpOptions(_data_dir(data_dir), port, gateway_port, grpc_port), spinner.update)
     # The file as it is: what the environment overrides is not this installation's.
     context = read_context()
     if context and not context.api_key:
         write_context(_with_local_key(context))
     word = "already running" if result.already_running else f"ready in {result.seconds:.1f} s"
+    grpc = f"  gRPC           {result.grpc}   (/v2)\n" if result.grpc else ""
     text = (
         f"Mizzen is {word}.\n"
         f"  control plane  {result.controlplane_url}\n"
         f"  gateway        {result.gateway_url}   (/v1 and /v2)\n"
+        f"{grpc}"
         f"  data           {result.data_dir}\n"
         'Next: eval "$(mizzen env)" sets OPENAI_BASE_URL and OPENAI_API_KEY; `mizzen --help` lists what you can do.'
     )
     facts = {
         "controlplane_url": result.controlplane_url,
         "gateway_url": result.gateway_url,
+        "grpc": result.grpc,
         "data_dir": str(result.data_dir),
         "already_running": result.already_running,
         "seconds": round(result.seconds, 3),

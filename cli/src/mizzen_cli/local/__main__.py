@@ -16,10 +16,11 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, default=default_data_dir())
     parser.add_argument("--port", type=int)
     parser.add_argument("--gateway-port", type=int)
+    parser.add_argument("--grpc-port", type=int)
     given = parser.parse_args()
     try:
         if given.command == "up":
-            result = up(UpOptions(given.data_dir, given.port, given.gateway_port), print)
+            result = up(UpOptions(given.data_dir, given.port, given.gateway_port, given.grpc_port), print)
             print(f"control plane {result.controlplane_url}\ngateway {result.gateway_url}\n{result.seconds:.1f} s")
         elif given.command == "down":
             print("stopped" if down(given.data_dir, print) else "nothing ran")

@@ -17,7 +17,7 @@ from mizzen_cli.local.credentials import ensure_credentials, read_credential
 from mizzen_cli.local.data_folder import DataFolder, open_data_folder
 from mizzen_cli.local.pod.sandbox import FOLDER_MARKER, PROGRAM_MARKER
 from mizzen_cli.local.pod.sandboxes import Sandboxes, kill_marked
-from mizzen_cli.local.ports import Ports, choose_ports
+from mizzen_cli.local.ports import HOST, Ports, choose_ports
 from mizzen_cli.local.process_identity import ProcessIdentity
 from mizzen_cli.local.programs import Program, controlplane_url, gateway_url, programs
 from mizzen_cli.local.spawn import base_environment, installer_environment, reap_children, spawn_detached
@@ -42,6 +42,8 @@ class UpOptions:
     data_dir: Path
     port: int | None = None
     gateway_port: int | None = None
+    grpc_port: int | None = None
+    """Of the gateway; 0 for none, None for that of last time."""
     timeout_seconds: float = 60.0
     context_file: Path | None = None
     """Where to write the context; by default where every command reads it."""
@@ -57,6 +59,8 @@ class UpResult:
     context_file: Path
     already_running: bool
     seconds: float
+    grpc: str = ""
+    """Where gRPC is spoken, host:port; empty for nowhere."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def up(options: UpOptions, report: Report) -> UpResult:
         wait_ready(folder, programs(folder, ports), options.timeout_seconds, report)
         path = remember(folder, ports, options.context_file)
     seconds = time.monotonic() - begun
-    return UpResult(folder.root, controlplane_url(ports), gateway_url(ports), path, running, seconds)
+    grpc = f"{HOST}:{ports.grpc}" if ports.grpc else ""
+    return UpResult(folder.root, controlplane_url(ports), gateway_url(ports), path, running, seconds, grpc)
 
 
 def settle_ports(folder: DataFolder, options: UpOptions, state: SupervisorState) -> Ports:
@@ -131,17 +136,23 @@ def settle_ports(folder: DataFolder, options: UpOptions, state: SupervisorState)
     wanted = wanted_ports(last, options)
     if wanted != last and any_alive(state):
         raise CommandError(
-            f"Mizzen already runs in {folder.root} with --port {last.controlplane} --gateway-port {last.gateway}; "
+            f"Mizzen already runs in {folder.root} with --port {last.controlplane} --gateway-port {last.gateway}"
+            f" --grpc-port {last.grpc}; "
             "run `mizzen down` first to change its ports",
             ExitCode.USAGE,
         )
-    owner = {"gateway_admin": "gateway"}
+    owner = {"gateway_admin": "gateway", "grpc": "gateway"}
     return choose_ports(wanted, lambda name: state.program(owner.get(name, name)).alive)
 
 
 def wanted_ports(last: Ports, options: UpOptions) -> Ports:
     """The ports of last time, but for those that a person chose now."""
-    return replace(last, controlplane=options.port or last.controlplane, gateway=options.gateway_port or last.gateway)
+    return replace(
+        last,
+        controlplane=options.port or last.controlplane,
+        gateway=options.gateway_port or last.gateway,
+        grpc=last.grpc if options.grpc_port is None else options.grpc_port,
+    )
 
 
 def down(data_dir: Path, report: Report) -> bool:

@@ -27,6 +27,8 @@ class Ports:
     gateway: int = 8480
     gateway_admin: int = 8481
     runner: int = 8482
+    grpc: int = 0
+    """Of the gateway; 0 where it speaks none."""
 
     def as_json(self) -> dict[str, int]:
         """For the settings file."""
@@ -35,12 +37,12 @@ class Ports:
     @classmethod
     def from_json(cls, body: Any) -> Self | None:
         """Read back; None for anything else."""
-        if not isinstance(body, dict) or not cls.__dataclass_fields__.keys() <= body.keys():
+        if not isinstance(body, dict) or not cls.__dataclass_fields__.keys() - {"grpc"} <= body.keys():
             return None
-        return cls(**{name: int(body[name]) for name in cls.__dataclass_fields__})
+        return cls(**{name: int(body.get(name, 0)) for name in cls.__dataclass_fields__})
 
 
-OPTIONS = {"controlplane": "--port", "gateway": "--gateway-port"}
+OPTIONS = {"controlplane": "--port", "gateway": "--gateway-port", "grpc": "--grpc-port"}
 """What people may choose; the others are internal and moved out of the way by themselves."""
 
 

@@ -70,6 +70,7 @@ def programs(folder: DataFolder, ports: Ports) -> tuple[Program, ...]:
                 "MIZZEN_ADMIN_PORT": str(ports.gateway_admin),
                 "MIZZEN_OPERATOR_URL": operator_url(ports),
                 "MIZZEN_GATEWAY_NAME": "gateway-0",
+                **({"MIZZEN_GRPC_PORT": str(ports.grpc)} if ports.grpc else {}),
             },
             f"http://{HOST}:{ports.gateway_admin}/readyz",
             30.0,
