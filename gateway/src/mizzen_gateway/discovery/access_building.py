@@ -6,7 +6,7 @@ a generator that pauses after each few. A hundred thousand keys take a second th
 
 from collections.abc import Generator, Iterable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from mizzen_crds.access import (
     BATCH_RATE,
@@ -75,8 +75,8 @@ class IndexBuilder:
         self._told: dict[frozenset[str], set[str]] = {}
         """Which fields limits came with: most came with the same ones, and each that keeps a set of its own has 700
         bytes more."""
-        self._limits: dict[str, list[LimitAccess]] = {}
-        self._budgets: dict[str, list[BudgetAccess]] = {}
+        self._limits = _Scopes[LimitAccess]({} if before is None else before.limits.entries)
+        self._budgets = _Scopes[BudgetAccess]({} if before is None else before.budgets.entries)
         self._limit_ids: set[str] = set()
         self._counts_users = False
         self._marks = Marks()
@@ -130,7 +130,7 @@ class IndexBuilder:
 
     def take_limit(self, limit: LimitAccess, mark: int | None = None) -> None:
         """One of the index before."""
-        self._limits.setdefault(limit.scope_id, []).append(limit)
+        self._limits.add(limit)
         self._limit_ids.add(limit.id)
         self._counts_users = self._counts_users or limit.scope is Scope.USER
         if mark is not None:
@@ -138,7 +138,7 @@ class IndexBuilder:
 
     def add_budget(self, budget: BudgetAccess, mark: int | None = None) -> None:
         """Likewise."""
-        self._budgets.setdefault(budget.scope_id, []).append(budget)
+        self._budgets.add(budget)
         if mark is not None:
             self._marks.budgets[mark] = budget
 
@@ -147,8 +147,8 @@ class IndexBuilder:
         tenants = self._tenants(rest.organization_id, rest.projects, rest.grants)
         if any(tenants.get(project_id) is not guess for project_id, guess in self._guessed.items()):
             yield from self._place(tenants)
-        limits = yield from _by_scope(self._limits)
-        budgets = yield from _by_scope(self._budgets)
+        limits = yield from self._limits.finished()
+        budgets = yield from self._budgets.finished()
         return AccessIndex(
             version=rest.version,
             organization_id=rest.organization_id,
@@ -224,10 +224,38 @@ def _of(tenant: Tenant, caller: Caller) -> Caller:
     )
 
 
-def _by_scope(found: dict[str, list[Entry]]) -> Generator[None, None, ByScope[Entry]]:
-    scopes: dict[str, tuple[Entry, ...]] = {}
-    for number, (scope_id, members) in enumerate(found.items()):
-        if not number % PAUSE_AFTER:
-            yield
-        scopes[scope_id] = tuple(members)
-    return ByScope(scopes)
+class _Scopes(Generic[Entry]):
+    """Limits or budgets by what they are counted over, being gathered.
+
+    Most scopes have one, and the same as before: nothing is made for these. A hundred thousand lists would be as much
+    work for the collector of garbage as for the reader.
+    """
+
+    def __init__(self, before: dict[str, tuple[Entry, ...]]) -> None:
+        self._before: dict[str, tuple[Entry, ...]] = before
+        self._found: dict[str, tuple[Entry, ...]] = {}
+        self._several: dict[str, list[Entry]] = {}
+
+    def add(self, entry: Entry) -> None:
+        """One more."""
+        scope = entry.scope_id
+        if scope in self._several:
+            self._several[scope].append(entry)
+        elif scope in self._found:
+            self._several[scope] = list(self._found[scope])
+            self._several[scope].append(entry)
+        else:
+            before = self._before.get(scope, ())
+            self._found[scope] = before if _is_only(before, entry) else (entry,)
+
+    def finished(self) -> Generator[None, None, ByScope[Entry]]:
+        """All of them."""
+        for number, (scope, members) in enumerate(self._several.items()):
+            if not number % PAUSE_AFTER:
+                yield
+            self._found[scope] = tuple(members)
+        return ByScope(self._found)
+
+
+def _is_only(members: tuple[Entry, ...], entry: Entry) -> bool:
+    return len(members) == 1 and members[0] is entry

@@ -85,7 +85,15 @@ def test_keys_and_limits_that_are_as_before_are_the_same_objects() -> None:
     assert same == ["key_a", "key_b", "key_d"]
     assert "key_e" not in after.keys
     assert after.keys["key_c"].expires_at == LATER.timestamp()
-    assert all(after.limits.entries[scope][0] is limit[0] for scope, limit in before.limits.entries.items())
+    assert all(after.limits.entries[scope] is limits for scope, limits in before.limits.entries.items())
+
+
+def test_limits_of_one_scope_stand_in_their_order_however_many_there_are_now() -> None:
+    limits = [a_limit(number, id=f"lim_{number}") for number in range(1, 5)]
+    before = None
+    for count in (1, 3, 4, 2, 1, 0):
+        before = index_of(a_snapshot(1, limits=limits[:count]), before)
+        assert before.limits.entries.get("prj_a", ()) == tuple(limits[:count])
 
 
 @pytest.mark.parametrize(
