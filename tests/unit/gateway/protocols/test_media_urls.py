@@ -222,3 +222,72 @@ def test_media_in_lists_however_deep_is_looked_at() -> None:
     for _ in range(900):
         deep = [deep]
     assert first_refusal(OPERATIONS["chat.completions"].check, {"model": "m", **a_part(deep, "image")}) is not None
+
+
+INSIDE = "http://10.0.0.1/x"
+HELD = (
+    INSIDE,
+    [INSIDE],
+    {"url": INSIDE},
+    [{"url": INSIDE}],
+    [[INSIDE]],
+    {"path": "/etc/passwd"},
+    [{"path": "file:///x"}],
+)
+FIELDS = (
+    "image_url",
+    "image",
+    "images",
+    "audio",
+    "video_url",
+    "file_url",
+    "audio_url",
+    "input_image",
+    "file",
+    "image_data",
+)
+ASKED: dict[str, dict[str, Any]] = {
+    "chat.completions": {"messages": [{"role": "user", "content": "x"}]},
+    "embeddings": {"input": "x"},
+    "rerank": {"query": "x", "documents": ["a"]},
+    "images.generations": {"prompt": "x"},
+}
+
+
+@pytest.mark.parametrize("operation", sorted(ASKED))
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_url_under_a_medias_name_is_refused_at_the_top_of_a_body_too(operation: str, field: str) -> None:
+    kind = OPERATIONS[operation]
+    for held in HELD:
+        if field not in {"image_url", "video_url", "file_url", "audio_url", "input_image"} and "path" in str(held):
+            continue
+        body = {"model": "m", **ASKED[operation], field: held}
+        refusal = first_refusal(kind.check, body, NAMED)
+        assert refusal is not None, held
+        assert (refusal.code, refusal.param) == ("url_not_allowed", f"body.{field}"), held
+        assert media_in(body) == field
+
+
+@pytest.mark.parametrize("held", ["data:,x", ["data:,x"], {"url": "data:,x"}, [{"url": "https://img.example.com/a"}]])
+@pytest.mark.parametrize("field", ["image_url", "images", "image_data"])
+def test_content_under_a_medias_name_passes_but_has_no_bound(field: str, held: Any) -> None:
+    body = {"model": "m", **ASKED["embeddings"], field: held}
+    assert first_refusal(OPERATIONS["embeddings"].check, body, NAMED) is None
+    assert media_in(body) == field
+
+
+def test_how_sound_is_to_be_made_is_no_sound() -> None:
+    body = {"model": "m", **ASKED["chat.completions"], "audio": {"voice": "low", "format": "wav"}}
+    assert first_refusal(OPERATIONS["chat.completions"].check, body, NAMED) is None
+    assert media_in(body) is None
+
+
+def test_a_source_of_a_part_is_looked_at() -> None:
+    part: dict[str, Any] = {"type": "image", "source": {"type": "url", "url": INSIDE}}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+    refusal = first_refusal(OPERATIONS["chat.completions"].check, body, NAMED)
+    assert refusal is not None
+    assert refusal.param == "messages[0].content[0].source.url"
+    part["source"] = {"type": "base64", "data": "AA=="}
+    assert first_refusal(OPERATIONS["chat.completions"].check, body, NAMED) is None
+    assert media_in(body) == "messages[0].content[0].source"

@@ -27,17 +27,26 @@ CONTENT_FIELDS = frozenset(
         "audios",
         "videos",
         "files",
+        "image_data",
+        "audio_data",
+        "video_data",
     }
 )
 """Fields that hold the content itself, or whose field `url` or `data` does, or lists of such."""
 MEDIA_PARTS = ("image", "audio", "video", "file", "input_")
 """How the type of a part begins that is media; its own PLACES say where it is, then."""
+PLACED = "url"
+"""Type of a part's source that is named rather than sent."""
 PLACES = frozenset({"url", "path"})
+WITHIN = PLACES | {"source"}
+"""Where a part that is media has its content."""
 HOLDS = ("url", "path", "data", "file_data")
 SERIALISED = frozenset({"image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"})
 """Fields that an engine reads as serialised tensors."""
 MEDIA_FIELDS = URL_FIELDS | CONTENT_FIELDS
 """Fields whose size says nothing of the tokens that they become."""
+NAMED_CONTENT = MEDIA_FIELDS | SERIALISED
+"""Fields that are looked at by their own name, beside what is inside of them."""
 
 
 def refused_content(value: Any, where: str, hosts: Hosts = NO_HOSTS) -> Refusal | None:
@@ -83,7 +92,7 @@ def first_media(value: Any, where: str) -> str | None:
         return None
     for place, field, held, part in _fields(value, where):
         if (
-            (field in MEDIA_FIELDS or (field in PLACES and _is_media(part)))
+            (field in MEDIA_FIELDS or (field in WITHIN and _is_media(part)))
             and held is not None
             and not isinstance(held, bool)
         ):
@@ -91,17 +100,33 @@ def first_media(value: Any, where: str) -> str | None:
     return None
 
 
+def holds_content(value: Any) -> bool:
+    """Whether a field named as media holds any, rather than how some is to be made."""
+    return value is not None and not isinstance(value, bool) and any(True for _ in _texts_in(value))
+
+
 def _is_media(part: dict[str, Any]) -> bool:
     kind = part.get("type")
-    return type(kind) is str and kind.startswith(MEDIA_PARTS)
+    return type(kind) is str and (kind.startswith(MEDIA_PARTS) or kind == PLACED)
 
 
 def _why_no_media(field: str, held: Any, hosts: Hosts) -> str | None:
     if field in URL_FIELDS:
-        if isinstance(held, dict):
-            return why_refused(held["url"], hosts) if held.get("url") is not None else None
-        return why_refused(held, hosts)
+        return next((why for one in _urls_in(held) if (why := why_refused(one, hosts)) is not None), None)
     return next((why_refused(one, hosts) for one in _texts_in(held) if names_a_place(one)), None)
+
+
+def _urls_in(held: Any) -> Iterator[Any]:
+    """What a field of a URL holds, in lists and under the names that say where it is."""
+    waiting = [held]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one[name] for name in PLACES if one.get(name) is not None)
+        elif isinstance(one, list):
+            waiting.extend(one)
+        else:
+            yield one
 
 
 def _texts_in(held: Any) -> Iterator[Any]:

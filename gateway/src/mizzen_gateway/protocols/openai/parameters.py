@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from mizzen_gateway.protocols.depth import CONTAINERS
-from mizzen_gateway.protocols.openai.content import MEDIA_FIELDS, first_media, refused_content
+from mizzen_gateway.protocols.openai.content import (
+    MEDIA_FIELDS,
+    NAMED_CONTENT,
+    first_media,
+    holds_content,
+    refused_content,
+)
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.rules import MAX_CHOICES, RULES
@@ -32,10 +38,10 @@ def first_refusal(check: Check, body: Body, hosts: Hosts = NO_HOSTS) -> Refusal 
         rule = RULES.get(field)
         if rule is not None:
             refusal = rule(field, value)
+        elif field in NAMED_CONTENT:
+            refusal = refused_content({field: value}, "body", hosts)
         elif type(value) in CONTAINERS and (field != "messages" or check is not chat):
             refusal = refused_content(value, field, hosts)
-        elif field in MEDIA_FIELDS:
-            refusal = refused_content({field: value}, "body", hosts)
         if refusal is not None:
             return refusal
     return check(body, hosts)
@@ -44,6 +50,8 @@ def first_refusal(check: Check, body: Body, hosts: Hosts = NO_HOSTS) -> Refusal 
 def media_in(body: Body) -> str | None:
     """Where the first image, sound or file of a body is."""
     for field, value in body.items():
+        if field in MEDIA_FIELDS and holds_content(value):
+            return field
         if field not in DATA and type(value) in CONTAINERS:
             found = first_media(value, field)
             if found is not None:
