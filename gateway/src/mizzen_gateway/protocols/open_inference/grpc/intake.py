@@ -92,6 +92,8 @@ class Intake:
             if awaited.entered:
                 self._leave(key_id)
                 self._account(awaited, found)
+                if connection.readers:
+                    self._unfinished.beside(connection.peer, header_bytes(context))
         return found if isinstance(found, bytes) else NOTHING
 
     def _account(self, awaited: Awaited, found: object) -> None:
@@ -153,6 +155,11 @@ class Intake:
                 del self._waiting[place]
                 turn.set_result(None)
                 return
+
+
+def header_bytes(context: Context) -> int:
+    """Of a call, at most."""
+    return sum(len(name) + len(value) for name, value in context.invocation_metadata() or ())
 
 
 def end(task: "asyncio.Task[Any]", awaited: Awaited, why: Refusal) -> None:

@@ -14,7 +14,7 @@ from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall, par
 from mizzen_gateway.protocols.open_inference.grpc.fields import MalformedMessageError
 from mizzen_gateway.protocols.open_inference.grpc.hanging_up import hang_up
 from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
-from mizzen_gateway.protocols.open_inference.grpc.intake import NOTHING, Context, Intake, Streams
+from mizzen_gateway.protocols.open_inference.grpc.intake import NOTHING, Context, Intake, Streams, header_bytes
 from mizzen_gateway.protocols.open_inference.grpc.outbox import Turn
 from mizzen_gateway.protocols.open_inference.grpc.request import read_name
 from mizzen_gateway.protocols.open_inference.grpc.response import (
@@ -230,7 +230,9 @@ class InferenceService(grpc.GenericRpcHandler):
                 why = refusal
                 task.cancel()
 
-        reader = self._unfinished.reader(self._unfinished.connection(context.peer()), caller.key_id, end)
+        connection = self._unfinished.connection(context.peer())
+        self._unfinished.beside(context.peer(), header_bytes(context))
+        reader = self._unfinished.reader(connection, caller.key_id, end)
         reading = asyncio.create_task(self._read(messages, headers, turns, reader))
         try:
             await self._write(turns, context, partial(self._refuse, context, headers, caller=caller), end)

@@ -120,11 +120,11 @@ class Unfinished:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
         return made
 
-    def beside(self, peer: str) -> None:
-        """A call came of which no message is read."""
+    def beside(self, peer: str, header_bytes: int = 0) -> None:
+        """A call came of which no message is read; or one with a long header."""
         found = self._connections.get(peer)
         if found is not None:
-            found.whole += BESIDE
+            found.whole += BESIDE + header_bytes
 
     def came(self, reader: Reader, size: int) -> None:
         """A message of it is whole, and the next one is awaited."""
@@ -200,6 +200,8 @@ class Unfinished:
                 goes = reader, why
         if goes is not None:
             reader, why = goes
+            for other in connection.readers:
+                other.begun_at = NEVER  # maybe it was not this one's: it has its time again
             reader.ended = True
             reader.end(why)
 
