@@ -1,17 +1,19 @@
-"""The package `langchain-openai`, unmodified, against the gateway and an engine, simulated or real."""
+"""The package `langchain-openai`, unmodified, against the gateway and an engine, simulated or real.
+
+It is imported where it is used: it takes seconds, which each worker that collects the tests would pay.
+"""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from langchain_core.messages import AIMessage
-from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 from support.gateway import gateway_process, make_key, make_snapshot, model_deployment
 from support.language_engines import LanguageEngine
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+    from langchain_openai import ChatOpenAI
 
 KEY = make_key()
 
@@ -24,7 +26,7 @@ def url(engine: LanguageEngine, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def test_a_chat_model_answers_and_tells_its_tokens(url: str) -> None:
-    model = ChatOpenAI(model="chat", base_url=url, api_key=KEY.text, max_tokens=6, max_retries=0)
+    model = chat(url, max_tokens=6)
     answer = model.invoke("hi")
     assert answer.content
     assert answer.usage_metadata is not None
@@ -32,40 +34,52 @@ def test_a_chat_model_answers_and_tells_its_tokens(url: str) -> None:
 
 
 def test_a_chat_model_streams(url: str) -> None:
-    model = ChatOpenAI(model="chat", base_url=url, api_key=KEY.text, max_tokens=6, max_retries=0)
+    model = chat(url, max_tokens=6)
     assert "".join(str(piece.content) for piece in model.stream("hi"))
 
 
 def test_embeddings_answer(url: str) -> None:
+    from langchain_openai import OpenAIEmbeddings
+
     # Without this setting the package fetches tokenizer files from the network.
     embeddings = OpenAIEmbeddings(model="embedder", base_url=url, api_key=KEY.text, check_embedding_ctx_length=False)
     one, two = embeddings.embed_documents(["a", "b"])
     assert len(one) == len(two) > 0
 
 
-def chat(url: str, model: str = "chat", max_tokens: int = 250, **more: object) -> ChatOpenAI:
+def chat(url: str, model: str = "chat", max_tokens: int = 250, **more: Any) -> "ChatOpenAI":
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(
         model=model, base_url=url, api_key=KEY.text, max_retries=0, max_tokens=max_tokens, temperature=0, **more
     )
 
 
-@tool
 def weather(place: Literal["Bern", "Oslo"], days: Literal[1, 2]) -> str:
     """The weather at a place."""
     return f"{place}: {days} days of sun"
 
 
-def test_a_tool_is_called_and_its_answer_taken(url: str) -> None:
-    asked = chat(url).bind_tools([weather], tool_choice="required", strict=True).invoke("how is the weather?")
+@pytest.fixture(scope="module")
+def tool() -> "BaseTool":
+    from langchain_core.tools import tool as made
+
+    return made(weather)
+
+
+def test_a_tool_is_called_and_its_answer_taken(url: str, tool: "BaseTool") -> None:
+    asked = chat(url).bind_tools([tool], tool_choice="required", strict=True).invoke("how is the weather?")
     (called,) = asked.tool_calls
     assert called["name"] == "weather"
-    answer = weather.invoke(called)
-    able = chat(url, max_tokens=8).bind_tools([weather], tool_choice="none")
+    answer = tool.invoke(called)
+    able = chat(url, max_tokens=8).bind_tools([tool], tool_choice="none")
     assert able.invoke([("user", "how is the weather?"), asked, answer]).content
 
 
-def test_a_model_that_may_call_a_tool_calls_it_or_answers(url: str) -> None:
-    said = chat(url, max_tokens=60).bind_tools([weather]).invoke("how is the weather?")
+def test_a_model_that_may_call_a_tool_calls_it_or_answers(url: str, tool: "BaseTool") -> None:
+    from langchain_core.messages import AIMessage
+
+    said = chat(url, max_tokens=60).bind_tools([tool]).invoke("how is the weather?")
     assert isinstance(said, AIMessage)
     assert said.tool_calls or said.invalid_tool_calls or said.content
     assert said.response_metadata["finish_reason"] in {"tool_calls", "stop", "length"}
@@ -84,16 +98,22 @@ def test_structured_output_is_parsed(url: str, method: str) -> None:
     assert isinstance(able.invoke("hi"), Forecast)
 
 
+def chain_of(url: str, *messages: tuple[str, str]) -> Any:
+    from langchain_core.output_parsers import StrOutputParser
+    from langchain_core.prompts import ChatPromptTemplate
+
+    return ChatPromptTemplate.from_messages(messages) | chat(url, max_tokens=8) | StrOutputParser()
+
+
 def test_a_chain_answers_streams_and_runs_in_batches(url: str) -> None:
-    asked = ChatPromptTemplate.from_messages([("system", "be short"), ("user", "{text}")])
-    chain = asked | chat(url, max_tokens=8) | StrOutputParser()
+    chain = chain_of(url, ("system", "be short"), ("user", "{text}"))
     assert chain.invoke({"text": "hi"})
     assert "".join(chain.stream({"text": "hi"}))
     assert all(chain.batch([{"text": str(number)} for number in range(5)]))
 
 
 async def test_a_chain_runs_async(url: str) -> None:
-    chain = ChatPromptTemplate.from_messages([("user", "{text}")]) | chat(url, max_tokens=8) | StrOutputParser()
+    chain = chain_of(url, ("user", "{text}"))
     assert await chain.ainvoke({"text": "hi"})
     assert "".join([piece async for piece in chain.astream({"text": "hi"})])
 
