@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.protocols.counting import LENDS_ITS_TOKENIZER, prompt_counted
+from mizzen_gateway.protocols.openai.answer import StreamAnswer
 from mizzen_gateway.stages import Charge, Meter, Observer, Outcome, Refusal, Reservation
 from mizzen_gateway.stopping import CUT
 from mizzen_gateway.trace_context import RecordedLeg
@@ -73,10 +74,24 @@ class Settling:
         return refusal
 
     def _settle(self, run: Run, reservation: Reservation, ended_at: float) -> None:
+        if isinstance(run.answer, StreamAnswer) and run.answer.events:
+            self._tokens_of_events(run, run.answer.events)
         outcome = self._outcome(run, ended_at, answered=run.answered)
         charge = self._account(run, reservation, outcome)
         if run.intended:
             self._meter.settle(run.intent, outcome, charge)
+
+    def _tokens_of_events(self, run: Run, events: int) -> None:
+        """An event may hold several tokens (speculative decoding, engines that write every so often): streams to their
+        end tell how many, for those that nobody waited for."""
+        counter, usage = run.target.book.count(run.target.facts.key, run.revision), run.usage
+        if usage.billable and not usage.estimated:
+            counter.events += events
+            counter.event_tokens += usage.output_tokens
+        elif usage.estimated and counter.event_tokens > counter.events:
+            tokens = round(events * counter.event_tokens / counter.events)
+            most = tokens if run.estimate is None else run.estimate.choices * run.estimate.output_tokens
+            run.usage = replace(usage, output_tokens=max(events, min(tokens, most)))
 
     def _outcome(self, run: Run, ended_at: float, *, answered: bool) -> Outcome:
         usage = run.usage

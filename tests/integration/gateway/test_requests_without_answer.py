@@ -77,6 +77,35 @@ async def test_what_an_engine_fails_at_counts_as_none(tmp_path: Path, status: in
         assert found[-1] == 429
 
 
+async def test_who_leaves_a_stream_pays_for_the_tokens_of_its_events_as_far_as_streams_to_their_end_tell(
+    tmp_path: Path,
+) -> None:
+    events = 10
+
+    async def eight_tokens_an_event(exchange: Exchange) -> None:
+        await exchange.start_events()
+        for _ in range(events):
+            await exchange.event({"model": "chat", "choices": [{"index": 0, "delta": {"content": "eight words"}}]})
+        if exchange.document.get("user") == "leaves":
+            await asyncio.Event().wait()
+        usage = {"prompt_tokens": 5, "completion_tokens": 8 * events, "total_tokens": 5 + 8 * events}
+        await exchange.event({"model": "chat", "choices": [], "usage": usage})
+        await exchange.event(b"[DONE]")
+        await exchange.end_events()
+
+    async with served(tmp_path, eight_tokens_an_event) as (running, caller):
+        async with caller.post(CHAT, json={**BODY, "stream": True}) as response:
+            assert (await response.read()).count(b"eight words") == events
+        async with caller.post(CHAT, json={**BODY, "stream": True, "user": "leaves"}) as response:
+            read = b""
+            while read.count(b"eight words") < events:
+                read += await response.content.readany()
+        await until(lambda: len(running.rows()) == 2)
+        told, estimated = running.rows()
+        assert (told["output_tokens"], told["estimated"]) == (8 * events, False)
+        assert (estimated["output_tokens"], estimated["estimated"]) == (8 * events, True)
+
+
 async def test_a_revision_that_never_answers_is_told_as_slow_and_left_by_its_callers(tmp_path: Path) -> None:
     async def hangs(exchange: Exchange) -> None:
         await asyncio.Event().wait()

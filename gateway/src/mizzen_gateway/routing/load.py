@@ -21,6 +21,9 @@ class RevisionCount:
     ttft_ms_sum: float = 0.0
     first_bytes: int = 0
     left: int = 0
+    events: int = 0
+    """Of streams whose engine told what they used, and below the tokens of these."""
+    event_tokens: int = 0
     in_flight: int = 0
     parked: int = 0
 

@@ -134,6 +134,11 @@ class StreamAnswer:
         usage = self._tail.usage
         return self._tail.events if usage is None else usage.output_tokens
 
+    @property
+    def events(self) -> int:
+        """Those with output so far."""
+        return self._tail.events
+
     def ended_with(self, data: bytes) -> bool:
         """Those bytes were its last."""
         return self._refused is not None or self._tail.over or data.endswith(DONE)

@@ -77,7 +77,8 @@ class StreamTail:
         if not whole:
             data = self._hold_back(data)
         if self._rename is None and not speaks(data):
-            self.events += data.count(LF) if whole else count_of_events(data)
+            if not self.over:  # what follows, `[DONE]`, carries none
+                self.events += data.count(LF) if whole else count_of_events(data)
             return data
         return b"".join(self._look_at(data))
 
@@ -105,7 +106,7 @@ class StreamTail:
                 yield event if self._rename is None else renamed(event, *self._rename)
 
     def _keeps(self, event: bytes) -> bool:
-        self.events += 1
+        self.events += not self.over
         if not speaks(event):
             return True
         _, _, payload = event.partition(b"data:")
