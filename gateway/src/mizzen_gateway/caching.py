@@ -79,6 +79,29 @@ class KeepingResponder(Responder):
         """In one piece, as it is kept."""
         self.send(status, headers, b"".join(pieces))
 
+    def goes_on_early(self) -> int:
+        """Of the other one's source."""
+        return self._to.goes_on_early()
+
+    def start(self, status: int, headers: HeaderList) -> None:
+        """An answer that is too long to be held is too long to be kept."""
+        self.started = True
+        self._to.start(status, headers)
+
+    def write(self, data: bytes) -> None:
+        """A piece of it."""
+        self._to.write(data)
+
+    def finish(self) -> None:
+        """Its end."""
+        self.done = True
+        self._to.finish()
+
+    def break_off(self) -> None:
+        """It will have none."""
+        self.done = True
+        self._to.break_off()
+
 
 class ResponseCache:
     """Of all routes of one gateway."""

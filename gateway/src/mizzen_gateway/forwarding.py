@@ -114,6 +114,7 @@ class Forwarder:
                 # A durable intent, before an engine works: what no engine was asked for has no row. Where the answer
                 # comes whole, its row before its first byte does as well; of two engines each would have to be in it.
                 run.booked_at_end = not run.call.whole or hedge is not None
+                run.intend = self._intend
                 refusal = self._intend(run) if run.booked_at_end else None
                 if refusal is not None:
                     return refusal

@@ -1,5 +1,6 @@
 """What is known of one admitted request while it is under way? The pipeline makes it, forwarding fills it in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mizzen_gateway.caching import KeepingResponder
@@ -16,6 +17,7 @@ from mizzen_gateway.routing.target import Target
 from mizzen_gateway.stages import Estimate, Intent, Outcome, Refusal, RequestLine, Reservation, Tried, Usage
 from mizzen_gateway.trace_context import TraceLeg
 from mizzen_gateway.travelling import Travel
+from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 CALLER_LEFT = 499
@@ -57,6 +59,8 @@ class Run:
     """An engine is asked, or a kept answer given: it has a row."""
     booked_at_end: bool = True
     """Its intent is written first and its row when it has ended; else its row before its answer, which comes whole."""
+    intend: "Callable[[Run], Refusal | None] | None" = None
+    """Writes its intent, also where its answer turns out to be too long to be held until it is booked."""
     unsent: Whole | None = None
     """Its answer, until its row is written."""
     booked: Outcome | None = None
@@ -155,6 +159,18 @@ class Run:
         self.unread = max(0, self.prompt_bytes - known)
         self.read_by = endpoint
         endpoint.prompt_bytes += self.unread
+
+    def goes_on_early(self) -> int:
+        """Its whole answer is too long to be held: an intent is written before the first byte of that.
+
+        Gives the most tokens that the answer can have. Raises BadRequestError where it must not begin.
+        """
+        if not self.booked_at_end and self.intend is not None:
+            refusal = self.intend(self)
+            if refusal is not None:
+                raise BadRequestError(refusal)
+            self.booked_at_end = True
+        return 0 if self.estimate is None else self.estimate.choices * self.estimate.output_tokens
 
     def engine_began(self) -> None:
         """The prompt is read; a second call does nothing."""

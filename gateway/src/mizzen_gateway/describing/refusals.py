@@ -4,6 +4,7 @@ from typing import Final
 
 REFUSALS: Final[dict[int, dict[str, str]]] = {
     400: {
+        "answer_too_long": "the answer to this request is longer than can be held until it is whole; ask for less",
         "context_length_exceeded": "prompt and cap together are longer than the model's context",
         "empty_file": "a file without a line",
         "duplicate_key": "a key or a field came twice where it may come once",

@@ -27,6 +27,10 @@ class Listener(Protocol):
         """The first byte of a response has come."""
         ...
 
+    def goes_on_early(self) -> int:
+        """The response goes to the caller before it is whole, for its length; gives the most tokens it can have."""
+        ...
+
 
 class EngineConnection(asyncio.BufferedProtocol):
     """Made and kept by the pool. Also a `Source` for backpressure: pause and resume reading."""
@@ -132,6 +136,10 @@ class EngineConnection(asyncio.BufferedProtocol):
             self._paused = False
             self.deadline = self._loop.time() + self._idle_limit
             self._transport.resume_reading()
+
+    def goes_on_early(self) -> int:
+        """As the listener says."""
+        return 0 if self.listener is None else self.listener.goes_on_early()
 
     def expire(self) -> None:
         """The deadline has passed."""

@@ -103,3 +103,15 @@ class Collected:
     def body(self) -> bytes:
         """All of it."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+
+class Beginning(Collected):
+    """An EngineSink that keeps the beginning of a response, up to a limit: why it was refused stands there."""
+
+    __slots__ = ()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep it while there is room."""
+        room = self._limit - self._size
+        if room > 0:
+            super().on_body(data[:room])

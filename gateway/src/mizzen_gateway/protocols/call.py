@@ -62,10 +62,10 @@ class Answer(EngineSink, Protocol):
 
 
 class Whole(Protocol):
-    """An answer of a call that is `whole`: `complete` writes nothing."""
+    """An answer of a call that is `whole`: `complete` writes nothing, unless it was too long to be held."""
 
     def send(self) -> None:
-        """Write it, once what it used is booked."""
+        """Write it, once what it used is booked; nothing where it has gone on as it came."""
         ...
 
 

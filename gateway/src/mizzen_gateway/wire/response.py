@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.http_date import HttpDate
@@ -26,6 +26,15 @@ class Source(Protocol):
 
     def resume(self) -> None:
         """Go on."""
+        ...
+
+
+@runtime_checkable
+class EarlySource(Protocol):
+    """One that wants to know when what should be sent whole is too long for that."""
+
+    def goes_on_early(self) -> int:
+        """It is. Gives the most tokens that it can have."""
         ...
 
 
@@ -119,6 +128,13 @@ class Responder:
         framing = "transfer-encoding: chunked\r\n" if self._chunked else ""
         self._held = self._head(status, headers, framing)
         self.started = True
+
+    def goes_on_early(self) -> int:
+        """Tell the source that an answer that should be sent whole begins before it is, for its length.
+
+        Gives the most tokens that it can have. Raises BadRequestError where it must not begin.
+        """
+        return self.source.goes_on_early() if isinstance(self.source, EarlySource) else 0
 
     def keep_waiting(self, headers: HeaderList, heartbeat: bytes, last_words: Callable[[Refusal], bytes]) -> None:
         """A sign of life in a stream whose answer has not begun. From the first one on its status is 200."""

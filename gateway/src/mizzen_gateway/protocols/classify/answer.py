@@ -13,7 +13,8 @@ from mizzen_gateway.protocols.openai.errors import upstream_error
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-RESPONSE_LIMIT = 64 * 1024 * 1024
+RESPONSE_LIMIT = 8 * 1024 * 1024
+"""It is read while everybody waits, and takes ten times as much memory for that long."""
 
 
 class ClassifyAnswer(HeldAnswer):

@@ -2,20 +2,31 @@
 
 import orjson
 
-from mizzen_gateway.engine.exchange import Collected, EngineFailureError
-from mizzen_gateway.protocols.openai.errors import engine_refused, upstream_error
+from mizzen_gateway.engine.exchange import Beginning, EngineFailureError
+from mizzen_gateway.protocols.held_bytes import HELD, HeldShare
+from mizzen_gateway.protocols.openai.errors import REFUSAL_LIMIT, engine_refused, upstream_error
+from mizzen_gateway.protocols.openai.long_document import LongDocument
 from mizzen_gateway.protocols.openai.tail import EngineSaidError, Shape, StreamTail, usage_of
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-RESPONSE_LIMIT = 128 * 1024 * 1024
+LONG_BYTES = 128 * 1024
+"""An answer that is longer is not held: it goes on as it comes."""
 DONE = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
 BYTES_A_TOKEN = 4
 """For estimates only, where the engine told nothing."""
 
 
 class WholeAnswer:
-    """A response that is one JSON document."""
+    """A response that is one JSON document: held until it is whole, or, where it is long, passed on as it comes."""
+
+    # Most answers have none of these, and none of their own is made for them.
+    _body = b""
+    _share: HeldShare | None = None
+    _long: LongDocument | None = None
+    _passed = 0
+    """Bytes of a long one that have gone on."""
+    _most_tokens = 0
 
     def __init__(
         self, responder: Responder, headers: HeaderList, public: str, engine_model: str, prompt_bytes: int
@@ -25,9 +36,7 @@ class WholeAnswer:
         self._public = public
         self._renamed = public != engine_model
         self._prompt_bytes = prompt_bytes
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._body = b""
+        self._pieces: list[bytes] | None = None
         self.status = 0
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:  # noqa: ARG002  # as of every answer
@@ -35,15 +44,48 @@ class WholeAnswer:
         self.status = status
 
     def on_body(self, data: bytes) -> None:
-        """Keep it; raises EngineFailureError past the limit."""
-        self._size += len(data)
-        if self._size > RESPONSE_LIMIT:
-            raise EngineFailureError("malformed", True, f"response larger than {RESPONSE_LIMIT} bytes")
-        self._pieces.append(data)
+        """Keep it; most come in one piece."""
+        if self._pieces is None:
+            self._pieces = [data]
+        else:
+            self._more(self._pieces, data)
+
+    def _more(self, pieces: list[bytes], data: bytes) -> None:
+        """What comes after the first piece. Raises BadRequestError where the answer must not begin."""
+        if self._long is not None:
+            self._pass_on(self._long, data)
+            return
+        share = self._share
+        if share is None:
+            share = self._share = HeldShare(HELD)
+            share.grow(len(pieces[0]))
+        if self.status != 200 and share.bytes > REFUSAL_LIMIT:
+            return
+        share.grow(len(data))
+        pieces.append(data)
+        if self.status == 200 and (share.bytes > LONG_BYTES or HELD.too_many):
+            self._long = LongDocument(self._public if self._renamed else None)
+            data = b"".join(pieces)
+            pieces.clear()
+            self._share = None
+            self._pass_on(self._long, data)
+
+    def _pass_on(self, document: LongDocument, data: bytes) -> None:
+        passed = document.feed(data)
+        if document.unfit or not passed:
+            return
+        if not self._passed:
+            self._most_tokens = self._responder.goes_on_early()
+            self._responder.start(200, (("content-type", "application/json"), *self._headers))
+        self._passed += len(passed)
+        self._responder.write(passed)
 
     def complete(self) -> Usage | Refusal:
         """Look at it."""
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if self._long is not None:
+            return self._end(self._long)
+        pieces = self._pieces or [b""]
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self.status != 200:
             return engine_refused(self.status, body, self._public)
         try:
@@ -56,21 +98,33 @@ class WholeAnswer:
             document["model"] = self._public
             body = orjson.dumps(document)
         self._body = body
-        return usage_of(document) or self._estimate(len(body))
+        return usage_of(document) or self._estimate(len(body) // BYTES_A_TOKEN)
+
+    def _end(self, document: LongDocument) -> Usage | Refusal:
+        if document.unfit or not document.whole:
+            return upstream_error(self._public)
+        self._responder.finish()
+        return self.so_far()
 
     def send(self) -> None:
         """The caller has it."""
-        self._responder.send(200, (("content-type", "application/json"), *self._headers), self._body)
+        if self._long is None:
+            self._responder.send(200, (("content-type", "application/json"), *self._headers), self._body)
 
-    def _estimate(self, body_bytes: int) -> Usage:
-        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, body_bytes // BYTES_A_TOKEN, estimated=True)
+    def _estimate(self, output_tokens: int) -> Usage:
+        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, output_tokens, estimated=True)
 
     def so_far(self) -> Usage:
-        """Nothing was delivered, but the engine had the prompt to read."""
-        return Usage(self._prompt_bytes // BYTES_A_TOKEN + 1, estimated=True)
+        """From the engine if it has told. Of an answer that was not delivered it had the prompt to read."""
+        document = self._long
+        if document is None:
+            return self._estimate(0)
+        return document.usage or self._estimate(min(self._passed // BYTES_A_TOKEN, self._most_tokens))
 
-    def break_off(self, refusal: Refusal) -> None:
-        """Nothing was written yet."""
+    def break_off(self, refusal: Refusal) -> None:  # noqa: ARG002  # other answers have words for it
+        """Nothing can be said in the middle of a document: it ends without its last chunk."""
+        if self._long is not None:
+            self._responder.break_off()
 
 
 class StreamAnswer:
@@ -95,7 +149,7 @@ class StreamAnswer:
             rename = (orjson.dumps(engine_model), orjson.dumps(public))
         self._shape = shape
         self._tail = StreamTail(usage_wanted, rename, shape)
-        self._refused: Collected | None = None
+        self._refused: Beginning | None = None
         self.status = 0
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
@@ -105,7 +159,7 @@ class StreamAnswer:
             stream_headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
             self._responder.start(200, (*stream_headers, *self._headers))
         else:
-            self._refused = Collected(RESPONSE_LIMIT)
+            self._refused = Beginning(REFUSAL_LIMIT)
 
     def on_body(self, data: bytes) -> None:
         """Pass it on."""

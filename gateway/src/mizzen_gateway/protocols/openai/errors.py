@@ -6,6 +6,8 @@ import orjson
 
 from mizzen_gateway.stages import Refusal
 
+REFUSAL_LIMIT = 64 * 1024
+"""Bytes of an engine's refusal that are read: it may repeat all that the caller sent."""
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 CONTEXT_LIMIT = re.compile(rb"maximum context length (?:is|of) (\d{1,9})")
 

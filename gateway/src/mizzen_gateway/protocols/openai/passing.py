@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-from mizzen_gateway.engine.exchange import Collected
+from mizzen_gateway.engine.exchange import Beginning
 from mizzen_gateway.protocols.openai.answer import BYTES_A_TOKEN
-from mizzen_gateway.protocols.openai.errors import engine_refused, upstream_error
+from mizzen_gateway.protocols.openai.errors import REFUSAL_LIMIT, engine_refused, upstream_error
 from mizzen_gateway.protocols.openai.tail import usage_of
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-REFUSAL_LIMIT = 1024 * 1024
 TAIL_BYTES = 16 * 1024
 """Of the end, where engines write their usage."""
 CONTENT_TYPES = ("application/json", "text/plain", "text/vtt", "text/event-stream", "application/x-subrip")
@@ -26,7 +25,7 @@ class PassedAnswer:
         self._headers = headers
         self._public = public
         self._counts_text = counts_text
-        self._refused: Collected | None = None
+        self._refused: Beginning | None = None
         self._tail = b""
         self.status = 0
 
@@ -35,7 +34,7 @@ class PassedAnswer:
         self.status = status
         content_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if status != 200 or content_type not in CONTENT_TYPES:
-            self._refused = Collected(REFUSAL_LIMIT)
+            self._refused = Beginning(REFUSAL_LIMIT)
             return
         shown = content_type if content_type == "application/json" else f"{content_type}; charset=utf-8"
         self._responder.start(200, (("content-type", shown), *self._headers))

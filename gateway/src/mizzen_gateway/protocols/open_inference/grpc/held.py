@@ -1,18 +1,31 @@
 """Where an answer goes that is no HTTP response: it is kept for whoever asked."""
 
+from mizzen_gateway.stages import Refusal
+from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
+
+MOST_BYTES = 3 * 1024 * 1024
+"""Of an answer that comes in pieces: a line of a batch, as text within JSON, fits into what the control plane takes."""
+TOO_LONG = Refusal(
+    400,
+    "answer_too_long",
+    f"Answer: longer than {MOST_BYTES} bytes, the most that a line of a batch or a step of a pipeline may have; ask for"
+    " less at once: a smaller n, fewer inputs, fewer logprobs.",
+)
 
 
 class HeldResponder(Responder):
-    """Takes one whole answer."""
+    """Takes one whole answer; one that comes in pieces has not started for anybody before it is whole."""
 
-    __slots__ = ("body", "headers")
+    __slots__ = ("_pieces", "_size", "body", "headers")
 
     def __init__(self) -> None:
         self.source = self.waiting = None
         self.started = self.done = False
         self.bytes_out = 0
         self._close = False
+        self._size = 0
+        self._pieces: list[bytes] = []
         self.body = b""
         self.headers: HeaderList = ()
 
@@ -25,6 +38,24 @@ class HeldResponder(Responder):
     def send_pieces(self, status: int, headers: HeaderList, pieces: list[bytes]) -> None:
         """In one piece, as it is kept."""
         self.send(status, headers, b"".join(pieces))
+
+    def start(self, status: int, headers: HeaderList) -> None:  # noqa: ARG002  # only good answers come
+        """A long one begins, or begins anew at another engine."""
+        self.headers = headers
+        self._pieces, self._size = [], 0
+
+    def write(self, data: bytes) -> None:
+        """Keep it. Raises BadRequestError past the limit."""
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._pieces = []
+            raise BadRequestError(TOO_LONG)
+        self._pieces.append(data)
+
+    def finish(self) -> None:
+        """It is whole."""
+        pieces, self._pieces = self._pieces, []
+        self.send(200, self.headers, b"".join(pieces))
 
     def break_off(self) -> None:
         """Nothing was sent."""
