@@ -152,6 +152,10 @@ class GrantTable:
         self._grants: list[Grant] = []
         self._shared: dict[tuple[int, ...], Grant] = {}
         """By what they are made of: objects of the snapshot, each known by its address."""
+        self._rules: dict[int, LimitRule] = {}
+        """Of limits that several keys have, by the limit's address."""
+        self._tariffs: dict[int, Tariff] = {}
+        """By the price's address."""
         self._leaving: list[Grant] = []
         self._recent: dict[tuple[str, str], Recent] = {}
         """By key and served name, where a soft budget applies; outlives the snapshot."""
@@ -178,6 +182,8 @@ class GrantTable:
         self._of_keys.clear()
         self._others.clear()
         self._shared.clear()
+        self._rules.clear()
+        self._tariffs.clear()
         self._pairs = 0
 
     def _of_key(self, index: AccessIndex, caller: Caller, model: str) -> Grant:
@@ -218,11 +224,9 @@ class GrantTable:
         price: Price | None,
         whose: "_Whose",
     ) -> Grant:
-        caller, tariff = whose.caller, tariff_of(price)
+        caller, tariff = whose.caller, self._tariff(price)
         limits = tuple(
-            limit_rule(limit, count_id(limit, whose.end_user), enforced=limit.enforcement is Enforcement.ENFORCE)
-            for limit in matching
-            if limit.enforcement is not Enforcement.OFF
+            self._rule(limit, whose.end_user) for limit in matching if limit.enforcement is not Enforcement.OFF
         )
         charged = [one for one in all_budgets if one.enforcement is not Enforcement.OFF]
         budgets = tuple(budget_rule(one) for one in charged if one.enforcement is Enforcement.ENFORCE)
@@ -239,6 +243,21 @@ class GrantTable:
             costs_time=tariff.accelerator_ms > 0,
             currency=whose.currency,
         )
+
+    def _rule(self, limit: LimitAccess, end_user: str) -> LimitRule:
+        known = self._rules.get(id(limit))
+        if known is not None:
+            return known
+        rule = limit_rule(limit, count_id(limit, end_user), enforced=limit.enforcement is Enforcement.ENFORCE)
+        if limit.scope not in (Scope.KEY, Scope.USER):
+            self._rules[id(limit)] = rule
+        return rule
+
+    def _tariff(self, price: Price | None) -> Tariff:
+        tariff = self._tariffs.get(id(price))
+        if tariff is None:
+            tariff = self._tariffs[id(price)] = tariff_of(price)
+        return tariff
 
     def _soft(self, rules: tuple[BudgetRule, ...], caller: Caller, model: str) -> SoftBudgets | None:
         if not rules:

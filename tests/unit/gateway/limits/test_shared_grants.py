@@ -36,6 +36,8 @@ def test_keys_without_limits_of_their_own_share_one_grant_whatever_they_are() ->
     assert len(many) == 1
     assert of(bench, CALLER) is not of(bench, OTHER)
     assert of(bench, OTHER, "n") is of(bench, OTHER)
+    assert of(bench, CALLER).limits[0] is of(bench, OTHER).limits[0]
+    assert of(bench, CALLER).tariff is of(bench, OTHER).tariff
 
 
 def test_keys_of_other_projects_and_of_another_price_share_nothing() -> None:
