@@ -91,6 +91,8 @@ class Estimate:
     a key that comes twice). None where they always do."""
     forwarded: bool = True
     """An engine will be asked, whose time it takes."""
+    closer_input: "Callable[[], int] | None" = None
+    """Asked where a hard budget matches: `input_tokens` of a closer look, never less. None where that finds no more."""
 
 
 @record

@@ -6,6 +6,7 @@ Implements `Quota` and `Reservation` of `stages.py`. The store decides (`grants.
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from types import CoroutineType
 from typing import Any, Protocol
 
@@ -78,6 +79,8 @@ class SnapshotQuota:
             refusal = _why_unbounded(grant, estimate)
             if refusal is not None:
                 return refusal
+            if estimate.closer_input is not None:
+                estimate = replace(estimate, input_tokens=estimate.closer_input())
         amounts = grant.bound(estimate)
         answer = grant.counts.take(amounts, now)
         if type(answer) is CoroutineType:

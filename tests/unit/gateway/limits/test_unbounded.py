@@ -20,3 +20,15 @@ async def test_a_hard_budget_refuses_what_has_no_bound_before_it_reserves():
 async def test_without_a_hard_budget_nobody_asks_for_a_bound():
     bench = QuotaBench(a_snapshot(prices=PRICES), LedgerDouble(amount=1000))
     assert not isinstance(await bench.reserve(Estimate(10, 0, 0, lambda: NO)), Refusal)
+
+
+async def test_a_hard_budget_alone_takes_a_closer_look_at_the_prompt():
+    budget = QuotaBench(a_snapshot(budgets=[a_budget(100)], prices=PRICES), LedgerDouble(amount=100))
+    assert isinstance(await budget.reserve(Estimate(10, 0, 0, lambda: None, closer_input=lambda: 101)), Refusal)
+    assert not isinstance(await budget.reserve(Estimate(10, 0, 0, lambda: None, closer_input=lambda: 99)), Refusal)
+    without = QuotaBench(a_snapshot(prices=PRICES), LedgerDouble(amount=100))
+    asked = []
+    assert not isinstance(
+        await without.reserve(Estimate(10, 0, 0, lambda: None, closer_input=lambda: asked.append(1) or 9)), Refusal
+    )
+    assert not asked

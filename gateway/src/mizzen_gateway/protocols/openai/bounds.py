@@ -4,16 +4,18 @@ A token is a byte at least, and JSON never shortens a text: the body's own size 
 engines put around it, write once more for each prompt, or write longer than it came is counted beside that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from mizzen_gateway.protocols.depth import CONTAINERS, too_deep
+from mizzen_gateway.protocols.openai.letters import plain_growth
 from mizzen_gateway.protocols.openai.parameters import DATA, entries_of, pair_in, sides_of
 from mizzen_gateway.protocols.openai.rules import RULES
 
 Body = dict[str, Any]
+Bound = Callable[[str, Body, bytes, int, int], int]
 TEMPLATE_TOKENS = 256
 """What a chat template may put around a conversation: a system prompt of its own, say."""
 MESSAGE_TOKENS = 32
@@ -75,12 +77,18 @@ def prompt_bound(name: str, body: Body, raw: bytes, around: int, template: int) 
         bound += MESSAGE_TOKENS * turns + template * conversations
         if not WRITTEN_AS_JSON.isdisjoint(body):
             bound += _written(body)
-        # A name that an escape hides is looked for as well.
-        if raw.find(b"arguments") >= 0 or raw.find(b"\\u") >= 0:
+        if raw.find(b"arguments") >= 0:
             bound += sum(map(_grown, _arguments(_all_turns(body))))
     if prompts > 1:
         bound += (prompts - 1) * _repeated(name, body)
     return bound
+
+
+def closer_bound(name: str, body: Body, raw: bytes, around: int, template: int) -> int:
+    """The same, of a body that has other letters than ASCII's, or escapes: those may hide names, and grow."""
+    plain = orjson.dumps(body) if raw.find(b"\\") >= 0 else raw
+    bound = prompt_bound(name, body, plain, around, template) + len(raw) - len(plain)
+    return bound + plain_growth(plain) * prompts_in(name, body)
 
 
 def pads(body: Body) -> bool:

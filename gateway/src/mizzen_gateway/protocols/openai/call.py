@@ -1,6 +1,7 @@
 """A request of the OpenAI API whose body is JSON."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import orjson
@@ -11,7 +12,7 @@ from mizzen_gateway.protocols.call import Admission, Answer, Prompt
 from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
 from mizzen_gateway.protocols.openai.abilities import known_to_have, lacking
 from mizzen_gateway.protocols.openai.answer import StreamAnswer, WholeAnswer
-from mizzen_gateway.protocols.openai.bounds import TEMPLATED, pads, prompt_bound, prompts_in
+from mizzen_gateway.protocols.openai.bounds import TEMPLATED, Bound, closer_bound, pads, prompt_bound, prompts_in
 from mizzen_gateway.protocols.openai.duplicates import named_twice
 from mizzen_gateway.protocols.openai.errors import invalid
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
@@ -121,14 +122,23 @@ class OpenAICall:
         """A token is a byte at least, and JSON never shortens a text: the body's size bounds the prompt."""
         longest, kind, body = target.facts.max_model_len, self._kind, self.body
         prompts = prompts_in(kind.name, body)
-        prompt = prompt_bound(kind.name, body, self._raw, kind.around, template_tokens(target))
-        if longest is not None and kind.name not in CHUNKED:
-            prompt = min(prompt, longest * prompts)
+        prompt = self._within(prompt_bound, target)
+        closer = None
+        if not self._raw.isascii() or self._raw.find(b"\\") >= 0:
+            closer = partial(self._within, closer_bound, target)
         if not kind.caps:
-            return Estimate(prompt, 0, 0, self._why_unbounded)
+            return Estimate(prompt, 0, 0, self._why_unbounded, closer_input=closer)
         choices = max(body.get("n") or 1, body.get("best_of") or 1) * prompts
         most = self._cap() or min(longest or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS)
-        return Estimate(prompt, choices, most, self._why_unbounded)
+        return Estimate(prompt, choices, most, self._why_unbounded, closer_input=closer)
+
+    def _within(self, bound: Bound, target: Target) -> int:
+        """A bound on the prompt, and no more than the contexts of all prompts, where the deployment names it."""
+        longest, kind, body = target.facts.max_model_len, self._kind, self.body
+        tokens = bound(kind.name, body, self._raw, kind.around, template_tokens(target))
+        if longest is None or kind.name in CHUNKED:
+            return tokens
+        return min(tokens, longest * prompts_in(kind.name, body))
 
     def _why_unbounded(self) -> Refusal | None:
         if self._kind.passed:
