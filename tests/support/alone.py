@@ -46,10 +46,12 @@ class Alone:
         """Where callers go."""
         return f"http://127.0.0.1:{self.gateway.port}"
 
-    def write(self, document: Document) -> None:
-        """Change the file, and have it looked at."""
+    async def write(self, document: Document) -> None:
+        """Change the file, and wait until it was looked at."""
         write_file(self.path, document)
-        self.gateway.read_again()
+        reading = self.gateway.read_again()
+        assert reading is not None, "it goes by a file"
+        await reading
 
 
 def write_file(path: Path, document: Document) -> Path:

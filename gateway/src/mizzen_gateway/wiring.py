@@ -112,11 +112,14 @@ class Gateway:
 
         return FileFeed(self._settings, self.accounting.state, self.objects, self.pool, ledger)
 
-    def read_again(self) -> None:
+    def read_again(self) -> "asyncio.Task[None] | None":
         """SIGHUP: take the file of a gateway that runs alone up at once; elsewhere feeds tell what changes."""
         read_again = getattr(self._object_feed, "read_again", None)
-        if read_again is not None:
-            read_again()
+        if read_again is None:
+            return None
+        self._background = [task for task in self._background if not task.done()]
+        self._background.append(asyncio.create_task(read_again(), name="file read again"))
+        return self._background[-1]
 
     def _metrics(self) -> Callable[[], bytes]:
         clock = asyncio.get_running_loop().time

@@ -196,12 +196,12 @@ async def test_a_change_of_the_file_reaches_callers_and_loses_no_request(tmp_pat
         async with alone(tmp_path, document) as running:
             under_way = asyncio.create_task(ask(running.url, key))
             await begun.wait()
-            running.write(document | {"upstreams": [{"name": "local", "url": at(new)}]})
+            await running.write(document | {"upstreams": [{"name": "local", "url": at(new)}]})
             assert (await ask(running.url, key))[0] == 200
             assert (len(old.exchanges), len(new.exchanges)) == (1, 1)
             go_on.set()
             assert (await under_way)[0] == 200, "what was under way when the file changed ends where it began"
-            running.write(document | {"projects": [{"name": "team-a"}]})
+            await running.write(document | {"projects": [{"name": "team-a"}]})
             assert (await ask(running.url, key))[0] == 401
 
 
@@ -230,10 +230,10 @@ async def test_a_file_with_a_mistake_changes_nothing(tmp_path: Path, capsys: pyt
     async with scripted_engine(hello) as engine:
         document = a_file(at(engine), entry)
         async with alone(tmp_path, document) as running:
-            running.write(document | {"models": [{"name": "big", "upstreams": ["nowhere"]}]})
+            await running.write(document | {"models": [{"name": "big", "upstreams": ["nowhere"]}]})
             assert (await ask(running.url, key))[0] == 200
             assert "there is no upstream 'nowhere'" in capsys.readouterr().out
-            running.write(document | {"models": [{"name": "big", "upstreams": ["local"]}]})
+            await running.write(document | {"models": [{"name": "big", "upstreams": ["local"]}]})
             assert (await ask(running.url, key, "big"))[0] == 200
             assert (await ask(running.url, key))[0] == 404
 
@@ -247,7 +247,7 @@ async def test_budgets_are_not_taken_up_by_a_process_that_began_as_one_of_severa
         document = a_file(at(engine), entry)
         ports = document["listen"]
         async with alone(tmp_path, document | {"listen": {**ports, "workers": 1}}) as running:
-            running.write(document | {"budgets": budgets, "projects": [{"name": "team-a"}]})
+            await running.write(document | {"budgets": budgets, "projects": [{"name": "team-a"}]})
             assert "budgets: this process began with listen.workers" in capsys.readouterr().out
             assert (await ask(running.url, key))[0] == 200, "and nothing else of the file is taken up"
 
@@ -262,7 +262,7 @@ async def test_a_hard_budget_holds_over_a_restart(tmp_path: Path) -> None:
         async with alone(tmp_path, document) as running:
             status, body = await ask(running.url, key)
             assert (status, body["error"]["code"]) == (429, "budget_exceeded")
-            running.write(document | {"budgets": [budgets[0] | {"amount": 0.35}]})
+            await running.write(document | {"budgets": [budgets[0] | {"amount": 0.35}]})
             assert (await ask(running.url, key))[0] == 200, "what a change adds can be spent at once"
 
 
@@ -273,7 +273,7 @@ async def test_a_hard_budget_that_is_lowered_is_held_at_once(tmp_path: Path) -> 
         document = a_file(at(engine), entry, budgets=budgets, prices=[{"per_request": 1}])
         async with alone(tmp_path, document) as running:
             assert [(await ask(running.url, key))[0] for _ in range(3)] == [200] * 3
-            running.write(document | {"budgets": [budgets[0] | {"amount": 4}]})
+            await running.write(document | {"budgets": [budgets[0] | {"amount": 4}]})
             assert [(await ask(running.url, key))[0] for _ in range(3)] == [200, 429, 429]
 
 

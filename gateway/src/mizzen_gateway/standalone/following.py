@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,24 +9,25 @@ from typing import Final
 
 import structlog
 
-from mizzen_gateway.discovery.access_building import index_snapshot
-from mizzen_gateway.discovery.access_index import AccessState
+from mizzen_gateway.discovery.access import in_turns
+from mizzen_gateway.discovery.access_building import without_pause
+from mizzen_gateway.discovery.access_index import AccessIndex, AccessState
+from mizzen_gateway.discovery.access_lines import Line, read_line
 from mizzen_gateway.discovery.known_objects import KnownObjects, identify
-from mizzen_gateway.engine.pool import EnginePool
+from mizzen_gateway.engine.dial import Dial
+from mizzen_gateway.engine.pool import Address, EnginePool
 from mizzen_gateway.errors import CannotStartError
 from mizzen_gateway.limits.choice import PROCESS
 from mizzen_gateway.settings import Settings
-from mizzen_gateway.standalone.access import budgets_by_id, snapshot_of
-from mizzen_gateway.standalone.config import GatewayFile
+from mizzen_gateway.standalone.apart import taken_apart
 from mizzen_gateway.standalone.ledger import LocalLedger
 from mizzen_gateway.standalone.objects import dials_of, objects_of
-from mizzen_gateway.standalone.parts import Secret
-from mizzen_gateway.standalone.reading import FileRefusedError, read_file
-from mizzen_gateway.standalone.settings import SAID_BY, SPOOL, settings_from
+from mizzen_gateway.standalone.reading import FileRefusedError
+from mizzen_gateway.standalone.settings import SAID_BY, SPOOL
+from mizzen_gateway.standalone.taken import Stamps, Taken, stamps_now, taken
 
 LOOK_SECONDS: Final = 1.0
 PRUNE_SECONDS: Final = 3600.0
-Stamps = tuple[tuple[int, int, int] | None, ...]
 
 log = structlog.get_logger(__name__)
 
@@ -47,72 +47,80 @@ class FileFeed:
         self._ledger = ledger
         self._version = 0
         self._pruned_at = -PRUNE_SECONDS
-        self._file = read_file(self._path)
+        self._turn = asyncio.Lock()
+        self._stamps: Stamps = {}
+        self._keep_days = 0
+        made = taken(self._path, 1, settings.pepper)
+        self._refuse_budgets_of_several(made)
         # A worker has a name and a spool of its own, which are no change of the file.
-        self._began = replace(settings, name=self._file.name, spool_dir=settings.data_dir / SPOOL)
-        self._stamps = self._stamps_now()
-        self._take(self._file)
+        self._began = replace(settings, name=made.file.name, spool_dir=settings.data_dir / SPOOL)
+        line = without_pause(read_line([made.line], None))
+        self._put(made, index_in(line), dials_of(made.file, self._path.parent))
 
     async def run(self) -> None:
         """Look each second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+            await self.look()
             await self._prune()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Take the file up where it, or a secret that it names, has changed."""
-        stamps = self._stamps_now()
+        stamps = await in_turns(stamps_now(list(self._stamps)))
         if stamps == self._stamps:
             if self._state.index is not None and self._state.index.version == self._version:
                 self._state.confirmed_at = time.time()
             return
-        self._stamps = stamps
-        self.read_again()
+        await self.read_again()
 
-    def read_again(self) -> None:
+    async def read_again(self) -> None:
         """Now. Where the file cannot be gone by, all stays as it was, and the log says why."""
-        try:
-            file = read_file(self._path)
-            settings = settings_from(file, self._path)
-            self._take(file)
-        except CannotStartError as error:
-            self._version = -abs(self._version)  # the snapshot's age tells for how long the file has been wrong
-            log.warning(
-                "file not taken up; what was before goes on", file=str(self._path), mistakes=str(error).split("\n")
-            )
-            return
-        self._file = file
-        self._stamps = self._stamps_now()
-        waiting = sorted(at_a_restart(self._began, settings))
-        log.info("file taken up", file=str(self._path), version=self._version, at_a_restart=waiting)
+        async with self._turn:
+            stamps = await in_turns(stamps_now(list(self._stamps)))
+            try:
+                waiting = await self._take()
+            except CannotStartError as error:
+                self._stamps = stamps
+                self._version = -abs(self._version)  # the snapshot's age tells for how long the file has been wrong
+                log.warning(
+                    "file not taken up; what was before goes on", file=str(self._path), mistakes=str(error).split("\n")
+                )
+                return
+            log.info("file taken up", file=str(self._path), version=self._version, at_a_restart=waiting)
 
-    def _take(self, file: GatewayFile) -> None:
-        """All of it or nothing: what can fail comes first."""
-        self._refuse_budgets_of_several(file)
-        folder, version = self._path.parent, abs(self._version) + 1
-        index = index_snapshot(snapshot_of(file, folder, version, pepper=self._settings.pepper))
-        dials = dials_of(file, folder)
-        documents = objects_of(file)
-        self._ledger.take_budgets(budgets_by_id(file))
+    async def _take(self) -> list[str]:
+        """All of it or nothing: what can fail, and what takes long, comes first. Returns what waits for a restart."""
+        before = self._state.index
+        made, pieces = await taken_apart(self._path, abs(self._version) + 1, self._settings.pepper)
+        self._refuse_budgets_of_several(made)
+        dials = await asyncio.to_thread(dials_of, made.file, self._path.parent)
+        line = await in_turns(read_line(pieces, before))
+        self._put(made, index_in(line), dials)
+        if before is not None:
+            await in_turns(before.dismantled())
+        return sorted(at_a_restart(self._began, made.settings))
+
+    def _put(self, made: Taken, index: AccessIndex, dials: dict[Address, Dial]) -> None:
+        """Into force, in one step: no request finds half of it."""
+        documents = objects_of(made.file)
+        self._ledger.take_budgets(made.budgets)
         self._pool.take_dials(dials)
         for document in documents:
             self._known.put(document)
         self._known.whole({identify(document) for document in documents})
         self._state.put(index, time.time())
-        self._version = version
+        self._version = index.version
+        self._stamps = made.stamps
+        self._keep_days = made.file.metering.keep_days
 
-    def _refuse_budgets_of_several(self, file: GatewayFile) -> None:
+    def _refuse_budgets_of_several(self, made: Taken) -> None:
         """The file holds together, but this process may have begun by another: several would spend one budget."""
         alone = not self._settings.workers and self._settings.limits.address == PROCESS
-        if not alone and any(True for _ in budgets_by_id(file)):
+        if not alone and made.budgets:
             raise FileRefusedError(
                 f"{self._path}: budgets: this process began with listen.workers or a shared limits_store, which it"
                 " keeps; start the gateway anew"
             )
-
-    def _stamps_now(self) -> Stamps:
-        return tuple(_stamp(path) for path in (self._path, *secret_files(self._file, self._path.parent)))
 
     async def _prune(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -120,25 +128,16 @@ class FileFeed:
             return
         self._pruned_at = now
         try:
-            await self._ledger.prune(datetime.now(UTC) - timedelta(days=self._file.metering.keep_days))
+            await self._ledger.prune(datetime.now(UTC) - timedelta(days=self._keep_days))
         except OSError as error:
             log.warning("old usage not removed", error=str(error))
 
 
-def secret_files(file: GatewayFile, folder: Path) -> Iterator[Path]:
-    """Files beside it that it is made of."""
-    secrets: list[Secret | None] = [file.pepper, *(one.api_key for one in file.upstreams)]
-    secrets += [key.key for project in file.projects for key in project.keys]
-    yield from (folder / secret.file for secret in secrets if secret is not None and secret.file is not None)
-    yield from (folder / one.ca_file for one in file.upstreams if one.ca_file is not None)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        fact = path.stat()
-    except OSError:
-        return None
-    return fact.st_mtime_ns, fact.st_ino, fact.st_size
+def index_in(line: Line | None) -> AccessIndex:
+    """Of the line that was made of a file."""
+    assert line is not None, "it is not empty"
+    assert line.index is not None, "it has a snapshot"
+    return line.index
 
 
 def at_a_restart(before: Settings, after: Settings) -> set[str]:

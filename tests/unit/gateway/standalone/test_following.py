@@ -59,7 +59,7 @@ async def test_a_worker_tells_of_its_own_name_and_spool_no_change(
     try:
         feed = FileFeed(settings, AccessState(60), known, EnginePool(), ledger)
         write_file(path, document | {"limits": LIMITS})
-        feed.read_again()
+        await feed.read_again()
     finally:
         ledger.close()
     told = capsys.readouterr().out

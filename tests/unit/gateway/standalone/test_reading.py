@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mizzen_gateway.standalone import reading
 from mizzen_gateway.standalone.reading import FileRefusedError, parse, read_file
 
 RIGHT = """\
@@ -243,3 +244,25 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 def test_a_secret_is_never_repeated() -> None:
     lines = mistakes_in(changed({"upstreams.0.api_key": {"env": "A", "value": "sk-secret"}}))
     assert "sk-secret" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("a: b: c", "gateway.yaml:10: is no YAML: mapping values are not allowed"),
+        ("a: [1, 2\nb: 3", "gateway.yaml:11: is no YAML: "),
+        ("a:\n  - b\n  - " + "[" * 100_000, "gateway.yaml:12: has more than 64 levels"),
+        ("a: b\nc: \0", "gateway.yaml:11: is no text: holds a control character; save it as plain text in UTF-8"),
+        ("a: &x [*x]", "gateway.yaml: has an alias"),
+        ("a: 2026-13-45", "gateway.yaml: is no YAML: a date or number cannot be one (month must be in 1..12"),
+        ("a: b\n---\nc: d", "gateway.yaml:11: is no YAML: but found another document"),
+    ],
+)
+def test_what_is_no_yaml_is_a_sentence_with_its_line(written: str, said: str) -> None:
+    (line,) = mistakes_in(f"{RIGHT}{written}\n")
+    assert line.startswith(said)
+
+
+def test_a_file_is_read_by_libyaml_where_it_is_there() -> None:
+    assert reading.LOADER is (yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    assert yaml.__with_libyaml__, "wheels of PyYAML have it"
