@@ -80,7 +80,7 @@ class Engine:
     """Also a replica, as the gate sees it."""
 
     def __init__(self) -> None:
-        self.ejected_until = self.others = 0.0
+        self.ejected_until = self.others = self.shared_until = 0.0
         self.under_way = 0
         self._batch = asyncio.Semaphore(BATCH)
 

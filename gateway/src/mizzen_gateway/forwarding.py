@@ -262,7 +262,9 @@ class Forwarder:
                 port = facts.grpc_port if run.over_grpc and facts.grpc_port is not None else facts.port
                 run.trace.asked(began, now, facts.address, port)
         if isinstance(verdict, EngineFailureError):
-            endpoint.gate.failed(now, too_much=verdict.kind == "overloaded")
+            if verdict.kind == "overloaded" and run.place is not None:
+                run.place.refused(run.intent.caller.project, now)
+            endpoint.gate.refit(now)
         elif verdict is None and run.place is not None and not run.code:
             run.place.answered(run.usage, now - began, now)
         return verdict
@@ -377,7 +379,9 @@ class Forwarder:
 
     def _finish(self, run: Run, endpoint: EndpointState, answer: Answer) -> "EngineFailureError | Refusal | None":
         elsewhere = answer.status in ELSEWHERE
-        if answer.status == 503 or (run.call.operation != "infer" and elsewhere):
+        if answer.status == 429 and run.call.operation != "infer":
+            endpoint.answered_429(run.intent.caller.project_id, self._loop.time())
+        elif answer.status == 503 or (run.call.operation != "infer" and elsewhere):
             endpoint.answered_with_error(self._loop.time())
         elif answer.status < 500 and not elsewhere:
             endpoint.succeeded(run.intent.caller.project_id, self._loop.time)

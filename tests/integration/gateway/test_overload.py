@@ -44,6 +44,8 @@ class Holding:
     most: int = 0
     """At once."""
     under_way: int = 0
+    refused: int = 0
+    """Requests for `too much`."""
     _told: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def behaviour(self, exchange: Exchange) -> None:
@@ -51,6 +53,10 @@ class Holding:
             await exchange.send(404, b"")
             return
         name = exchange.document["messages"][0]["content"]
+        if name == "too much":
+            self.refused += 1
+            await exchange.send(429, b"{}", retry_after="1")
+            return
         self.asked.append(name)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
@@ -248,6 +254,42 @@ async def test_callers_who_leave_give_their_places_back(tmp_path: Path) -> None:
         await until(lambda: (stage.gate.in_flight, stage.gate.waiting) == (2, 2))
         await stage.finish()
         assert sorted(stage.engine.asked[3:]) == ["r4", "r5"]
+
+
+async def too_much(stage: Stage, key: Key) -> str:
+    """The code that a project reads whose request the engine refuses."""
+    body = {"model": "default/m", "messages": [{"role": "user", "content": "too much"}]}
+    status, body, _ = await stage._ask(body, key.headers)
+    assert status == 503
+    code: str = body["error"]["code"]
+    return code
+
+
+async def test_an_engine_that_refuses_one_project_has_as_many_places_for_the_others_as_before(tmp_path: Path) -> None:
+    async with staged(tmp_path, MIZZEN_REPLICA_REQUESTS="0") as stage:
+        for number in range(12):
+            await stage.come(f"r{number}")
+        await stage.answer(*(f"r{number}" for number in range(12)))
+        for _ in range(20):
+            assert await too_much(stage, SMALL) == "overloaded"
+        assert stage.engine.refused > 20, "tries are more than requests, and say no more"
+        for number in range(12, 24):
+            await stage.come(f"r{number}")
+        assert (stage.gate.in_flight, stage.gate.waiting, stage.engine.most) == (12, 0, 12)
+        assert sum(stage.gate.shed.values()) == 0
+        await stage.finish()
+
+
+async def test_an_engine_that_refuses_everybody_is_asked_by_nobody_for_a_while(tmp_path: Path) -> None:
+    async with staged(tmp_path, MIZZEN_REPLICA_REQUESTS="0") as stage:
+        (endpoint,) = stage.running.gateway.table.target(("default", "m")).endpoints()
+        assert await too_much(stage, BIG) == "overloaded"
+        assert endpoint.ejected_until == 0.0
+        other = asyncio.create_task(too_much(stage, SMALL))
+        await until(lambda: endpoint.ejected_until > 0.0)
+        assert stage.engine.refused == 5
+        assert await other == "overloaded"
+        assert stage.engine.refused == 6
 
 
 async def test_a_request_that_is_tried_again_keeps_its_place(tmp_path: Path) -> None:

@@ -55,11 +55,16 @@ class Capacity:
             self._try(load, load * speed, 1.0 / replicas)
         return self.limit != before
 
-    def refused(self, load: float) -> bool:
-        """The engine itself says that `load` requests at once are too many. True where that is news."""
-        if self.limit is not None and self.limit <= load / STEP:
+    def refused(self, load: float, well: float = 0.0) -> bool:
+        """The engine itself says that `load` requests at once are too many, and `well` are not.
+
+        True where that is news.
+        """
+        few = max(min(load, self.limit or load) / STEP, well)
+        if self.limit is not None and self.limit <= few:
             return False
-        self._hold(load / STEP)
+        self._hold(few)
+        self._step, self._rest = SHORTEST_STEP, REST  # it is known well enough
         return True
 
     def _watch(self, load: float, output: float) -> None:

@@ -8,11 +8,13 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from typing import Protocol
 
 from mizzen_gateway.overload.capacity import Capacity
 from mizzen_gateway.overload.fair_queue import FairQueue, Turn, Waiter
 from mizzen_gateway.overload.refusals import overloaded, share_exceeded, waited_in_vain
+from mizzen_gateway.overload.refused import Refused
 from mizzen_gateway.overload.rules import OverloadRules
 from mizzen_gateway.stages import Estimate, Refusal
 
@@ -36,6 +38,8 @@ class Replica(Protocol):
 
     ejected_until: float
     others: float
+    shared_until: float
+    """Several projects have asked it lately; loop time at which that is long ago."""
 
 
 class Gate:
@@ -47,9 +51,11 @@ class Gate:
         "_enough",
         "_entered",
         "_look_again",
+        "_of_all",
         "_rules",
         "_seconds",
         "_skip",
+        "_told_by",
         "_waited",
         "_work",
         "capacity",
@@ -57,6 +63,7 @@ class Gate:
         "in_flight",
         "limit",
         "queue",
+        "refusals",
         "replicas",
         "seconds_each",
         "shed",
@@ -68,6 +75,11 @@ class Gate:
         self._rules = rules
         self.capacity = Capacity()
         self.replicas: Sequence[Replica] = ()
+        self.refusals = Refused()
+        self._of_all = self.capacity
+        """As it was before the refusals of one project alone said something else."""
+        self._told_by = ""
+        """That project."""
         self.queue = FairQueue()
         self.in_flight = 0
         """Requests that have a place."""
@@ -127,6 +139,8 @@ class Gate:
         None where the replicas are gone: look for others. `tokens`: what the request will probably use.
         """
         loop = asyncio.get_running_loop()
+        if self._told_by and project != self._told_by:
+            self._take_back(loop.time())
         self.fit(loop.time())
         refusal = self._why_not(model, project, priority)
         if refusal is not None:
@@ -163,7 +177,7 @@ class Gate:
     def serve(self, replicas: Sequence[Replica]) -> None:
         """Which replicas there are. Without any, those who wait look elsewhere."""
         self.replicas = replicas
-        self._able = len(replicas) or 1
+        self._are_able(len(replicas) or 1)
         self._look_again = -math.inf
         self._set_limit()
         if replicas:
@@ -181,7 +195,7 @@ class Gate:
             return
         gone = [one.ejected_until for one in self.replicas if one.ejected_until > now]
         self._look_again = min(gone, default=now + 1.0)
-        self._able = len(self.replicas) - len(gone) or 1
+        self._are_able(len(self.replicas) - len(gone) or 1)
         self._set_limit()
         self._let_in()
 
@@ -190,12 +204,37 @@ class Gate:
         self._look_again = -math.inf
         self.fit(now)
 
-    def failed(self, now: float, *, too_much: bool) -> None:
-        """An engine has failed; `too_much`: it says that it has too much to do."""
-        measured = self._rules.on and not self._rules.replica_requests
-        if too_much and measured and self.capacity.refused(self._load(self.in_flight)):
-            self._begin_anew()
+    def refused(self, entered: int, epoch: int, project: str, now: float) -> None:
+        """An engine says that it has too much to do, to a request that `ended` would be told of if it were answered.
+
+        Where others say so too there are fewer places.
+        """
+        if epoch != self.epoch or not self._rules.on or self._rules.replica_requests:
+            return
+        shared = any(one.shared_until > now for one in self.replicas)
+        found = self.refusals.too_many(entered, project, now, shared=shared)
+        if found is None:
+            return
+        capacity = copy(self.capacity)
+        if not capacity.refused(self._load(found.load), self._load(found.well)):
+            return
+        if found.project and not self._told_by:
+            self._told_by, self._of_all = found.project, self.capacity
+        elif found.project != self._told_by:
+            self._told_by = ""
+        self.capacity = capacity
+        self._begin_anew()
         self.refit(now)
+
+    def _take_back(self, now: float) -> None:
+        """Somebody would wait because of what was refused to another project alone."""
+        self._told_by, self.capacity = "", self._of_all
+        self._begin_anew()
+        self.refit(now)
+
+    def _are_able(self, replicas: int) -> None:
+        self.refusals.scale(replicas / self._able)
+        self._able = replicas
 
     def _why_not(self, model: str, project: str, priority: int) -> Refusal | None:
         queue = self.queue

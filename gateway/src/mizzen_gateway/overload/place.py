@@ -7,6 +7,8 @@ from mizzen_gateway.stages import Usage
 READ_FOR_ONE = 64.0
 """Prompt tokens that an engine reads in the time of one generated token: how long answers take depends on both."""
 
+NO_EPOCH = -1
+"""Of a request that was refused: how long its last try takes says nothing of how many there were at its entry."""
 WATCHED_FROM = 8
 """Requests at once: with fewer, no queue of an engine is long enough to be worth a look."""
 
@@ -26,10 +28,18 @@ class Place:
     def answered(self, usage: Usage, seconds: float, now: float) -> None:
         """An engine has answered well within `seconds`: the gate learns from it."""
         gate = self.gate
+        refusals = gate.refusals
+        if self._entered > refusals.over and self._epoch != NO_EPOCH:
+            refusals.answered(self._entered, now)
         if gate.limit == NO_LIMIT and self._entered < WATCHED_FROM:
             return
         read = usage.input_tokens - usage.cached_tokens
         gate.ended(self._entered, self._epoch, seconds, usage.output_tokens + read / READ_FOR_ONE + 1.0, now)
+
+    def refused(self, project: str, now: float) -> None:
+        """An engine says that it has too much to do. That counts once, however often the request is tried."""
+        epoch, self._epoch = self._epoch, NO_EPOCH
+        self.gate.refused(self._entered, epoch, project, now)
 
     def leave(self, usage: Usage) -> None:
         """Give it back, once; `usage` is what it was used for."""

@@ -28,7 +28,6 @@ class EndpointState:
         "_ejections",
         "_errors",
         "_refused",
-        "_shared_until",
         "_slow_until",
         "_tenant",
         "address",
@@ -41,6 +40,7 @@ class EndpointState:
         "others",
         "prefixes",
         "prompt_bytes",
+        "shared_until",
         "time",
     )
 
@@ -69,10 +69,10 @@ class EndpointState:
         self.failing: set[str] = set()
         """Projects whose last answer was a 500."""
         self._refused: list[str] = []
-        """Of the last 500s in a row: whose they were."""
+        """Of the last 500s and 429s in a row: whose they were."""
         self._tenant = ""
         """Whom it answered last."""
-        self._shared_until = 0.0
+        self.shared_until = 0.0
         """Until then it counts as asked by several projects."""
 
     def update(self, facts: EndpointFacts, *, new: bool = False) -> None:
@@ -118,13 +118,13 @@ class EndpointState:
         self._ejections = self._errors = 0
         if project != self._tenant:
             self._answered(project, clock())
-        if self.failing:
+        if self._refused or self.failing:
             self.failing.discard(project)
             self._refused.clear()
 
     def _answered(self, project: str, now: float) -> None:
         if self._tenant and project:
-            self._shared_until = now + SHARED_SECONDS
+            self.shared_until = now + SHARED_SECONDS
         self._tenant = project or self._tenant
 
     def answered_500(self, project: str, now: float, *, others_too: bool) -> None:
@@ -133,13 +133,23 @@ class EndpointState:
         Several in a row eject it where they are of several projects, or where it serves that project alone and no
         other endpoint answers it so (`others_too`).
         """
+        self.failing.add(project)
+        self._refuses(project, now, others_too=others_too)
+
+    def answered_429(self, project: str, now: float) -> None:
+        """It has too much to do, or the request is too large, or its caller has a quota there.
+
+        So it is ejected as after a 500, except that what other endpoints answer makes no difference.
+        """
+        self._refuses(project, now, others_too=False)
+
+    def _refuses(self, project: str, now: float, *, others_too: bool) -> None:
         if project != self._tenant:
             self._answered(project, now)
-        self.failing.add(project)
         self._refused = [*self._refused[1 - ERRORS_IN_A_ROW :], project]
         if len(self._refused) < ERRORS_IN_A_ROW:
             return
-        if len(set(self._refused)) > 1 or not (others_too or self._shared_until > now):
+        if len(set(self._refused)) > 1 or not (others_too or self.shared_until > now):
             self.broke(now)
 
     def answered_with_error(self, now: float) -> None:

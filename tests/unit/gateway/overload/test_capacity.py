@@ -86,4 +86,20 @@ def test_an_engine_that_refuses_is_asked_for_less_at_once() -> None:
     assert capacity.refused(50.0)
     assert capacity.limit is not None
     assert 40 < capacity.limit < 50
-    assert not capacity.refused(10.0) or capacity.limit < 10
+    assert capacity.refused(50.0), "it still does"
+    assert 36 < capacity.limit < 40
+
+
+def test_an_engine_that_refuses_is_asked_for_no_less_than_it_answered() -> None:
+    capacity = Capacity()
+    assert capacity.refused(50.0, well=48.0)
+    assert not capacity.refused(50.0, well=48.0)
+    assert capacity.limit == 48.0
+
+
+@pytest.mark.parametrize("most", [4, 32])
+def test_a_limit_that_refusals_have_set_too_low_is_found_out(most: int) -> None:
+    capacity = Capacity()
+    capacity.refused(most / 2)
+    late = settled(capacity, batch_of(most), rounds=100)[-20:]
+    assert most * 0.9 <= sum(late) / len(late) <= most * 1.3

@@ -5,9 +5,11 @@ from random import Random
 
 import pytest
 from mizzen_gateway.overload.gate import LEAST_ROOM, NO_LIMIT, Gate
+from mizzen_gateway.overload.place import Place
 from mizzen_gateway.overload.priority import BATCH, INTERACTIVE, STANDARD
+from mizzen_gateway.overload.refused import REFUSALS_TO_KNOW
 from mizzen_gateway.overload.rules import OverloadRules
-from mizzen_gateway.stages import Refusal
+from mizzen_gateway.stages import Refusal, Usage
 from support.until import until
 
 
@@ -16,6 +18,7 @@ class Replica:
 
     ejected_until = 0.0
     others = 0.0
+    shared_until = 0.0
 
 
 def gate(places: int = 0, replicas: int = 1, **rules: float) -> Gate:
@@ -242,6 +245,92 @@ async def test_capacity_is_learnt_from_requests_that_ended() -> None:
             break
     assert 18 <= made.limit <= 24
     assert made.epoch == 1
+
+
+def answered(made: Gate, at_once: int) -> None:
+    """So many requests at once, all of them well."""
+    places = []
+    for _ in range(at_once):
+        assert made.enters(), "nobody has to wait"
+        places.append(Place(made))
+    for place in places:
+        place.answered(Usage(10, 10), 1.0, 0.0)
+        place.leave(Usage())
+
+
+def refused(made: Gate, at_once: int, *projects: str, shared: bool = True) -> None:
+    """A request of each, one after the other, while so many are under way with it: the engine refuses all its tries."""
+    for one in made.replicas:
+        one.shared_until = 1.0 if shared else 0.0
+    for _ in range(at_once - 1):
+        assert made.enters(), "nobody has to wait"
+    for project in projects:
+        if made.enters():
+            place = Place(made)
+            for _ in range(3):
+                place.refused(project, 0.0)
+            place.leave(Usage())
+    for _ in range(at_once - 1):
+        made.leave()
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 60])
+async def test_what_an_engine_refuses_to_one_project_takes_no_place_from_the_others(at_once: int) -> None:
+    made = gate()
+    answered(made, 16)
+    for _ in range(20):
+        refused(made, at_once, *["small"] * 20)
+        answered(made, 16)
+    assert (made.limit, made.epoch) == (NO_LIMIT, 0)
+
+
+async def test_a_refusal_while_little_is_under_way_takes_no_place_from_anybody() -> None:
+    made = gate()
+    answered(made, 16)
+    for at_once in (1, 3, 16) * 20:
+        refused(made, at_once, "a", "b", "c")
+    assert (made.limit, made.epoch) == (NO_LIMIT, 0)
+
+
+async def test_a_request_that_is_refused_at_each_of_its_tries_counts_once() -> None:
+    made = gate()
+    answered(made, 4)
+    refused(made, 9, *["a"] * (REFUSALS_TO_KNOW - 1), shared=False)
+    assert made.limit == NO_LIMIT
+    refused(made, 9, "a", shared=False)
+    assert made.limit == 8
+
+
+async def test_an_engine_that_refuses_several_projects_gets_no_more_than_it_answers() -> None:
+    made = gate(replicas=2)
+    answered(made, 20)
+    for _ in range(10):
+        refused(made, min(made.limit, 40), *["a", "b"] * REFUSALS_TO_KNOW)
+    assert made.limit == 20
+
+
+async def test_how_many_are_answered_counts_for_each_replica() -> None:
+    made = gate(replicas=4)
+    answered(made, 40)
+    made.serve(made.replicas[:2])
+    for _ in range(10):
+        refused(made, min(made.limit, 40), *["a", "b"] * REFUSALS_TO_KNOW)
+    assert made.limit == 20
+
+
+async def test_refusals_of_a_project_alone_hold_back_nobody_else() -> None:
+    callers = Callers(gate(queue_seconds=100.0))
+    made = callers.gate
+    answered(made, 2)
+    refused(made, 9, *["a"] * REFUSALS_TO_KNOW, shared=False)
+    assert made.limit == 8
+    for number in range(10):
+        await callers.come(f"a{number}", "a")
+    assert (made.in_flight, made.waiting) == (8, 2)
+    for number in range(16):
+        await callers.come(f"b{number}", "b")
+    assert (made.limit, made.in_flight, made.waiting) == (NO_LIMIT, 26, 0)
+    await end(callers)
 
 
 async def test_switched_off_it_lets_everybody_in() -> None:

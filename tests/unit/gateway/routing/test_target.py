@@ -126,6 +126,34 @@ def test_answers_of_500_to_the_only_project_eject_unless_others_give_them_too() 
     assert not answer_500(broken, "a", *["one"] * 4), "not in a row"
 
 
+def answer_429(made: Target, name: str, *projects: str, now: float = 0.0) -> bool:
+    """Whether the endpoint is ejected after it."""
+    endpoint = next(one for one in made.endpoints() if one.facts.pod == name)
+    for project in projects:
+        endpoint.answered_429(project, now)
+    return endpoint.ejected_until > now
+
+
+def test_answers_of_429_to_one_project_eject_no_endpoint_that_others_are_served_by() -> None:
+    made = target(pod("a"))
+    next(iter(made.endpoints())).succeeded("two")
+    assert not answer_429(made, "a", *["one"] * 50)
+    assert answer_429(made, "a", "two"), "an engine that says so to everybody is left alone"
+
+
+def test_answers_of_429_to_the_only_project_eject_every_endpoint_that_gives_them() -> None:
+    made = target(pod("a"), pod("b"))
+    assert answer_429(made, "a", *["one"] * 5)
+    assert answer_429(made, "b", *["one"] * 5)
+
+
+def test_answers_of_429_that_are_not_in_a_row_eject_nothing() -> None:
+    made = target(pod("a"))
+    for _ in range(5):
+        assert not answer_429(made, "a", "one", "two", "one", "two")
+        next(iter(made.endpoints())).succeeded("two")
+
+
 def test_a_pod_that_becomes_ready_again_begins_with_a_clean_sheet() -> None:
     made = target(pod("a"))
     endpoint = made.choose(0.0)
