@@ -22,6 +22,7 @@ LONGEST_CAUSE = 300
 KEY_REFUSED = frozenset({401, 403})
 TOLD = frozenset({401, 403, 404, 405, 408, 429, 501})
 """Statuses below 500, and 501, that say more of the engine, or of how it is named here, than of a request."""
+REDIRECTS = range(300, 400)
 CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
 Problem = int | str
@@ -41,7 +42,7 @@ class FailureLog:
 
     def answered(self, target: Target, endpoint: EndpointState, operation: str, status: int) -> None:
         """It answered with a status that no caller is shown, or with what is no answer."""
-        if status in TOLD or status >= 500:
+        if status in TOLD or status in REDIRECTS or status >= 500:
             self._warn(target, endpoint, status, f"answered {status} to {operation}")
         elif status == 200:
             self._warn(target, endpoint, status, f"answered {operation} with an error, or with what is no answer to it")
@@ -108,6 +109,10 @@ def remedy_in_file(problem: Problem, upstream: str, model: str, upstream_name: s
             return (
                 f"see models[{model}].upstream_name, whether the upstream has a model {upstream_name!r}, and"
                 f" upstreams[{upstream}].url, whether its paths begin there"
+            )
+        if problem in REDIRECTS:
+            return (
+                f"see upstreams[{upstream}].url: it is redirected, which nobody follows; name the place itself (https?)"
             )
         if problem == 429:
             return "the upstream takes no more for now: give the model another upstream, or limit its callers"

@@ -304,3 +304,9 @@ def test_of_an_engines_refusal_only_known_figures_are_told() -> None:
     missing = engine_refused(404, b'{"detail":"Not Found"} SECRET', "m")
     assert (missing.status, missing.code) == (404, "endpoint_not_available")
     assert "SECRET" not in missing.message
+
+
+@pytest.mark.parametrize("status", [204, 301, 307, 308, 401, 429, 500, 503])
+def test_what_is_no_fault_of_the_callers_is_told_as_the_upstreams(status: int) -> None:
+    refusal = engine_refused(status, b"", "m")
+    assert (refusal.status, refusal.code) == (502, "upstream_error")

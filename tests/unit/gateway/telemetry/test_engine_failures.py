@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from mizzen_gateway.engine.exchange import EngineFailureError
-from mizzen_gateway.telemetry.engine_failures import MOST_REMEMBERED, FailureLog
+from mizzen_gateway.telemetry.engine_failures import MOST_REMEMBERED, FailureLog, remedy_in_file
 
 
 class Stage:
@@ -62,3 +62,11 @@ def test_endpoints_that_come_and_go_are_not_remembered_for_ever() -> None:
     for number in range(MOST_REMEMBERED + 10):
         stage.answered(500, f"m-{number}")
     assert len(stage.log._told) <= MOST_REMEMBERED
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_redirect_is_told_with_the_field_that_is_wrong(capsys: pytest.CaptureFixture[str], status: int) -> None:
+    stage = Stage()
+    stage.answered(status)
+    assert len(told(capsys)) == 1
+    assert "upstreams[here].url" in remedy_in_file(status, "here", "m", "inner")

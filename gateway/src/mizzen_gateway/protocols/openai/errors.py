@@ -46,7 +46,7 @@ def engine_refused(status: int, body: bytes, model: str) -> Refusal:
             " it offers.",
             param="model",
         )
-    if status in {401, 403, 404, 408, 429} or status >= 500:
+    if status in {401, 403, 404, 408, 429} or not 400 <= status < 500:  # 3xx: its URL is wrong
         return upstream_error(model)
     limit = CONTEXT_LIMIT.search(body)
     if limit is not None:
