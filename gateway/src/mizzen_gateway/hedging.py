@@ -21,6 +21,9 @@ Verdict = EngineFailureError | Refusal | None
 """Of a try: None where the caller was answered, a refusal that is final, a failure that may be tried elsewhere."""
 Try = Callable[[Run, EndpointState], Coroutine[Any, Any, Verdict]]
 
+SOUNDS = "audio.transcriptions"
+"""Read as they come, by one engine; they could be sent to another only before a byte was read."""
+
 
 @runtime_checkable
 class Sequential(Protocol):
@@ -45,7 +48,8 @@ class Hedges:
 
     async def ask(self, run: Run, endpoint: EndpointState, rule: HedgeFacts, ask: Try) -> Verdict:
         """`ask` at the endpoint, and at another one where that does not begin to answer in time."""
-        if not run.call.repeatable or (isinstance(run.call, Sequential) and run.call.sequence):
+        in_one = isinstance(run.call, Sequential) and run.call.sequence
+        if in_one or not run.call.repeatable or run.call.operation == SOUNDS:
             return await ask(run, endpoint)
         seen = run.target.first_bytes(endpoint.facts.revision) if rule.measured else None
         p95 = seen.p95 if seen is not None else 0.0
@@ -55,7 +59,7 @@ class Hedges:
                 return await ask(run, endpoint)
             return await pair.ask(max(p95, rule.seconds))
         finally:
-            run.runner = None
+            pair.over()
 
 
 class Pair:
@@ -95,9 +99,13 @@ class Pair:
             self._give_back()
             if self._beside is not None:
                 self._settle(*self._beside, paid_before)
-                self._beside[0].runner = None
-            run.runner = None
-            self._race.over()
+
+    def over(self) -> None:
+        """What knows each other lets go, however few were asked."""
+        self._run.runner = None
+        if self._beside is not None:
+            self._beside[0].runner = None
+        self._race.over()
 
     def _second(self) -> asyncio.Task[Verdict] | None:
         """Ask another endpoint, if there is one with room and the budget allows."""

@@ -72,7 +72,8 @@ class Mirrors:
         request = call.engine_request(Admission(facts.engine, facts.model_name, cache_salt, output_cap, request_id))
         address = None if endpoint is None else endpoint.grpc_address if request.grpc else endpoint.address
         # Copies never wait, and nobody waits for them.
-        if endpoint is None or address is None or not endpoint.gate.enters():
+        # What comes as it is sent comes once, or is held for its own request alone.
+        if endpoint is None or address is None or request.stream is not None or not endpoint.gate.enters():
             self.left_out += 1
             return
         gate = endpoint.gate

@@ -28,6 +28,7 @@ from mizzen_gateway.protocols.desk import Desk
 from mizzen_gateway.protocols.lookups import look_up
 from mizzen_gateway.protocols.open_inference import call as open_inference
 from mizzen_gateway.protocols.openai import transcription
+from mizzen_gateway.protocols.openai.held_file import HeldFiles
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts
 from mizzen_gateway.protocols.openai.operations import OPERATIONS
 from mizzen_gateway.protocols.parsing import parsed
@@ -117,6 +118,7 @@ class Pipeline:
         varies = tuple(key for name, key in self._forwarded_headers if name not in WRITTEN_HERE)
         self.cache = ResponseCache(self._loop.time, varies=varies)
         self._salts: dict[str, str] = {}
+        self.held_files = HeldFiles()
 
     # 1 and 2: parse, key
 
@@ -184,7 +186,9 @@ class Pipeline:
         if route.action in OPERATIONS:
             call: Call | Refusal = parsed(route.action, request, self._media_hosts)
         elif route.action == "audio.transcriptions":
-            call = await transcription.parse(request)
+            with self.held_files.one(caller.key_id) as held:
+                call = await transcription.parse(request, held)
+                return call if isinstance(call, Refusal) else await self._infer(call, caller, request, responder)
         elif route.action == "infer":
             # The path names the model: whether there is one comes before what is wrong with the body.
             found = self._table.way(caller, route.model, request.headers)

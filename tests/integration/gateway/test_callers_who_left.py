@@ -81,6 +81,7 @@ ASKED: dict[str, bytes] = {
     "it is parked, and hears that it is": chat("parked", stream=True),
     "its route has a limit of time": chat("timed"),
     "its route hedges": chat("hedged"),
+    "its route hedges, and knows too little for it": chat("measured"),
     "its route keeps answers": chat("kept"),
     "a sound goes to the engine": form(MODEL, SOUND),
     "a sound is held": form(SOUND),
@@ -104,6 +105,7 @@ def route(name: str, **rule: Any) -> dict[str, Any]:
 ROUTES = (
     route("timed", timeouts={"requestSeconds": 60}),
     route("hedged", hedge={"after": "Delay", "delayMilliseconds": 10}),
+    route("measured", hedge={"after": "P95", "delayMilliseconds": 10}),
     route("kept", cache={}),
 )
 

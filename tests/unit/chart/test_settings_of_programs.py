@@ -11,6 +11,7 @@ import pytest
 import yaml
 from mizzen_controlplane.kit.settings import settings_from as controlplane_settings
 from mizzen_gateway.limits.choice import StoreSettings
+from mizzen_gateway.protocols.openai.held_file import HELD_BYTES
 from mizzen_gateway.settings import TraceSettings
 from mizzen_gateway.settings import read_settings as gateway_settings
 from mizzen_operator.settings import settings_from as operator_settings
@@ -164,6 +165,19 @@ def test_what_values_say_of_the_gateway_is_what_it_reads(tmp_path: Path) -> None
     assert read.traces == TraceSettings(
         "https://collector.example.com/v1/traces", (("a", "b"),), 0, prompts=True, ca=tmp_path / "traces-ca" / "ca.crt"
     )
+
+
+def test_the_volume_for_temporary_files_is_larger_than_all_files_that_a_gateway_holds() -> None:
+    """Were it not, callers could have the pod evicted by sending forms whose file comes before its model."""
+    found = []
+    for golden in sorted(GOLDEN.glob("*.yaml")):
+        for one in yaml.load_all(golden.read_text(), yaml.CSafeLoader):
+            if one and one["kind"] in ("Deployment", "StatefulSet"):
+                pod = one["spec"]["template"]["spec"]
+                if pod["containers"][0]["name"] == "gateway":
+                    found += [volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"] if volume["name"] == "tmp"]
+    assert found
+    assert set(found) == {f"{HELD_BYTES * 5 // 4 >> 20}Mi"}
 
 
 def test_what_values_say_of_the_control_plane_is_what_it_reads(tmp_path: Path) -> None:

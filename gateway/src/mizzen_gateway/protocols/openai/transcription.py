@@ -1,7 +1,7 @@
 """A request to /v1/audio/transcriptions: its fields are held to rules, its sound goes to the engine as it comes.
 
 The model must be known before the sound can go anywhere. Clients that are libraries send its field first; a file that
-came before it is kept until the form has been read.
+came before it is held until the request ends.
 """
 
 import secrets
@@ -78,19 +78,20 @@ class Form:
         return None
 
 
-async def parse(request: Request) -> "TranscriptionCall | Refusal":
-    """Read the body up to its file; the whole of it where the model comes later."""
+async def parse(request: Request, held: HeldFile) -> "TranscriptionCall | Refusal":
+    """Read the body up to its file; the whole of it where the model comes later: then the file is `held`."""
     boundary = boundary_of(request.headers.get(b"content-type", b""))
     if boundary is None or request.stream is None:
         return Refusal(415, "unsupported_media_type", "Body: must be multipart/form-data with a boundary; send a form.")
     try:
-        return await _read(MultipartReader(boundary, request.stream.read))
+        return await _read(MultipartReader(boundary, request.stream.read), held)
     except BadRequestError as problem:
         return problem.refusal
 
 
-async def _read(reader: MultipartReader) -> "TranscriptionCall | Refusal":
-    form, early = Form(), None
+async def _read(reader: MultipartReader, held: HeldFile) -> "TranscriptionCall | Refusal":
+    form = Form()
+    early: Part | None = None
     while (part := await reader.next_part()) is not None:
         if part.filename is None:
             form.add(part.name, await reader.text(part))
@@ -101,13 +102,13 @@ async def _read(reader: MultipartReader) -> "TranscriptionCall | Refusal":
             return invalid("file", TWICE)
         if form.get("model") is not None:
             return TranscriptionCall(form, part, reader)
-        early = part, HeldFile()
-        await early[1].keep(reader.data())
+        early = part
+        await held.keep(reader.data())
     if form.get("model") is None:
         return invalid("model", "model: missing; see GET /v1/models.")
     if early is None:
         return invalid("file", "file: missing; send the sound as a part with a file name.")
-    return TranscriptionCall(form, early[0], reader, early[1])
+    return TranscriptionCall(form, early, reader, held)
 
 
 class TranscriptionCall:
