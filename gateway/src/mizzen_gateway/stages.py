@@ -29,6 +29,8 @@ class Refusal:
     """More response headers, e.g. retry-after."""
     param: str | None = None
     """Field of the request that is wrong."""
+    has_row: bool = False
+    """An engine was asked: the request is counted by its row, and is none that was refused before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,9 @@ class Run:
 
     def named(self, refusal: Refusal) -> Refusal:
         """With the id of its row, where it has one."""
-        return replace(refusal, headers=(*refusal.headers, self.headers[0])) if self.intended else refusal
+        if not self.intended:
+            return refusal
+        return replace(refusal, headers=(*refusal.headers, self.headers[0]), has_row=True)
 
     def begin_heartbeats(self) -> None:
         """It waits; a second call does nothing."""

@@ -126,6 +126,26 @@ async def test_what_no_engine_was_asked_for_has_no_row_and_is_counted(tmp_path: 
     assert 'code="model_not_ready"' in refused
 
 
+@pytest.mark.parametrize(("status", "code"), [(500, "upstream_error"), (400, "invalid_request")])
+async def test_what_an_engine_was_asked_for_in_vain_is_an_error_and_no_refusal(
+    tmp_path: Path, status: int, code: str
+) -> None:
+    async def fails(exchange: Exchange) -> None:
+        await exchange.send_json({"error": {"message": "no"}}, 404 if exchange.method == "GET" else status)
+
+    async with scripted_engine(fails) as engine:
+        objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
+        async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
+            async with aiohttp.ClientSession(headers=KEY.headers) as session:
+                async with session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer:
+                    assert (await answer.json())["error"]["code"] == code
+            counts = gateway.gateway.accounting.observer
+            assert not counts.refusals
+            assert counts.series["chat.completions", "chat", "default"].errors == {code: 1}
+            [row] = gateway.rows()
+            assert row["status"] == answer.status
+
+
 async def test_the_time_of_accelerators_is_shared_out_and_none_of_it_lost_or_twice(tmp_path: Path) -> None:
     async def answers_two_at_once(exchange: Exchange) -> None:
         await until(lambda: len(engine.exchanges) % 2 == 0)

@@ -89,8 +89,9 @@ class RequestCounts:
         series.reasoning_tokens += usage.reasoning_tokens
 
     def refused(self, route: str, refusal: Refusal) -> None:
-        """A request was refused."""
-        self.refusals[route, refusal.status, refusal.code] += 1
+        """A request was refused; one that an engine was asked for is counted where it ended."""
+        if not refusal.has_row:
+            self.refusals[route, refusal.status, refusal.code] += 1
 
     def _begun(self, key: tuple[str, str, str]) -> Series:
         if len(self.series) >= SERIES_LIMIT:
