@@ -74,7 +74,7 @@ def digits_on_triton() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="mizzen-bench-") as folder:
         config, data_dir = Path(folder) / "config.yaml", Path(folder) / "data"
         port = free_port(set())
-        options = UpOptions(data_dir, port, free_port({port}), 60.0, config)
+        options = UpOptions(data_dir, port, free_port({port}), context_file=config)
         result = up(options, print)
         try:
             yield _serve_digits(options, result, config)

@@ -31,7 +31,9 @@ class Installation:
         while len(numbers) < 4:
             numbers.add(free_port(numbers))
         self._ports = Ports(*numbers)
-        self.options = UpOptions(root / "data", self._ports.controlplane, self._ports.gateway, 60.0, self.context_file)
+        self.options = UpOptions(
+            root / "data", self._ports.controlplane, self._ports.gateway, context_file=self.context_file
+        )
 
     def up(self) -> UpResult:
         """Start, or adopt. The internal ports too are its own, as other tests have installations at the same time."""

@@ -64,7 +64,13 @@ def test_a_refused_flag_becomes_a_condition_with_its_remedy_and_leaves_the_pod_a
 def test_a_port_in_use_refuses_a_second_installation_with_the_option(running: Installation, tmp_path: Path) -> None:
     with pytest.raises(PortInUseError, match=r"--port"):
         up(
-            UpOptions(tmp_path / "data", running.options.port, free_port(set()), 5.0, tmp_path / "config.yaml"),
+            UpOptions(
+                tmp_path / "data",
+                running.options.port,
+                free_port(set()),
+                timeout_seconds=5.0,
+                context_file=tmp_path / "config.yaml",
+            ),
             lambda _: None,
         )
     with socket.socket() as holder:
@@ -72,7 +78,16 @@ def test_a_port_in_use_refuses_a_second_installation_with_the_option(running: In
         holder.listen()
         taken = holder.getsockname()[1]
         with pytest.raises(PortInUseError, match=rf"port {taken} .*pid {os.getpid()}.*--gateway-port"):
-            up(UpOptions(tmp_path / "data", free_port({taken}), taken, 5.0, tmp_path / "config.yaml"), lambda _: None)
+            up(
+                UpOptions(
+                    tmp_path / "data",
+                    free_port({taken}),
+                    taken,
+                    timeout_seconds=5.0,
+                    context_file=tmp_path / "config.yaml",
+                ),
+                lambda _: None,
+            )
     assert not (tmp_path / "data").exists(), "a start that was refused leaves nothing behind"
 
 

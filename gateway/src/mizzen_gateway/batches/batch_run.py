@@ -23,7 +23,8 @@ AWAY_SECONDS = 1.0
 """Between two tries where the control plane does not answer."""
 LOOK_SECONDS = 0.05
 """Between two looks for a gap."""
-HANDED_IN_AT_ONCE = 200
+HANDED_IN_AT_ONCE, LETTERS_AT_ONCE = 200, 1_000_000
+"""Results handed in by one call, and their letters: the control plane takes 8 MiB, and JSON within JSON doubles."""
 FEWEST_LINES = 32
 """Held here, before more are asked for."""
 log = structlog.get_logger(__name__)
@@ -182,7 +183,7 @@ class BatchRun:
                 await self._hand_in()
 
     async def _hand_in(self, *, release: bool = False) -> None:
-        results = [self._results.popleft() for _ in range(min(len(self._results), HANDED_IN_AT_ONCE))]
+        results = together(self._results)
         try:
             order = await asyncio.shield(self._plane.hand_in(self._work.batch_id, results, release=release))
         except PlaneAwayError as error:
@@ -204,3 +205,14 @@ class BatchRun:
         while self._results and not (self._aborted and self._loop.time() - self._heard_at > SILENCE_SECONDS):
             await self._hand_in()
         await self._hand_in(release=True)
+
+
+def together(results: deque[LineResult]) -> list[LineResult]:
+    """Take out of them what one call hands in; one at least, if there is one."""
+    taken, letters = list[LineResult](), 0
+    while results and len(taken) < HANDED_IN_AT_ONCE:
+        letters += len(results[0].text)
+        if taken and letters > LETTERS_AT_ONCE:
+            break
+        taken.append(results.popleft())
+    return taken
