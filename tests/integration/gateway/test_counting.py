@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from mizzen_gateway.telemetry.counts import RequestCounts
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, ScriptedEngine, chunk, completion, scripted_engine
 from support.until import until
@@ -136,10 +137,13 @@ async def test_what_an_engine_was_asked_for_in_vain_is_an_error_and_no_refusal(
     async with scripted_engine(fails) as engine:
         objects = [model_deployment("chat"), endpoint_set("chat", engine.address)]
         async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as gateway:
-            async with aiohttp.ClientSession(headers=KEY.headers) as session:
-                async with session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer:
-                    assert (await answer.json())["error"]["code"] == code
+            async with (
+                aiohttp.ClientSession(headers=KEY.headers) as session,
+                session.post(gateway.url + "/v1/chat/completions", json=ASK) as answer,
+            ):
+                assert (await answer.json())["error"]["code"] == code
             counts = gateway.gateway.accounting.observer
+            assert isinstance(counts, RequestCounts)
             assert not counts.refusals
             assert counts.series["chat.completions", "chat", "default"].errors == {code: 1}
             [row] = gateway.rows()
