@@ -188,6 +188,31 @@ async def test_a_model_with_one_answer_does_not_wait_for_one_with_several_in_the
         assert len(running.rows()) == 2
 
 
+async def test_the_example_of_the_documentation_prints_every_answer(
+    engine: RunningTriton, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/call-models.md").read_text()
+    code = "import queue\n" + page.partition("```python\nimport queue\n")[2].partition("```")[0]
+    for written, here in (('"story"', '"m"'), ('as_numpy("text")', 'as_numpy("n").tolist()')):
+        assert written in code
+        code = code.replace(written, here)
+    code = code.replace('{"authorization": "Bearer mzk_..."}', repr(dict(METADATA)))
+    given = triton.InferInput("ask", [4], "INT32")
+    given.set_data_from_numpy(np.array([3, -1, 0, 2], dtype=np.int32))
+
+    def run(port: int) -> None:
+        with triton.InferenceServerClient(f"127.0.0.1:{port}") as client:
+            exec(code, {"client": client, "text": given})
+
+    async with served(engine, tmp_path) as (running, _):
+        await asyncio.wait_for(asyncio.to_thread(run, running.gateway.grpc_port), 60)
+    assert [line for line in capsys.readouterr().out.split("\n") if line.startswith("[")] == [
+        "[0, 0]",
+        "[1, 1]",
+        "[2, 2]",
+    ]
+
+
 async def test_the_unmodified_client_streams(engine: RunningTriton, tmp_path: Path) -> None:
     given = triton.InferInput("ask", [4], "INT32")
     given.set_data_from_numpy(np.array([3, -1, 0, 2], dtype=np.int32))

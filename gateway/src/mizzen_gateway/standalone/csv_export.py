@@ -14,6 +14,8 @@ COLUMNS: Final = (
 )  # fmt: skip
 CACHED: Final = "cached"
 """Outcome of a request that the response cache answered."""
+OUTRUN: Final = "outrun"
+"""Outcome of a try whose other one, beside it, began to answer first."""
 SAME: Final = frozenset(COLUMNS) - {"project", "key", "upstream", "outcome", "cost"}
 
 
@@ -38,7 +40,10 @@ def _line(event: Mapping[str, object]) -> dict[str, object]:
     for name in ("estimated", "interrupted"):
         found[name] = "true" if event.get(name) else "false"
     attempts = event.get("attempts")
-    last = attempts[-1] if isinstance(attempts, list) and attempts else {}
+    tries = [{}, *attempts] if isinstance(attempts, list) else [{}]
+    last = tries[-1]
+    if last.get("outcome") == OUTRUN:  # tries stand in the order of their ends: the one that answered may be before it
+        last = next((one for one in reversed(tries[1:]) if one.get("outcome") != OUTRUN), last)
     outcome = CACHED if event.get("response_cache_hit") else last.get("outcome", "")
     cost = event.get("cost_pico", 0)
     return found | {

@@ -105,6 +105,18 @@ async def test_an_answer_of_the_cache_is_told_as_one(ledger: LocalLedger, tmp_pa
     assert told == {"req_1": "cached", "req_2": ""}
 
 
+async def test_of_two_upstreams_asked_at_once_the_one_that_answered_is_told(
+    ledger: LocalLedger, tmp_path: Path
+) -> None:
+    won, lost = {"endpoint": "b", "outcome": "ok"}, {"endpoint": "a", "outcome": "outrun"}
+    both = [row("req_1", attempts=[won, lost]), row("req_2", attempts=[lost, won]), row("req_3", attempts=[lost])]
+    await ledger.ship(both)
+    to = io.StringIO()
+    write_csv(events(tmp_path / FILE_NAME, None, None), to)
+    told = [(line["upstream"], line["outcome"]) for line in csv.DictReader(to.getvalue().splitlines())]
+    assert told == [("b", "ok"), ("b", "ok"), ("a", "outrun")]
+
+
 def test_a_ledger_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is not there yet"):
         list(events(tmp_path / FILE_NAME, None, None))
