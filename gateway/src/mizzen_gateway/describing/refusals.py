@@ -56,7 +56,8 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     },
     417: {"expectation_failed": "an `expect` other than 100-continue"},
     429: {
-        "budget_exceeded": "a budget has too little left; `x-should-retry` is false",
+        "budget_exceeded": "a budget has too little left; `x-should-retry` is false, or `retry-after` says when, "
+        "where requests under way hold what is lacking",
         "model_not_ready": "the model's endpoint picker takes no more requests",
         "fair_share_exceeded": "other projects wait, and this one has had more than its share; `retry-after` says when",
         "rate_limit_exceeded": "a limit is reached; `retry-after` says for how long",

@@ -285,7 +285,8 @@ class ProcessCounts:
     def _lacking(self, place: int, bound: int) -> "Denial | _Lacking":
         account = self._budgets[place][0]
         if self._store.leases.exhausted(account):
-            return OverBudget(place, account.period_end)
+            free = max(0, account.free(self._store.clock()))
+            return OverBudget(place, account.period_end, free, account.reserved)
         return _Lacking(place, bound)
 
     async def _with_refill(self, lacking: "_Lacking", amounts: Amounts) -> Answer:

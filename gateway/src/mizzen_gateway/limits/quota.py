@@ -117,7 +117,7 @@ class SnapshotQuota:
             budget = grant.budgets[denial.place]
             self._count_refusal("budget", budget.budget.name, "enforce")
             size, units = size_of(grant, estimate), amounts[budget.kind]
-            return over_budget(budget, denial.period_end, units, grant.currency, size)
+            return over_budget(budget, denial, units, grant.currency, size)
         if isinstance(denial, StoreForgot):
             return store_forgot(grant.budgets[denial.place], denial.closed_until, self.clock())
         if isinstance(denial, LedgerSilent):

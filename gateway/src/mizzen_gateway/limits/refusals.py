@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from mizzen_crds.access import BudgetUnit
 
+from mizzen_gateway.limits.answers import OverBudget
 from mizzen_gateway.limits.gcra import CRUMB, remaining, seconds_until
 from mizzen_gateway.limits.rules import (
     CONCURRENCY,
@@ -28,6 +29,8 @@ HEADER_NAMES = {
 """Of the kinds that x-ratelimit headers speak of."""
 BUSY_SECONDS = 1
 """When to try again where too many requests run: nobody knows when one ends."""
+HELD_SECONDS = 2
+"""Likewise where what requests under way hold of a budget would be enough."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -109,20 +112,39 @@ def _told(rule: LimitRule, level: float) -> Headers:
     )
 
 
-def over_budget(rule: BudgetRule, period_end: float, needed: int, currency: str, size: Size) -> Refusal:
-    """429 budget_exceeded; `period_end` in seconds since the epoch, 0 where the ledger has not told."""
-    smaller = ", or set a smaller max_tokens" if size.least[rule.kind] < needed else ""
-    budget = rule.budget
+def over_budget(rule: BudgetRule, denial: OverBudget, needed: int, currency: str, size: Size) -> Refusal:
+    """429 budget_exceeded; who is told to try again lacks only what requests under way hold."""
+    budget, free, held = rule.budget, denial.free, denial.held
+    smaller = "set a smaller max_tokens" if size.least[rule.kind] < needed else ""
     most = "will probably" if rule.soft else "may"
     up_to = "" if rule.soft else "up to "
     verb = "cost" if budget.unit is BudgetUnit.MONEY else "use"
     bound = f"{most} {verb} {up_to}{_of_unit(rule, needed, currency)}"
-    message = (
-        f"Budget {budget.name} of the {budget.scope.value} does not cover this request: its {_all_of(rule, currency)} "
-        f"are spent or held for requests under way, and this one {bound}. "
-        f"{_lasts(rule, period_end)} the budget's owner to raise it{smaller}."
-    )
-    return Refusal(429, "budget_exceeded", message, (("x-should-retry", "false"),))
+    raised = f"the budget's owner to raise it{smaller and ', or '}{smaller}."
+    retry: Headers = (("x-should-retry", "false"),)
+    all_of = _all_of(rule, currency)
+    if needed > budget.amount_pico:
+        why = f"this one {bound}, and the whole budget is {all_of}. Ask {raised}"
+    elif free is not None and held and free + held >= needed:
+        why = (
+            f"{_at_hand(rule, denial, currency)}, and this one {bound}. Try again in {HELD_SECONDS} s, when some of"
+            f" them may have ended{smaller and ', or '}{smaller}."
+        )
+        retry = (("retry-after", str(HELD_SECONDS)),)
+    elif free is not None:
+        why = f"{_at_hand(rule, denial, currency)}, and this one {bound}. {_lasts(rule, denial.period_end)} {raised}"
+    else:
+        why = (
+            f"too little of its {all_of} is left beside what is held for requests under way, and this one {bound}. "
+            f"{_lasts(rule, denial.period_end)} {raised}"
+        )
+    message = f"Budget {budget.name} of the {budget.scope.value} does not cover this request: {why}"
+    return Refusal(429, "budget_exceeded", message, retry)
+
+
+def _at_hand(rule: BudgetRule, denial: OverBudget, currency: str) -> str:
+    free, held = _of_unit(rule, denial.free or 0, currency), _of_unit(rule, denial.held, currency)
+    return f"of its {_all_of(rule, currency)}, {free} are at hand and {held} held for requests under way"
 
 
 def stream_over_budget(rule: BudgetRule, period_end: float, output_tokens: int, currency: str) -> Refusal:

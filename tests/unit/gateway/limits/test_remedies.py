@@ -1,10 +1,11 @@
 """A refusal's remedy is one: max_tokens is named where a smaller one would let the request in."""
 
 import pytest
-from mizzen_gateway.stages import Estimate, Refusal
+from mizzen_crds.access import BudgetUnit
+from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.ledger_double import LedgerDouble
-from support.quota_bench import QuotaBench
+from support.quota_bench import QuotaBench, headers_of
 
 EURO = 10**12
 
@@ -52,3 +53,38 @@ async def test_a_budget_names_max_tokens_only_where_it_helps() -> None:
     budgets = [a_budget(2 * EURO)]
     assert "max_tokens" not in await message_of(Estimate(1, 1, 1), budgets=budgets, prices=prices)
     assert "smaller max_tokens" in await message_of(Estimate(1, 1, 9), budgets=budgets, prices=prices)
+
+
+async def refused(table: QuotaBench, estimate: Estimate) -> Refusal:
+    refusal = await table.reserve(estimate)
+    assert isinstance(refusal, Refusal)
+    return refusal
+
+
+async def test_a_request_beyond_a_whole_budget_is_told_that_and_not_that_it_is_spent() -> None:
+    budget = a_budget(1000, unit=BudgetUnit.TOKENS)
+    refusal = await refused(QuotaBench(a_snapshot(budgets=[budget]), LedgerDouble(amount=1000)), Estimate(335, 1, 4096))
+    assert (
+        "this one may use up to 4431 tokens, and the whole budget is 1000 tokens. Ask the budget's owner to raise it,"
+        " or set a smaller max_tokens." in refusal.message
+    )
+    assert "spent" not in refusal.message
+    assert headers_of(refusal)["x-should-retry"] == "false"
+
+
+async def test_what_requests_under_way_hold_of_a_budget_is_waited_for() -> None:
+    budget = a_budget(1000, unit=BudgetUnit.TOKENS)
+    table = QuotaBench(a_snapshot(budgets=[budget]), LedgerDouble(amount=1000))
+    under_way = await table.admitted(Estimate(100, 1, 500))
+    refusal = await refused(table, Estimate(100, 1, 600))
+    assert (
+        "of its 1000 tokens, 400 tokens are at hand and 600 tokens held for requests under way, and this one may use up"
+        " to 700 tokens. Try again in 2 s" in refusal.message
+    )
+    headers = headers_of(refusal)
+    assert (headers["retry-after"], headers.get("x-should-retry")) == ("2", None)
+    under_way.settle(Usage(100, 300))
+    refusal = await refused(table, Estimate(100, 1, 600))
+    assert "600 tokens are at hand and 0 tokens held" in refusal.message
+    assert headers_of(refusal)["x-should-retry"] == "false", "what was used does not come back"
+    assert not isinstance(await table.reserve(Estimate(100, 1, 500)), Refusal)
