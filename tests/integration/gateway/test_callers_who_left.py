@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from mizzen_gateway.protocols.open_inference.call import InferCall
 from mizzen_gateway.protocols.openai.call import OpenAICall
 from mizzen_gateway.protocols.openai.transcription import TranscriptionCall
 from mizzen_gateway.under_way import Run
@@ -21,7 +22,7 @@ from support.scripted_engine import Exchange, chunk, completion, scripted_engine
 from support.until import until
 
 KEY = make_key()
-OF_CALLERS = (Connection, RequestParser, Request, BodyStream, Responder, OpenAICall, TranscriptionCall, Run)
+OF_CALLERS = (Connection, RequestParser, Request, BodyStream, Responder, OpenAICall, TranscriptionCall, InferCall, Run)
 
 
 async def behaves(exchange: Exchange) -> None:
@@ -71,6 +72,7 @@ def form(*parts: str, missing: int = 1_000_000) -> bytes:
 
 
 MODEL, SOUND = '"model"\r\n\r\none\r\n', '"file"; filename="a"\r\n\r\n' + "s" * 400_000
+TENSOR = {"inputs": [{"name": "x", "shape": [50_000], "datatype": "FP32", "data": [0.5] * 50_000}]}
 ASKED: dict[str, bytes] = {
     "an engine works": chat("one"),
     "a stream is under way": chat("one", stream=True),
@@ -83,6 +85,8 @@ ASKED: dict[str, bytes] = {
     "its route hedges": chat("hedged"),
     "its route hedges, and knows too little for it": chat("measured"),
     "its route keeps answers": chat("kept"),
+    "a model of a pipeline works": chat("piped"),
+    "tensors are worked at": sent("/v2/models/tensors/infer", orjson.dumps(TENSOR)),
     "a sound goes to the engine": form(MODEL, SOUND),
     "a sound is held": form(SOUND),
 }
@@ -102,7 +106,10 @@ def route(name: str, **rule: Any) -> dict[str, Any]:
     }
 
 
+PIPED = route("piped")
+PIPED["spec"]["rules"] = [{"name": "all", "pipeline": [{"name": name, "deployment": "one"} for name in ("a", "b")]}]
 ROUTES = (
+    PIPED,
     route("timed", timeouts={"requestSeconds": 60}),
     route("hedged", hedge={"after": "Delay", "delayMilliseconds": 10}),
     route("measured", hedge={"after": "P95", "delayMilliseconds": 10}),
@@ -124,18 +131,24 @@ async def test_nothing_is_left_of_callers_who_have_left(tmp_path: Path) -> None:
     async with scripted_engine(behaves) as first, scripted_engine(behaves) as second:
         objects = [
             model_deployment("one"), endpoint_set("one", first.address, second.address),
+            model_deployment("tensors"),
+            endpoint_set("tensors", first.address, protocol="OpenInference", engine="Triton"),
             model_deployment("parked"), endpoint_set("parked"), *ROUTES,
         ]  # fmt: skip
+
+        def posted() -> int:
+            """Requests that engines have got, beside questions of what they can do."""
+            return sum(one.method == "POST" for one in (*first.exchanges, *second.exchanges))
+
         async with running_gateway(tmp_path, make_snapshot([KEY]), *objects) as running:
             server = running.gateway.server
             with without_collector():
                 for name, asked in ASKED.items():
-                    before = len(first.exchanges) + len(second.exchanges)
+                    before = posted()
                     asks = name not in REACH_NO_ENGINE
 
                     def taken(before: int = before, asks: bool = asks) -> bool:
-                        reached = len(first.exchanges) + len(second.exchanges) > before
-                        return server.connection_count == 1 and reached == asks
+                        return server.connection_count == 1 and (posted() > before) == asks
 
                     await calls_and_leaves(running, asked, taken)
                     await until(lambda: server.connection_count == 0)
