@@ -7,6 +7,7 @@ one string, and a tensor of one string a text; nothing else is converted.
 from typing import Any
 
 import orjson
+import structlog
 
 from mizzen_gateway.protocols.open_inference.metadata import ModelMetadata
 from mizzen_gateway.routing.route import StepFacts
@@ -18,6 +19,8 @@ Values = dict[str, Value]
 Body = dict[str, Any]
 PROMPT, TEXT = "prompt", "text"
 CALLED_BY = {"chat.completions": "OpenAI", "completions": "OpenAI", "infer": "OpenInference"}
+
+log = structlog.get_logger(__name__)
 
 
 def does_not_fit(step: StepFacts, what: str) -> Refusal:
@@ -54,7 +57,9 @@ def chat_of(step: StepFacts, known: dict[str, Values], before: str) -> str | Ref
     """The prompt of a language model."""
     for name, source, output in step.inputs:
         if name != PROMPT:
-            return does_not_fit(step, f"a language model has no input '{name}', only '{PROMPT}'")
+            why = f"a language model has no input '{name}', only '{PROMPT}'"
+            log.warning("pipeline cannot be asked; correct its route", step=step.name, why=why)
+            return does_not_fit(step, why)
         text = _text(known[source].get(output))
         return text if text is not None else does_not_fit(step, f"'{output}' of '{source}' is no text")
     texts = [text for value in known[before].values() if (text := _text(value)) is not None]

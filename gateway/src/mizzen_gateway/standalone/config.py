@@ -73,6 +73,13 @@ class Upstream(Section):
             raise ValueError("ca_file belongs to an https:// url; this one begins with http://")
         if self.url.endswith(OF_ONE_CALL):
             raise ValueError("url: is the path of one call; end it where all of them begin, as in http://host:8000/v1")
+        if self.engine == "Triton" and "protocol" not in self.model_fields_set:
+            raise ValueError(
+                "engine: Triton speaks the Open Inference Protocol: add `protocol: OpenInference`, or"
+                " `protocol: OpenAI` where this is its OpenAI frontend"
+            )
+        if self.protocol == "OpenInference" and self.url.endswith("/v2"):
+            raise ValueError("url: calls add /v2 themselves; leave it out, as in http://host:8000")
         if self.api_key is not None and any(url.startswith("http:") and not _is_local(url) for url in urls):
             raise ValueError("api_key would travel unencrypted: use https://, or take the key out where none is needed")
         if self.grpc_url is not None and self.protocol != "OpenInference":

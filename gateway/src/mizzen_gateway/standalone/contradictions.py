@@ -9,6 +9,7 @@ from mizzen_crds.v1alpha1.model_route import ModelRoute
 from pydantic import ValidationError
 
 from mizzen_gateway.limits.choice import PROCESS
+from mizzen_gateway.protocols.steps import PROMPT, TEXT
 from mizzen_gateway.standalone.allowances import ApiKey, Budget, Limit, Project
 from mizzen_gateway.standalone.config import GatewayFile, Model, Route, Share
 from mizzen_gateway.standalone.objects import route_object
@@ -181,6 +182,21 @@ def _upstreams(file: GatewayFile) -> Iterator[Mistake]:
             )
     for number, route in enumerate(file.routes):
         yield from _route(("routes", number), route)
+        yield from _steps(file, ("routes", number, "pipeline"), route)
+
+
+def _steps(file: GatewayFile, place: Place, route: Route) -> Iterator[Mistake]:
+    """Inputs and outputs that a language model does not have; those of tensors are their servers' to know."""
+    speaks = {one.name: one.protocol for one in file.upstreams}
+    of_text = {one.name for one in file.models if speaks.get(one.upstreams[0]) == "OpenAI"}
+    says_text = {one.name for one in route.pipeline if one.model in of_text}
+    for number, step in enumerate(route.pipeline):
+        for position, given in enumerate(step.inputs):
+            where = (*place, number, "inputs", position)
+            if step.model in of_text and given.name != PROMPT:
+                yield Mistake((*where, "name"), f"a language model has no input {given.name!r}; write `{PROMPT}`")
+            if given.step in says_text and given.output != TEXT:
+                yield Mistake((*where, "output"), f"a language model has no output {given.output!r}; write `{TEXT}`")
 
 
 def _route(place: Place, route: Route) -> Iterator[Mistake]:

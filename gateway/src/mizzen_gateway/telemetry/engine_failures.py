@@ -108,7 +108,7 @@ def remedy_in_file(problem: Problem, upstream: str, model: str, upstream_name: s
         if problem in {404, 405, 501}:
             return (
                 f"see models[{model}].upstream_name, whether the upstream has a model {upstream_name!r}, and"
-                f" upstreams[{upstream}].url, whether its paths begin there"
+                f" upstreams[{upstream}].url and its protocol, whether its paths begin there and it speaks that"
             )
         if problem in REDIRECTS:
             return (

@@ -22,7 +22,13 @@ projects:
 A_LIMIT = {"name": "l", "metric": "requests", "amount": 10, "per": "minute"}
 A_PRICE = {"model": "*", "per_request": 1}
 A_ROUTE = {"name": "r", "models": [{"model": "small"}]}
+A_TRITON = {"name": "local", "url": "http://127.0.0.1:8000", "engine": "Triton", "protocol": "OpenInference"}
 A_BUDGET = {"name": "b", "amount": 5, "window": "month"}
+
+
+def two_steps(given: dict[str, str]) -> dict[str, Any]:
+    first, then = ({"name": name, "model": "small"} for name in ("first", "then"))
+    return {"name": "r", "pipeline": [first, then | {"inputs": [given]}]}
 
 
 def mistakes_in(text: str) -> list[str]:
@@ -107,6 +113,22 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
             "budgets[0]: a budget of this file is spent by one process",
         ),
         ({"time_zone": "Mars/North"}, "time_zone: there is no 'Mars/North'"),
+        (
+            {"upstreams.0.engine": "Triton"},
+            "upstreams[0]: engine: Triton speaks the Open Inference Protocol: add `protocol: OpenInference`",
+        ),
+        (
+            {"upstreams.0": A_TRITON | {"url": "http://127.0.0.1:8000/v2"}},
+            "upstreams[0]: url: calls add /v2 themselves; leave it out",
+        ),
+        (
+            {"routes": [two_steps({"name": "foo", "step": "first", "output": "text"})]},
+            "routes[0].pipeline[1].inputs[0].name: a language model has no input 'foo'; write `prompt`",
+        ),
+        (
+            {"routes": [two_steps({"name": "prompt", "step": "first", "output": "bar"})]},
+            "routes[0].pipeline[1].inputs[0].output: a language model has no output 'bar'; write `text`",
+        ),
         ({"models.0.name": "versions"}, "models[0].name: 'versions' is a word of the paths of /v2"),
         ({"models.0.aliases": ["small"]}, "another model, alias or route is called 'small' already"),
         ({"limits": [A_LIMIT, A_LIMIT]}, "limits[1].name: another limit is called 'l' already"),
@@ -229,6 +251,19 @@ def test_a_budget_of_money_needs_a_price_of_what_it_counts(place: str, price: di
         parse(text, "gateway.yaml")
     else:
         assert "is of money" in "\n".join(mistakes_in(text))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"upstreams.0": A_TRITON},
+        {"upstreams.0": A_TRITON | {"protocol": "OpenAI"}},
+        {"routes": [two_steps({"name": "prompt", "step": "first", "output": "text"})]},
+        {"upstreams.0": A_TRITON, "routes": [two_steps({"name": "foo", "step": "first", "output": "bar"})]},
+    ],
+)
+def test_what_a_server_of_tensors_has_is_its_own_to_say(change: dict[str, Any]) -> None:
+    assert parse(changed(change), "gateway.yaml").upstreams[0].name == "local"
 
 
 def test_prices_of_a_model_and_of_all_may_stand_beside_each_other() -> None:

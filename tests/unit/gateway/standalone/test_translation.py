@@ -75,7 +75,7 @@ def test_a_routes_hedge_is_that_of_a_model_route() -> None:
 def test_a_route_may_copy_go_by_headers_and_lead_through_several_models() -> None:
     _, entry = a_key()
     models = [{"name": name, "upstreams": ["local"]} for name in ("small", "Big", "judge")]
-    inputs = [{"name": "TEXT", "step": "first", "output": "text"}]
+    inputs = [{"name": "prompt", "step": "first", "output": "text"}]
     steps = [{"name": "first", "model": "Big"}, {"name": "second", "model": "judge", "inputs": inputs}]
     routes = [
         {
@@ -99,7 +99,7 @@ def test_a_route_may_copy_go_by_headers_and_lead_through_several_models() -> Non
     assert gold.mirrors == rest.mirrors == ((big, 10),)
     (rule,) = found[1].rules
     judged = Ref("deployment", "judge")
-    assert rule.pipeline == (StepFacts("first", big), StepFacts("second", judged, (("TEXT", "first", "text"),)))
+    assert rule.pipeline == (StepFacts("first", big), StepFacts("second", judged, (("prompt", "first", "text"),)))
 
 
 def test_ids_stay_when_amounts_change() -> None:
