@@ -110,6 +110,7 @@ _LIMITS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda context: f"must be at least {context['ge']}",
     "less_than_equal": lambda context: f"must be at most {context['le']}",
     "greater_than": lambda context: f"must be more than {context['gt']}",
+    "multiple_of": lambda context: f"must be a multiple of {context['multiple_of']:g}",
     "string_too_long": lambda context: f"must have at most {context['max_length']} characters",
     "string_too_short": lambda context: f"must have at least {context['min_length']} character(s)",
     "too_long": lambda context: f"must have at most {context['max_length']} entries",

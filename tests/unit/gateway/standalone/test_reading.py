@@ -142,6 +142,10 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
             {"budgets": [A_BUDGET | {"window_seconds": 900}]},
             "budgets[0]: window_seconds belongs to `window: rolling` al",
         ),
+        (
+            {"budgets": [A_BUDGET | {"window": "rolling", "window_seconds": 1000}]},
+            "budgets[0].window_seconds: must be a multiple of 900; it is `1000`",
+        ),
         ({"limits": [A_LIMIT | {"amount": "$5"}]}, "limits[0].amount: must be a number, but it is text"),
         ({"models.0.wait_seconds": float("inf")}, "models[0].wait_seconds: must be a finite number; it is `inf`"),
         ({"projects.0.keys.0.id": "key_..."}, "keys[0].id: must be `key_` and 20 characters, as `mizzen gateway key`"),
