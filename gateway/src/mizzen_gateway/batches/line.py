@@ -10,7 +10,7 @@ from mizzen_crds.kept_batches import BatchLine, LineResult
 
 from mizzen_gateway.overload.priority import HEADER
 from mizzen_gateway.protocols.depth import too_deep_field, why_too_deep
-from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.open_inference.grpc.held import LINE_BYTES, HeldResponder
 from mizzen_gateway.protocols.openai.errors import error_object, invalid, upstream_error
 from mizzen_gateway.stages import Caller, Refusal
 from mizzen_gateway.trace_context import OfBatch
@@ -78,7 +78,7 @@ class Line:
             body=self._body,
             caller=replace(caller, batch=True),
         )
-        responder = HeldResponder()
+        responder = HeldResponder(LINE_BYTES)
         try:
             refusal = await pipeline.run_line(request, responder, None if trace is None else trace.line(self._id))
         except Exception:  # outermost guard of one line: whatever went wrong, it has a result

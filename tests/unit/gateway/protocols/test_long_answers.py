@@ -7,7 +7,7 @@ from mizzen_gateway.caching import KeepingResponder
 from mizzen_gateway.engine.exchange import Beginning
 from mizzen_gateway.protocols.held_answer import HeldAnswer
 from mizzen_gateway.protocols.held_bytes import HELD
-from mizzen_gateway.protocols.open_inference.grpc.held import MOST_BYTES, HeldResponder
+from mizzen_gateway.protocols.open_inference.grpc.held import LINE_BYTES, HeldResponder
 from mizzen_gateway.protocols.openai.answer import LONG_BYTES, WholeAnswer
 from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.request import BadRequestError
@@ -91,7 +91,7 @@ def test_who_keeps_answers_gets_a_long_one_whole() -> None:
 
 def test_who_keeps_answers_refuses_by_name_what_is_too_long_for_it() -> None:
     with pytest.raises(BadRequestError) as raised:
-        asked(HeldResponder(), MOST_BYTES // PIECE + 1)
+        asked(HeldResponder(LINE_BYTES), LINE_BYTES // PIECE + 1)
     assert raised.value.refusal.code == "answer_too_long"
     assert raised.value.refusal.status == 400
 

@@ -28,12 +28,13 @@ NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 class LongDocument:
     """Give it the pieces in order; what it gives back goes on."""
 
-    __slots__ = ("_captured", "_depth", "_held", "_in_string", "_in_value", "_key", "_out", "_public", "_sent", "unfit",
-                 "usage", "whole")  # fmt: skip
+    __slots__ = ("_captured", "_depth", "_held", "_in_string", "_in_value", "_key", "_name", "_out", "_public", "_sent",
+                 "unfit", "usage", "whole")  # fmt: skip
 
-    def __init__(self, public: str | None) -> None:
-        """`public`: name of the model to be written where the engine's stands; None to leave that."""
+    def __init__(self, public: str | None, name: bytes = b"model") -> None:
+        """`public`: name of the model to be written where the engine's stands, in that field; None to leave it."""
         self._public = None if public is None else orjson.dumps(public)
+        self._name = name
         self._held = self._key = b""
         self._depth = 0
         self._in_string = self._in_value = False
@@ -111,7 +112,7 @@ class LongDocument:
 
     def _string(self, data: bytes, masked: bytes, at: int, place: int, end: int) -> int:
         """A name, or a text that is a value."""
-        if self._in_value and (self._key != b"model" or self._public is None):
+        if self._in_value and (self._key != self._name or self._public is None):
             self._in_string = True
             return at + 1
         closing = masked.find(QUOTE, at + 1, end)

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from mizzen_gateway.protocols.call import Answer
 from mizzen_gateway.protocols.held_answer import HeldAnswer
-from mizzen_gateway.protocols.open_inference.answer import RESPONSE_LIMIT, header_end
+from mizzen_gateway.protocols.open_inference.answer import header_end
 from mizzen_gateway.protocols.open_inference.call import InferCall, first_refusal
 from mizzen_gateway.protocols.open_inference.errors import (
     engine_refused,
@@ -20,6 +20,8 @@ from mizzen_gateway.stages import Refusal, Usage
 from mizzen_gateway.wire.response import HeaderList, Responder
 
 LONGEST_VERSION = 9
+RESPONSE_LIMIT = 256 * 1024 * 1024
+"""A message is one piece: what it is made of has to be there."""
 Kind = TypeVar("Kind", bound="GrpcInferCall")
 
 

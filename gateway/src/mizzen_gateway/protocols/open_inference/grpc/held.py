@@ -4,22 +4,20 @@ from mizzen_gateway.stages import Refusal
 from mizzen_gateway.wire.request import BadRequestError
 from mizzen_gateway.wire.response import HeaderList, Responder
 
-MOST_BYTES = 3 * 1024 * 1024
+LINE_BYTES = 3 * 1024 * 1024
 """Of an answer that comes in pieces: a line of a batch, as text within JSON, fits into what the control plane takes."""
-TOO_LONG = Refusal(
-    400,
-    "answer_too_long",
-    f"Answer: longer than {MOST_BYTES} bytes, the most that a line of a batch or a step of a pipeline may have; ask for"
-    " less at once: a smaller n, fewer inputs, fewer logprobs.",
-)
+STEP_BYTES = 64 * 1024 * 1024
+"""Of a step of a pipeline: tensors, which the next one gets."""
 
 
 class HeldResponder(Responder):
     """Takes one whole answer; one that comes in pieces has not started for anybody before it is whole."""
 
-    __slots__ = ("_pieces", "_size", "body", "headers")
+    __slots__ = ("_most", "_pieces", "_size", "body", "headers")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = STEP_BYTES) -> None:
+        """`most`: bytes of an answer that comes in pieces."""
+        self._most = most
         self.source = self.waiting = None
         self.started = self.done = False
         self.bytes_out = 0
@@ -47,9 +45,9 @@ class HeldResponder(Responder):
     def write(self, data: bytes) -> None:
         """Keep it. Raises BadRequestError past the limit."""
         self._size += len(data)
-        if self._size > MOST_BYTES:
+        if self._size > self._most:
             self._pieces = []
-            raise BadRequestError(TOO_LONG)
+            raise BadRequestError(_too_long(self._most))
         self._pieces.append(data)
 
     def finish(self) -> None:
@@ -60,3 +58,11 @@ class HeldResponder(Responder):
     def break_off(self) -> None:
         """Nothing was sent."""
         self.done = True
+
+
+def _too_long(most: int) -> Refusal:
+    message = (
+        f"Answer: longer than {most} bytes, the most that a line of a batch or a step of a pipeline may have; ask for"
+        " less at once: a smaller n, fewer inputs, fewer logprobs."
+    )
+    return Refusal(400, "answer_too_long", message)
