@@ -203,6 +203,8 @@ def test_limits_budgets_and_prices_are_made_listed_and_deleted(mizzen: CommandLi
     assert "No price was given" in mizzen("rate-cards", "create", "prices", code=ExitCode.USAGE).err
     mizzen("rate-cards", "create", "prices", "--per-request", "0.0002")
     assert "*: 0.0002 per request" in mizzen("rate-cards", "list").out
+    mizzen("rate-cards", "create", "prices", "--per-request", "0.0002", "--model", "m")
+    assert "*: 0.0002 per request" not in mizzen("rate-cards", "list").out
 
 
 def test_a_limit_names_its_key_and_says_when_nothing_serves_its_model(mizzen: CommandLine) -> None:
@@ -214,6 +216,50 @@ def test_a_limit_names_its_key_and_says_when_nothing_serves_its_model(mizzen: Co
     unserved = mizzen("limits", "create", "x", "--requests", 5, "--model", "caht").err
     assert "the limit x counts nothing until a deployment serves 'caht'" in unserved
     assert "served name chat" in mizzen("budgets", "create", "y", "--amount", 5, "--model", "gpt").err
+
+
+def test_money_of_which_nothing_has_a_price_is_told_and_kept(mizzen: CommandLine) -> None:
+    name = mizzen.variables["MIZZEN_PROJECT"]
+    mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % name)
+    nothing = "counts nothing until something that it counts has a price. `mizzen rate-cards create"
+    assert f"the budget b {nothing}" in mizzen("budgets", "create", "b", "--amount", 5, "--model", name).err
+    assert f"the limit c {nothing}" in mizzen("limits", "create", "c", "--cost", 5, "--model", name).err
+    assert mizzen("budgets", "create", "t", "--amount", 5, "--unit", "tokens", "--model", name).err == ""
+    assert mizzen("limits", "create", "r", "--requests", 5, "--model", name).err == ""
+    assert mizzen("budgets", "create", "off", "--amount", 5, "--mode", "off", "--model", name).err == ""
+    mizzen("rate-cards", "create", name, "--per-request", 0, "--model", name)
+    assert mizzen("budgets", "create", "d", "--amount", 5, "--model", name).err == ""
+    assert mizzen("budgets", "create", "all", "--amount", 5).err == ""
+
+
+def test_a_price_of_a_name_that_nothing_serves_in_any_project_is_told(mizzen: CommandLine) -> None:
+    mine = mizzen.variables["MIZZEN_PROJECT"]
+    other = f"{mine}-b"
+    mizzen("projects", "create", other)
+    mizzen("apply", "-p", other, "-f", "-", "--timeout", 0, stdin=MANIFEST % other + f"  aliases: [{other}-alias]")
+
+    def said(model: str) -> str:
+        return mizzen("rate-cards", "create", f"{mine}-prices", "--per-request", 1, "--model", model).err
+
+    assert f"the price of the rate card {mine}-prices counts nothing until a deployment serves 'nomodel'" in said(
+        "nomodel"
+    )
+    assert "use that one" in said(f"{other}-alias")
+    assert said(other) == ""
+    assert said(f"{other}/{other}") == ""
+    assert "serves" in said(f"{other}/nomodel")
+    assert said("*") == ""
+    said(other)
+
+
+def test_a_keys_model_that_has_no_deployment_is_told(mizzen: CommandLine) -> None:
+    mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % "chat" + "  aliases: [gpt]")
+    made = mizzen("keys", "create", "app", "--model", "chat", "--model", "caht", "--model", "gpt")
+    assert made.out.startswith("mzk_")
+    assert "the key app may call 'caht', which no deployment has as a name. `mizzen get` lists" in made.err
+    assert made.err.count("warning:") == 1
+    assert mizzen("keys", "update", "app", "--model", "chat").err == ""
+    assert "grants list" in mizzen("keys", "update", "app", "--model", "other/chat").err
 
 
 def test_a_name_that_is_not_taken_is_told_in_words_with_the_option_and_an_example(mizzen: CommandLine) -> None:

@@ -7,6 +7,7 @@ from mizzen_crds.access import Priority as HowUrgent
 
 from mizzen_cli.client import Json
 from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
+from mizzen_cli.served_names import warn_uncallable
 from mizzen_cli.session import Project, session
 
 app = typer.Typer(help="API keys, with which applications call models.", no_args_is_help=True)
@@ -42,7 +43,8 @@ def create(
     body = {"name": name, "models": model or None, "expires_at": expires_at, "priority": priority}
     with session(project) as api:
         created = api.post(api.path("keys"), {field: value for field, value in body.items() if value is not None})
-    _show_secret(created, output)
+        _show_secret(created, output)
+        warn_uncallable(api, model or (), name)
 
 
 @app.command("list")
@@ -76,6 +78,7 @@ def update(
         change["priority"] = priority
     with session(project) as api:
         show_one(api.patch(api.path("keys", key), change), COLUMNS, output)
+        warn_uncallable(api, model or (), key)
 
 
 @app.command("rotate")

@@ -10,6 +10,7 @@ from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.output import Column, Format, Output, Row, acknowledge, column, show, show_one
 from mizzen_cli.served_names import warn_unserved
 from mizzen_cli.session import Project, session
+from mizzen_cli.unpriced import warn_unpriced
 
 limits = typer.Typer(help="Limits: requests, tokens or money in a window, or requests at once.", no_args_is_help=True)
 budgets = typer.Typer(
@@ -116,6 +117,8 @@ def create_limit(
         made = api.post(_path(api, "limits", organization), body)
         show_one(_scopes_named(api, [made], output)[0], LIMIT_COLUMNS, output)
         warn_unserved(api, None if organization else model, f"the limit {name}")
+        if cost is not None and mode is not Enforcement.OFF:
+            warn_unpriced(api, made, f"the limit {name}")
 
 
 @limits.command("list")
@@ -186,6 +189,8 @@ def create_budget(
         made = api.post(_path(api, "budgets", organization), body)
         show_one(_scopes_named(api, [made], output)[0], BUDGET_COLUMNS, output)
         warn_unserved(api, None if organization else model, f"the budget {name}")
+        if unit is BudgetUnit.MONEY and mode is not Enforcement.OFF:
+            warn_unpriced(api, made, f"the budget {name}")
 
 
 @budgets.command("list")

@@ -8,6 +8,7 @@ import typer
 
 from mizzen_cli.client import Json
 from mizzen_cli.output import Column, Format, Output, column, show, show_one, write
+from mizzen_cli.served_names import warn_unserved_anywhere
 from mizzen_cli.session import Project, session
 
 rate_cards = typer.Typer(help="Rate cards: prices, effective from a date.", no_args_is_help=True)
@@ -72,6 +73,7 @@ def create_rate_card(
     body = {"name": name, "prices": [{"model": model, **given, **({"batch": rate} if rate else {})}]}
     with session() as api:
         show_one(api.post("/api/v1/rate-cards", body), (column("NAME"), column("EFFECTIVE", "effective_from")), output)
+        warn_unserved_anywhere(api, model, name)
 
 
 @rate_cards.command("list")
