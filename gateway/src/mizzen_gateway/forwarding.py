@@ -7,11 +7,11 @@ from functools import partial
 from typing import Protocol, cast
 
 from mizzen_gateway.engine.exchange import EngineFailureError, EngineSink, FailureKind
-from mizzen_gateway.engine.pool import Connection, EnginePool
+from mizzen_gateway.engine.pool import Address, Connection, EnginePool
 from mizzen_gateway.hedging import Hedges
 from mizzen_gateway.overload.place import Place
 from mizzen_gateway.picking.decisions import Picked, TurnedAway
-from mizzen_gateway.protocols.call import Admission, Answer, Whole
+from mizzen_gateway.protocols.call import Admission, Answer, Generating, Whole
 from mizzen_gateway.routing.endpoint import EndpointState
 from mizzen_gateway.routing.route import Cause
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
@@ -293,7 +293,11 @@ class Forwarder:
                 if isinstance(sink, SpendingSink):
                     sink.fail = connection.fail
                 gate = None if run.runner is None else run.runner.gate(sink, connection)
-                await connection.exchange(request, gate or sink, first_byte, idle)
+                try:
+                    await connection.exchange(request, gate or sink, first_byte, idle)
+                except EngineFailureError as failure:
+                    if failure.kind == "outrun" or not told_its_end(sink):
+                        raise
                 if gate is not None:
                     gate.begin()
                 if isinstance(sink, SpendingSink):
@@ -321,14 +325,18 @@ class Forwarder:
             finally:
                 if isinstance(sink, SpendingSink):
                     sink.closed = True
-                if run.responder.source is connection:  # of two that were asked, the other one may be its source
-                    run.responder.source = None
-                if connection is not None:
-                    run.first_byte_at = connection.first_byte_at
-                    self._pool.release(address, connection)
+                self._let_go(run, address, connection)
                 if run.responder.started:
                     run.usage = answer.so_far()
             return self._finish(run, endpoint, answer)
+
+    def _let_go(self, run: Run, address: Address, connection: "Connection | None") -> None:
+        """The exchange is over, or never came about."""
+        if run.responder.source is connection:  # of two that were asked, the other one may be its source
+            run.responder.source = None
+        if connection is not None:
+            run.first_byte_at = connection.first_byte_at
+            self._pool.release(address, connection)
 
     def _without_grpc(self, run: Run, endpoint: EndpointState) -> "EngineFailureError | Refusal":
         """It has no port for gRPC. No fault of it; its fellows may have one, in the middle of a rollout."""
@@ -426,6 +434,11 @@ class Forwarder:
 
 def _so_far(answer: Answer, ms_used: Callable[[], int]) -> Usage:
     return replace(answer.so_far(), accelerator_ms=ms_used())
+
+
+def told_its_end(sink: "EngineSink | SpendingSink") -> bool:
+    """The caller has the stream's own last words, or will: a connection that ends behind them is not kept, no more."""
+    return isinstance(sink, SpendingSink | Generating) and sink.told_its_end()
 
 
 def broken(model: str) -> Refusal:

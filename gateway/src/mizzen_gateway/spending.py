@@ -64,6 +64,10 @@ class SpendingSink:
                 self._ask(ms)
         self._pass(data)
 
+    def told_its_end(self) -> bool:
+        """The engine has said all that it had to say; some of it may wait here."""
+        return self._error is None and self._generating.told_its_end(self._kept)
+
     async def rest(self) -> None:
         """All has come: wait until it has gone on. Raises SpentError."""
         while self._kept and self._error is None and self._waits_for is not None:

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from mizzen_gateway.protocols.event_ends import count_of_events, end_of_events
 from mizzen_gateway.protocols.openai.answer import StreamAnswer
-from mizzen_gateway.protocols.openai.tail import CHUNKS
+from mizzen_gateway.protocols.openai.tail import CHUNKS, EVENTS, Shape
 from mizzen_gateway.spending import SpendingSink, SpentError, sink_of
 from mizzen_gateway.stages import Refusal
 from support.scripted_engine import chunk
@@ -70,8 +70,8 @@ def caller() -> Caller:
     return Caller()
 
 
-def sink_for(caller: Any, budget: Budget) -> SpendingSink:
-    sink = sink_of(StreamAnswer(caller, (), "chat", "chat", 40, False, CHUNKS), budget, lambda: clock[0])
+def sink_for(caller: Any, budget: Budget, shape: Shape = CHUNKS) -> SpendingSink:
+    sink = sink_of(StreamAnswer(caller, (), "chat", "chat", 40, False, shape), budget, lambda: clock[0])
     assert isinstance(sink, SpendingSink)
     sink.fail = lambda error: failures.append(error)
     failures.clear()
@@ -97,6 +97,30 @@ async def test_what_is_beyond_what_is_reserved_waits_for_the_answer_and_then_goe
     await sink.rest()
     assert caller.tokens == 28
     assert not failures
+
+
+async def test_an_end_that_waits_is_known_to_be_one(caller):
+    budget = Budget(until=1, held=1)
+    sink = sink_for(caller, budget)
+    sink.on_body(EVENT * 20)
+    assert not sink.told_its_end()
+    sink.on_body(DONE)
+    assert not caller.got.endswith(DONE)
+    assert sink.told_its_end()
+    budget.says(100)
+    await sink.rest()
+    assert caller.got.endswith(DONE)
+    assert sink.told_its_end()
+
+
+@pytest.mark.parametrize(("kind", "is_its_end"), [("completed", True), ("in_progress", False), ("failed", False)])
+async def test_of_responses_the_end_that_waits_is_the_event_with_the_usage(caller, kind, is_its_end):
+    used = {"input_tokens": 1, "output_tokens": 1} if kind != "in_progress" else None
+    event = orjson.dumps({"type": f"response.{kind}", "response": {"usage": used}})
+    sink = sink_for(caller, Budget(until=1, held=1), EVENTS)
+    sink.on_body(EVENT * 20)
+    sink.on_body(b"data: " + event + b"\n\n")
+    assert sink.told_its_end() == is_its_end
 
 
 async def test_a_stream_that_gets_no_more_uses_up_what_it_holds_and_fails_with_the_reason(caller):

@@ -82,6 +82,11 @@ class Generating(Protocol):
         """Those bytes were its last."""
         ...
 
+    def told_its_end(self, waiting: bytes = b"") -> bool:
+        """Its own last words, `[DONE]` say, have gone on, or stand at the end of what is waiting to: an engine that
+        breaks off behind them has left nothing out."""
+        ...
+
 
 class Call(Protocol):
     """A request that was parsed and whose parameters hold."""

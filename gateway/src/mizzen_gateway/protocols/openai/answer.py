@@ -13,6 +13,7 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 LONG_BYTES = 128 * 1024
 """An answer that is longer is not held: it goes on as it comes."""
 DONE = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
+EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 BYTES_A_TOKEN = 4
 """For estimates only, where the engine told nothing."""
 
@@ -150,6 +151,8 @@ class StreamAnswer:
         self._shape = shape
         self._tail = StreamTail(usage_wanted, rename, shape)
         self._refused: Beginning | None = None
+        self._last = b""
+        """That has gone on."""
         self.status = 0
 
     def on_head(self, status: int, headers: dict[bytes, bytes]) -> None:
@@ -167,7 +170,8 @@ class StreamAnswer:
             self._refused.on_body(data)
             return
         try:
-            self._responder.write(self._tail.feed(data))
+            self._last = data = self._tail.feed(data)
+            self._responder.write(data)
         except EngineSaidError:
             raise EngineFailureError("broken", True, "the engine ended the stream with an error") from None
 
@@ -196,6 +200,22 @@ class StreamAnswer:
     def ended_with(self, data: bytes) -> bool:
         """Those bytes were its last."""
         return self._refused is not None or self._tail.over or data.endswith(DONE)
+
+    def told_its_end(self, waiting: bytes = b"") -> bool:
+        """Of chat and completions that is `[DONE]`, of responses the event with the usage."""
+        if self._refused is not None:
+            return False
+        last, over = waiting or self._last, self._tail.over
+        if self._shape.separate:
+            return last.endswith(DONE)
+        if waiting:
+            tail = StreamTail(True, None, self._shape)
+            try:
+                tail.feed(waiting)
+            except EngineSaidError:
+                return False
+            over = tail.over
+        return over and last.endswith(EVENT_ENDS)
 
     def so_far(self) -> Usage:
         """From the engine if it has told, else the events counted."""
