@@ -63,6 +63,27 @@ async def test_a_call_is_metered_as_any_inference(tmp_path: Path) -> None:
     assert trailing["x-request-id"] == row["request_id"]
 
 
+async def test_the_health_of_a_service_that_nobody_knows_is_not_told(tmp_path: Path) -> None:
+    def named(name: str) -> bytes:
+        return b"\x0a" + bytes((len(name),)) + name.encode()
+
+    async with served(tmp_path) as (running, address), grpc.aio.insecure_channel(address) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        for known in (b"", named(""), named("inference.GRPCInferenceService")):
+            assert await check(known, metadata=METADATA) == b"\x08\x01"
+        with pytest.raises(grpc.aio.AioRpcError, match="Service 'nobody': not known") as unknown:
+            await check(named("nobody"), metadata=METADATA)
+        assert await check(named("nobody")) == b"\x08\x01"  # of a caller without a key nothing is read
+        assert await check(named("nobody"), metadata=(("authorization", "Bearer mzk_none"),)) == b"\x08\x01"
+        with pytest.raises(grpc.aio.AioRpcError) as watched:
+            await channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", metadata=METADATA).read()
+        assert running.rows() == []
+    assert (unknown.value.code(), watched.value.code()) == (
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
+
+
 async def test_a_stream_makes_a_row_for_each_request(tmp_path: Path) -> None:
     async def requests() -> AsyncIterator[bytes]:
         for model in ("m", "nobody", "m"):

@@ -33,6 +33,8 @@ from mizzen_gateway.wire.response import HeaderList
 SERVICE = "/inference.GRPCInferenceService/"
 HEALTH = "/grpc.health.v1.Health/Check"
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
+SERVICES = frozenset({"", "inference.GRPCInferenceService"})
+"""Whose health may be asked for; the first is that of all."""
 OTHERS = "show other tenants' requests"
 REFUSED = {
     "ModelConfig": "an engine's configuration shows paths inside of it; ModelMetadata has inputs and outputs",
@@ -72,7 +74,7 @@ BROKEN_OFF = Refusal(
 """The library tells its caller which; nobody tells us."""
 GONE_SECONDS = 0.3
 """A call that has ended without a message, and is cancelled within, did not end by itself."""
-STREAMED = "grpc ModelStreamInfer"
+STREAMED, CHECK = "grpc ModelStreamInfer", "grpc Check"
 LAST_WORD_SECONDS = 5.0
 """For it to get through to a caller that may take nothing; then its connection is closed."""
 log = structlog.get_logger(__name__)
@@ -162,7 +164,17 @@ class InferenceService(grpc.GenericRpcHandler):
         return truth(self._serves.ready)
 
     async def _health(self, _messages: Messages, context: Context) -> bytes:
-        self._told(context, "grpc Check")
+        """With a key the name is read, as any message; without one it is the health of the gateway."""
+        headers = headers_of(context)
+        caller = self._serves.caller_of(headers)
+        if isinstance(caller, Refusal):
+            self._told(context, CHECK)
+        else:
+            name, _ = await self._read_name(context, headers, caller, CHECK)
+            if name not in SERVICES:
+                message = f"Service '{name[:100]}': not known; ask for 'inference.GRPCInferenceService', or for ''."
+                await self._refuse(context, headers, Refusal(404, "unknown_path", message), CHECK, caller)
+            self._serves.over(CHECK, headers, None, caller)
         return SERVING if self._serves.ready else NOT_SERVING
 
     async def _unknown(self, _messages: Messages, context: Context) -> bytes:
@@ -337,16 +349,19 @@ class InferenceService(grpc.GenericRpcHandler):
         return found
 
     async def _named(self, context: Context, headers: Headers, caller: Caller, template: str) -> tuple[str, str | None]:
-        message = await self._message(context, headers, caller, template)
-        try:
-            name, version = read_name(memoryview(message))
-        except MalformedMessageError as error:
-            unread = Refusal(400, "invalid_message", f"Message: cannot be read ({error}).")
-            await self._refuse(context, headers, unread, template, caller)
+        name, version = await self._read_name(context, headers, caller, template)
         if not version_fits(version):
             missing = Refusal(404, "version_not_found", f"Version '{version[:20]}': must be a number.")
             await self._refuse(context, headers, missing, template, caller, name)
         return name, version or None
+
+    async def _read_name(self, context: Context, headers: Headers, caller: Caller, template: str) -> tuple[str, str]:
+        message = await self._message(context, headers, caller, template)
+        try:
+            return read_name(memoryview(message))
+        except MalformedMessageError as error:
+            unread = Refusal(400, "invalid_message", f"Message: cannot be read ({error}).")
+            await self._refuse(context, headers, unread, template, caller)
 
     async def _caller(self, context: Context, template: str) -> tuple[Headers, Caller]:
         headers = headers_of(context)
