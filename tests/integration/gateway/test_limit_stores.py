@@ -221,6 +221,31 @@ async def test_accelerator_seconds_are_settled_to_the_millisecond(addresses, sto
     assert ledger.spent == spent == 6501
 
 
+@pytest.mark.parametrize(("store", "count"), FLEETS)
+async def test_a_refusal_of_a_budget_says_what_requests_under_way_hold_and_then_to_try_again(addresses, store, count):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        under_way = await gateways[0].admitted(Estimate(600, 0, 0))
+        refusal = await gateways[-1].reserve(Estimate(700, 0, 0))
+        assert isinstance(refusal, Refusal)
+        assert "400 tokens are at hand and 600 tokens held for requests under way" in refusal.message
+        assert dict(refusal.headers).get("retry-after") == "2"
+        charge = under_way.settle(Usage(500, 0))
+        await gateways[0].told()
+        ledger.charge(charge.holder or "gateway", 500)
+        for gateway in gateways:
+            gateway.leases.acknowledge({budget.id: 500})
+        async with asyncio.timeout(10):  # that it holds 600 is remembered for as long as that nothing was left
+            while "retry-after" in dict(refusal.headers):  # noqa: ASYNC110 - the store tells nobody
+                refusal = await gateways[-1].reserve(Estimate(700, 0, 0))
+                assert isinstance(refusal, Refusal)
+                await asyncio.sleep(0.05)
+        assert "500 tokens are at hand and 0 tokens held" in refusal.message
+        assert dict(refusal.headers)["x-should-retry"] == "false"
+        await gateways[-1].admitted(Estimate(500, 0, 0))
+
+
 @pytest.mark.parametrize("store", STORES)
 async def test_what_one_rule_refuses_takes_from_no_other(addresses, store):
     limits = [

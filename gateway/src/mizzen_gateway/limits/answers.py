@@ -61,10 +61,10 @@ class OverBudget(Denial):
     """Of the budget."""
     period_end: float
     """Seconds since the epoch, 0 where the ledger has not told."""
-    free: int | None = None
-    """At hand here and not held, in the budget's smallest part; None where the store does not tell."""
-    held: int = 0
-    """For requests under way."""
+    free: int
+    """At hand in the store and not held, in the budget's smallest part."""
+    held: int
+    """For requests under way; of a store that gateways share, when the ledger was last asked (EXHAUSTED_SECONDS)."""
 
 
 @dataclass(frozen=True, slots=True)

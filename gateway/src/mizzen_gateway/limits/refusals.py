@@ -125,25 +125,20 @@ def over_budget(rule: BudgetRule, denial: OverBudget, needed: int, currency: str
     all_of = _all_of(rule, currency)
     if needed > budget.amount_pico:
         why = f"this one {bound}, and the whole budget is {all_of}. Ask {raised}"
-    elif free is not None and held and free + held >= needed:
+    elif held and free + held >= needed:
         why = (
             f"{_at_hand(rule, denial, currency)}, and this one {bound}. Try again in {HELD_SECONDS} s, when some of"
             f" them may have ended{smaller and ', or '}{smaller}."
         )
         retry = (("retry-after", str(HELD_SECONDS)),)
-    elif free is not None:
-        why = f"{_at_hand(rule, denial, currency)}, and this one {bound}. {_lasts(rule, denial.period_end)} {raised}"
     else:
-        why = (
-            f"too little of its {all_of} is left beside what is held for requests under way, and this one {bound}. "
-            f"{_lasts(rule, denial.period_end)} {raised}"
-        )
+        why = f"{_at_hand(rule, denial, currency)}, and this one {bound}. {_lasts(rule, denial.period_end)} {raised}"
     message = f"Budget {budget.name} of the {budget.scope.value} does not cover this request: {why}"
     return Refusal(429, "budget_exceeded", message, retry)
 
 
 def _at_hand(rule: BudgetRule, denial: OverBudget, currency: str) -> str:
-    free, held = _of_unit(rule, denial.free or 0, currency), _of_unit(rule, denial.held, currency)
+    free, held = _of_unit(rule, denial.free, currency), _of_unit(rule, denial.held, currency)
     return f"of its {_all_of(rule, currency)}, {free} are at hand and {held} held for requests under way"
 
 

@@ -72,6 +72,8 @@ class Refills:
     """When it last answered, in seconds since the epoch."""
     usable_until: float = 0.0
     """End of what it granted."""
+    held: int = 0
+    """For requests under way at all gateways when the ledger was last asked."""
     period_end: float = 0.0
     closed_until: float = 0.0
     """No credit before then: the store lost its memory."""
@@ -219,7 +221,9 @@ class SharedCredit:
         known.usable_until = min(grant.expires_at.timestamp(), known.period_end)
         known.granted_at = now
         known.closed_until = 0.0 if grant.closed_until is None else grant.closed_until.timestamp()
+        period = period_of(budget, grant.period_start.isoformat())
         for _ in range(ATTEMPTS):
+            known.held = seen.reserved if seen.period in ("", period) else 0
             if seen.sequence >= grant.sequence:
                 return  # another gateway put in a newer answer
             granted = CreditGrant(
@@ -227,7 +231,7 @@ class SharedCredit:
                 credit=grant.credit_pico,
                 charged=grant.charged_pico,
                 sequence=grant.sequence,
-                period=period_of(budget, grant.period_start.isoformat()),
+                period=period,
                 usable_seconds=known.usable_until - now,
             )
             if await self._server.grant(known.organization, budget.id, epoch, granted):

@@ -266,7 +266,7 @@ class SharedCounts:
                 if self._budgets[place].answered != answered[place]:
                     continue  # a refill came in meanwhile: what it brought was not looked at yet
                 asked += 1
-                denial = await self._refill(place, amounts)
+                denial = await self._refill(place, amounts, int(answer.levels[answer.place]))
             except StoreUnreachableError:
                 self._store.fail()
                 return StoreLost()
@@ -317,14 +317,16 @@ class SharedCounts:
             store.hold(holding)
         return holding
 
-    async def _refill(self, place: int, amounts: Amounts) -> "OverBudget | StoreForgot | None":
-        """None where the ledger gave an answer worth another try."""
+    async def _refill(self, place: int, amounts: Amounts, free: int) -> "OverBudget | StoreForgot | None":
+        """None where the ledger gave an answer worth another try; so much was free in the store."""
         store, known = self._store, self._budgets[place]
         if known.closed_until > store.clock():
             return StoreForgot(place, known.closed_until)
         if store.credit.exhausted(known):
             if not known.lock.locked():
-                return OverBudget(place, known.period_end)
+                free = max(0, free)
+                held = min(known.held, max(0, known.rule.budget.amount_pico - free))  # some may have ended since
+                return OverBudget(place, known.period_end, free, held)
             async with known.lock:  # what the ledger gave with that answer is on its way into the store
                 return None
         need = amounts[known.rule.kind]
