@@ -237,7 +237,7 @@ async def test_a_refusal_of_a_budget_says_what_requests_under_way_hold_and_then_
         for gateway in gateways:
             gateway.leases.acknowledge({budget.id: 500})
         async with asyncio.timeout(10):  # that it holds 600 is remembered for as long as that nothing was left
-            while "retry-after" in dict(refusal.headers):  # noqa: ASYNC110 - the store tells nobody
+            while "retry-after" in dict(refusal.headers):
                 refusal = await gateways[-1].reserve(Estimate(700, 0, 0))
                 assert isinstance(refusal, Refusal)
                 await asyncio.sleep(0.05)
