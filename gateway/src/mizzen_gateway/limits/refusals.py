@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mizzen_crds.access import BudgetUnit
+from mizzen_crds.access import BudgetUnit, Scope
 
 from mizzen_gateway.limits.answers import OverBudget
 from mizzen_gateway.limits.gcra import CRUMB, remaining, seconds_until
@@ -22,6 +22,9 @@ from mizzen_gateway.limits.rules import (
 from mizzen_gateway.stages import Refusal
 
 PICO = 10**12
+MICRO = 10**6
+DIGITS = 4
+"""What is left and needed is told to the millionth, or to so many digits where less is needed."""
 HEADER_NAMES = {
     kind: (f"x-ratelimit-limit-{unit}", f"x-ratelimit-remaining-{unit}", f"x-ratelimit-reset-{unit}")
     for kind, unit in ((REQUESTS, "requests"), (TOKENS, "tokens"))
@@ -31,6 +34,9 @@ BUSY_SECONDS = 1
 """When to try again where too many requests run: nobody knows when one ends."""
 HELD_SECONDS = 2
 """Likewise where what requests under way hold of a budget would be enough."""
+
+WHOSE = {scope: f"the {scope.value}" for scope in Scope} | {Scope.ORGANIZATION: "all projects together"}
+"""A gateway alone has no organization; what one has over all of its projects is over all projects for it too."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -56,12 +62,12 @@ def over_limit(
         return _too_many_at_once(limits, rule, levels)
     limit = rule.limit
     if rule.kind == COST:
-        amount, needed = money(limit.amount, currency), money(units, currency)
-        left = money(remaining(limit.amount, levels[place]), currency)
+        amount, needed = money(limit.amount, currency), money(_rounded_up(units), currency)
+        left = money(_rounded(remaining(limit.amount, levels[place]), units), currency)
     else:
         amount, needed = f"{limit.amount} {rule.words}", str(units)
         left = str(remaining(limit.amount, levels[place]))
-    counted = f"{amount} per {limit.window_seconds} s for the {limit.scope.value}{_confined(rule)}"
+    counted = f"{amount} per {limit.window_seconds} s for {WHOSE[limit.scope]}{_confined(rule)}"
     seconds = seconds_until(units, limit.amount, limit.window_seconds, levels[place])
     if seconds is None:
         most = needed if rule.kind == COST else f"{needed} {rule.words}"
@@ -118,35 +124,36 @@ def over_budget(rule: BudgetRule, denial: OverBudget, needed: int, currency: str
     smaller = "set a smaller max_tokens" if size.least[rule.kind] < needed else ""
     most = "will probably" if rule.soft else "may"
     up_to = "" if rule.soft else "up to "
-    verb = "cost" if budget.unit is BudgetUnit.MONEY else "use"
-    bound = f"{most} {verb} {up_to}{_of_unit(rule, needed, currency)}"
+    in_money = budget.unit is BudgetUnit.MONEY
+    told = _rounded_up(needed) if in_money else needed
+    bound = f"{most} {'cost' if in_money else 'use'} {up_to}{_of_unit(rule, told, currency)}"
     raised = f"the budget's owner to raise it{smaller and ', or '}{smaller}."
     retry: Headers = (("x-should-retry", "false"),)
     all_of = _all_of(rule, currency)
+    parts = [_rounded(one, needed) if in_money else one for one in (free, held)]
+    at_hand = (
+        f"of its {all_of}, {_of_unit(rule, parts[0], currency)} are at hand and {_of_unit(rule, parts[1], currency)}"
+        " held for requests under way"
+    )
     if needed > budget.amount_pico:
         why = f"this one {bound}, and the whole budget is {all_of}. Ask {raised}"
     elif held and free + held >= needed:
         why = (
-            f"{_at_hand(rule, denial, currency)}, and this one {bound}. Try again in {HELD_SECONDS} s, when some of"
+            f"{at_hand}, and this one {bound}. Try again in {HELD_SECONDS} s, when some of"
             f" them may have ended{smaller and ', or '}{smaller}."
         )
         retry = (("retry-after", str(HELD_SECONDS)),)
     else:
-        why = f"{_at_hand(rule, denial, currency)}, and this one {bound}. {_lasts(rule, denial.period_end)} {raised}"
-    message = f"Budget {budget.name} of the {budget.scope.value} does not cover this request: {why}"
+        why = f"{at_hand}, and this one {bound}. {_lasts(rule, denial.period_end)} {raised}"
+    message = f"Budget {budget.name} of {WHOSE[budget.scope]} does not cover this request: {why}"
     return Refusal(429, "budget_exceeded", message, retry)
-
-
-def _at_hand(rule: BudgetRule, denial: OverBudget, currency: str) -> str:
-    free, held = _of_unit(rule, denial.free, currency), _of_unit(rule, denial.held, currency)
-    return f"of its {_all_of(rule, currency)}, {free} are at hand and {held} held for requests under way"
 
 
 def stream_over_budget(rule: BudgetRule, period_end: float, output_tokens: int, currency: str) -> Refusal:
     """The same code, for a stream that ends after so many tokens of its answer (below 0: it has none)."""
     budget, after = rule.budget, f", after {output_tokens} tokens" if output_tokens >= 0 else ""
     message = (
-        f"Budget {budget.name} of the {budget.scope.value} is used up: its {_all_of(rule, currency)} are spent or held "
+        f"Budget {budget.name} of {WHOSE[budget.scope]} is used up: its {_all_of(rule, currency)} are spent or held "
         f"for requests under way, so this answer ends here, unfinished{after}. "
         f"{_lasts(rule, period_end)} the budget's owner to raise it."
     )
@@ -175,7 +182,7 @@ def time_unbounded(budgets: Iterable[BudgetRule]) -> Refusal | None:
     if budget is None:
         return None
     message = (
-        f"Budget {budget.name} of the {budget.scope.value} is hard and this model has a price per accelerator-second, "
+        f"Budget {budget.name} of {WHOSE[budget.scope]} is hard and this model has a price per accelerator-second, "
         "which nothing bounds beforehand: ask for a soft budget, or for a price by token or request."
     )
     return Refusal(403, "unbounded_price", message, (("x-should-retry", "false"),))
@@ -213,7 +220,7 @@ def store_lost(rule: LimitRule | BudgetRule) -> Refusal:
 def _too_many_at_once(limits: Sequence[LimitRule], rule: LimitRule, levels: Sequence[float]) -> Refusal:
     limit = rule.limit
     message = (
-        f"Limit {limit.name} is reached: {limit.amount} requests at once for the {limit.scope.value}{_confined(rule)}. "
+        f"Limit {limit.name} is reached: {limit.amount} requests at once for {WHOSE[limit.scope]}{_confined(rule)}. "
         "Try again when one of them has ended."
     )
     retry: Headers = (("retry-after", str(BUSY_SECONDS)),)
@@ -224,8 +231,21 @@ def _confined(rule: LimitRule) -> str:
     return f" on model {rule.limit.model}" if rule.limit.model else ""
 
 
+def _rounded(pico: int, needed: int) -> int:
+    """Down, as fine as what is needed beside it is told."""
+    return pico - pico % _grain(needed)
+
+
+def _rounded_up(needed: int) -> int:
+    return needed + -needed % _grain(needed)
+
+
+def _grain(needed: int) -> int:
+    return MICRO if needed >= MICRO * 10**DIGITS else 10 ** max(0, len(str(needed)) - DIGITS)
+
+
 def money(pico: int, currency: str) -> str:
-    """For people: `12.5 EUR`, exact, without needless zeros."""
+    """For people: `12.50 EUR`, exact, without needless zeros."""
     whole, fraction = divmod(pico, PICO)
     digits = f"{fraction:012d}".rstrip("0").ljust(2, "0")
     return f"{whole}.{digits} {currency}"

@@ -1,7 +1,7 @@
 """A refusal's remedy is one: max_tokens is named where a smaller one would let the request in."""
 
 import pytest
-from mizzen_crds.access import BudgetUnit
+from mizzen_crds.access import BudgetUnit, Scope
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.ledger_double import LedgerDouble
@@ -53,6 +53,37 @@ async def test_a_budget_names_max_tokens_only_where_it_helps() -> None:
     budgets = [a_budget(2 * EURO)]
     assert "max_tokens" not in await message_of(Estimate(1, 1, 1), budgets=budgets, prices=prices)
     assert "smaller max_tokens" in await message_of(Estimate(1, 1, 9), budgets=budgets, prices=prices)
+
+
+async def test_money_is_told_to_the_millionth_what_is_left_rounded_down_and_what_is_needed_up() -> None:
+    prices = [a_price(pico_per_input_token=0, pico_per_output_token=0, pico_per_request=1_500_000_000_001)]
+    table = QuotaBench(a_snapshot(limits=[a_limit(2 * EURO, LimitMetric.COST)], prices=prices), LedgerDouble(amount=1))
+    await table.admitted(Estimate(1, 0, 0))
+    refusal = await refused(table, Estimate(1, 0, 0))
+    assert "2.00 EUR per 60 s" in refusal.message
+    assert "0.499999 EUR left, 1.500001 EUR needed" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("needed", "at_hand", "told"),
+    [(123_456, "0.0000001234", "0.0000001235"), (EURO + 1, "0.00", "1.000001")],
+)
+async def test_money_of_a_budget_is_told_as_finely_as_what_is_needed(needed: int, at_hand: str, told: str) -> None:
+    prices = [a_price(pico_per_input_token=1, pico_per_output_token=0, pico_per_request=0)]
+    table = QuotaBench(a_snapshot(budgets=[a_budget(2 * EURO)], prices=prices), LedgerDouble(amount=2 * EURO))
+    await table.admitted(Estimate(2 * EURO - 123_455, 0, 0))
+    refusal = await refused(table, Estimate(needed, 0, 0))
+    assert f"of its 2.00 EUR, {at_hand} EUR are at hand and 1.99999" in refusal.message
+    assert f"this one may cost up to {told} EUR" in refusal.message
+
+
+async def test_what_counts_over_all_projects_says_so_in_words_that_a_gateway_alone_has_too() -> None:
+    of_all = {"scope": Scope.ORGANIZATION, "scope_id": "org_a"}
+    told = await message_of(Estimate(300, 0, 0), limits=[a_limit(200, LimitMetric.TOKENS, **of_all)])
+    assert "200 tokens per 60 s for all projects together" in told
+    prices = [a_price(pico_per_input_token=EURO, pico_per_output_token=0, pico_per_request=0)]
+    told = await message_of(Estimate(3, 0, 0), budgets=[a_budget(2 * EURO, **of_all)], prices=prices)
+    assert "Budget monthly of all projects together does not cover" in told
 
 
 async def refused(table: QuotaBench, estimate: Estimate) -> Refusal:
