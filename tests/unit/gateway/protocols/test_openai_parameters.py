@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from mizzen_gateway.protocols.call import Admission
+from mizzen_gateway.protocols.open_inference.errors import engine_refused as inference_refused
 from mizzen_gateway.protocols.openai.abilities import HELD
 from mizzen_gateway.protocols.openai.call import OpenAICall, parse
 from mizzen_gateway.protocols.openai.errors import OpenAIDialect, engine_refused
@@ -306,7 +307,17 @@ def test_of_an_engines_refusal_only_known_figures_are_told() -> None:
     assert "SECRET" not in missing.message
 
 
-@pytest.mark.parametrize("status", [204, 301, 307, 308, 401, 429, 500, 503])
+@pytest.mark.parametrize("status", [204, 408, 429, 500, 503])
 def test_what_is_no_fault_of_the_callers_is_told_as_the_upstreams(status: int) -> None:
     refusal = engine_refused(status, b"", "m")
     assert (refusal.status, refusal.code) == (502, "upstream_error")
+    assert "try again" in refusal.message
+
+
+@pytest.mark.parametrize("status", [301, 307, 308, 401, 403, 404])
+def test_of_an_engine_that_refuses_the_gateway_it_is_not_said_to_try_again(status: int) -> None:
+    for refusal in (engine_refused(status, b"", "m"), inference_refused(status, "m")):
+        assert (refusal.status, refusal.code) == (502, "upstream_error")
+        assert "Model 'm' could not be asked: its engine does not take what this gateway sends it" in refusal.message
+        assert "try again" not in refusal.message
+    assert inference_refused(404, "m", "2").code == "version_not_found", "what the caller named itself"

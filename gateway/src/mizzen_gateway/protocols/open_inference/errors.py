@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import orjson
 
 from mizzen_gateway.engine.exchange import Collected
+from mizzen_gateway.protocols.not_taken import NOT_TAKEN, gateway_refused
 from mizzen_gateway.stages import Refusal
 
 UNSUPPORTED = 501
@@ -66,4 +67,6 @@ def engine_refused(status: int, model: str, version: str | None = None) -> Refus
             f"Model '{model}' cannot take this request: its inputs, outputs or parameters are outside of what it"
             f" supports; compare them with GET /v2/models/{model}.",
         )
+    if status in NOT_TAKEN:
+        return gateway_refused(model)
     return Refusal(502, "upstream_error", f"Model '{model}' failed while it answered; try again.")

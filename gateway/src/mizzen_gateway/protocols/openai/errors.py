@@ -4,6 +4,7 @@ import re
 
 import orjson
 
+from mizzen_gateway.protocols.not_taken import NOT_TAKEN, gateway_refused
 from mizzen_gateway.stages import Refusal
 
 REFUSAL_LIMIT = 64 * 1024
@@ -46,7 +47,9 @@ def engine_refused(status: int, body: bytes, model: str) -> Refusal:
             " it offers.",
             param="model",
         )
-    if status in {401, 403, 404, 408, 429} or not 400 <= status < 500:  # 3xx: its URL is wrong
+    if status in NOT_TAKEN:
+        return gateway_refused(model)
+    if status in {408, 429} or not 400 <= status < 500:
         return upstream_error(model)
     limit = CONTEXT_LIMIT.search(body)
     if limit is not None:
