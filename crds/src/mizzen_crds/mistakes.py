@@ -13,9 +13,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mizzen_crds.field_words import PATTERN_WORDS
+from mizzen_crds.units_written import number_alone
 
 SHOWN_CHARACTERS = 60
 """So much of a wrong value is repeated in a sentence."""
+OTHER = "Other"
+NEAR, NEAR_OTHER = 0.6, 0.75
+"""How like a known name one must be to be taken for it: more so where there is a name for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
 
 
 def _sentence(detail: ErrorDetails, location: tuple[str | int, ...], model: type[BaseModel]) -> str:
+    if detail["type"] in _MAPS and isinstance(detail["input"], str):
+        needed = _required(model, location)
+        remedy = f"; write {{{needed[0]}: ...}}" if len(needed) == 1 else ""
+        return sentence(detail, location, []) + remedy
     known = field_names(model, location[:-1]) if detail["type"] == "extra_forbidden" else []
     return sentence(detail, location, known)
 
@@ -78,7 +86,10 @@ def sentence(detail: ErrorDetails, location: tuple[str | int, ...], known: list[
     if kind.startswith("datetime_") or kind == "timezone_aware":
         return f"must be a time with its zone, such as 2030-01-31T12:00:00Z{_shown(detail['input'], location)}"
     if kind in _TYPES:
-        return f"must be {_TYPES[kind]}, but it is {_type_words(detail['input'])}{_type_remedy(kind, detail['input'])}"
+        return (
+            f"must be {_TYPES[kind]}, but it is {_type_words(detail['input'])}"
+            f"{_type_remedy(kind, detail['input'], location)}"
+        )
     return detail["msg"].removeprefix("Value error, ")
 
 
@@ -92,13 +103,14 @@ def _unknown_field(name: str, known: list[str]) -> str:
 def _not_one_of(value: object, expected: str) -> str:
     choices = re.findall(r"'([^']*)'", expected)
     near = _near(str(value), choices)
-    hint = f"; did you mean `{near}`?" if near else ""
+    hint = f"; did you mean `{near}`?" if near else "; any other is `Other`" if OTHER in choices else ""
     return f"must be one of {', '.join(choices)}, but it is `{str(value)[:SHOWN_CHARACTERS]}`{hint}"
 
 
 def _near(name: str, known: list[str]) -> str | None:
     folded = {re.sub(r"[-_]", "", choice).casefold(): choice for choice in known}
-    matches = difflib.get_close_matches(re.sub(r"[-_]", "", name).casefold(), folded, n=1, cutoff=0.6)
+    cutoff = NEAR_OTHER if OTHER in known else NEAR
+    matches = difflib.get_close_matches(re.sub(r"[-_]", "", name).casefold(), folded, n=1, cutoff=cutoff)
     return folded[matches[0]] if matches else None
 
 
@@ -144,13 +156,19 @@ def _type_words(value: object) -> str:
     return words.get(type(value), type(value).__name__)
 
 
-def _type_remedy(kind: str, value: object) -> str:
+_MAPS = frozenset({"model_type", "model_attributes_type"})
+_NUMBERS = frozenset({"int_type", "int_parsing", "float_type", "float_parsing", "decimal_type", "decimal_parsing"})
+
+
+def _type_remedy(kind: str, value: object, location: tuple[str | int, ...]) -> str:
     if value is None:
         return "; give a value or leave the field out"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return f'; write it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
     if kind == "int_type" and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
         return f"; write it without quotes: {value[:SHOWN_CHARACTERS]}"
+    if kind in _NUMBERS and isinstance(value, str) and len(value) <= SHOWN_CHARACTERS:
+        return f": `{value}`{number_alone(value, location)}"
     return ""
 
 
@@ -167,13 +185,24 @@ def _shown(value: object, location: tuple[str | int, ...]) -> str:
 
 def field_names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
     """Names that may be written in the object at `location`, in the order of the reference; empty where any may."""
+    here = _model_at(model, location)
+    return [field.alias or name for name, field in here.model_fields.items()] if here else []
+
+
+def _required(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """Names of the fields that the object at `location` must have."""
+    here = _model_at(model, location)
+    return [field.alias or name for name, field in here.model_fields.items() if field.is_required()] if here else []
+
+
+def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
     here: type[BaseModel] | None = model
     for part in location:
         if isinstance(part, int):
             continue
         field = next((f for n, f in here.model_fields.items() if part in (f.alias, n)), None) if here else None
         here = _model_in(field.annotation) if field else None
-    return [field.alias or name for name, field in here.model_fields.items()] if here else []
+    return here
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -146,7 +146,22 @@ def test_a_mistake_is_told_with_its_line(before: str, after: str, said: str) -> 
             {"budgets": [A_BUDGET | {"window": "rolling", "window_seconds": 1000}]},
             "budgets[0].window_seconds: must be a multiple of 900; it is `1000`",
         ),
-        ({"limits": [A_LIMIT | {"amount": "$5"}]}, "limits[0].amount: must be a number, but it is text"),
+        (
+            {"limits": [A_LIMIT | {"amount": "$5"}]},
+            "limits[0].amount: must be a number, but it is text: `$5`; write the number alone: 5",
+        ),
+        ({"timeouts": {"first_byte": "10m"}}, "but it is text: `10m`; write seconds as a number alone: 600"),
+        ({"max_body_bytes": "64MiB"}, "but it is text: `64MiB`; write bytes as a number alone: 67108864"),
+        (
+            {"models.0.idle_seconds": "long"},
+            "idle_seconds: must be a number, but it is text: `long`; write a number of s",
+        ),
+        ({"upstreams.0.engine": "Ollama"}, "vLLM, Triton, OpenAI, Other, but it is `Ollama`; any other is `Other`"),
+        ({"upstreams.0.engine": "vlm"}, "did you mean `vLLM`?"),
+        (
+            {"routes": [{"name": "r", "models": ["m"]}]},
+            "routes[0].models[0]: must be a map of fields, but it is text; write {model: ...}",
+        ),
         ({"models.0.wait_seconds": float("inf")}, "models[0].wait_seconds: must be a finite number; it is `inf`"),
         ({"projects.0.keys.0.id": "key_..."}, "keys[0].id: must be `key_` and 20 characters, as `mizzen gateway key`"),
         ({"projects.0.keys.0": {"name": "k", "key": "mzk_abc"}}, "keys[0].key: never stands in the file"),
