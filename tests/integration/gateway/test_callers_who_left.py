@@ -1,9 +1,8 @@
 """What a caller sent is gone as soon as it has left: nothing of it waits for the garbage collector."""
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from mizzen_gateway.wire.response import Responder
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Exchange, chunk, completion, scripted_engine
 from support.until import until
+from support.what_is_left import left, without_collector
 
 KEY = make_key()
 OF_CALLERS = (Connection, RequestParser, Request, BodyStream, Responder, OpenAICall, TranscriptionCall, InferCall, Run)
@@ -36,22 +36,6 @@ async def behaves(exchange: Exchange) -> None:
             await exchange.start_events()
             await exchange.event(chunk("one", "hi"))
         await asyncio.Event().wait()
-
-
-def left() -> dict[str, int]:
-    """What there is of callers, by its kind."""
-    kinds = [type(one).__name__ for one in gc.get_objects() if isinstance(one, OF_CALLERS)]
-    return {kind: kinds.count(kind) for kind in kinds}
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def sent(path: str, body: bytes, kind: str = "application/json", missing: int = 0) -> bytes:
@@ -153,6 +137,6 @@ async def test_nothing_is_left_of_callers_who_have_left(tmp_path: Path) -> None:
                     await calls_and_leaves(running, asked, taken)
                     await until(lambda: server.connection_count == 0)
                     with suppress(TimeoutError):
-                        await until(lambda: not left(), seconds=5, every=0.05)
-                    found[name] = left()
+                        await until(lambda: not left(*OF_CALLERS), seconds=5, every=0.05)
+                    found[name] = left(*OF_CALLERS)
     assert found == {name: {} for name in ASKED}

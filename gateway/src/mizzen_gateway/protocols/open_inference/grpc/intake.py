@@ -106,6 +106,7 @@ class Intake:
             if isinstance(found, bytes):
                 awaited.reader.held = 0
             self._unfinished.over(awaited.reader)
+            awaited.reader = None  # which knows it, too: the collector would seldom come by
 
     def _look(self) -> None:
         """One timer for all calls: one each would cost more than the reading. What is read at once is never counted."""

@@ -117,6 +117,12 @@ class Outbox:
         self._ready.append(why)
         self._filled.set()
 
+    def leave(self) -> None:
+        """Nobody takes what is here; turns that know it are known to it no more."""
+        self._order.clear()
+        self._ready.clear()
+        self._paused.clear()
+
     async def room(self, most: int) -> None:
         """Wait until fewer than so many requests with one answer are there."""
         while self.single >= most:

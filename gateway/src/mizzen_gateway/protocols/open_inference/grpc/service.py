@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, NoReturn, Protocol, TypeAlias, cast
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
 import grpc
 import orjson
@@ -79,6 +79,7 @@ LAST_WORD_SECONDS = 5.0
 """For it to get through to a caller that may take nothing; then its connection is closed."""
 log = structlog.get_logger(__name__)
 Messages = AsyncIterator[bytes]
+Answer = TypeVar("Answer")
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
@@ -138,11 +139,11 @@ class InferenceService(grpc.GenericRpcHandler):
             **{name: self._refuses(name, why) for name, why in REFUSED.items()},
         }
         self._methods: dict[str, Method] = {
-            SERVICE + name: grpc.stream_unary_rpc_method_handler(one) for name, one in answered.items()
+            SERVICE + name: grpc.stream_unary_rpc_method_handler(letting_go(one)) for name, one in answered.items()
         }
-        self._nowhere: Method = grpc.stream_unary_rpc_method_handler(self._unknown)
-        self._methods[HEALTH] = grpc.stream_unary_rpc_method_handler(self._health)
-        self._methods[SERVICE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
+        self._nowhere: Method = grpc.stream_unary_rpc_method_handler(letting_go(self._unknown))
+        self._methods[HEALTH] = grpc.stream_unary_rpc_method_handler(letting_go(self._health))
+        self._methods[SERVICE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(letting_go(self._stream))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
         """For grpc."""
@@ -220,7 +221,7 @@ class InferenceService(grpc.GenericRpcHandler):
         context.set_trailing_metadata(responder.headers)
         return responder.body
 
-    async def _stream(self, messages: Messages, context: Context) -> None:
+    async def _stream(self, _messages: Messages, context: Context) -> None:
         """Each request with a key, limits and a row of its own. Nothing is read without a key and room for one more."""
         headers, caller = await self._caller(context, STREAMED)
         refusal = self._streams.enter(caller.key_id)
@@ -245,7 +246,7 @@ class InferenceService(grpc.GenericRpcHandler):
         connection = self._unfinished.connection(context.peer())
         self._unfinished.beside(context.peer(), header_bytes(context))
         reader = self._unfinished.reader(connection, caller.key_id, end)
-        reading = asyncio.create_task(self._read(messages, headers, turns, reader))
+        reading = asyncio.create_task(self._read(context, headers, turns, reader))
         try:
             await self._write(turns, context, partial(self._refuse, context, headers, caller=caller), end)
         except asyncio.CancelledError:
@@ -282,11 +283,12 @@ class InferenceService(grpc.GenericRpcHandler):
         if hang_up(context.peer(), self.port):
             log.warning("a caller of gRPC that takes nothing was hung up on", code=refusal.code)
 
-    async def _read(self, messages: Messages, headers: Headers, turns: Turns, reader: Reader) -> None:
+    async def _read(self, context: Context, headers: Headers, turns: Turns, reader: Reader) -> None:
         """Begin what a stream asks for. Without a key, or with one that was revoked meanwhile, it ends."""
         why: Refusal | None = None
         try:
-            async for message in messages:
+            # To iterate over the messages would leave a generator and the call that know each other.
+            while isinstance(message := await context.read(), bytes):
                 self._unfinished.came(reader, len(message))
                 caller = self._serves.caller_of(headers)
                 if isinstance(caller, Refusal):
@@ -389,6 +391,20 @@ class InferenceService(grpc.GenericRpcHandler):
             code = grpc.StatusCode.UNIMPLEMENTED
         trailing: HeaderList = (("x-error-code", refusal.code), *refusal.headers)
         await context.abort(code, refusal.message, trailing)
+
+
+def letting_go(method: Callable[[Messages, Context], Awaitable[Answer]]) -> Callable[..., Awaitable[Answer | bytes]]:
+    """A call that is aborted keeps its exception: with the frames that it went through, which know the call and what
+    was sent, that would wait for the collector. The library raises it itself once this returns."""
+
+    async def handle(messages: Messages, context: Context) -> Answer | bytes:
+        try:
+            return await method(messages, context)
+        except grpc.aio.AbortError as aborted:
+            aborted.__traceback__ = aborted.__context__ = None
+            return b""
+
+    return handle
 
 
 def headers_of(context: Context) -> Headers:

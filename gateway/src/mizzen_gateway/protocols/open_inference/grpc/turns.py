@@ -5,6 +5,7 @@ The state of a sequence goes from one request to the next in its engine.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 from mizzen_gateway.protocols.open_inference.grpc.call import GrpcInferCall
 from mizzen_gateway.protocols.open_inference.grpc.outbox import Outbox, Turn
@@ -68,9 +69,17 @@ class Turns:
         running = tuple(self._running)
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        try:
+            await asyncio.gather(*running, return_exceptions=True)
+        finally:
+            self._outbox.leave()
 
     async def _run(self, call: Asked, turn: Turn, last: "asyncio.Task[None] | None") -> None:
+        # Outermost: a cancelled task keeps its exception, that its frames, and those the task with all that was sent.
+        with suppress(asyncio.CancelledError):
+            await self._answered_in_turn(call, turn, last)
+
+    async def _answered_in_turn(self, call: Asked, turn: Turn, last: "asyncio.Task[None] | None") -> None:
         if last is not None:
             await asyncio.wait([last])
         while (refusal := await self._made(call, turn)) is not None:
