@@ -200,6 +200,16 @@ def test_limits_budgets_and_prices_are_made_listed_and_deleted(mizzen: CommandLi
     assert below.err.startswith('error: --amount: "-3" is below zero')
     assert "not an amount: write digits" in mizzen("budgets", "create", "c", "--amount", "x", code=ExitCode.REFUSED).err
     assert mizzen("budgets", "delete", "b", "-o", "name").out == "b\n"
+    wrong = {
+        ("--window", "rolling"): "--window rolling needs its length: add --window-seconds, such as 86400",
+        ("--window", "rolling", "--window-seconds", 1000): "--window-seconds 1000: must be a multiple of 900",
+        ("--window", "day", "--window-seconds", 900): "--window-seconds goes with --window rolling alone; a day has",
+    }
+    for words, said in wrong.items():
+        shown = mizzen("budgets", "create", "w", "--amount", 5, *words, code=ExitCode.USAGE).err
+        assert said in " ".join(shown.replace("│", " ").split())
+    timed = ("--amount", 5, "--unit", "accelerator_seconds")
+    assert mizzen("budgets", "create", "g", *timed, code=ExitCode.REFUSED).err.startswith("error: --hardness: ")
     assert "No price was given" in mizzen("rate-cards", "create", "prices", code=ExitCode.USAGE).err
     mizzen("rate-cards", "create", "prices", "--per-request", "0.0002")
     assert "*: 0.0002 per request" in mizzen("rate-cards", "list").out

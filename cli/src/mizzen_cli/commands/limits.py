@@ -19,6 +19,8 @@ budgets = typer.Typer(
 )
 
 LONGEST_WINDOW = 31 * 86_400
+ROLLING_STEP, LONGEST_ROLLING = 900, 366 * 86_400
+"""Seconds: rolling windows of budgets are kept by quarter-hours."""
 COUNTED = {
     LimitMetric.REQUESTS: ("--requests", "600"),
     LimitMetric.TOKENS: ("--tokens", "100000"),
@@ -180,6 +182,7 @@ def create_budget(
     project: Project = None,
 ) -> None:
     """Set a budget: a request that could overshoot a hard one is refused."""
+    _rolling_has_its_length(window, window_seconds)
     body: Json = {
         "name": name, "amount": amount, "unit": unit, "window": window, "hardness": hardness, "enforcement": mode,
         "on_store_loss": on_store_loss, **_given(window_seconds=window_seconds),
@@ -247,6 +250,23 @@ def _measure(numbers: dict[LimitMetric, int | None], cost: str | None) -> Json:
 def _window_in_range(window: int) -> None:
     if not 1 <= window <= LONGEST_WINDOW:
         raise typer.BadParameter(f"--window {window}: must be 1 to {LONGEST_WINDOW} seconds (31 days), such as 60.")
+
+
+def _rolling_has_its_length(window: BudgetWindow, seconds: int | None) -> None:
+    rolling = window is BudgetWindow.ROLLING
+    if rolling and seconds is None:
+        raise typer.BadParameter("--window rolling needs its length: add --window-seconds, such as 86400 for a day.")
+    if seconds is None:
+        return
+    if not rolling:
+        raise typer.BadParameter(
+            f"--window-seconds goes with --window rolling alone; a {window.value} has its own length."
+        )
+    if seconds % ROLLING_STEP or not ROLLING_STEP <= seconds <= LONGEST_ROLLING:
+        raise typer.BadParameter(
+            f"--window-seconds {seconds}: must be a multiple of {ROLLING_STEP}, from {ROLLING_STEP} to"
+            f" {LONGEST_ROLLING} (366 days), such as 86400."
+        )
 
 
 def _counted_over(scope: Scope | None, key: str | None, model: str | None, organization: bool) -> Json:
