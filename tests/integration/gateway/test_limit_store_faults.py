@@ -1,6 +1,7 @@
 """Shared limits when something goes wrong: a gateway is gone, the server loses its memory, or does not answer."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.postgres_server import PostgresServer
 from mizzen_gateway.limits.redis_server import RedisServer
 from mizzen_gateway.limits.rules import limit_rule
+from mizzen_gateway.limits.shared_server import StoreUnreachableError
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import LimitMetric, a_budget, a_limit, a_snapshot
@@ -219,16 +221,35 @@ async def test_a_server_that_is_away_at_the_start_is_told_once_and_counted(
 
     monkeypatch.setattr(kind, "_connect", counted)
     ledger = SharedLedger(1)
-    store = open_store(StoreSettings(f"{scheme}://127.0.0.1:{free_port()}/1"), CreditLeases(ledger, time.time), ledger)
+    port = free_port()
+    settings = StoreSettings(f"{scheme}://user:s3cr3t@127.0.0.1:{port}/1")
+    store = open_store(settings, CreditLeases(ledger, time.time), ledger)
     assert isinstance(store, SharedStore)
     await store.start()
     await until(lambda: tries >= 4, 20)
     told = [line for line in capsys.readouterr().out.splitlines() if "the store of limits cannot be used" in line]
     assert len(told) == 1, told
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", told[0])
+    assert f"host=127.0.0.1 port={port}" in plain
+    assert "MIZZEN_LIMITS_STORE, or limits_store of gateway.yaml" in plain
+    assert "s3cr3t" not in plain
     counts = store.counts([limit_rule(a_limit(5), "lim_a", enforced=True)], [], "org_a")
     assert isinstance(counts.take((1, 0, 0, 0, 0, 0), time.time()), StoreLost)
     assert store.failures == 1
     await store.server.close()
+
+
+async def test_a_server_that_takes_connections_and_is_silent_is_told_as_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mizzen_gateway.limits.postgres_server.CONNECT_SECONDS", 0.1)
+    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    server = PostgresServer(f"postgresql://127.0.0.1:{port}/limits")
+    with pytest.raises(StoreUnreachableError):
+        await server._connect()
+    assert "TimeoutError: no answer within 0.1 s" in capsys.readouterr().out
+    silent.close()
 
 
 async def test_a_server_that_is_away_at_the_start_may_come_later(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import structlog
 from mizzen_gateway.ended_task import ended
 from mizzen_gateway.limits.rules import Amounts
 from mizzen_gateway.limits.shared_server import (
+    REMEDY,
     Credit,
     CreditGrant,
     EpochChangedError,
@@ -45,6 +46,7 @@ SETTLED_TOGETHER = 4
 CONNECTIONS = 3
 """One decides, one hears of ends, one is for credit: an organization's calls come one after the other anyway."""
 OTHER_EPOCH = 3
+POSTGRES_PORT = 5432
 SCHEMA_LOCK = 5127
 
 TAKE = "SELECT * FROM mizzen_limits.take($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -78,6 +80,7 @@ class PostgresServer:
         options = dict(parse_qsl(parts.query))
         self._pooled = options.pop("pgbouncer", "false") == "true"
         self._url = urlunsplit(parts._replace(query=urlencode(options)))
+        self._place = {"host": parts.hostname or "", "port": parts.port or POSTGRES_PORT}
         self._pool: ConnectionPool | None = None
         self._why = ""
         """It cannot be used, as the log has it already."""
@@ -251,7 +254,7 @@ class PostgresServer:
         if self._pool is pool:
             self._pool = None
             self._lost.set()
-            log.warning("the store of limits is lost")
+            log.warning("the store of limits is lost", **self._place)
 
     async def _connect(self) -> None:
         connections: list[Any] = []
@@ -264,15 +267,15 @@ class PostgresServer:
         except (*LOST, ValueError) as error:
             for connection in connections:
                 connection.terminate()
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {str(error) or f'no answer within {CONNECT_SECONDS:g} s'}"
             if why != self._why:
                 self._why = why
-                log.warning("the store of limits cannot be used", error=why)
+                log.warning("the store of limits cannot be used", **self._place, error=why, remedy=REMEDY)
             raise StoreUnreachableError(str(error)) from error
         self._pool = ConnectionPool(connections)
         self._lost.clear()
         self._why = ""
-        log.info("the store of limits is there")
+        log.info("the store of limits is there", **self._place)
 
     async def _keep(self) -> None:
         """Connect where there is none; forget what has drained."""

@@ -91,7 +91,7 @@ class RedisConnection(asyncio.Protocol):
                 if address.database:
                     await connection.call(command(b"SELECT", b"%d" % address.database))
         except (OSError, TimeoutError, ServerSaidError) as error:
-            raise StoreUnreachableError(str(error) or type(error).__name__) from error
+            raise StoreUnreachableError(str(error) or f"no answer within {CONNECT_SECONDS:g} s") from error
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

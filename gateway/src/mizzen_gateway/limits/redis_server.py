@@ -18,6 +18,7 @@ from mizzen_gateway.ended_task import ended
 from mizzen_gateway.limits.redis_connection import RedisAddress, RedisConnection, ServerSaidError, command, words
 from mizzen_gateway.limits.rules import Amounts
 from mizzen_gateway.limits.shared_server import (
+    REMEDY,
     Credit,
     CreditGrant,
     EpochChangedError,
@@ -213,7 +214,8 @@ class RedisServer:
                     log.error("the store of limits is of no use", error=str(error))  # noqa: TRY400 - its words say it all
                 elif str(error) != why:
                     why = str(error)
-                    log.warning("the store of limits cannot be used", error=why)
+                    host, port = self._address.host, self._address.port
+                    log.warning("the store of limits cannot be used", host=host, port=port, error=why, remedy=REMEDY)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:

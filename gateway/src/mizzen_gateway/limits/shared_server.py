@@ -14,6 +14,11 @@ from mizzen_gateway.limits.rules import CONCURRENCY, REQUESTS, Amounts, BudgetRu
 RATE, RUNNING, BUDGET, SPENT = range(4)
 """Types of rows: requests in a window, requests at once, credit, and what is known at a request's end alone, such as
 tokens in a window: held until then."""
+REMEDY = (
+    "see that it runs and can be reached from here, and its address and password: MIZZEN_LIMITS_STORE, or limits_store"
+    " of gateway.yaml"
+)
+"""What an operator reads of a server that cannot be used."""
 TAKEN, OVER, LACKING = 0, 1, 2
 """What a server says to `take`."""
 
