@@ -8,6 +8,9 @@ from typing import Any
 
 import aiohttp
 import orjson
+from mizzen_gateway.protocols.open_inference.grpc.held import HeldResponder
+from mizzen_gateway.protocols.openai.answer import StreamAnswer
+from mizzen_gateway.protocols.openai.tail import CHUNKS
 from support.gateway import RunningGateway, endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
 from support.scripted_engine import Behaviour, Exchange, chunk, completion, scripted_engine
 from support.until import until
@@ -134,3 +137,10 @@ async def test_a_stream_that_did_not_tell_its_end_is_broken_off(tmp_path: Path) 
         await until(lambda: len(running.rows()) == len(NOT_TOLD))
         for row in running.rows():
             assert [tried["outcome"] for tried in row["attempts"]] == ["broken"], row["deployment"]
+
+
+def test_what_a_caller_does_not_read_is_not_held_for_its_end_as_well() -> None:
+    answer = StreamAnswer(HeldResponder(), (), "m", "m", 10, True, CHUNKS)
+    answer.on_head(200, {b"content-type": b"text/event-stream"})
+    answer.on_body(b"data: {}\n\n" * 20_000)
+    assert len(answer._last) <= len(b"data: [DONE]\r\n\r\n")

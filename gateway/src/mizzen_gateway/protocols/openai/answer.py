@@ -13,6 +13,7 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 LONG_BYTES = 128 * 1024
 """An answer that is longer is not held: it goes on as it comes."""
 DONE = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
+LONGEST_END = max(map(len, DONE))
 EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 BYTES_A_TOKEN = 4
 """For estimates only, where the engine told nothing."""
@@ -170,7 +171,8 @@ class StreamAnswer:
             self._refused.on_body(data)
             return
         try:
-            self._last = data = self._tail.feed(data)
+            data = self._tail.feed(data)
+            self._last = data[-LONGEST_END:]  # a copy: what a caller does not read must not be held twice
             self._responder.write(data)
         except EngineSaidError:
             raise EngineFailureError("broken", True, "the engine ended the stream with an error") from None
