@@ -13,7 +13,7 @@ import tritonclient.http as triton
 from mizzen_gateway.protocols.held_bytes import HELD
 from mizzen_gateway.protocols.open_inference.answer import LONG_BYTES
 from support.gateway import endpoint_set, make_key, make_snapshot, model_deployment, running_gateway
-from support.scripted_engine import Exchange, scripted_engine
+from support.scripted_engine import Behaviour, Exchange, scripted_engine
 from support.tensor_engine import tensor_engine
 from support.until import until
 
@@ -46,11 +46,8 @@ def the_numbers(body: bytes, headers: Any) -> tuple[str, np.ndarray[Any, Any]]:
     return result.get_response()["model_name"], result.as_numpy("y")
 
 
-@pytest.mark.parametrize("asked", ["double", "alias"])
-@pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
-async def test_a_long_tensor_begins_before_it_is_whole_and_is_exact(tmp_path: Path, asked: str, binary: bool) -> None:
-    go_on = asyncio.Event()
-    whole, headers = answer(binary)
+def answering(whole: bytes, headers: dict[str, str], end: Behaviour) -> Behaviour:
+    """An engine that sends all but the last ten bytes of its answer; how it ends is said."""
     others = tensor_engine()
 
     async def behave(exchange: Exchange) -> None:
@@ -60,11 +57,23 @@ async def test_a_long_tensor_begins_before_it_is_whole_and_is_exact(tmp_path: Pa
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         exchange.writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(whole)}\r\n{lines}\r\n".encode())
         exchange.writer.write(whole[:-10])
+        await end(exchange)
+
+    return behave
+
+
+@pytest.mark.parametrize("asked", ["double", "alias"])
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
+async def test_a_long_tensor_begins_before_it_is_whole_and_is_exact(tmp_path: Path, asked: str, binary: bool) -> None:
+    go_on = asyncio.Event()
+    whole, headers = answer(binary)
+
+    async def ends(exchange: Exchange) -> None:
         await go_on.wait()
         exchange.writer.write(whole[-10:])
         await exchange.writer.drain()
 
-    async with scripted_engine(behave) as engine:
+    async with scripted_engine(answering(whole, headers, ends)) as engine:
         endpoints = endpoint_set("double", engine.address, protocol="OpenInference", engine="Triton")
         objects = [model_deployment("double", aliases=["alias"]), endpoints]
         async with (
@@ -87,19 +96,12 @@ async def test_a_long_tensor_begins_before_it_is_whole_and_is_exact(tmp_path: Pa
 
 async def test_of_a_long_tensor_that_breaks_off_nobody_takes_it_for_whole(tmp_path: Path) -> None:
     whole, headers = answer(binary=True)
-    others = tensor_engine()
 
-    async def behave(exchange: Exchange) -> None:
-        if not exchange.path.endswith("/infer"):
-            await others(exchange)
-            return
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        exchange.writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(whole)}\r\n{lines}\r\n".encode())
-        exchange.writer.write(whole[:-10])
+    async def breaks_off(exchange: Exchange) -> None:
         await exchange.writer.drain()
         exchange.cut()
 
-    async with scripted_engine(behave) as engine:
+    async with scripted_engine(answering(whole, headers, breaks_off)) as engine:
         endpoints = endpoint_set("double", engine.address, protocol="OpenInference", engine="Triton")
         async with (
             running_gateway(tmp_path, make_snapshot([KEY]), model_deployment("double"), endpoints) as running,
