@@ -204,11 +204,11 @@ class ProcessCounts:
             now_ns = self._clock_ns()
             for kind, _, rates in self._spent:
                 held, spent = taken[kind], used[kind]
-                for bucket, amount, _ in rates:
+                for bucket, _, _ in rates:
                     # `Bucket.spend`, written out.
                     bucket.held -= held
                     if spent:
-                        now = now_ns * amount if bucket.amount == amount else now_ns * bucket.amount
+                        now = now_ns * bucket.amount  # by now it may be another than when this was prepared
                         bucket.tat = (bucket.tat if bucket.tat > now else now) + spent * bucket.window_ns
         for account, kind in self._budgets:
             account.settle(taken[kind], used[kind])
