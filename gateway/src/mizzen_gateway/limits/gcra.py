@@ -75,7 +75,7 @@ class Bucket:
 
 def remaining(amount: int, level: float) -> int:
     """Units that could be taken, >= 0, of a limit that is used so far."""
-    return max(0, amount - math.ceil(level - CRUMB))
+    return max(0, amount - math.ceil(level))
 
 
 def seconds_until(units: int, amount: int, window_seconds: float, level: float) -> float | None:
