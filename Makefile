@@ -42,7 +42,7 @@ cluster-tools: setup ## build the programs of a Kubernetes, once; they stay in t
 	$(RUN) python tools/cluster/build.py test-cluster
 
 test-cluster: cluster-tools ## run the tests on a real API server, no root; SUITE="crds library" runs these alone
-	$(RUN) pytest $(or $(addprefix tests/cluster/,$(SUITE)),tests/cluster) -n 3 --dist loadscope $(PYTEST_ARGS)
+	$(RUN) pytest $(or $(addprefix tests/cluster/,$(SUITE)),tests/cluster) -n 3 --dist loadscope --timeout 300 $(PYTEST_ARGS)
 
 cluster-up: setup ## start a Kubernetes to play with, no root: eval $$(make -s cluster-up); MIZZEN=1 runs Mizzen's programs beside it
 	@$(RUN) python tools/cluster/playground.py up $(if $(MIZZEN),--mizzen)

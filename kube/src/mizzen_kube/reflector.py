@@ -43,6 +43,10 @@ def unheard(change: Change) -> None:
     """For readers who only ask."""
 
 
+def untold() -> None:
+    """For readers of kinds that are always there."""
+
+
 class Reflector(Generic[T]):
     """The objects of one kind as they are, each in the form that `keep` makes of it."""
 
@@ -54,15 +58,20 @@ class Reflector(Generic[T]):
         *,
         keep: Callable[[Manifest], T],
         on_change: Callable[[Change], None] = unheard,
+        on_known: Callable[[], None] = untold,
         owners: Callable[[Manifest], Iterable[str]] = controllers,
         attention: Attention = ATTENTIVE,
         backoff: Backoff | None = None,
     ) -> None:
-        """`keep` gets a manifest without managedFields: `Packing()` for all of it, or a small view of it."""
+        """`keep` gets a manifest without managedFields: `Packing()` for all of it, or a small view of it.
+
+        `on_known` is called when the server has come to know the kind, and when it knows it no longer.
+        """
         self._api = api
         self._resource = resource
         self._selection = selection
         self._own = OwnWrites(on_change)
+        self._on_known = on_known
         self._attention = attention
         self._backoff = backoff or Backoff()
         self._kept = Kept(keep, owners)
@@ -149,8 +158,8 @@ class Reflector(Generic[T]):
                 page.items.clear()  # or two pages were in memory while the next one comes
         for change in self._kept.prune(listed, version):
             self._own.hear(change)
-        self._version, self.absent, self.heard_at = version, False, time.monotonic()
-        self.synced.set()
+        self._version, self.heard_at = version, time.monotonic()
+        self._known(True)
 
     async def _watch(self) -> None:
         attention = self._attention
@@ -196,10 +205,16 @@ class Reflector(Generic[T]):
             say("watch broke off", kind=str(self._resource), failures=self._backoff.failures, error=error.message)
 
     def _forget_kind(self) -> None:
-        self._version, self.absent = "", True
+        self._version = ""
         for change in self._kept.prune(set(), ""):
             self._own.hear(change)
+        self._known(False)
+
+    def _known(self, is_known: bool) -> None:
+        was_absent, self.absent = self.absent, not is_known
         self.synced.set()
+        if self.absent is not was_absent:
+            self._on_known()
 
 
 def _key_of(manifest: Manifest) -> Key:

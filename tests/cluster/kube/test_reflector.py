@@ -12,11 +12,12 @@ from mizzen_kube.backoff import Backoff
 from mizzen_kube.kept import Change
 from mizzen_kube.packed import Packed, Packing
 from mizzen_kube.reflector import Attention, Reflector
-from mizzen_kube.resources import CONFIG_MAPS, LEADER_WORKER_SETS, Resource
+from mizzen_kube.resources import CONFIG_MAPS, LEADER_WORKER_SETS, LOCAL_QUEUES, Resource
 from support.cluster.cluster import Cluster
 from support.cluster.fault_proxy import FaultProxy
 from support.cluster.faults import Asked, Fault, Rule, is_watch
 from support.cluster.objects import Objects
+from support.kueue import install_queues, remove_queues
 from support.until import until
 
 HURRIED = Attention(watch=60.0, silence=2.0, absent=0.2)
@@ -28,12 +29,14 @@ class Watching:
 
     def __init__(self, api: Api, namespace: str, attention: Attention, resource: Resource) -> None:
         self.changes: list[Change] = []
+        self.came_and_went: list[bool] = []
         self.reflector: Reflector[Packed] = Reflector(
             api,
             resource,
             Selection(namespace, label_selector="test=yes"),
             keep=Packing(),
             on_change=self.changes.append,
+            on_known=lambda: self.came_and_went.append(not self.reflector.absent),
             attention=attention,
             backoff=Backoff(shortest=0.1, longest=1.0),
         )
@@ -236,6 +239,17 @@ async def test_a_kind_that_the_server_does_not_know_is_an_empty_picture_until_it
         assert len(seen.reflector) == 0
         await until(lambda: seen.reflector.restarts["not_found"] >= 3, SECONDS)
         assert len(proxy.requests) <= 6
+
+
+async def test_it_tells_when_a_kind_comes_and_when_it_has_gone_also_where_no_object_of_it_was(
+    api: Api, server: Cluster, objects: Objects
+) -> None:
+    async with watching(api, objects.namespace, resource=LOCAL_QUEUES) as seen:
+        await asyncio.to_thread(install_queues, server.objects)
+        await until(lambda: not seen.reflector.absent, SECONDS)
+        await asyncio.to_thread(remove_queues, server.objects)
+        await until(lambda: seen.reflector.absent, SECONDS)
+        assert seen.came_and_went == [False, True, False]
 
 
 async def test_a_server_that_was_away_is_found_again(through: Api, proxy: FaultProxy, objects: Objects) -> None:

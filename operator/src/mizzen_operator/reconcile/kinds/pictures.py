@@ -63,7 +63,10 @@ class Pictures:
             owners=backend_targets,
         )
         self.owned: dict[str, Reflector[Packed]] = {
-            kind.kind: Reflector(api, kind, OURS, keep=Packing(), on_change=self._owned_changed) for kind in OWNED
+            kind.kind: Reflector(
+                api, kind, OURS, keep=Packing(), on_change=self._owned_changed, on_known=self._wake_projects
+            )
+            for kind in OWNED
         }
         caches.learners |= self.owned
         caches.also.append(self._hear)
@@ -185,8 +188,7 @@ class Pictures:
         self._wake((*change.key, PROJECT))
         if not self._spec_changed(change):
             return
-        for key in list(self.projects.keys()):
-            self._wake((*key, PROJECT))  # who has a namespace may have changed
+        self._wake_projects()  # who has a namespace may have changed
         for namespace in change.owners:
             self._caches.wake_namespace(namespace)  # and what its quota leaves
 
@@ -268,6 +270,10 @@ class Pictures:
         """Look at everything again."""
         for key in self.keys():
             self._wake(key)
+
+    def _wake_projects(self) -> None:
+        for key in list(self.projects.keys()):
+            self._wake((*key, PROJECT))
 
     def _wake_naming(self, namespace: str, name: str) -> None:
         self._wake_by(f"route/{namespace}/{name}")

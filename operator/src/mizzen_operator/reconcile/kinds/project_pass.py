@@ -83,7 +83,7 @@ async def project_pass(name: str, hands: ProjectHands, now: datetime) -> float |
     if bounds_told(status) != bounds_told(project.status):
         for place in project.namespaces:
             hands.caches.wake_namespace(place)  # what its quota leaves is otherwise now
-    return seconds_until_next_look(project, hands, result, said)
+    return seconds_until_next_look(result, said)
 
 
 def bounds_told(status: ProjectStatus) -> tuple[object, ...]:
@@ -91,12 +91,12 @@ def bounds_told(status: ProjectStatus) -> tuple[object, ...]:
     return (status.accelerators, *(one.reason for one in status.conditions if one.type == conditions.QUOTA_READY))
 
 
-def seconds_until_next_look(project: Project, hands: ProjectHands, result: Result, limits: Said | None) -> float | None:
+def seconds_until_next_look(result: Result, limits: Said | None) -> float | None:
     """Return after how many seconds to look again; None where only an event can change anything."""
     if result.leftover:
         return LEFTOVER_SECONDS
     waits = [asked] if (asked := seconds_until_asked_again(limits)) is not None else []
-    if result.refused or (project.spec.queue is not None and not hands.environment.kueue):
+    if result.refused:
         waits.append(REFUSED_SECONDS)
     return min(waits, default=None)
 
