@@ -41,7 +41,11 @@ def test_a_zombie_has_ended() -> None:
 
 
 def test_marked_processes_are_found_by_the_environment_they_started_with() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"MARK_X": "a b"}) as child:
+    program = [sys.executable, "-c", "print('runs', flush=True); input()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, env={"MARK_X": "a b"}) as child:
+        assert child.stdout
+        assert child.stdout.readline()  # before a program runs, its environment can still be empty
         assert [each.pid for each in marked_processes("MARK_X", "a b")] == [child.pid]
         assert marked_processes("MARK_X", "a") == []
         child.communicate(b"\n")
