@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     for domain in DOMAINS:
         app.include_router(domain.router)
     rendering.install(app, _refused)
-    app.add_middleware(Transport, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Transport, max_body_bytes=settings.max_body_bytes, trusted_proxies=settings.trusted_proxies)
     return app
 
 

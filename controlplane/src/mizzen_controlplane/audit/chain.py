@@ -2,7 +2,8 @@
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.audit.record import GENESIS, hash_of
+from mizzen_controlplane.audit.chain_format import GENESIS, hash_of
+from mizzen_controlplane.audit.record import chain_fields
 from mizzen_controlplane.audit.repository import events_after
 from mizzen_controlplane.audit.schemas import ChainReport
 
@@ -18,6 +19,6 @@ async def verify_chain(session: AsyncSession) -> ChainReport:
             return ChainReport(whole=True, events=number)
         for event in events:
             number += 1
-            if event.number != number or event.previous_hash != previous or event.hash != hash_of(event):
+            if event.number != number or event.previous_hash != previous or event.hash != hash_of(chain_fields(event)):
                 return ChainReport(whole=False, events=number, broken_at=number)
             previous = event.hash

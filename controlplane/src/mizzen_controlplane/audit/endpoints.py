@@ -2,8 +2,9 @@
 
 from mizzen_controlplane.audit.chain import verify_chain
 from mizzen_controlplane.audit.models import AuditEvent
-from mizzen_controlplane.audit.repository import events_of
+from mizzen_controlplane.audit.repository import events_of, personal_of
 from mizzen_controlplane.audit.schemas import AuditEventView, ChainReport
+from mizzen_controlplane.audit.views import event_view
 from mizzen_controlplane.identity.scope import ProjectRef, project_or_404
 from mizzen_controlplane.kit.auth import Admin
 from mizzen_controlplane.kit.database import reading
@@ -48,4 +49,5 @@ async def _page(plane: Plane, asked: PageQuery, project_id: str) -> Page[AuditEv
             session, events_of(project_id), asked, FIELDS, plane.secrets.page_key,
             default_order="number desc", scope=f"audit {project_id}",
         )  # fmt: skip
-    return Page(items=[AuditEventView.model_validate(row) for row in rows], next_page_token=token)
+        personal = await personal_of(session, [row.number for row in rows])
+    return Page(items=[event_view(row, personal.get(row.number, ())) for row in rows], next_page_token=token)

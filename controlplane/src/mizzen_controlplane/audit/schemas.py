@@ -6,6 +6,21 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
+class PersonalView(BaseModel):
+    """What an event holds of one person; the chain holds only a commitment to it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
+
+    position: int
+    """Of its commitment."""
+    person: str
+    """Whose."""
+    salt: str
+    """Before the content in what the commitment is the SHA-256 of."""
+    content: dict[str, Any]
+    """Texts by where in the event they stood; `address` is where the actor's request came from."""
+
+
 class AuditEventView(BaseModel):
     """One write, or one attempt that was refused."""
 
@@ -38,7 +53,13 @@ class AuditEventView(BaseModel):
     previous_hash: str
     """Hash of the event before."""
     hash: str
-    """SHA-256 over this event, its hash excepted."""
+    """SHA-256 over this event, its hash and `personal` excepted."""
+    format: int
+    """Which fields the hash is over."""
+    commitments: list[str]
+    """What stands in the chain for personal data: a SHA-256 for each of `personal`, kept where that was erased."""
+    personal: list[PersonalView] = []
+    """What is personal, so far as it was not erased."""
 
 
 class ChainReport(BaseModel):

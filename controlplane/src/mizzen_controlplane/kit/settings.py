@@ -1,9 +1,12 @@
 """What the environment tells this process: where its data, secrets and database are, and where it listens."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mizzen_controlplane.kit.client_address import Network
 
 KUBERNETES = "kubernetes"
 STORES = ("database", KUBERNETES)
@@ -27,6 +30,8 @@ class Settings:
     """Folder with tls.crt and tls.key; None for plain HTTP."""
     max_body_bytes: int = 8 * 1024 * 1024
     """Largest body of a route that does not stream."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of the proxies in front, whose X-Forwarded-For is believed."""
     upload_stall_seconds: int = 60
     """How long an upload may send no byte before it is let go."""
     files_key_file: Path | None = None
@@ -63,6 +68,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
         tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
+        trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         files_key_file=Path(given["MIZZEN_FILES_KEY_FILE"]) if given.get("MIZZEN_FILES_KEY_FILE") else None,
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
@@ -91,6 +97,14 @@ def _whole_number(given: Mapping[str, str], name: str, default: int, at_most: in
     if not text.isdecimal() or not 1 <= int(text) <= at_most:
         raise SettingsError(f"{name} is {text!r}: it must be a whole number from 1 to {at_most}.")
     return int(text)
+
+
+def _networks(given: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        texts = [text.strip() for text in given.get(name, "").split(",")]
+        return tuple(ipaddress.ip_network(text) for text in texts if text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}. Write networks as 10.0.0.0/8, with commas between.") from error
 
 
 def _accounts(given: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,12 +1,14 @@
 """What wraps every request, as plain ASGI: its id, its log line, its count, and the limit of its body."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from prometheus_client import REGISTRY, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mizzen_controlplane.kit.client_address import Network, client_address
 from mizzen_controlplane.kit.problem import TooLarge
 from mizzen_controlplane.kit.rendering import render
 from mizzen_controlplane.kit.request_context import begin_request
@@ -20,8 +22,9 @@ DURATION = Histogram("mizzen_controlplane_request_seconds", "Time to the last by
 class Transport:
     """Gives a request its id, refuses a body over the limit, logs and counts the answer."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, trusted_proxies: Sequence[Network] = ()) -> None:
         self._app = app
+        self._trusted_proxies = trusted_proxies
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,7 +33,7 @@ class Transport:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = begin_request(headers.get(b"x-request-id", b"").decode("latin-1"))
+        request_id = begin_request(headers.get(b"x-request-id", b"").decode("latin-1"), self._address(scope))
         answer: dict[str, Any] = {"status": 0, "started": False}
 
         async def sending(message: Message) -> None:
@@ -44,6 +47,10 @@ class Transport:
             await self._limited(scope, headers, receive, sending, answer)
         finally:
             _account(scope, request_id, answer["status"], time.perf_counter() - started)
+
+    def _address(self, scope: Scope) -> str:
+        forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return client_address(scope["client"][0] if scope["client"] else "", forwarded, self._trusted_proxies)
 
     async def _limited(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, answer: dict[str, Any]
