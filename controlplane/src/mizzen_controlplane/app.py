@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 
 from mizzen_controlplane.audit.refusals import record_refusal
-from mizzen_controlplane.domains import DOMAINS
+from mizzen_controlplane.domains import DOMAINS, RECOGNIZERS
 from mizzen_controlplane.identity.first_start import ensure_organization
 from mizzen_controlplane.kit import health, rendering
 from mizzen_controlplane.kit.database import open_database
@@ -62,7 +62,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     organization = await ensure_organization(database, settings)
     database.signals.start()
     cluster = api if settings.store == KUBERNETES else None
-    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer, cluster)
+    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer, cluster, RECOGNIZERS)
 
 
 async def _api_server(stack: AsyncExitStack) -> "Api":
@@ -83,5 +83,4 @@ def _reviewer(api: "Api", accounts: Mapping[str, str]) -> Reviewer:
 
 
 async def _refused(request: Request, problem: Problem) -> None:
-    authorization = request.headers.get("authorization", "")
-    await record_refusal(plane_of(request), problem, request.method, request.url.path, authorization)
+    await record_refusal(plane_of(request), problem, request)

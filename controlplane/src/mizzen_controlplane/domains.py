@@ -19,7 +19,7 @@ from mizzen_controlplane.deployments import endpoints as deployments
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
 from mizzen_controlplane.invoices import endpoints as invoices
-from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.plane import Plane, Recognizer
 from mizzen_controlplane.limits import endpoints as limits
 from mizzen_controlplane.metering import endpoints as metering
 from mizzen_controlplane.metering.drift import drift_watched
@@ -39,6 +39,8 @@ class Domain:
     router: APIRouter
     background: Background | None = None
     """Entered at start and left at the end: for loops such as an expiry."""
+    recognize: Recognizer | None = None
+    """Who it is that a request comes from, for a kind of token or session that the domain keeps."""
 
 
 DOMAINS = (
@@ -59,3 +61,5 @@ DOMAINS = (
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
 )
+
+RECOGNIZERS = tuple(domain.recognize for domain in DOMAINS if domain.recognize is not None)

@@ -1,18 +1,24 @@
 """Routes of audit events."""
 
+from typing import Annotated
+
+from fastapi import Depends
+
 from mizzen_controlplane.audit.chain import verify_chain
 from mizzen_controlplane.audit.models import AuditEvent
 from mizzen_controlplane.audit.repository import events_of, personal_of
 from mizzen_controlplane.audit.schemas import AuditEventView, ChainReport
 from mizzen_controlplane.audit.views import event_view
 from mizzen_controlplane.identity.scope import ProjectRef, project_or_404
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.pages import AskedPage, Page, PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane, ThePlane
 from mizzen_controlplane.kit.routing import api_router
 
 router = api_router("audit")
+
+AuditReader = Annotated[Subject, Depends(Allow(Permission.AUDIT_READ))]
 
 FIELDS = {
     name: getattr(AuditEvent, name)
@@ -21,14 +27,14 @@ FIELDS = {
 
 
 @router.get("/api/v1/audit-events")
-async def list_audit_events(plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[AuditEventView]:
+async def list_audit_events(plane: ThePlane, _subject: AuditReader, asked: AskedPage) -> Page[AuditEventView]:
     """List what was done and refused, newest first; filter by actor, action, resource, project_id, at ..."""
     return await _page(plane, asked, "")
 
 
 @router.get("/api/v1/projects/{project}/audit-events")
 async def list_project_audit_events(
-    project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+    project: ProjectRef, plane: ThePlane, _subject: AuditReader, asked: AskedPage
 ) -> Page[AuditEventView]:
     """The same for one project."""
     async with reading(plane.database) as session:
@@ -37,7 +43,7 @@ async def list_project_audit_events(
 
 
 @router.get("/api/v1/audit-events:verify")
-async def verify_audit_events(plane: ThePlane, _subject: Admin) -> ChainReport:
+async def verify_audit_events(plane: ThePlane, _subject: AuditReader) -> ChainReport:
     """Check the whole chain of hashes."""
     async with reading(plane.database) as session:
         return await verify_chain(session)

@@ -1,5 +1,6 @@
 """How refused attempts are recorded: an authenticated subject's one by one, anonymous ones counted, not written."""
 
+from fastapi import Request
 from prometheus_client import Counter
 
 from mizzen_controlplane.audit.record import Trace, record_trace
@@ -11,7 +12,7 @@ from mizzen_controlplane.kit.problem import Forbidden, Problem, Unauthorized
 ANONYMOUS_REFUSALS = Counter("mizzen_controlplane_anonymous_refusals", "Requests without a valid token.")
 
 
-async def record_refusal(plane: Plane, problem: Problem, method: str, path: str, authorization: str) -> None:
+async def record_refusal(plane: Plane, problem: Problem, request: Request) -> None:
     """Leave a trace of `problem`, where it is a refusal of a subject.
 
     Whoever has no token must not be able to fill the table, so such attempts only raise a counter.
@@ -21,7 +22,13 @@ async def record_refusal(plane: Plane, problem: Problem, method: str, path: str,
         return
     if not isinstance(problem, Forbidden):
         return
-    actor = (await authenticate(plane, authorization)).name
+    actor = (await authenticate(request)).name
     async with unit_of_work(plane.database) as session:
-        trace = Trace(actor, f"{method} denied", path[:512], outcome="denied", after={"detail": problem.detail})
+        trace = Trace(
+            actor,
+            f"{request.method} denied",
+            request.url.path[:512],
+            outcome="denied",
+            after={"detail": problem.detail},
+        )
         record_trace(session, trace)

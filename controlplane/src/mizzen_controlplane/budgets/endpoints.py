@@ -1,18 +1,23 @@
 """Routes of budgets: a project's, the organization's, and the credit that gateways lease."""
 
+from typing import Annotated
+
 from fastapi import Depends, Response
 from mizzen_crds.access import LeaseGrant, LeaseRequest
 
 from mizzen_controlplane.budgets import service
 from mizzen_controlplane.budgets.schemas import BudgetCreate, BudgetPatch, BudgetView
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin, Allow, Permission
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 
 router = api_router("budgets")
+
+BudgetReader = Annotated[Subject, Depends(Allow(Permission.BUDGETS_READ))]
+BudgetWriter = Annotated[Subject, Depends(Allow(Permission.BUDGETS_WRITE))]
 OF_PROJECT = "/api/v1/projects/{project}/budgets"
 OF_ORGANIZATION = "/api/v1/budgets"
 
@@ -29,21 +34,23 @@ async def lease_credit(plane: ThePlane, body: LeaseRequest) -> LeaseGrant:
 
 
 @router.get(OF_PROJECT)
-async def list_budgets(_: Admin, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[BudgetView]:
+async def list_budgets(_: BudgetReader, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[BudgetView]:
     """The project's budgets."""
     views, token = await service.list_budgets(plane, project, page)
     return Page(items=views, next_page_token=token)
 
 
 @router.get(OF_PROJECT + "/{budget}")
-async def get_budget(_: Admin, plane: ThePlane, project: ProjectRef, budget: str, response: Response) -> BudgetView:
+async def get_budget(
+    _: BudgetReader, plane: ThePlane, project: ProjectRef, budget: str, response: Response
+) -> BudgetView:
     """One budget: spent, set aside and left this month."""
     return _answer(response, await service.get_budget(plane, project, budget))
 
 
 @router.post(OF_PROJECT, status_code=201)
 async def create_budget(
-    subject: Admin, plane: ThePlane, project: ProjectRef, body: BudgetCreate, response: Response
+    subject: BudgetWriter, plane: ThePlane, project: ProjectRef, body: BudgetCreate, response: Response
 ) -> BudgetView:
     """Make a budget; it counts from now on. One that could never match is refused."""
     return _answer(response, await service.create_budget(plane, subject, project, body))
@@ -51,7 +58,7 @@ async def create_budget(
 
 @router.patch(OF_PROJECT + "/{budget}")
 async def patch_budget(
-    subject: Admin,
+    subject: BudgetWriter,
     plane: ThePlane,
     project: ProjectRef,
     budget: str,
@@ -64,27 +71,29 @@ async def patch_budget(
 
 
 @router.delete(OF_PROJECT + "/{budget}", status_code=204)
-async def delete_budget(subject: Admin, plane: ThePlane, project: ProjectRef, budget: str, if_match: IfMatch) -> None:
+async def delete_budget(
+    subject: BudgetWriter, plane: ThePlane, project: ProjectRef, budget: str, if_match: IfMatch
+) -> None:
     """Remove a budget."""
     await service.delete_budget(plane, subject, project, budget, if_match)
 
 
 @router.get(OF_ORGANIZATION)
-async def list_organization_budgets(_: Admin, plane: ThePlane, page: AskedPage) -> Page[BudgetView]:
+async def list_organization_budgets(_: BudgetReader, plane: ThePlane, page: AskedPage) -> Page[BudgetView]:
     """The organization's budgets."""
     views, token = await service.list_budgets(plane, None, page)
     return Page(items=views, next_page_token=token)
 
 
 @router.get(OF_ORGANIZATION + "/{budget}")
-async def get_organization_budget(_: Admin, plane: ThePlane, budget: str, response: Response) -> BudgetView:
+async def get_organization_budget(_: BudgetReader, plane: ThePlane, budget: str, response: Response) -> BudgetView:
     """One budget of the organization."""
     return _answer(response, await service.get_budget(plane, None, budget))
 
 
 @router.post(OF_ORGANIZATION, status_code=201)
 async def create_organization_budget(
-    subject: Admin, plane: ThePlane, body: BudgetCreate, response: Response
+    subject: BudgetWriter, plane: ThePlane, body: BudgetCreate, response: Response
 ) -> BudgetView:
     """Make a budget over all projects together."""
     return _answer(response, await service.create_budget(plane, subject, None, body))
@@ -92,13 +101,13 @@ async def create_organization_budget(
 
 @router.patch(OF_ORGANIZATION + "/{budget}")
 async def patch_organization_budget(
-    subject: Admin, plane: ThePlane, budget: str, body: BudgetPatch, response: Response, if_match: IfMatch
+    subject: BudgetWriter, plane: ThePlane, budget: str, body: BudgetPatch, response: Response, if_match: IfMatch
 ) -> BudgetView:
     """Change a budget of the organization."""
     return _answer(response, await service.patch_budget(plane, subject, None, budget, body, if_match))
 
 
 @router.delete(OF_ORGANIZATION + "/{budget}", status_code=204)
-async def delete_organization_budget(subject: Admin, plane: ThePlane, budget: str, if_match: IfMatch) -> None:
+async def delete_organization_budget(subject: BudgetWriter, plane: ThePlane, budget: str, if_match: IfMatch) -> None:
     """Remove a budget of the organization."""
     await service.delete_budget(plane, subject, None, budget, if_match)

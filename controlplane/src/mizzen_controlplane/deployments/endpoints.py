@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Body, Query, Response
+from fastapi import Body, Depends, Query, Response
 
 from mizzen_controlplane.deployments import service, verbs
 from mizzen_controlplane.deployments.schemas import DeploymentView, OccurrenceView, RollbackBody, ScaleBody
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
@@ -16,6 +16,10 @@ from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 
 router = api_router("deployments")
+
+DeploymentPromoter = Annotated[Subject, Depends(Allow(Permission.DEPLOYMENTS_PROMOTE))]
+DeploymentReader = Annotated[Subject, Depends(Allow(Permission.DEPLOYMENTS_READ))]
+DeploymentWriter = Annotated[Subject, Depends(Allow(Permission.DEPLOYMENTS_WRITE))]
 PATH = "/api/v1/projects/{project}/deployments"
 ONE = PATH + "/{name}"
 
@@ -25,7 +29,9 @@ API_MANAGER = "mizzen-api"
 
 
 @router.get(PATH)
-async def list_deployments(_: Admin, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[DeploymentView]:
+async def list_deployments(
+    _: DeploymentReader, plane: ThePlane, project: ProjectRef, page: AskedPage
+) -> Page[DeploymentView]:
     """The project's deployments, by name."""
     rows, token = await service.list_deployments(plane, project, page)
     return Page(items=[_view(row) for row in rows], next_page_token=token)
@@ -33,7 +39,7 @@ async def list_deployments(_: Admin, plane: ThePlane, project: ProjectRef, page:
 
 @router.get(ONE)
 async def get_deployment(
-    _: Admin, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    _: DeploymentReader, plane: ThePlane, project: ProjectRef, name: str, response: Response
 ) -> DeploymentView:
     """One deployment: its manifest with the status."""
     return _answer(response, await service.get_deployment(plane, project, name))
@@ -41,7 +47,7 @@ async def get_deployment(
 
 @router.post(PATH, status_code=201)
 async def create_deployment(
-    subject: Admin,
+    subject: DeploymentWriter,
     plane: ThePlane,
     project: ProjectRef,
     body: Manifest,
@@ -56,7 +62,7 @@ async def create_deployment(
 
 @router.put(ONE)
 async def apply_deployment(
-    subject: Admin,
+    subject: DeploymentWriter,
     plane: ThePlane,
     project: ProjectRef,
     name: str,
@@ -73,7 +79,7 @@ async def apply_deployment(
 
 @router.patch(ONE)
 async def patch_deployment(
-    subject: Admin,
+    subject: DeploymentWriter,
     plane: ThePlane,
     project: ProjectRef,
     name: str,
@@ -92,7 +98,7 @@ async def patch_deployment(
 
 @router.delete(ONE, status_code=204)
 async def delete_deployment(
-    subject: Admin,
+    subject: DeploymentWriter,
     plane: ThePlane,
     project: ProjectRef,
     name: str,
@@ -105,7 +111,7 @@ async def delete_deployment(
 
 @router.post(ONE + ":scale")
 async def scale_deployment(
-    subject: Admin, plane: ThePlane, project: ProjectRef, name: str, body: ScaleBody, response: Response
+    subject: DeploymentWriter, plane: ThePlane, project: ProjectRef, name: str, body: ScaleBody, response: Response
 ) -> DeploymentView:
     """Set the number of replicas."""
     changed = await service.patch_deployment(
@@ -116,7 +122,7 @@ async def scale_deployment(
 
 @router.post(ONE + ":pause")
 async def pause_deployment(
-    subject: Admin, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
 ) -> DeploymentView:
     """Let the rollout take no further step."""
     changed = await service.patch_deployment(
@@ -127,7 +133,7 @@ async def pause_deployment(
 
 @router.post(ONE + ":resume")
 async def resume_deployment(
-    subject: Admin, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
 ) -> DeploymentView:
     """Let the rollout go on."""
     changed = await service.patch_deployment(
@@ -138,7 +144,7 @@ async def resume_deployment(
 
 @router.post(ONE + ":promote")
 async def promote_deployment(
-    subject: Admin, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
 ) -> DeploymentView:
     """Let the present canary step pass."""
     changed = await service.patch_deployment(plane, subject, project, name, verbs.promote, API_MANAGER, "promote")
@@ -147,7 +153,7 @@ async def promote_deployment(
 
 @router.post(ONE + ":rollback")
 async def rollback_deployment(
-    subject: Admin,
+    subject: DeploymentPromoter,
     plane: ThePlane,
     project: ProjectRef,
     name: str,
@@ -164,7 +170,7 @@ async def rollback_deployment(
 
 @router.post(ONE + ":restart")
 async def restart_deployment(
-    subject: Admin, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentWriter, plane: ThePlane, project: ProjectRef, name: str, response: Response
 ) -> DeploymentView:
     """Replace every replica, as a rollout."""
     patch = verbs.restart(utc_now())
@@ -173,7 +179,7 @@ async def restart_deployment(
 
 
 @router.get(ONE + "/events")
-async def list_events(_: Admin, plane: ThePlane, project: ProjectRef, name: str) -> Page[OccurrenceView]:
+async def list_events(_: DeploymentReader, plane: ThePlane, project: ProjectRef, name: str) -> Page[OccurrenceView]:
     """What happened to a deployment, newest first, equal events counted."""
     rows = await service.events_of(plane, project, name)
     return Page(

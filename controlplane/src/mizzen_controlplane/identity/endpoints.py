@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Depends, Path, Response
 
 from mizzen_controlplane.identity import keys, projects
 from mizzen_controlplane.identity.schemas import (
@@ -16,7 +16,7 @@ from mizzen_controlplane.identity.schemas import (
     ProjectView,
 )
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
@@ -25,13 +25,21 @@ from mizzen_controlplane.kit.wire import with_etag
 
 router = api_router("identity")
 
+KeyReader = Annotated[Subject, Depends(Allow(Permission.KEYS_READ))]
+KeyWriter = Annotated[Subject, Depends(Allow(Permission.KEYS_WRITE))]
+ProjectMaker = Annotated[Subject, Depends(Allow(Permission.PROJECTS_CREATE))]
+ProjectReader = Annotated[Subject, Depends(Allow(Permission.PROJECTS_READ))]
+ProjectWriter = Annotated[Subject, Depends(Allow(Permission.PROJECTS_WRITE))]
+
 PROJECTS = "/api/v1/projects"
 KEYS = PROJECTS + "/{project}/keys"
 KeyRef = Annotated[str, Path(max_length=64, description="Id or name of the key.")]
 
 
 @router.post(PROJECTS, status_code=201)
-async def create_project(body: ProjectCreate, plane: ThePlane, subject: Admin, response: Response) -> ProjectView:
+async def create_project(
+    body: ProjectCreate, plane: ThePlane, subject: ProjectMaker, response: Response
+) -> ProjectView:
     """Make a project."""
     made = await projects.create(plane, subject, body)
     with_etag(response, made)
@@ -39,14 +47,14 @@ async def create_project(body: ProjectCreate, plane: ThePlane, subject: Admin, r
 
 
 @router.get(PROJECTS)
-async def list_projects(plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[ProjectView]:
+async def list_projects(plane: ThePlane, _subject: ProjectReader, asked: AskedPage) -> Page[ProjectView]:
     """List projects."""
     rows, token = await projects.page(plane, asked)
     return Page(items=[projects.view(row) for row in rows], next_page_token=token)
 
 
 @router.get(PROJECTS + "/{project}")
-async def get_project(project: ProjectRef, plane: ThePlane, _subject: Admin, response: Response) -> ProjectView:
+async def get_project(project: ProjectRef, plane: ThePlane, _subject: ProjectReader, response: Response) -> ProjectView:
     """Read a project."""
     found = await projects.get(plane, project)
     with_etag(response, found)
@@ -55,7 +63,12 @@ async def get_project(project: ProjectRef, plane: ThePlane, _subject: Admin, res
 
 @router.patch(PROJECTS + "/{project}")
 async def change_project(
-    project: ProjectRef, body: ProjectPatch, plane: ThePlane, subject: Admin, if_match: IfMatch, response: Response
+    project: ProjectRef,
+    body: ProjectPatch,
+    plane: ThePlane,
+    subject: ProjectWriter,
+    if_match: IfMatch,
+    response: Response,
 ) -> ProjectView:
     """Change a project's settings or labels."""
     changed = await projects.change(plane, subject, project, body, if_match)
@@ -65,7 +78,7 @@ async def change_project(
 
 @router.post(KEYS, status_code=201)
 async def create_key(
-    project: ProjectRef, body: KeyCreate, plane: ThePlane, subject: Admin, response: Response
+    project: ProjectRef, body: KeyCreate, plane: ThePlane, subject: KeyWriter, response: Response
 ) -> KeyWithSecret:
     """Make an API key; its secret is in this answer alone."""
     key, made = await keys.create(plane, subject, project, body)
@@ -74,14 +87,16 @@ async def create_key(
 
 
 @router.get(KEYS)
-async def list_keys(project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[KeyView]:
+async def list_keys(project: ProjectRef, plane: ThePlane, _subject: KeyReader, asked: AskedPage) -> Page[KeyView]:
     """List a project's API keys, revoked ones included."""
     items, token = await keys.page(plane, project, asked)
     return Page(items=items, next_page_token=token)
 
 
 @router.get(KEYS + "/{key}")
-async def get_key(project: ProjectRef, key: KeyRef, plane: ThePlane, _subject: Admin, response: Response) -> KeyView:
+async def get_key(
+    project: ProjectRef, key: KeyRef, plane: ThePlane, _subject: KeyReader, response: Response
+) -> KeyView:
     """Read an API key."""
     row, owner = await keys.get(plane, project, key)
     with_etag(response, row)
@@ -94,7 +109,7 @@ async def change_key(
     key: KeyRef,
     body: KeyPatch,
     plane: ThePlane,
-    subject: Admin,
+    subject: KeyWriter,
     if_match: IfMatch,
     response: Response,
 ) -> KeyView:
@@ -109,7 +124,7 @@ async def rotate_key(
     project: ProjectRef,
     key: KeyRef,
     plane: ThePlane,
-    subject: Admin,
+    subject: KeyWriter,
     if_match: IfMatch,
     response: Response,
     body: KeyRotate | None = None,
@@ -122,7 +137,7 @@ async def rotate_key(
 
 @router.post(KEYS + "/{key}:revoke")
 async def revoke_key(
-    project: ProjectRef, key: KeyRef, plane: ThePlane, subject: Admin, if_match: IfMatch, response: Response
+    project: ProjectRef, key: KeyRef, plane: ThePlane, subject: KeyWriter, if_match: IfMatch, response: Response
 ) -> KeyView:
     """Refuse the key for ever; gateways know within a second."""
     row, owner = await keys.revoke(plane, subject, project, key, if_match)

@@ -2,24 +2,26 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.invoices import service
 from mizzen_controlplane.invoices.csv_text import csv_text
 from mizzen_controlplane.invoices.lines import total_of
 from mizzen_controlplane.invoices.schemas import InvoiceLine, InvoiceSummary, InvoiceView
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.pages import Page
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 
 router = api_router("invoices")
+
+InvoiceReader = Annotated[Subject, Depends(Allow(Permission.INVOICES_READ))]
 PATH = "/api/v1/projects/{project}/invoices"
 
 
 @router.get(PATH)
-async def list_invoices(_: Admin, plane: ThePlane, project: ProjectRef) -> Page[InvoiceSummary]:
+async def list_invoices(_: InvoiceReader, plane: ThePlane, project: ProjectRef) -> Page[InvoiceSummary]:
     """The project's months since its first request, newest first."""
     found = await service.invoices_of(plane, project)
     return Page(items=[InvoiceSummary.model_validate(_view(item).model_dump(exclude={"lines"})) for item in found])
@@ -27,7 +29,7 @@ async def list_invoices(_: Admin, plane: ThePlane, project: ProjectRef) -> Page[
 
 @router.get(PATH + "/{month}", response_model=InvoiceView, responses={200: {"content": {"text/csv": {}}}})
 async def get_invoice(
-    _: Admin,
+    _: InvoiceReader,
     plane: ThePlane,
     project: ProjectRef,
     month: str,

@@ -4,26 +4,39 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from mizzen_controlplane.kit.plane import Plane, plane_of
+from mizzen_controlplane.kit.permission import Permission
+from mizzen_controlplane.kit.plane import plane_of
 from mizzen_controlplane.kit.problem import Forbidden, Unauthorized
 from mizzen_controlplane.kit.secret_folder import token_digest
-from mizzen_controlplane.kit.subject import GRANTED, Permission, Subject
+from mizzen_controlplane.kit.subject import GRANTED, Subject
 
 __all__ = ["PUBLIC_PATHS", "Admin", "Allow", "Permission", "Public", "Subject", "authenticate"]
 
 
-async def authenticate(plane: Plane, authorization: str) -> Subject:
-    """The subject of an Authorization header; raises Unauthorized, and Unavailable while nobody can tell."""
-    scheme, _, token = authorization.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise _refusal("Send the header `Authorization: Bearer <token>`; `mizzen up` wrote the token to its context.")
+async def authenticate(request: Request) -> Subject:
+    """Who sent `request`, asked once; raises Unauthorized, and Unavailable while nobody can tell."""
+    known: Subject | None = getattr(request.state, "subject", None)
+    if known is None:
+        known = request.state.subject = await _recognized(request)
+    return known
+
+
+async def _recognized(request: Request) -> Subject:
+    plane = plane_of(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip() if scheme.lower() == "bearer" else ""
     if token.startswith("mzk_"):
         raise _refusal("This is an API key for models; management needs an administrator's token (mzt_...).")
     # A digest of 256 random bits is looked up, never the token itself: the time it takes tells nothing of use.
-    program = plane.secrets.token_digests.get(token_digest(token))
+    program = plane.secrets.token_digests.get(token_digest(token)) if token else None
     if program is not None:
         return Subject(program, GRANTED[program])
+    for recognize in plane.recognizers:
+        subject = await recognize(plane, request)
+        if subject is not None:
+            return subject
+    if not token:
+        raise _refusal("Send the header `Authorization: Bearer <token>`; `mizzen up` wrote the token to its context.")
     subject = await plane.reviewer.subject_of(token) if plane.reviewer is not None else None
     if subject is None:
         raise _refusal("The token is not known here. Use the one of this installation's context file.")
@@ -35,17 +48,18 @@ def _refusal(detail: str) -> Unauthorized:
 
 
 class Allow:
-    """The dependency that lets a subject with one of `permissions` pass."""
+    """The dependency that lets a subject pass that holds `permission` where the route's path leads."""
 
-    def __init__(self, *permissions: Permission) -> None:
-        self.permissions = frozenset(permissions)
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
 
     async def __call__(self, request: Request) -> Subject:
         """The subject; raises Unauthorized or Forbidden."""
-        subject = await authenticate(plane_of(request), request.headers.get("authorization", ""))
-        if not subject.permissions & self.permissions:
-            wanted = " or ".join(sorted(self.permissions))
-            raise Forbidden(f"The token of {subject.name} does not carry the permission {wanted} that this needs.")
+        subject = await authenticate(request)
+        if self.permission not in subject.permissions:
+            raise Forbidden(
+                f"The token of {subject.name} does not carry the permission {self.permission} that this needs."
+            )
         return subject
 
 
@@ -60,4 +74,4 @@ PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Every route that needs no subject."""
 
 Admin = Annotated[Subject, Depends(Allow(Permission.MANAGE))]
-"""A person or pipeline that manages, for an endpoint's signature."""
+"""A platform administrator, for the signature of an endpoint whose act has no permission of its own."""

@@ -15,7 +15,7 @@ from sqlalchemy import JSON, LargeBinary, Update, delete, update
 from sqlmodel import Field, SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.kit.auth import authenticate
+from mizzen_controlplane.kit.auth import Allow
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.database import COMMIT_GUARD, Database, flush_or, unit_of_work
@@ -54,10 +54,15 @@ class Claim:
     claim_id: str
 
 
-async def answer_once(request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Answer `request` through `handler`, or with the answer that its Idempotency-Key already has."""
+async def answer_once(
+    request: Request, guard: Allow | None, handler: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Answer `request` through `handler`, or with the answer that its Idempotency-Key already has.
+
+    `guard` refuses who may not call: also one who might when the answer was first given. None: anyone may.
+    """
     given = request.headers.get("idempotency-key")
-    if given is None:
+    if given is None or guard is None:
         return await handler(request)
     if not 1 <= len(given) <= MAX_KEY_LENGTH or not given.isprintable():
         raise invalid_field(
@@ -65,7 +70,7 @@ async def answer_once(request: Request, handler: Callable[[Request], Awaitable[R
         )
     plane = plane_of(request)
     authorization = request.headers.get("authorization", "")
-    await authenticate(plane, authorization)  # before anything is remembered or told again
+    await guard(request)  # before anything is remembered or told again
     secret = hashlib.sha256(b"\0".join([plane.secrets.page_key, authorization.encode(), given.encode()])).digest()
     body = await request.body()
     asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body

@@ -1,5 +1,6 @@
 """What an endpoint needs of its process: settings, secrets, the database. One object, made at start."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,13 @@ from fastapi import Depends, Request
 from mizzen_controlplane.kit.database import Database
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
-from mizzen_controlplane.kit.subject import Reviewer
+from mizzen_controlplane.kit.subject import Reviewer, Subject
 
 if TYPE_CHECKING:  # one machine has no API server and need not load its client
     from mizzen_kube.api import Api
+
+Recognizer = Callable[["Plane", Request], Awaitable[Subject | None]]
+"""Who knows a kind of caller: the subject of a request, None for one that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Plane:
     """In a cluster: who knows the service accounts' tokens."""
     cluster: "Api | None" = None
     """In a cluster: the API server that keeps the objects; None where the database does."""
+    recognizers: tuple[Recognizer, ...] = ()
+    """The domains' own, asked in turn."""
 
 
 def plane_of(request: Request) -> Plane:

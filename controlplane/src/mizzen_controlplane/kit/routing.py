@@ -22,19 +22,24 @@ class GuardedRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        guards = {type(call) for call in _calls(self.dependant)}
-        if Allow in guards or (Public in guards and path in PUBLIC_PATHS):
-            return
-        raise UnguardedRouteError(
-            f"{path}: no parameter says who may call. Add `subject: Admin`, or Depends(Allow(Permission...))."
-        )
+        guards = [call for call in _calls(self.dependant) if isinstance(call, Allow)]
+        self.permission = guards[0].permission if guards else None
+        """What a caller must hold; None where anyone may call."""
+        self._guard = guards[0] if guards else None
+        if self.permission is not None:
+            self.openapi_extra = {**(self.openapi_extra or {}), "x-mizzen-permission": str(self.permission)}
+        public = path in PUBLIC_PATHS and any(isinstance(call, Public) for call in _calls(self.dependant))
+        if len(guards) != (0 if public else 1):
+            raise UnguardedRouteError(
+                f"{path}: {len(guards)} parameters say who may call. Let one: Depends(Allow(Permission...))."
+            )
 
     def get_route_handler(self) -> Handler:
         """The handler, with Idempotency-Key honoured on POST."""
         handler = super().get_route_handler()
 
         async def once(request: Request) -> Response:
-            return await answer_once(request, handler)
+            return await answer_once(request, self._guard, handler)
 
         return once if self.methods and "POST" in self.methods else handler
 

@@ -1,29 +1,14 @@
 """Who can call, and what each program's token opens. No one is known by a name in a request, only by a token."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from mizzen_controlplane.kit.permission import GRANTABLE, Permission
 
-class Permission(StrEnum):
-    """What a route needs."""
-
-    MANAGE = "manage"
-    ACCESS_READ = "access:read"
-    USAGE_WRITE = "usage:write"
-    BUDGET_LEASE = "budget:lease"
-    OBJECTS_READ = "objects:read"
-    OBJECTS_WRITE = "objects:write"
-    OCCURRENCES_WRITE = "occurrences:write"
-    MODELS_RESOLVE = "models:resolve"
-    ARTIFACTS_DESCRIBE = "artifacts:describe"
-    ARTIFACTS_READ = "artifacts:read"
-    PROJECT_LIMITS_READ = "project-limits:read"
-    CONTENT_KEEP = "content:keep"
-
+__all__ = ["GRANTED", "Permission", "Reviewer", "Subject"]
 
 GRANTED: dict[str, frozenset[Permission]] = {
-    "admin": frozenset({Permission.MANAGE}),
+    "admin": GRANTABLE,
     "gateway": frozenset(
         {
             Permission.ACCESS_READ,
@@ -45,6 +30,7 @@ GRANTED: dict[str, frozenset[Permission]] = {
     "operator": frozenset({Permission.MODELS_RESOLVE, Permission.ARTIFACTS_DESCRIBE, Permission.PROJECT_LIMITS_READ}),
     "registry": frozenset({Permission.ARTIFACTS_DESCRIBE, Permission.ARTIFACTS_READ}),
 }
+"""What a program's token carries everywhere; `admin` is the installation's platform administrator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +38,18 @@ class Subject:
     """Who calls."""
 
     name: str
+    """What the audit trail calls it: a program's name; of all others `person:<id>` or `service-account:<id>`."""
     permissions: frozenset[Permission]
+    """What its token carries everywhere. None for people and service accounts: their roles say."""
     namespace: str | None = None
     """The one whose project it is confined to; None for who is not confined to one."""
+    groups: frozenset[str] = frozenset()
+    """Names of the groups that it is in."""
+
+    @property
+    def principal(self) -> str:
+        """What a role is bound to: `person:<id>`, `service-account:<id>`, `program:<name>`."""
+        return self.name if ":" in self.name else f"program:{self.name}"
 
 
 class Reviewer(Protocol):

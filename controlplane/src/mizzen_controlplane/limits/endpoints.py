@@ -7,7 +7,7 @@ from mizzen_crds.access import LimitMetric
 from mizzen_crds.project_limits import ProjectLimitsAnswer
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin, Allow, Permission
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import Plane, ThePlane
@@ -19,6 +19,9 @@ from mizzen_controlplane.limits.schemas import LimitCreate, LimitPatch, LimitVie
 from mizzen_controlplane.pricing.money import amount_text
 
 router = api_router("limits")
+
+LimitReader = Annotated[Subject, Depends(Allow(Permission.LIMITS_READ))]
+LimitWriter = Annotated[Subject, Depends(Allow(Permission.LIMITS_WRITE))]
 OF_PROJECT = "/api/v1/projects/{project}/limits"
 OF_ORGANIZATION = "/api/v1/limits"
 
@@ -39,21 +42,21 @@ def _answer(plane: Plane, response: Response, row: Limit) -> LimitView:
 
 
 @router.get(OF_PROJECT)
-async def list_limits(_: Admin, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[LimitView]:
+async def list_limits(_: LimitReader, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[LimitView]:
     """The project's rate limits."""
     rows, token = await service.list_limits(plane, project, page)
     return Page(items=[_view(plane, row) for row in rows], next_page_token=token)
 
 
 @router.get(OF_PROJECT + "/{limit}")
-async def get_limit(_: Admin, plane: ThePlane, project: ProjectRef, limit: str, response: Response) -> LimitView:
+async def get_limit(_: LimitReader, plane: ThePlane, project: ProjectRef, limit: str, response: Response) -> LimitView:
     """One rate limit."""
     return _answer(plane, response, await service.get_limit(plane, project, limit))
 
 
 @router.post(OF_PROJECT, status_code=201)
 async def create_limit(
-    subject: Admin, plane: ThePlane, project: ProjectRef, body: LimitCreate, response: Response
+    subject: LimitWriter, plane: ThePlane, project: ProjectRef, body: LimitCreate, response: Response
 ) -> LimitView:
     """Make a rate limit; one that could never match is refused."""
     return _answer(plane, response, await service.create_limit(plane, subject, project, body))
@@ -61,7 +64,7 @@ async def create_limit(
 
 @router.patch(OF_PROJECT + "/{limit}")
 async def patch_limit(
-    subject: Admin,
+    subject: LimitWriter,
     plane: ThePlane,
     project: ProjectRef,
     limit: str,
@@ -74,27 +77,29 @@ async def patch_limit(
 
 
 @router.delete(OF_PROJECT + "/{limit}", status_code=204)
-async def delete_limit(subject: Admin, plane: ThePlane, project: ProjectRef, limit: str, if_match: IfMatch) -> None:
+async def delete_limit(
+    subject: LimitWriter, plane: ThePlane, project: ProjectRef, limit: str, if_match: IfMatch
+) -> None:
     """Remove a rate limit."""
     await service.delete_limit(plane, subject, project, limit, if_match)
 
 
 @router.get(OF_ORGANIZATION)
-async def list_organization_limits(_: Admin, plane: ThePlane, page: AskedPage) -> Page[LimitView]:
+async def list_organization_limits(_: LimitReader, plane: ThePlane, page: AskedPage) -> Page[LimitView]:
     """The organization's rate limits."""
     rows, token = await service.list_limits(plane, None, page)
     return Page(items=[_view(plane, row) for row in rows], next_page_token=token)
 
 
 @router.get(OF_ORGANIZATION + "/{limit}")
-async def get_organization_limit(_: Admin, plane: ThePlane, limit: str, response: Response) -> LimitView:
+async def get_organization_limit(_: LimitReader, plane: ThePlane, limit: str, response: Response) -> LimitView:
     """One rate limit of the organization."""
     return _answer(plane, response, await service.get_limit(plane, None, limit))
 
 
 @router.post(OF_ORGANIZATION, status_code=201)
 async def create_organization_limit(
-    subject: Admin, plane: ThePlane, body: LimitCreate, response: Response
+    subject: LimitWriter, plane: ThePlane, body: LimitCreate, response: Response
 ) -> LimitView:
     """Make a rate limit over all projects together."""
     return _answer(plane, response, await service.create_limit(plane, subject, None, body))
@@ -102,14 +107,14 @@ async def create_organization_limit(
 
 @router.patch(OF_ORGANIZATION + "/{limit}")
 async def patch_organization_limit(
-    subject: Admin, plane: ThePlane, limit: str, body: LimitPatch, response: Response, if_match: IfMatch
+    subject: LimitWriter, plane: ThePlane, limit: str, body: LimitPatch, response: Response, if_match: IfMatch
 ) -> LimitView:
     """Change a rate limit of the organization."""
     return _answer(plane, response, await service.patch_limit(plane, subject, None, limit, body, if_match))
 
 
 @router.delete(OF_ORGANIZATION + "/{limit}", status_code=204)
-async def delete_organization_limit(subject: Admin, plane: ThePlane, limit: str, if_match: IfMatch) -> None:
+async def delete_organization_limit(subject: LimitWriter, plane: ThePlane, limit: str, if_match: IfMatch) -> None:
     """Remove a rate limit of the organization."""
     await service.delete_limit(plane, subject, None, limit, if_match)
 

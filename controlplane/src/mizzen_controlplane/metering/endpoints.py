@@ -1,12 +1,13 @@
 """Routes of the ledger: its only entrance, for gateways; usage and requests, for people."""
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import Depends
 from mizzen_crds.usage import UsageBatch, UsageReceipt
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin, Allow, Permission
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
@@ -18,6 +19,9 @@ from mizzen_controlplane.pricing.money import amount_text
 
 router = api_router("metering")
 
+RequestReader = Annotated[Subject, Depends(Allow(Permission.REQUESTS_READ))]
+UsageReader = Annotated[Subject, Depends(Allow(Permission.USAGE_READ))]
+
 
 @router.post("/internal/v1/usage/events", dependencies=[Depends(Allow(Permission.USAGE_WRITE))])
 async def take_events(plane: ThePlane, body: UsageBatch) -> UsageReceipt:
@@ -27,7 +31,7 @@ async def take_events(plane: ThePlane, body: UsageBatch) -> UsageReceipt:
 
 @router.get("/api/v1/projects/{project}/usage")
 async def get_usage(
-    _: Admin,
+    _: UsageReader,
     plane: ThePlane,
     project: ProjectRef,
     start: datetime | None = None,
@@ -43,7 +47,7 @@ async def get_usage(
 
 
 @router.get("/api/v1/projects/{project}/requests")
-async def list_requests(_: Admin, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[RequestView]:
+async def list_requests(_: RequestReader, plane: ThePlane, project: ProjectRef, page: AskedPage) -> Page[RequestView]:
     """The project's requests, newest first: what is known of them, never their content."""
     rows, token = await service.requests_of(plane, project, page)
     return Page(items=[_request(row) for row in rows], next_page_token=token)

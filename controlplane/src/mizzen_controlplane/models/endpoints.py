@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
@@ -26,6 +26,10 @@ from mizzen_controlplane.models.scope import ModelRef
 
 router = api_router("models")
 
+AliasWriter = Annotated[Subject, Depends(Allow(Permission.ALIASES_WRITE))]
+ModelReader = Annotated[Subject, Depends(Allow(Permission.MODELS_READ))]
+ModelWriter = Annotated[Subject, Depends(Allow(Permission.MODELS_WRITE))]
+
 MODELS = "/api/v1/projects/{project}/models"
 MODEL = MODELS + "/{model}"
 Number = Annotated[int, Query(ge=1)]
@@ -33,7 +37,7 @@ Number = Annotated[int, Query(ge=1)]
 
 @router.post(MODELS, status_code=201)
 async def create_model(
-    project: ProjectRef, body: ModelCreate, plane: ThePlane, subject: Admin, response: Response
+    project: ProjectRef, body: ModelCreate, plane: ThePlane, subject: ModelWriter, response: Response
 ) -> ModelView:
     """Make a model; versions are pushed to it."""
     owner, made = await catalog.create(plane, subject, project, body)
@@ -42,7 +46,7 @@ async def create_model(
 
 
 @router.get(MODELS)
-async def list_models(project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage) -> Page[ModelView]:
+async def list_models(project: ProjectRef, plane: ThePlane, _subject: ModelReader, asked: AskedPage) -> Page[ModelView]:
     """List a project's models."""
     items, token = await catalog.page(plane, project, asked)
     return Page(items=items, next_page_token=token)
@@ -53,7 +57,7 @@ async def compare_versions(
     project: ProjectRef,
     model: ModelRef,
     plane: ThePlane,
-    _subject: Admin,
+    _subject: ModelReader,
     from_: Annotated[int, Query(alias="from", ge=1)],
     to: Number,
 ) -> Comparison:
@@ -65,7 +69,7 @@ async def compare_versions(
 
 @router.get(MODEL)
 async def get_model(
-    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: Admin, response: Response
+    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: ModelReader, response: Response
 ) -> ModelView:
     """Read a model."""
     owner, found = await catalog.get(plane, project, model)
@@ -79,7 +83,7 @@ async def change_model(
     model: ModelRef,
     body: ModelPatch,
     plane: ThePlane,
-    subject: Admin,
+    subject: ModelWriter,
     if_match: IfMatch,
     response: Response,
 ) -> ModelView:
@@ -91,7 +95,7 @@ async def change_model(
 
 @router.get(MODEL + "/aliases")
 async def list_aliases(
-    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: ModelReader, asked: AskedPage
 ) -> Page[AliasView]:
     """List a model's aliases."""
     items, token = await aliases.page(plane, project, model, asked)
@@ -104,7 +108,7 @@ async def get_alias(
     model: ModelRef,
     alias: Annotated[AliasName, Path()],
     plane: ThePlane,
-    _subject: Admin,
+    _subject: ModelReader,
     response: Response,
 ) -> AliasView:
     """Read an alias."""
@@ -120,7 +124,7 @@ async def put_alias(
     alias: Annotated[AliasName, Path()],
     body: AliasPut,
     plane: ThePlane,
-    subject: Admin,
+    subject: AliasWriter,
     if_match: IfMatch,
     response: Response,
 ) -> AliasView:
@@ -137,7 +141,7 @@ async def delete_alias(
     model: ModelRef,
     alias: Annotated[AliasName, Path()],
     plane: ThePlane,
-    subject: Admin,
+    subject: AliasWriter,
     if_match: IfMatch,
 ) -> None:
     """Remove an alias."""

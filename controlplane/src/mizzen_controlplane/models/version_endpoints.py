@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Request, Response
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
@@ -17,6 +17,10 @@ from mizzen_controlplane.models.scope import ModelRef, VersionNumber
 
 router = api_router("versions")
 
+ModelReader = Annotated[Subject, Depends(Allow(Permission.MODELS_READ))]
+VersionPublisher = Annotated[Subject, Depends(Allow(Permission.VERSIONS_PUBLISH))]
+VersionWriter = Annotated[Subject, Depends(Allow(Permission.VERSIONS_WRITE))]
+
 VERSIONS = "/api/v1/projects/{project}/models/{model}/versions"
 VERSION = VERSIONS + "/{version}"
 FILE = VERSION + "/files/{path:path}"
@@ -25,7 +29,12 @@ FileRef = Annotated[str, Path(max_length=512, description="Path of the file in t
 
 @router.post(VERSIONS, status_code=201)
 async def create_version(
-    project: ProjectRef, model: ModelRef, body: VersionCreate, plane: ThePlane, subject: Admin, response: Response
+    project: ProjectRef,
+    model: ModelRef,
+    body: VersionCreate,
+    plane: ThePlane,
+    subject: VersionWriter,
+    response: Response,
 ) -> VersionDetail:
     """Announce a version and all its files; upload those that are not `received`, then finalize."""
     row, made = await versions.create(plane, subject, project, model, body)
@@ -35,7 +44,7 @@ async def create_version(
 
 @router.get(VERSIONS)
 async def list_versions(
-    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+    project: ProjectRef, model: ModelRef, plane: ThePlane, _subject: ModelReader, asked: AskedPage
 ) -> Page[VersionView]:
     """List a model's versions, newest first."""
     items, token = await versions.page(plane, project, model, asked)
@@ -44,7 +53,12 @@ async def list_versions(
 
 @router.get(VERSION)
 async def get_version(
-    project: ProjectRef, model: ModelRef, version: VersionNumber, plane: ThePlane, _subject: Admin, response: Response
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    plane: ThePlane,
+    _subject: ModelReader,
+    response: Response,
 ) -> VersionDetail:
     """Read a version with its files."""
     row, found = await versions.get(plane, project, model, version)
@@ -59,7 +73,7 @@ async def change_version(
     version: VersionNumber,
     body: VersionPatch,
     plane: ThePlane,
-    subject: Admin,
+    subject: VersionWriter,
     if_match: IfMatch,
     response: Response,
 ) -> VersionDetail:
@@ -75,7 +89,7 @@ async def finalize_version(
     model: ModelRef,
     version: VersionNumber,
     plane: ThePlane,
-    subject: Admin,
+    subject: VersionPublisher,
     if_match: IfMatch,
     response: Response,
 ) -> VersionDetail:
@@ -91,7 +105,7 @@ async def archive_version(
     model: ModelRef,
     version: VersionNumber,
     plane: ThePlane,
-    subject: Admin,
+    subject: VersionPublisher,
     if_match: IfMatch,
     response: Response,
 ) -> VersionDetail:
@@ -103,7 +117,12 @@ async def archive_version(
 
 @router.head(FILE, status_code=204)
 async def ask_offset(
-    project: ProjectRef, model: ModelRef, version: VersionNumber, path: FileRef, plane: ThePlane, _subject: Admin
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    path: FileRef,
+    plane: ThePlane,
+    _subject: VersionWriter,
 ) -> Response:
     """How many bytes of the file are here: header Upload-Offset."""
     row, file = await uploads.find_upload(plane, project, model, version, path)
@@ -119,7 +138,7 @@ async def upload_bytes(
     path: FileRef,
     request: Request,
     plane: ThePlane,
-    _subject: Admin,
+    _subject: VersionWriter,
     upload_offset: Annotated[int, Header(ge=0)],
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
 ) -> Response:

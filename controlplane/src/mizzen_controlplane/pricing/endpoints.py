@@ -1,10 +1,10 @@
 """Routes of rate cards."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Depends, Response
 
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import Plane, ThePlane
 from mizzen_controlplane.kit.routing import api_router
@@ -16,16 +16,19 @@ from mizzen_controlplane.pricing.schemas import BatchPrice, ModelPrice, RateCard
 
 router = api_router("pricing")
 
+PriceReader = Annotated[Subject, Depends(Allow(Permission.PRICES_READ))]
+PriceWriter = Annotated[Subject, Depends(Allow(Permission.PRICES_WRITE))]
+
 
 @router.get("/api/v1/rate-cards")
-async def list_rate_cards(_: Admin, plane: ThePlane, page: AskedPage) -> Page[RateCardView]:
+async def list_rate_cards(_: PriceReader, plane: ThePlane, page: AskedPage) -> Page[RateCardView]:
     """Rate cards, each with its newest version."""
     rows, token = await service.list_rate_cards(plane, page)
     return Page(items=[_view(plane, row) for row in rows], next_page_token=token)
 
 
 @router.get("/api/v1/rate-cards/{rate_card}")
-async def get_rate_card(_: Admin, plane: ThePlane, rate_card: str, response: Response) -> RateCardView:
+async def get_rate_card(_: PriceReader, plane: ThePlane, rate_card: str, response: Response) -> RateCardView:
     """One rate card with its newest version."""
     row = await service.get_rate_card(plane, rate_card)
     with_etag(response, row[0])
@@ -33,7 +36,7 @@ async def get_rate_card(_: Admin, plane: ThePlane, rate_card: str, response: Res
 
 
 @router.get("/api/v1/rate-cards/{rate_card}/versions")
-async def list_rate_card_versions(_: Admin, plane: ThePlane, rate_card: str) -> Page[RateCardVersionView]:
+async def list_rate_card_versions(_: PriceReader, plane: ThePlane, rate_card: str) -> Page[RateCardVersionView]:
     """Every version of a rate card, by date in force."""
     versions = await service.list_versions(plane, rate_card)
     return Page(
@@ -50,7 +53,9 @@ async def list_rate_card_versions(_: Admin, plane: ThePlane, rate_card: str) -> 
 
 
 @router.post("/api/v1/rate-cards", status_code=201)
-async def write_rate_card(subject: Admin, plane: ThePlane, body: RateCardWrite, response: Response) -> RateCardView:
+async def write_rate_card(
+    subject: PriceWriter, plane: ThePlane, body: RateCardWrite, response: Response
+) -> RateCardView:
     """Make a rate card, or the next version of the one of that name."""
     row = await service.write_rate_card(plane, subject, body)
     with_etag(response, row[0])
