@@ -42,6 +42,40 @@ def test_applying_twice_changes_nothing(admin: httpx.Client, path: str, project:
     assert made.headers["etag"] == made.json()["etag"]
 
 
+def test_a_dry_run_answers_what_would_be_and_leaves_no_trace(admin: httpx.Client, path: str, project: str) -> None:
+    dry = {"dry_run": "true"}
+    assert admin.put(path + "/m", json=_manifest(), params=dry).status_code == 201
+    assert admin.get(path + "/m").status_code == 404
+    admin.put(path + "/m", json=_manifest())
+    before = admin.get(path + "/m").json()
+    tried = admin.put(path + "/m", json=_manifest(version=2, replicas=3), params=dry)
+    assert tried.json()["manifest"]["spec"]["model"]["versionRef"]["version"] == 2
+    assert admin.patch(path + "/m", json={"spec": {"replicas": 5}}, params=dry).json()["etag"] != before["etag"]
+    assert admin.post(path + "/m:scale", json={"replicas": 4}, params=dry).json()["manifest"]["spec"]["replicas"] == 4
+    assert admin.post(path, json=_manifest("new"), params=dry).json()["name"] == "new"
+    assert admin.delete(path + "/m", params=dry).status_code == 204
+    assert admin.get(path + "/m").json()["etag"] == before["etag"]
+    events = admin.get(f"/api/v1/projects/{project}/audit-events", params={"page_size": 100}).json()["items"]
+    assert [event["action"] for event in events if event["resource_name"] in ("m", "new")] == ["deployments.create"]
+
+
+def test_a_dry_run_is_refused_as_the_write_would_be(admin: httpx.Client, path: str) -> None:
+    dry = {"dry_run": "true"}
+    admin.put(path + "/m", json=_manifest())
+    assert admin.put(path + "/m", json=_manifest(engin={}), params=dry).status_code == 422
+    assert admin.post(path, json=_manifest(), params=dry).json()["code"] == "name_taken"
+    late = admin.patch(path + "/m", json={"spec": {}}, params=dry, headers={"If-Match": '"older"'})
+    assert late.status_code == 412
+    assert admin.delete(path + "/none", params=dry).status_code == 404
+
+
+def test_a_dry_run_with_an_idempotency_key_is_answered_again(admin: httpx.Client, path: str) -> None:
+    again = {"headers": {"Idempotency-Key": "dry"}, "params": {"dry_run": "true"}, "json": _manifest("twice")}
+    first = admin.post(path, **again)
+    assert (first.status_code, admin.post(path, **again).json()) == (201, first.json())
+    assert admin.get(path + "/twice").status_code == 404
+
+
 def test_a_manifest_as_it_was_got_can_be_applied_again(admin: httpx.Client, path: str) -> None:
     admin.put(path + "/m", json=_manifest())
     manifest = admin.get(path + "/m").json()["manifest"]

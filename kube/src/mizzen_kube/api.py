@@ -182,7 +182,9 @@ class Api:
         path = resource.path(_namespace(manifest), _name(manifest))
         return await self._write("replace", resource, "PUT", path, manifest, query={"fieldManager": field_manager})
 
-    async def apply(self, manifest: Manifest, *, field_manager: str, force: bool = True) -> Manifest:
+    async def apply(
+        self, manifest: Manifest, *, field_manager: str, force: bool = True, dry_run: bool = False
+    ) -> Manifest:
         """Apply the fields of an object that was read (server-side apply); never creates one.
 
         Raises ConflictError where it is another one or has changed since; ValueError without uid and resource version,
@@ -190,17 +192,19 @@ class Api:
         """
         resource = _identified("apply", manifest)
         path = resource.path(_namespace(manifest), _name(manifest))
-        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"} | _tried(dry_run)
         return await self._write("apply", resource, "PATCH", path, manifest, content_type=APPLY, query=query)
 
-    async def make(self, manifest: Manifest, *, field_manager: str, force: bool = True) -> Manifest:
+    async def make(
+        self, manifest: Manifest, *, field_manager: str, force: bool = True, dry_run: bool = False
+    ) -> Manifest:
         """Apply the fields of an object, whether it is there or not (server-side apply).
 
         What somebody deletes meanwhile comes back: only for what a person asks for by name, never for a repair.
         """
         resource = resource_of(manifest)
         path = resource.path(_namespace(manifest), _name(manifest))
-        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"} | _tried(dry_run)
         return await self._write("make", resource, "PATCH", path, manifest, content_type=APPLY, query=query)
 
     async def patch_status(self, manifest: Manifest, *, field_manager: str) -> Manifest:
@@ -233,10 +237,11 @@ class Api:
         *,
         field_manager: str,
         subresource: str = "",
+        dry_run: bool = False,
     ) -> Manifest:
         """Carry out the operations of a JSON patch, all or none. Begin with a `test` of what you rely on."""
         path = resource.path(namespace, name, subresource)
-        query = {"fieldManager": field_manager}
+        query = {"fieldManager": field_manager} | _tried(dry_run)
         return await self._write(
             "json_patch", resource, "PATCH", path, operations, content_type=JSON_PATCH, query=query
         )
@@ -251,6 +256,7 @@ class Api:
         resource_version: str = "",
         propagation: Propagation = "Background",
         grace_seconds: int | None = None,
+        dry_run: bool = False,
     ) -> None:
         """Delete the object with this uid. Raises NotFoundError, and ConflictError where the name is another's now."""
         preconditions = {"uid": uid, **({"resourceVersion": resource_version} if resource_version else {})}
@@ -258,7 +264,8 @@ class Api:
         body["propagationPolicy"] = propagation
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
-        await self._write("delete", resource, "DELETE", resource.path(namespace, name), body)
+        path = resource.path(namespace, name)
+        await self._write("delete", resource, "DELETE", path, body, query=_tried(dry_run))
 
     async def _write(
         self,
@@ -279,6 +286,11 @@ class Api:
             raise
         self._on_write(verb, resource, "ok")
         return done
+
+
+def _tried(dry_run: bool) -> dict[str, str]:
+    """With a dry run the server checks and answers as ever, and keeps nothing."""
+    return {"dryRun": "All"} if dry_run else {}
 
 
 def _named(manifest: Manifest, resource: Resource) -> Manifest:

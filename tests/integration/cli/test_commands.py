@@ -132,6 +132,17 @@ def test_a_deployment_is_applied_shown_described_and_deleted(mizzen: CommandLine
     assert "no deployment 'chat'" in mizzen("get", "chat", code=ExitCode.NOT_FOUND).err
 
 
+def test_what_a_manifest_would_change_is_shown_before_it_is_applied(mizzen: CommandLine) -> None:
+    new = mizzen("diff", "-f", "-", code=1, stdin=MANIFEST % "chat").out.splitlines()
+    assert new[:2] == ["--- /dev/null", "+++ applied/chat"]
+    assert "Nothing is written" in mizzen("apply", "-f", "-", "--dry-run", stdin=MANIFEST % "chat").err
+    assert mizzen("get").out == "Nothing found.\n"
+    mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % "chat")
+    assert mizzen("diff", "-f", "-", stdin=MANIFEST % "chat").out == ""
+    changed = mizzen("diff", "-f", "-", code=1, stdin=MANIFEST % "chat" + "  replicas: 7").out.splitlines()
+    assert [line for line in changed[2:] if line[0] in "+-"] == ["+  replicas: 7"]
+
+
 def test_logs_of_pods_elsewhere_are_told_as_a_kubectl_command(mizzen: CommandLine, controlplane: ControlPlane) -> None:
     mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % "far")
     project = mizzen.variables["MIZZEN_PROJECT"]

@@ -1,4 +1,4 @@
-"""`mizzen apply|get|describe|logs|delete|deploy`: deployments, as manifests or by shortcut."""
+"""`mizzen apply|diff|get|describe|logs|delete|deploy`: deployments, as manifests or by shortcut."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
+from mizzen_cli.difference import difference
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.logs import kubectl_command, print_logs
 from mizzen_cli.manifests import check_manifest, read_manifests
@@ -19,6 +20,7 @@ from mizzen_cli.watching import watch
 
 Name = Annotated[str, typer.Argument(help="Name of the deployment.")]
 Wait = Annotated[bool, typer.Option(help="Wait until it serves, with progress.")]
+File = Annotated[Path, typer.Option("-f", "--file", help="Manifest, a folder of them, or - for standard input.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most; without --wait 3 at most, for a refusal.")]
 
 
@@ -52,13 +54,16 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (apply, get, describe, logs, delete, deploy):
+    for command in (apply, diff, get, describe, logs, delete, deploy):
         app.command(command.__name__)(command)
 
 
 def apply(
-    file: Annotated[Path, typer.Option("-f", "--file", help="Manifest, a folder of them, or - for standard input.")],
+    file: File,
     wait: Wait = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Have the server check it all, and write nothing.")
+    ] = False,
     timeout: Timeout = 1800.0,
     output: Output = Format.TABLE,
     project: Project = None,
@@ -68,13 +73,32 @@ def apply(
     with session(project) as api:
         for manifest in manifests:
             _check_version(api, manifest)
-        applied = [_put(api, manifest) for manifest in manifests]
-        if wait:
+        applied = [_put(api, manifest, dry_run=dry_run) for manifest in manifests]
+        if dry_run:
+            typer.echo("Nothing is written: this is what would be.", err=True)
+        elif wait:
             applied = [follow(api, row["name"], timeout) for row in applied]
         else:
             applied = look_again(api, applied, min(timeout, OBSERVED_SECONDS))
     show(applied, COLUMNS, output)
-    fail_when_refused(applied)
+    fail_when_refused([] if dry_run else applied)
+
+
+def diff(file: File, project: Project = None) -> None:
+    """Say what `mizzen apply` would change, and write nothing. Exit code 0: nothing, 1: something, as of diff."""
+    manifests = read_manifests(file)
+    changes = False
+    with session(project) as api:
+        for manifest in manifests:
+            _check_version(api, manifest)
+            name = manifest["metadata"]["name"]
+            stored = next((row for row in api.items(api.path("deployments")) if row["name"] == name), None)
+            wanted = _put(api, manifest, dry_run=True)["manifest"]
+            for line in difference(name, stored and stored["manifest"], wanted):
+                changes = True
+                typer.echo(line)
+    if changes:
+        raise typer.Exit(1)
 
 
 def get(
@@ -176,8 +200,9 @@ def deploy(
     fail_when_refused([row])
 
 
-def _put(api: ApiClient, manifest: Json) -> Json:
-    return api.put(api.path("deployments", manifest["metadata"]["name"]), manifest)
+def _put(api: ApiClient, manifest: Json, *, dry_run: bool = False) -> Json:
+    path = api.path("deployments", manifest["metadata"]["name"])
+    return api.put(path, manifest, dry_run=True if dry_run else None)
 
 
 def _check_version(api: ApiClient, manifest: Json) -> None:

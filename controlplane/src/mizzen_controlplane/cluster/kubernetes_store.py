@@ -39,11 +39,15 @@ STATUS_MANAGER: Final = "mizzen-controlplane"
 class KubernetesDeploymentStore:
     """A DeploymentStore for one request."""
 
-    def __init__(self, api: Api, project: str = "", reserved: str = "") -> None:
-        """`project` is the only one whose namespaces are written to; empty for any. `reserved` is no project's."""
+    def __init__(self, api: Api, project: str = "", reserved: str = "", *, dry_run: bool = False) -> None:
+        """`project` is the only one whose namespaces are written to; empty for any. `reserved` is no project's.
+
+        With `dry_run` the server checks and answers every write as ever, and keeps nothing of it.
+        """
         self._api = api
         self._project = project
         self._reserved = reserved
+        self._dry_run = dry_run
         self._read: dict[ObjectKey, Document | None] = {}
 
     async def get(self, key: ObjectKey) -> Document | None:
@@ -100,7 +104,7 @@ class KubernetesDeploymentStore:
             raise other_object(key, found, uid)
         try:
             with translated(key):
-                await self._api.delete(RESOURCES[key.kind], key.name, _namespace(key), uid=found)
+                await self._api.delete(RESOURCES[key.kind], key.name, _namespace(key), uid=found, dry_run=self._dry_run)
         except Conflict as error:
             raise other_object(key, "", found) from error
         return told_by_owner(present)
@@ -126,10 +130,12 @@ class KubernetesDeploymentStore:
         """Raises ConflictError where the object changed since it was read."""
         try:
             if present is None:
-                return await self._api.make(_manifest(key, wanted, {}), field_manager=wanted.manager)
+                manifest = _manifest(key, wanted, {})
+                return await self._api.make(manifest, field_manager=wanted.manager, dry_run=self._dry_run)
             if wanted.partial:
                 identity = {name: present["metadata"][name] for name in ("uid", "resourceVersion")}
-                return await self._api.apply(_manifest(key, wanted, identity), field_manager=wanted.manager)
+                manifest = _manifest(key, wanted, identity)
+                return await self._api.apply(manifest, field_manager=wanted.manager, dry_run=self._dry_run)
             if _same(present, wanted):
                 return present
             return await self._replace(key, present, wanted)
@@ -147,7 +153,12 @@ class KubernetesDeploymentStore:
             {"op": "add", "path": "/spec", "value": wanted.spec},
         ]
         return await self._api.json_patch(
-            RESOURCES[key.kind], key.name, _namespace(key), operations, field_manager=wanted.manager
+            RESOURCES[key.kind],
+            key.name,
+            _namespace(key),
+            operations,
+            field_manager=wanted.manager,
+            dry_run=self._dry_run,
         )
 
     def _require_as_read(self, key: ObjectKey, present: Document | None) -> None:

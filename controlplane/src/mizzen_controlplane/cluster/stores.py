@@ -12,8 +12,10 @@ from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 
 
-def store_of(plane: Plane, session: AsyncSession, project: str = "") -> DeploymentStore:
+def store_of(plane: Plane, session: AsyncSession, project: str = "", *, dry_run: bool = False) -> DeploymentStore:
     """The store for one request; in a cluster it writes to the namespaces of `project` alone, where one is given.
+
+    With `dry_run` a cluster keeps nothing of what it writes; in the database the transaction sees to that.
 
     A write to a cluster happens before the transaction commits, so that what is refused leaves no audit event. A
     process that dies in between leaves a change without one; the API server's own audit log has it.
@@ -22,7 +24,7 @@ def store_of(plane: Plane, session: AsyncSession, project: str = "") -> Deployme
         return SqlDeploymentStore(session)
     from mizzen_controlplane.cluster.kubernetes_store import KubernetesDeploymentStore  # one machine needs no client
 
-    return KubernetesDeploymentStore(plane.cluster, project, plane.settings.namespace)
+    return KubernetesDeploymentStore(plane.cluster, project, plane.settings.namespace, dry_run=dry_run)
 
 
 @asynccontextmanager

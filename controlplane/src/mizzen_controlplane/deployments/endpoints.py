@@ -24,6 +24,7 @@ PATH = "/api/v1/projects/{project}/deployments"
 ONE = PATH + "/{name}"
 
 FieldManager = Annotated[str, Query(min_length=1, max_length=128, description="Who owns the fields from now on.")]
+DryRun = Annotated[bool, Query(description="Check all of it and answer what would be, and write nothing.")]
 Manifest = Annotated[dict[str, Any], Body()]
 API_MANAGER = "mizzen-api"
 
@@ -53,10 +54,13 @@ async def create_deployment(
     body: Manifest,
     response: Response,
     field_manager: FieldManager = API_MANAGER,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Make a deployment from a manifest; 409 where the name is taken."""
     name = service.name_in(body)
-    written, _ = await service.apply_deployment(plane, subject, project, name, body, field_manager, only_new=True)
+    written, _ = await service.apply_deployment(
+        plane, subject, project, name, body, field_manager, only_new=True, dry_run=dry_run
+    )
     return _answer(response, written)
 
 
@@ -70,9 +74,12 @@ async def apply_deployment(
     response: Response,
     if_match: IfMatch,
     field_manager: FieldManager = API_MANAGER,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Create or replace by name; 201 where it is new, and nothing is written where nothing changes."""
-    written, new = await service.apply_deployment(plane, subject, project, name, body, field_manager, if_match=if_match)
+    written, new = await service.apply_deployment(
+        plane, subject, project, name, body, field_manager, if_match=if_match, dry_run=dry_run
+    )
     response.status_code = 201 if new else 200
     return _answer(response, written)
 
@@ -87,11 +94,12 @@ async def patch_deployment(
     response: Response,
     if_match: IfMatch,
     field_manager: FieldManager = API_MANAGER,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Merge-patch the manifest: metadata.labels, metadata.annotations and spec."""
     patch = service.person_patch(body)
     changed = await service.patch_deployment(
-        plane, subject, project, name, lambda _: patch, field_manager, "update", if_match
+        plane, subject, project, name, lambda _: patch, field_manager, "update", if_match, dry_run=dry_run
     )
     return _answer(response, changed)
 
@@ -104,50 +112,81 @@ async def delete_deployment(
     name: str,
     if_match: IfMatch,
     field_manager: FieldManager = API_MANAGER,
+    dry_run: DryRun = False,
 ) -> None:
     """Remove a deployment; its pods finish their requests first."""
-    await service.delete_deployment(plane, subject, project, name, field_manager, if_match)
+    await service.delete_deployment(plane, subject, project, name, field_manager, if_match, dry_run=dry_run)
 
 
 @router.post(ONE + ":scale")
 async def scale_deployment(
-    subject: DeploymentWriter, plane: ThePlane, project: ProjectRef, name: str, body: ScaleBody, response: Response
+    subject: DeploymentWriter,
+    plane: ThePlane,
+    project: ProjectRef,
+    name: str,
+    body: ScaleBody,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Set the number of replicas."""
     changed = await service.patch_deployment(
-        plane, subject, project, name, lambda was: verbs.scale(was, body.replicas), API_MANAGER, "scale"
+        plane,
+        subject,
+        project,
+        name,
+        lambda was: verbs.scale(was, body.replicas),
+        API_MANAGER,
+        "scale",
+        dry_run=dry_run,
     )
     return _answer(response, changed)
 
 
 @router.post(ONE + ":pause")
 async def pause_deployment(
-    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter,
+    plane: ThePlane,
+    project: ProjectRef,
+    name: str,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Let the rollout take no further step."""
     changed = await service.patch_deployment(
-        plane, subject, project, name, lambda _: verbs.rollout_mode("Paused"), API_MANAGER, "pause"
+        plane, subject, project, name, lambda _: verbs.rollout_mode("Paused"), API_MANAGER, "pause", dry_run=dry_run
     )
     return _answer(response, changed)
 
 
 @router.post(ONE + ":resume")
 async def resume_deployment(
-    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter,
+    plane: ThePlane,
+    project: ProjectRef,
+    name: str,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Let the rollout go on."""
     changed = await service.patch_deployment(
-        plane, subject, project, name, lambda _: verbs.rollout_mode("Active"), API_MANAGER, "resume"
+        plane, subject, project, name, lambda _: verbs.rollout_mode("Active"), API_MANAGER, "resume", dry_run=dry_run
     )
     return _answer(response, changed)
 
 
 @router.post(ONE + ":promote")
 async def promote_deployment(
-    subject: DeploymentPromoter, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentPromoter,
+    plane: ThePlane,
+    project: ProjectRef,
+    name: str,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Let the present canary step pass."""
-    changed = await service.patch_deployment(plane, subject, project, name, verbs.promote, API_MANAGER, "promote")
+    changed = await service.patch_deployment(
+        plane, subject, project, name, verbs.promote, API_MANAGER, "promote", dry_run=dry_run
+    )
     return _answer(response, changed)
 
 
@@ -159,22 +198,37 @@ async def rollback_deployment(
     name: str,
     response: Response,
     body: RollbackBody | None = None,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Pin the version that served before, in the caller's name."""
     version = body.version if body else None
     changed = await service.patch_deployment(
-        plane, subject, project, name, lambda was: verbs.rollback(was, version), API_MANAGER, "rollback"
+        plane,
+        subject,
+        project,
+        name,
+        lambda was: verbs.rollback(was, version),
+        API_MANAGER,
+        "rollback",
+        dry_run=dry_run,
     )
     return _answer(response, changed)
 
 
 @router.post(ONE + ":restart")
 async def restart_deployment(
-    subject: DeploymentWriter, plane: ThePlane, project: ProjectRef, name: str, response: Response
+    subject: DeploymentWriter,
+    plane: ThePlane,
+    project: ProjectRef,
+    name: str,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> DeploymentView:
     """Replace every replica, as a rollout."""
     patch = verbs.restart(utc_now())
-    changed = await service.patch_deployment(plane, subject, project, name, lambda _: patch, API_MANAGER, "restart")
+    changed = await service.patch_deployment(
+        plane, subject, project, name, lambda _: patch, API_MANAGER, "restart", dry_run=dry_run
+    )
     return _answer(response, changed)
 
 

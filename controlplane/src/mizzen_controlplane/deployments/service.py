@@ -21,7 +21,7 @@ from mizzen_controlplane.deployments.ownership import require_writable
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.auth import Subject
-from mizzen_controlplane.kit.database import reading, unit_of_work
+from mizzen_controlplane.kit.database import carried_out, reading, unit_of_work
 from mizzen_controlplane.kit.pages import PageQuery, page_of_names
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import (
@@ -90,11 +90,12 @@ async def apply_deployment(
     *,
     if_match: str | None = None,
     only_new: bool = False,
+    dry_run: bool = False,
 ) -> tuple[Deployment, bool]:
-    """Create or replace; says whether it is new. `only_new` refuses one that exists."""
+    """Create or replace; says whether it is new. `only_new` refuses one that exists; `dry_run` keeps nothing."""
     async with unit_of_work(plane.database) as session:
         owner = await _writable_project(session, plane, project)
-        store = store_of(plane, session, owner.name)
+        store = store_of(plane, session, owner.name, dry_run=dry_run)
         before = await store.get(_key(owner, name))
         if only_new and before is not None:
             raise Conflict(
@@ -104,7 +105,8 @@ async def apply_deployment(
         document = _checked(owner, name, body, before)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})
         wanted = replace(wanted_of(document, manager), partial=True)
-        written = await _write(store, session, subject, owner, before, document, wanted)
+        async with carried_out(session, dry_run=dry_run):
+            written = await _write(store, session, subject, owner, before, document, wanted)
         return (owner, written), before is None
 
 
@@ -117,11 +119,13 @@ async def patch_deployment(
     manager: str,
     action: str,
     if_match: str | None = None,
+    *,
+    dry_run: bool = False,
 ) -> Deployment:
-    """Change what the merge patch says that `patch_of` makes of the present object."""
+    """Change what the merge patch says that `patch_of` makes of the present object; `dry_run` keeps nothing."""
     async with unit_of_work(plane.database) as session:
         owner = await _writable_project(session, plane, project)
-        store = store_of(plane, session, owner.name)
+        store = store_of(plane, session, owner.name, dry_run=dry_run)
         before = _found(await store.get(_key(owner, name)), name)
         _require_match(if_match, before)
         patch = patch_of(before)
@@ -129,29 +133,39 @@ async def patch_deployment(
         changed = merge_patch({"metadata": _owned_metadata(before), "spec": before["spec"]}, patch)
         document = _checked(owner, name, changed, before)
         wanted = wanted_of(document, manager)
-        return owner, await _write(store, session, subject, owner, before, document, wanted, action)
+        async with carried_out(session, dry_run=dry_run):
+            written = await _write(store, session, subject, owner, before, document, wanted, action)
+        return owner, written
 
 
 async def delete_deployment(
-    plane: Plane, subject: Subject, project: str, name: str, manager: str, if_match: str | None
+    plane: Plane,
+    subject: Subject,
+    project: str,
+    name: str,
+    manager: str,
+    if_match: str | None,
+    *,
+    dry_run: bool = False,
 ) -> None:
-    """Remove a deployment; whoever runs it takes its pods down."""
+    """Remove a deployment; whoever runs it takes its pods down. `dry_run` only says whether it could be."""
     async with unit_of_work(plane.database) as session:
         owner = await _writable_project(session, plane, project)
-        store = store_of(plane, session, owner.name)
+        store = store_of(plane, session, owner.name, dry_run=dry_run)
         before = _found(await store.get(_key(owner, name)), name)
         _require_match(if_match, before)
         require_writable(before, manager, {"$delete": name})
-        await store.delete(_key(owner, name), before["metadata"]["uid"])
-        record(
-            session,
-            subject,
-            "deployments.delete",
-            deployment_id(before),
-            name=name,
-            project_id=owner.id,
-            before=_audited(before),
-        )
+        async with carried_out(session, dry_run=dry_run):
+            await store.delete(_key(owner, name), before["metadata"]["uid"])
+            record(
+                session,
+                subject,
+                "deployments.delete",
+                deployment_id(before),
+                name=name,
+                project_id=owner.id,
+                before=_audited(before),
+            )
 
 
 def person_patch(body: dict[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,19 @@ async def unit_of_work(database: Database) -> AsyncIterator[AsyncSession]:
         database.signals.wake(topic)
 
 
+@asynccontextmanager
+async def carried_out(session: AsyncSession, *, dry_run: bool) -> AsyncIterator[None]:
+    """What the block writes in a transaction; with `dry_run` it is all checked and written, and then all taken back."""
+    if not dry_run:
+        yield
+        return
+    point = await session.begin_nested()
+    yield
+    await session.flush()
+    await point.rollback()
+    session.info.clear()  # audit events and wake-ups of what has not happened
+
+
 async def _finish(database: Database, session: AsyncSession) -> list[str]:
     """What is due at the end of a writing transaction; returns the topics whose readers are to be woken."""
     await session.flush()
