@@ -139,12 +139,18 @@ class Objects:
         seconds: float = 30.0,
         namespace: str | None = None,
     ) -> Object:
-        """The object once `holds` is true of it; AssertionError with its last state when that takes too long."""
+        """The object once `holds` is true of it; AssertionError with its last state when that takes too long.
+
+        A field that it looks at and that is not there yet is waited for.
+        """
         last: list[Object | None] = [None]
 
         def seen() -> bool:
             last[0] = self.get(kind, name, namespace)
-            return last[0] is not None and bool(holds(last[0]))
+            try:
+                return last[0] is not None and bool(holds(last[0]))
+            except (KeyError, IndexError):
+                return False
 
         wait_until(seen, seconds, lambda: f"{kind} {name}: {last[0]}")
         assert last[0] is not None
