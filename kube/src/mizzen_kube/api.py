@@ -264,8 +264,9 @@ class Api:
         body["propagationPolicy"] = propagation
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
-        path = resource.path(namespace, name)
-        await self._write("delete", resource, "DELETE", path, body, query=_tried(dry_run))
+        if dry_run:
+            body["dryRun"] = ["All"]  # with a body, the server reads no options of the query
+        await self._write("delete", resource, "DELETE", resource.path(namespace, name), body)
 
     async def _write(
         self,
