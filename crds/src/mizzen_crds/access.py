@@ -86,6 +86,25 @@ class Priority(StrEnum):
     BATCH = "batch"
 
 
+class KeyOperation(StrEnum):
+    """What a key can be confined to. Asking which models there are and what they take is always allowed."""
+
+    CHAT = "chat.completions"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    SCORE = "score"
+    CLASSIFY = "classify"
+    TRANSCRIPTIONS = "audio.transcriptions"
+    IMAGES = "images.generations"
+    INFER = "infer"
+    """Of the Open Inference Protocol, over HTTP and gRPC."""
+    FILES = "files"
+    BATCHES = "batches"
+    """To make and read them; what their lines ask for must be allowed besides."""
+
+
 class ProjectAccess(Message):
     """A tenant."""
 
@@ -116,6 +135,17 @@ class KeyAccess(Message):
     """Served names that it may call; None for all that the project may call."""
     priority: Priority = Priority.STANDARD
     """The highest that its requests have; a caller may lower it."""
+    routes: list[str] | None = None
+    """Names of routes that it may call beside `models`: with one of the two set, nothing else. None: no such list."""
+    operations: list[KeyOperation] | None = None
+    """What it may ask for; None for everything."""
+    ip_ranges: list[str] | None = None
+    """Networks, as 192.0.2.0/24, that it may be used from; None for anywhere."""
+
+    @property
+    def is_narrower_than_first_release_knows(self) -> bool:
+        """A gateway of the first release would admit too much with it."""
+        return self.routes is not None or self.operations is not None or self.ip_ranges is not None
 
 
 class LimitAccess(Message):
@@ -248,6 +278,9 @@ class AccessSnapshot(Message):
     """Budgets of all other kinds."""
     batch_prices: list[Price] = []
     """What takes the place of a price of the same version and model, for lines of batches."""
+    further_keys: list[KeyAccess] = []
+    """Keys that are confined in ways that the first release did not know: a gateway of that release refuses them,
+    where it would admit too much if they were in `keys`."""
 
 
 class AccessFeedLine(Message):

@@ -1,5 +1,6 @@
 """The port for those who run the gateway: is it alive, is it ready, what does it measure."""
 
+import asyncio
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -31,7 +32,7 @@ class AdminPages:
         self._why_not_ready = why_not_ready
         self._metrics = metrics
 
-    def vet(self, request: Request) -> None:
+    def vet(self, request: Request, transport: asyncio.BaseTransport) -> None:
         """Nothing here needs a key: the port is not for callers."""
 
     async def handle(self, request: Request, responder: Responder) -> None:

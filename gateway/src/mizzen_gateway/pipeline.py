@@ -12,13 +12,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import CoroutineType
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from mizzen_gateway.auth.api_key import shown_key
+from mizzen_gateway.auth.client_address import Origins, address_of_grpc, peer_of
+from mizzen_gateway.auth.key_scope import operation_refused
 from mizzen_gateway.caching import Keep, KeepingResponder, ResponseCache, cut_short
 from mizzen_gateway.chaining import Chain
 from mizzen_gateway.engine.pool import EnginePool
 from mizzen_gateway.forwarding import Forwarder, Pickers, timed_out
+from mizzen_gateway.logged_request import logged
 from mizzen_gateway.mirroring import Mirrors
 from mizzen_gateway.overload.priority import priority_of
 from mizzen_gateway.protocols import surface
@@ -37,7 +40,7 @@ from mizzen_gateway.recalling import keep_for
 from mizzen_gateway.routing.deployment import EVERYBODY
 from mizzen_gateway.routing.table import RouteTable, wrong_protocol
 from mizzen_gateway.routing.target import Target
-from mizzen_gateway.settling import LEFT_WHILE_PARKED, Settling
+from mizzen_gateway.settling import Settling
 from mizzen_gateway.stages import (
     AccessView,
     Authenticator,
@@ -63,7 +66,6 @@ from mizzen_gateway.wire.response import HeaderList, Responder
 
 JSON = ("content-type", "application/json")
 NO_TOKENS = Estimate(0, 0, 0, forwarded=False)
-Done = TypeVar("Done")
 PUBLIC_PATHS = frozenset(path for path, route in surface.GETS.items() if route.public)
 
 
@@ -96,6 +98,7 @@ class Pipeline:
         media_hosts: Hosts = NO_HOSTS,
         tracer: Tracer | None = None,
         lines: AccessLog | None = None,
+        origins: Origins | None = None,
     ) -> None:
         """`tracer` where spans are wanted, `lines` where an access log is."""
         self._stages = stages
@@ -104,6 +107,7 @@ class Pipeline:
         self._table = table
         self._pool = pool
         self._desk = desk
+        self._origins = origins or Origins()
         self._salt_secret = salt_secret
         self._body_limit = body_limit
         written = WRITTEN_HERE if tracer is not None else frozenset()
@@ -122,11 +126,13 @@ class Pipeline:
 
     # 1 and 2: parse, key
 
-    def vet(self, request: Request) -> None:
-        """Before a byte of the body is kept: whose key is it?"""
+    def vet(self, request: Request, transport: asyncio.BaseTransport) -> None:
+        """Before a byte of the body is kept: whose key is it, and may it be used from there?"""
         if request.path in PUBLIC_PATHS:
             return
         verdict = self._stages.authenticator.authenticate(request.headers)
+        if isinstance(verdict, Caller) and verdict.addresses is not None:
+            verdict = self._origins.refusal(verdict, peer_of(transport), request.headers) or verdict
         if isinstance(verdict, Refusal):
             request.refusal = verdict
         else:
@@ -183,6 +189,8 @@ class Pipeline:
         caller = request.caller
         if caller is None:
             return self._health(route, responder)
+        if caller.operations is not None and (refusal := operation_refused(caller, route.action)) is not None:
+            return refusal
         if route.action in OPERATIONS:
             call: Call | Refusal = parsed(route.action, request, self._media_hosts)
         elif route.action == "audio.transcriptions":
@@ -220,9 +228,12 @@ class Pipeline:
         """Keys can be told apart."""
         return self._stages.access.ready
 
-    def caller_of(self, headers: Headers) -> Caller | Refusal:
-        """Whose key it is."""
-        return self._stages.authenticator.authenticate(headers)
+    def caller_of(self, headers: Headers, peer: Callable[[], str]) -> Caller | Refusal:
+        """Whose key it is, where it may be used from there."""
+        verdict = self._stages.authenticator.authenticate(headers)
+        if isinstance(verdict, Refusal) or verdict.addresses is None:
+            return verdict
+        return self._origins.refusal(verdict, address_of_grpc(peer()), headers) or verdict
 
     async def describe(self, route: Route, caller: Caller, headers: Headers, template: str) -> bytes | Refusal:
         """What is answered without an engine's work."""
@@ -234,6 +245,9 @@ class Pipeline:
         self, call: Call, caller: Caller, headers: Headers, responder: Responder, template: str
     ) -> Refusal | None:
         """Key to settlement."""
+        if caller.operations is not None and (refused := operation_refused(caller, call.operation)) is not None:
+            self.over(template, headers, refused, caller, call.model)
+            return refused
         request = Request(b"POST", b"/v2", b"/v2", dict(headers), True, True, caller=caller)
         answering = self._traced(template, request, responder, self._infer(call, caller, request, responder))
         return await self._counted(request, template, answering)
@@ -482,18 +496,3 @@ def served_name(caller: Caller, target: Target) -> str:
     if tenant in (caller.project, EVERYBODY):
         return target.name
     return f"{tenant}/{target.name}"
-
-
-async def logged(lines: AccessLog, request: Request, answering: Coroutine[Any, Any, Done], template: str = "") -> Done:
-    """The same, with a line of the access log, which is over when it is, or when the caller leaves."""
-    if not template:
-        route = surface.find(request.method, request.path)
-        template = "unparsed" if isinstance(route, Refusal) else route.template
-    line = request.line = lines.begin(template, request.caller)
-    if request.caller is None:
-        line.key = shown_key(request.headers)
-    try:
-        return await answering
-    except asyncio.CancelledError:
-        line.over(LEFT_WHILE_PARKED)
-        raise

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mizzen_gateway.auth.client_address import networks_of
 from mizzen_gateway.limits.choice import PROCESS, StoreSettings, why_unusable
 from mizzen_gateway.limits.shared_store import HOLD_SECONDS
 from mizzen_gateway.overload.rules import QUEUE_SECONDS, OverloadRules
 from mizzen_gateway.protocols.openai.media_urls import NO_HOSTS, Hosts, hosts_of
+from mizzen_gateway.stages import Network
 from mizzen_gateway.wire.limits import MIB
 from mizzen_gateway.wire.never_forwarded import why_not_forwarded
 
@@ -115,6 +117,8 @@ class Settings:
     """MIZZEN_FORWARD_HEADERS: headers of callers that engines see; by default none."""
     overload: OverloadRules
     """MIZZEN_OVERLOAD, MIZZEN_REPLICA_REQUESTS, MIZZEN_QUEUE_SECONDS: what becomes of more than engines can answer."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """MIZZEN_TRUSTED_PROXIES: networks of proxies whose X-Forwarded-For is believed; by default none."""
     media_hosts: Hosts = NO_HOSTS
     """MIZZEN_MEDIA_HOSTS: hosts that callers may have engines fetch from; by default none."""
     config_file: Path | None = None
@@ -164,6 +168,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         batch_lines=_whole(environment, "MIZZEN_BATCH_LINES", 8),
         batch_busy_from=_whole(environment, "MIZZEN_BATCH_BUSY_FROM", 4),
         forwarded_headers=_forwarded_headers(environment),
+        trusted_proxies=_trusted_proxies(environment),
         media_hosts=_media_hosts(environment),
         overload=OverloadRules(
             on=_one_of(environment, "MIZZEN_OVERLOAD", OVERLOAD) != "off",
@@ -203,6 +208,16 @@ def _forwarded_headers(environment: Mapping[str, str]) -> tuple[str, ...]:
         if why is not None:
             raise SettingsError(f"MIZZEN_FORWARD_HEADERS: {name!r} {why}.")
     return names
+
+
+def _trusted_proxies(environment: Mapping[str, str]) -> tuple[Network, ...]:
+    written = environment.get("MIZZEN_TRUSTED_PROXIES", "")
+    try:
+        return networks_of(one for one in written.split(",") if one.strip())
+    except ValueError as error:
+        raise SettingsError(
+            f"MIZZEN_TRUSTED_PROXIES: {error}; name networks as 10.0.0.0/8, 2001:db8::/32, with commas between."
+        ) from error
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

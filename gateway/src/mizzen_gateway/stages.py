@@ -11,6 +11,8 @@ from typing import Protocol
 
 from mizzen_gateway.record import record
 
+Network = tuple[int, int, int]
+"""Bits of an address (32 or 128), the network's number, and the mask that an address of it is compared under."""
 Headers = Mapping[bytes, bytes]
 """Request headers by lower-case name; repeated ones joined by a comma."""
 
@@ -53,6 +55,12 @@ class Caller:
     """`project/model` of other projects that this project may call, where those offer it."""
     priority: int = 1
     """The highest that its requests may have under overload: 0 interactive, 1 standard, 2 batch."""
+    routes: frozenset[str] = frozenset()
+    """Names of routes that the key may call beside `models`, where that is not None."""
+    operations: frozenset[str] | None = None
+    """What the key may ask for, as `KeyOperation` names it; None for everything."""
+    addresses: "tuple[Network, ...] | None" = None
+    """Networks that the key may be used from; None for anywhere."""
     batch: bool = False
     """Its requests are lines of a batch, which may have a rate of their own."""
 

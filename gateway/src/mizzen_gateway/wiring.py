@@ -16,6 +16,7 @@ from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_gateway.accounting import Accounting, AccountingSettings
 from mizzen_gateway.admin import AdminPages
+from mizzen_gateway.auth.client_address import Origins
 from mizzen_gateway.batches.desk import Desk
 from mizzen_gateway.batches.room import Room
 from mizzen_gateway.batches.runner import BatchRunner
@@ -150,6 +151,7 @@ class Gateway:
             media_hosts=self._settings.media_hosts,
             tracer=self._tracer,
             lines=parts.lines,
+            origins=Origins(self._settings.trusted_proxies),
         )
 
     def _tracer_of(self, settings: Settings) -> Tracer | None:

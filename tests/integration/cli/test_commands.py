@@ -195,6 +195,17 @@ def test_a_keys_secret_stands_alone_on_standard_output_and_its_name_serves_every
     assert mizzen("keys", "rotate", "app", "-o", "json").json["secret"] != made.out.strip()
     assert "batch" in mizzen("keys", "update", "app", "--priority", "batch").out
     assert {"a,b", "batch"} <= set(mizzen("keys", "list").out.split())
+    narrow = ("--operation", "embeddings", "--ip-range", "192.0.2.7", "--route", "chat")
+    confined = mizzen("keys", "update", "app", *narrow, "-o", "json").json
+    assert (confined["operations"], confined["ip_ranges"], confined["routes"]) == (
+        ["embeddings"],
+        ["192.0.2.7/32"],
+        ["chat"],
+    )
+    opened = mizzen("keys", "update", "app", "--all-operations", "--any-network", "--all-models", "-o", "json").json
+    assert (opened["operations"], opened["ip_ranges"], opened["routes"], opened["models"]) == (None, None, None, None)
+    both = mizzen("keys", "update", "app", "--operation", "chat.completions", "--all-operations", code=ExitCode.USAGE)
+    assert "operations are named" in " ".join(both.err.split())
     assert "REVOKED" in mizzen("keys", "revoke", "app").out
     assert "no key 'gone'" in mizzen("keys", "revoke", "gone", code=ExitCode.NOT_FOUND).err
 

@@ -73,6 +73,11 @@ def test_a_rotation_keeps_the_id_and_the_old_secret_for_the_overlap(
         ({"name": "app", "models": []}, "/models"),
         ({"name": "App"}, "/name"),
         ({"name": "app", "priority": "urgent"}, "/priority"),
+        ({"name": "app", "operations": ["chat.completions", "pray"]}, "/operations/1"),
+        ({"name": "app", "operations": []}, "/operations"),
+        ({"name": "app", "ip_ranges": ["192.0.2.1/24"]}, "/ip_ranges/0"),
+        ({"name": "app", "ip_ranges": ["everywhere"]}, "/ip_ranges/0"),
+        ({"name": "app", "routes": [""]}, "/routes/0"),
     ],
 )
 def test_a_wrong_key_is_refused_with_the_field(
@@ -100,6 +105,23 @@ def test_gateways_are_told_the_priority_of_a_key(controlplane: ControlPlane, adm
         assert (changed.status_code, changed.json()["priority"]) == (200, known)
         assert admin.get(f"{keys}/plain").json()["priority"] == known
         assert key_in_snapshot(controlplane, key_id)["priority"] == known
+
+
+def test_a_key_that_is_confined_in_a_new_way_is_hidden_from_gateways_that_would_not_hold_it_to_that(
+    controlplane: ControlPlane, admin: httpx.Client, project: str
+) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    scopes = {"operations": ["embeddings", "embeddings"], "ip_ranges": ["192.0.2.7", "2001:db8::/32"], "routes": ["r"]}
+    made = admin.post(keys, json={"name": "narrow", **scopes}).json()
+    kept = {"operations": ["embeddings"], "ip_ranges": ["192.0.2.7/32", "2001:db8::/32"], "routes": ["r"]}
+    assert {field: made[field] for field in kept} == kept
+    with controlplane.client("gateway") as gateway:
+        snapshot = gateway.get("/internal/v1/access/snapshot").json()
+        assert made["id"] not in {key["id"] for key in snapshot["keys"]}
+        told = next(key for key in snapshot["further_keys"] if key["id"] == made["id"])
+        assert {field: told[field] for field in kept} == kept
+    admin.patch(f"{keys}/narrow", json=dict.fromkeys(kept))
+    assert key_in_snapshot(controlplane, made["id"])["operations"] is None
 
 
 def test_the_audit_trail_tells_what_the_priority_of_a_key_was(admin: httpx.Client, project: str) -> None:

@@ -1,8 +1,10 @@
 """`mizzen keys`: API keys, with which applications call models."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from mizzen_crds.access import KeyOperation
 from mizzen_crds.access import Priority as HowUrgent
 
 from mizzen_cli.client import Json
@@ -16,7 +18,9 @@ COLUMNS = (
     column("NAME"),
     column("ID"),
     column("STATE"),
-    Column("MODELS", lambda row: row.get("models") or "all"),
+    Column("MODELS", lambda row: [*(row.get("models") or ()), *(row.get("routes") or ())] or "all"),
+    Column("OPERATIONS", lambda row: row.get("operations") or "all", spare=True),
+    Column("NETWORKS", lambda row: row.get("ip_ranges") or "any", spare=True),
     column("PRIORITY"),
     column("EXPIRES", "expires_at", spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
@@ -29,18 +33,37 @@ Priority = Annotated[
     ),
 ]
 
+Routes = Annotated[
+    list[str] | None,
+    typer.Option("--route", help="Route that it may call; repeatable. With --model or --route nothing else is open."),
+]
+Operations = Annotated[
+    list[KeyOperation] | None,
+    typer.Option("--operation", help="What it may ask for; repeatable. Default: everything. Held in batches, too."),
+]
+Networks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ip-range", help="Network that it may be used from, as 192.0.2.0/24; repeatable. Default: anywhere."
+    ),
+]
+
 
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Name, unique in the project.")],
     model: Annotated[list[str] | None, typer.Option(help="Model that it may call; repeatable. Default: all.")] = None,
+    route: Routes = None,
+    operation: Operations = None,
+    ip_range: Networks = None,
     expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z.")] = None,
     priority: Priority = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Create a key. Standard output is its secret alone, shown once and kept nowhere: KEY=$(mizzen keys create app)."""
-    body = {"name": name, "models": model or None, "expires_at": expires_at, "priority": priority}
+    scopes = {"models": model, "routes": route, "operations": operation, "ip_ranges": ip_range}
+    body = {"name": name, "expires_at": expires_at, "priority": priority, **_given(scopes)}
     with session(project) as api:
         created = api.post(api.path("keys"), {field: value for field, value in body.items() if value is not None})
         _show_secret(created, output)
@@ -60,18 +83,31 @@ def update(
     model: Annotated[
         list[str] | None, typer.Option(help="Model that it may call from now on; repeatable, all others are shut.")
     ] = None,
-    all_models: Annotated[bool, typer.Option("--all-models", help="It may call all of the project's models.")] = False,
+    route: Routes = None,
+    all_models: Annotated[
+        bool, typer.Option("--all-models", help="It may call all of the project's models and routes.")
+    ] = False,
+    operation: Operations = None,
+    all_operations: Annotated[bool, typer.Option("--all-operations", help="It may ask for everything.")] = False,
+    ip_range: Networks = None,
+    any_network: Annotated[bool, typer.Option("--any-network", help="It may be used from anywhere.")] = False,
     expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-31T00:00:00Z, or never.")] = None,
     priority: Priority = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Change what a key may call, when it ends, or its priority; its secret stays. Gateways know within a second."""
-    if model and all_models:
-        raise typer.BadParameter("Give --model or --all-models, not both.")
-    if not (model or all_models or expires_at or priority):
-        raise typer.BadParameter("Nothing to change: give --model, --all-models, --expires-at or --priority.")
-    change: Json = {"models": model or None} if model or all_models else {}
+    """Change what a key may do, when it ends, or its priority; its secret stays. Gateways know within a second."""
+    opened = {"models": all_models, "routes": all_models, "operations": all_operations, "ip_ranges": any_network}
+    named = _given({"models": model, "routes": route, "operations": operation, "ip_ranges": ip_range})
+    both = next((field for field in named if opened[field]), None)
+    if both is not None:
+        raise typer.BadParameter(f"{both} are named and all are opened at once; give one of the two.")
+    change: Json = named | {field: None for field, wanted in opened.items() if wanted}
+    if not (change or expires_at or priority):
+        raise typer.BadParameter(
+            "Nothing to change: give --model, --route, --all-models, --operation, --all-operations, --ip-range, "
+            "--any-network, --expires-at or --priority."
+        )
     if expires_at:
         change["expires_at"] = None if expires_at.lower() == "never" else expires_at
     if priority:
@@ -99,6 +135,10 @@ def revoke(key: Name, output: Output = Format.TABLE, project: Project = None) ->
     """Revoke a key: every gateway refuses it within a second."""
     with session(project) as api:
         show_one(api.post(f"{api.path('keys', key)}:revoke"), COLUMNS, output)
+
+
+def _given(lists: Mapping[str, Sequence[str] | None]) -> Json:
+    return {field: list(values) for field, values in lists.items() if values}
 
 
 def _show_secret(key: dict[str, object], output: Format) -> None:

@@ -113,7 +113,8 @@ def _can_match(key: ApiKey, model: str | None, now: datetime) -> None:
         raise invalid_field("/key", f"Key {key.id} is revoked, so this could never match: name a live key")
     if key.expires_at is not None and key.expires_at <= now:
         raise invalid_field("/key", f"Key {key.id} expired {key.expires_at}, so this could never match")
-    if model is not None and key.models is not None and model not in key.models:
+    # A key with routes reaches whatever its routes lead to.
+    if model is not None and key.routes is None and key.models is not None and model not in key.models:
         raise invalid_field(
             "/model",
             f"Key {key.id} may not call {model!r} (only {', '.join(key.models) or 'none'}), so this could never match",

@@ -11,6 +11,7 @@ from mizzen_crds.access import (
     Grant,
     Hardness,
     KeyAccess,
+    KeyOperation,
     LimitAccess,
     LimitMetric,
     OnStoreLoss,
@@ -41,6 +42,7 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
     names = {row.id: row.name for row in projects}
     limits = [_limit(row, names) for row in await limits_in_force(session)]
     budgets = [_budget(row, names, owner.time_zone, now) for row in await budgets_in_force(session)]
+    keys = [_key(row) for row in await live_keys(session)]
     cards = await all_rate_cards(session)
     versions = await versions_of(session, [card.id for card in cards])
     return AccessSnapshot(
@@ -48,7 +50,8 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
         organization_id=owner.id,
         currency=owner.currency,
         projects=[_project(row) for row in projects],
-        keys=[_key(row) for row in await live_keys(session)],
+        keys=[key for key in keys if not key.is_narrower_than_first_release_knows],
+        further_keys=[key for key in keys if key.is_narrower_than_first_release_knows],
         limits=[limit for limit in limits if _first_kind_of_limit(limit)],
         budgets=[budget for budget in budgets if _first_kind_of_budget(budget)],
         prices=prices_in_force(cards, versions, now),
@@ -81,6 +84,9 @@ def _key(row: ApiKey) -> KeyAccess:
         expires_at=row.expires_at,
         models=row.models,
         priority=Priority(row.priority),
+        routes=row.routes,
+        operations=None if row.operations is None else [KeyOperation(one) for one in row.operations],
+        ip_ranges=row.ip_ranges,
     )
 
 

@@ -113,7 +113,7 @@ async def change_key(
     if_match: IfMatch,
     response: Response,
 ) -> KeyView:
-    """Change expiry, models, priority or labels."""
+    """Change expiry, scopes (models, routes, operations, networks), priority or labels."""
     row, owner = await keys.change(plane, subject, project, key, body, if_match)
     with_etag(response, row)
     return keys.view(row, owner)

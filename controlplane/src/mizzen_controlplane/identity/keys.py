@@ -44,6 +44,9 @@ def _fields(key: ApiKey, project: Project) -> dict[str, object]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "models": key.models,
+        "routes": key.routes,
+        "operations": key.operations,
+        "ip_ranges": key.ip_ranges,
         "priority": key.priority,
         "previous_secret_expires_at": key.previous_expires_at,
         "created_by": key.created_by,
@@ -71,6 +74,9 @@ async def create(plane: Plane, subject: Subject, project_ref: str, body: KeyCrea
             digest=digest_of(plane.secrets.pepper, secret),
             expires_at=body.expires_at,
             models=body.models,
+            routes=body.routes,
+            operations=None if body.operations is None else [one.value for one in body.operations],
+            ip_ranges=body.ip_ranges,
             priority=body.priority.value,
             labels=body.labels,
             created_by=subject.name,
@@ -120,7 +126,7 @@ async def revoke(
 async def change(
     plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyPatch, if_match: str | None
 ) -> tuple[ApiKey, Project]:
-    """Change expiry, models, priority or labels of a key that is not revoked."""
+    """Change expiry, scopes, priority or labels of a key that is not revoked."""
     _refuse_past(body)
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
@@ -137,6 +143,8 @@ async def change(
 def _column(body: KeyPatch, name: str) -> object:
     if name == "labels":
         return body.labels or {}
+    if name == "operations":
+        return None if body.operations is None else [one.value for one in body.operations]
     return (body.priority or Priority.STANDARD).value if name == "priority" else getattr(body, name)
 
 

@@ -50,6 +50,12 @@ class ApiKey(ResourceRow, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     models: list[str] | None = Field(default=None, sa_type=JSON)
     """Served names that it may call; None for all of the project's."""
+    routes: list[str] | None = Field(default=None, sa_type=JSON)
+    """Routes that it may call beside `models`; None for no such list."""
+    operations: list[str] | None = Field(default=None, sa_type=JSON)
+    """What it may ask for; None for everything."""
+    ip_ranges: list[str] | None = Field(default=None, sa_type=JSON)
+    """Networks that it may be used from; None for anywhere."""
     priority: str = Field(default=Priority.STANDARD, max_length=16, sa_column_kwargs={"server_default": "standard"})
     """The highest that its requests have. The server's default is for the release before, which knows none."""
     created_by: str = Field(default="", max_length=128)

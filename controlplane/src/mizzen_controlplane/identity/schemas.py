@@ -2,14 +2,37 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from ipaddress import ip_network
+from typing import Annotated, TypeVar
 
-from mizzen_crds.access import Priority
-from pydantic import AwareDatetime, Field, StringConstraints
+from mizzen_crds.access import KeyOperation, Priority
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
 
+Listed = TypeVar("Listed")
+
+
+def network(text: str) -> str:
+    """A network as it is written: `192.0.2.7` becomes `192.0.2.7/32`. Raises ValueError."""
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError as error:
+        raise ValueError(
+            f"{text[:64]!r} is no network ({error}); write one as 192.0.2.0/24 or 2001:db8::/32"
+        ) from error
+
+
+def once_each(values: list[Listed]) -> list[Listed]:
+    """Each of them once, in their order."""
+    return list(dict.fromkeys(values))
+
+
 ServedName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+RouteNames = Annotated[list[ServedName], Field(min_length=1, max_length=256)]
+Operations = Annotated[list[KeyOperation], Field(min_length=1, max_length=16), AfterValidator(once_each)]
+IpRange = Annotated[str, StringConstraints(min_length=2, max_length=64), AfterValidator(network)]
+IpRanges = Annotated[list[IpRange], Field(min_length=1, max_length=64), AfterValidator(once_each)]
 MAX_OVERLAP_SECONDS = 30 * 24 * 3600
 
 
@@ -51,6 +74,14 @@ class KeyCreate(Body):
     """Refused from then on; in the future, with a time zone."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=256)] | None = None
     """Served names that it may call; absent for all of the project's."""
+    routes: RouteNames | None = None
+    """Names of routes that it may call. With `models` or `routes` given it may call what is in either, and nothing
+    else: with `routes` alone no deployment under its own name."""
+    operations: Operations | None = None
+    """What it may ask for, such as `embeddings`; absent for everything. Lines of batches are held to it as well."""
+    ip_ranges: IpRanges | None = None
+    """Networks that it may be used from (CIDR, or single addresses); absent for anywhere. Lines of a batch come from
+    no address: the batch is held to it when it is made."""
     priority: Priority = Priority.STANDARD
     """The highest that its requests have where there are more than can be answered: interactive, standard or batch, the
     last refused first."""
@@ -65,6 +96,12 @@ class KeyPatch(Body):
     """Refused from then on; null for never."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=256)] | None = None
     """Served names that it may call; null for all of the project's."""
+    routes: RouteNames | None = None
+    """Names of routes that it may call beside `models`; null for no such list."""
+    operations: Operations | None = None
+    """What it may ask for; null for everything."""
+    ip_ranges: IpRanges | None = None
+    """Networks that it may be used from; null for anywhere."""
     priority: Priority | None = None
     """The highest that its requests have: interactive, standard or batch; null for standard."""
     labels: Labels | None = None
@@ -99,6 +136,12 @@ class KeyView(Resource):
     """When it was revoked."""
     models: list[str] | None
     """Served names that it may call; null for all of the project's."""
+    routes: list[str] | None
+    """Names of routes that it may call beside `models`; null for no such list."""
+    operations: list[KeyOperation] | None
+    """What it may ask for; null for everything."""
+    ip_ranges: list[str] | None
+    """Networks that it may be used from; null for anywhere."""
     priority: Priority
     """The highest that its requests have where there are more than can be answered; batch is refused first."""
     previous_secret_expires_at: datetime | None

@@ -23,8 +23,10 @@ REFUSALS: Final[dict[int, dict[str, str]]] = {
     },
     401: {"invalid_api_key": "the key is missing, malformed, unknown, revoked or expired"},
     403: {
+        "address_not_allowed": "the key is confined to networks that the caller is in none of",
         "model_not_allowed": "the key is confined to other models",
         "not_offered": "a call that is not offered here",
+        "operation_not_allowed": "the key is confined to other operations",
         "unbounded_price": "a hard budget applies, and the price has a part for time, which nothing bounds",
     },
     404: {

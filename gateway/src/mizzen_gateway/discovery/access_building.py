@@ -20,6 +20,7 @@ from mizzen_crds.access import (
     Scope,
 )
 
+from mizzen_gateway.auth.client_address import networks_of
 from mizzen_gateway.discovery.access_index import (
     PAUSE_AFTER,
     AccessIndex,
@@ -34,6 +35,7 @@ from mizzen_gateway.stages import Caller
 PRIORITIES = tuple(Priority)
 """The highest first: their places are what requests are compared by."""
 NEVER = float("inf")
+NO_ROUTES: frozenset[str] = frozenset()
 Made = TypeVar("Made")
 
 
@@ -41,7 +43,7 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
     """Index a snapshot. Keys of a project that it does not list are left out."""
     building = IndexBuilder(None)
     building.expect(snapshot.organization_id, snapshot.projects, snapshot.grants)
-    for key in snapshot.keys:
+    for key in (*snapshot.keys, *snapshot.further_keys):
         building.add_key(key)
     for limit in (*snapshot.limits, *snapshot.further_limits):
         building.add_limit(limit)
@@ -93,7 +95,7 @@ class IndexBuilder:
     def add_key(self, key: KeyAccess, mark: int | None = None) -> None:
         """One that is new or has changed; `mark` is the hash of its text."""
         tenant = self._guess(key.project_id)
-        models = None if key.models is None else frozenset(key.models)
+        models = None if key.models is None and key.routes is None else frozenset(key.models or ())
         caller = Caller(
             organization_id=tenant.organization_id,
             project_id=tenant.project_id,
@@ -103,6 +105,9 @@ class IndexBuilder:
             models=None if models is None else self._models.setdefault(models, models),
             grants=tenant.grants,
             priority=PRIORITIES.index(key.priority),
+            routes=NO_ROUTES if key.routes is None else frozenset(key.routes),
+            operations=None if key.operations is None else frozenset(one.value for one in key.operations),
+            addresses=None if key.ip_ranges is None else networks_of(key.ip_ranges),
         )
         added = self._keys[key.id] = IndexedKey(
             bytes.fromhex(key.digest),
@@ -221,6 +226,9 @@ def _of(tenant: Tenant, caller: Caller) -> Caller:
         caller.models,
         tenant.grants,
         caller.priority,
+        caller.routes,
+        caller.operations,
+        caller.addresses,
     )
 
 

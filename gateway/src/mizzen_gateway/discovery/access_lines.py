@@ -28,6 +28,7 @@ from mizzen_gateway.discovery.json_pieces import JsonPieces
 ENTRIES: dict[str, type[BaseModel]] = {
     "projects": ProjectAccess,
     "keys": KeyAccess,
+    "further_keys": KeyAccess,
     "limits": LimitAccess,
     "further_limits": LimitAccess,
     "budgets": BudgetAccess,
@@ -89,7 +90,7 @@ def _snapshot(text: JsonPieces, before: AccessIndex | None) -> Generator[None, N
             rest[name] = text.value()
             continue
         rest[name] = listed = []
-        if name == "keys":
+        if name in ("keys", "further_keys"):
             building.expect(str(rest.get("organization_id", "")), rest.get("projects", ()), rest.get("grants", ()))
             yield from _entries(text, KeyAccess, marks.keys, building.add_key, building.take_key)
         elif name in ("limits", "further_limits"):

@@ -224,7 +224,7 @@ class RouteTable:
             if (target := own.get(name)) is not None:
                 return target if _may_call(caller, name, target) else not_allowed(name)
             if (route := routed.get(name)) is not None:
-                return route if caller.models is None or name in caller.models else not_allowed(name)
+                return route if _may_take(caller, name) else not_allowed(name)
         return self._find_shared(caller, model)
 
     def _find_shared(self, caller: Caller, model: str) -> Target | Refusal:
@@ -257,12 +257,16 @@ class RouteTable:
             if _may_call(caller, name, target):
                 yield name, target.facts
         for name, route in self._routes.of(caller.project).items():
-            if caller.models is None or name in caller.models:
+            if _may_take(caller, name):
                 yield name, route
         for public in sorted(caller.grants):
             found = self._find_shared(caller, public)
             if isinstance(found, Target):
                 yield public, found.facts
+
+
+def _may_take(caller: Caller, route: str) -> bool:
+    return caller.models is None or route in caller.models or route in caller.routes
 
 
 def _may_call(caller: Caller, name: str, target: Target) -> bool:

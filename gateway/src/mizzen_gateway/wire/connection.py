@@ -146,7 +146,7 @@ class Connection(asyncio.Protocol):
     def header_complete(self, request: Request, has_body: bool) -> None:
         """Ask whether the request may go on, before a byte of its body is kept."""
         try:
-            self._server.handler.vet(request)
+            self._server.handler.vet(request, self._transport)
         except Exception:  # outermost guard: llhttp would make a malformed request of it
             log.exception(OWN_ERROR, path=path_of(request))
             request.refusal, request.close_after = INTERNAL_ERROR, True

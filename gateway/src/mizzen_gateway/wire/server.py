@@ -29,8 +29,11 @@ SHUTDOWN_SECONDS = 2.0
 class Handler(Protocol):
     """What a server serves."""
 
-    def vet(self, request: Request) -> None:
-        """Called when the header is whole: sets `caller` or `refusal`. A refused request's body is thrown away."""
+    def vet(self, request: Request, transport: asyncio.BaseTransport) -> None:
+        """Called when the header is whole, with its connection: sets `caller` or `refusal`.
+
+        A refused request's body is thrown away.
+        """
         ...
 
     async def handle(self, request: Request, responder: Responder) -> None:

@@ -174,6 +174,18 @@ async def test_a_key_that_is_confined_to_models_needs_the_public_name() -> None:
     assert [name for name, _ in made.visible(confined)] == ["chat"]
 
 
+async def test_a_key_that_is_confined_to_routes_calls_no_deployment_under_its_own_name() -> None:
+    made = table("one", "two")
+    made.put_route(route(("one", 1)))
+    confined = replace(caller(models=frozenset()), routes=frozenset({"chat"}))
+    assert (found(made, who=confined), found(made, "one", confined)) == ("one", "model_not_allowed")
+    assert [name for name, _ in made.visible(confined)] == ["chat"]
+    both = replace(caller(models=frozenset({"two"})), routes=frozenset({"chat"}))
+    assert (found(made, who=both), found(made, "two", both)) == ("one", "two")
+    two_alone = replace(caller(models=frozenset()), routes=frozenset({"two"}))
+    assert found(made, "two", two_alone) == "model_not_allowed"
+
+
 async def test_models_are_listed_with_the_routes_public_name() -> None:
     made = table("one")
     made.put_route(route(("one", 1), created_at="2026-01-01T00:00:00+00:00"))

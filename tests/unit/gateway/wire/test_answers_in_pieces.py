@@ -18,7 +18,7 @@ class InPieces:
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = pieces
 
-    def vet(self, request: Request) -> None:
+    def vet(self, request: Request, _transport: asyncio.BaseTransport) -> None:
         """Anybody may ask."""
 
     async def handle(self, request: Request, responder: Responder) -> None:

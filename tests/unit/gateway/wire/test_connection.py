@@ -26,7 +26,7 @@ class Scripted:
         self.paused = 0
         self.vetted = 0
 
-    def vet(self, request: Request) -> None:
+    def vet(self, request: Request, _transport: asyncio.BaseTransport) -> None:
         self.vetted += 1
         if request.path == b"/refused":
             request.refusal = Refusal(401, "no", "no")

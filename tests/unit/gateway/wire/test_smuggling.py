@@ -21,7 +21,7 @@ class Echo:
     def __init__(self) -> None:
         self.seen: list[bytes] = []
 
-    def vet(self, request: Request) -> None:
+    def vet(self, request: Request, _transport: asyncio.BaseTransport) -> None:
         if b"x-refuse" in request.headers:
             request.refusal = Refusal(401, "no", "no")
 

@@ -91,8 +91,8 @@ class Serves(Protocol):
         """Keys can be told apart."""
         ...
 
-    def caller_of(self, headers: Headers) -> Caller | Refusal:
-        """Whose key it is."""
+    def caller_of(self, headers: Headers, peer: Callable[[], str]) -> Caller | Refusal:
+        """Whose key it is, and whether it may be used from there."""
         ...
 
     async def describe(self, route: Route, caller: Caller, headers: Headers, template: str) -> bytes | Refusal:
@@ -167,7 +167,7 @@ class InferenceService(grpc.GenericRpcHandler):
     async def _health(self, _messages: Messages, context: Context) -> bytes:
         """With a key the name is read, as any message; without one it is the health of the gateway."""
         headers = headers_of(context)
-        caller = self._serves.caller_of(headers)
+        caller = self._serves.caller_of(headers, context.peer)
         if isinstance(caller, Refusal):
             self._told(context, CHECK)
         else:
@@ -180,7 +180,7 @@ class InferenceService(grpc.GenericRpcHandler):
 
     async def _unknown(self, _messages: Messages, context: Context) -> bytes:
         headers = headers_of(context)
-        found = self._serves.caller_of(headers)
+        found = self._serves.caller_of(headers, context.peer)
         self._unfinished.beside(context.peer())
         await self._refuse(context, headers, UNKNOWN, "grpc", None if isinstance(found, Refusal) else found)
 
@@ -229,7 +229,8 @@ class InferenceService(grpc.GenericRpcHandler):
             await self._refuse(context, headers, refusal, STREAMED, caller)
 
         async def answer(call: GrpcInferCall | Refusal, turn: Turn) -> Refusal | None:
-            now = self._serves.caller_of(headers)  # each time: a key may be revoked meanwhile
+            # Each time: a key may be revoked meanwhile.
+            now = self._serves.caller_of(headers, context.peer)
             if isinstance(now, Refusal):
                 return now
             return await self._answered(call, now, headers, STREAMED, turn)
@@ -290,7 +291,7 @@ class InferenceService(grpc.GenericRpcHandler):
             # To iterate over the messages would leave a generator and the call that know each other.
             while isinstance(message := await context.read(), bytes):
                 self._unfinished.came(reader, len(message))
-                caller = self._serves.caller_of(headers)
+                caller = self._serves.caller_of(headers, context.peer)
                 if isinstance(caller, Refusal):
                     why = caller
                     return
@@ -367,7 +368,7 @@ class InferenceService(grpc.GenericRpcHandler):
 
     async def _caller(self, context: Context, template: str) -> tuple[Headers, Caller]:
         headers = headers_of(context)
-        found = self._serves.caller_of(headers)
+        found = self._serves.caller_of(headers, context.peer)
         if isinstance(found, Refusal):
             self._unfinished.beside(context.peer())
             await self._refuse(context, headers, found, template)
