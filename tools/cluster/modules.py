@@ -79,6 +79,7 @@ _KUBECONFORM = Module("kubeconform", "github.com/yannh/kubeconform")
 _COREDNS = Module("coredns", "github.com/coredns/coredns")
 KEDA = Module("keda", "github.com/kedacore/keda/v2")
 _OTELCOL = Module("otelcol", "go.opentelemetry.io/collector/otelcol")
+_VERSITYGW = Module("versitygw", "github.com/versity/versitygw")
 _AGENT = Module("agent", "github.com/argoproj/gitops-engine")
 
 PROGRAMS = {
@@ -101,6 +102,7 @@ PROGRAMS = {
         Program("kubeconform", _KUBECONFORM, "github.com/yannh/kubeconform/cmd/kubeconform"),
         Program("coredns", _COREDNS, "github.com/coredns/coredns"),
         Program("agent", _AGENT, "github.com/argoproj/gitops-engine/agent"),
+        Program("versitygw", _VERSITYGW, "github.com/versity/versitygw/cmd/versitygw"),
         Program("otelcol", _OTELCOL, "mizzen.dev/tools/cluster/otelcol"),
         Program("keda-operator", KEDA, f"{KEDA.path}/cmd/operator"),
         Program("keda-adapter", KEDA, f"{KEDA.path}/cmd/adapter"),
@@ -116,7 +118,7 @@ GROUPS = {
     "playground": _SCHEDULING,
     "test-cluster": _TESTED,
     "e2e": (*_TESTED, "kubelet", "kube-proxy", "coredns", "agent"),
-    "services": ("otelcol",),
+    "services": ("otelcol", "versitygw"),
     "long": (*_SCHEDULING, "keda-operator", "keda-adapter"),
 }
 """What a target needs: `build.py test-cluster` builds all of that group."""

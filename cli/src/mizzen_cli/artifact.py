@@ -1,19 +1,14 @@
-"""Pushing a version: which files, what they hash to, and sending what the registry does not have yet."""
+"""What a push is made of: which files, what they hash to, which format they are."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from mizzen_cli.client import ApiClient
 from mizzen_cli.errors import CommandError, ExitCode
 
-CHUNK_BYTES = 8 * 1024 * 1024
 METADATA_FILE = "metadata.json"
 MAX_METADATA_BYTES = 64 * 1024
 _FORMATS = {".onnx": "ONNX", ".safetensors": "Safetensors", ".gguf": "GGUF", ".pt": "TorchScript"}
@@ -111,29 +106,10 @@ def guess_format(files: list[LocalFile]) -> str:
     )
 
 
-def upload(api: ApiClient, version_path: str, files: list[LocalFile]) -> None:
-    """Send the bytes that the registry misses, with a progress bar; a broken upload goes on where it stopped."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for file in files:
-            task = progress.add_task(file.path, total=file.size)
-            for offset in _send(api, f"{version_path}/files/{file.path}", file):
-                progress.update(task, completed=offset)
-
-
-def _send(api: ApiClient, path: str, file: LocalFile) -> Iterator[int]:
-    offset = int(api.request("HEAD", path).headers["upload-offset"])
-    yield offset
-    with file.source.open("rb") as stream:
-        stream.seek(offset)
-        while offset < file.size:
-            chunk = stream.read(CHUNK_BYTES)
-            if not chunk:
-                raise CommandError(f"{file.source} became shorter while it was pushed. Push it again.")
-            answer = api.request("PATCH", path, content=chunk, headers={"upload-offset": str(offset)})
-            offset = int(answer.headers["upload-offset"])
-            yield offset
+def digest_of(files: list[LocalFile]) -> str:
+    """Digest of the whole, as the registry computes it: sha256 over the lines `<sha256>  <size>  <path>`, by path."""
+    lines = (f"{file.sha256}  {file.size}  {file.path}\n" for file in sorted(files, key=lambda file: file.path))
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def _hashed(path: str, source: Path) -> LocalFile:

@@ -98,12 +98,21 @@ class ApiClient:
             CommandError: with the server's sentence, or a remedy when it does not answer.
         """
         try:
-            response = self._http.request(method, path, **options)
+            response = self.exchange(method, path, **options)
         except httpx.HTTPError as error:
-            raise unreachable(str(self._http.base_url), error, may_have_done=method != "GET") from error
+            raise unreachable(self.url, error, may_have_done=method != "GET") from error
         if response.is_error:
             raise refused(response)
         return response
+
+    @property
+    def url(self) -> str:
+        """Where the control plane is."""
+        return str(self._http.base_url)
+
+    def exchange(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One exchange as it went, whatever the status; raises httpx.HTTPError. Threads may share it."""
+        return self._http.request(method, path, **options)
 
     @staticmethod
     def _json(response: httpx.Response) -> Json:

@@ -10,7 +10,7 @@ import yaml
 from mizzen_cli.errors import ExitCode
 from support.command_line import CommandLine, command_line
 from support.controlplane import ControlPlane
-from support.pushing import onnx_model
+from support.pushing import new_model, new_version, onnx_model, safetensors_file
 
 MANIFEST = """
 apiVersion: mizzen.dev/v1alpha1
@@ -353,3 +353,23 @@ def test_without_a_context_the_way_to_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("a: [")
     said = CommandLine({"MIZZEN_CONFIG": str(tmp_path / "broken"), "HOME": str(tmp_path)})("get", code=ExitCode.USAGE)
     assert "cannot be read" in said.err
+
+
+def test_a_push_that_broke_off_goes_on_with_its_version_and_sends_what_is_missing(
+    mizzen: CommandLine, controlplane: ControlPlane, tmp_path: Path
+) -> None:
+    part = 8 << 20
+    content = safetensors_file({"w": [(2 << 20) + 100]})
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(content)
+    with controlplane.client() as admin:
+        model = new_model(admin, mizzen.variables["MIZZEN_PROJECT"], "broken")
+        version = new_version(admin, model, {file.name: content}, "Safetensors")
+        path = f"{version}/parts/{file.name}"
+        assert admin.put(path, params={"offset": part}, content=content[part:]).status_code == 204
+        pushed = mizzen("models", "push", "broken", file)
+        assert "Going on with version 1, whose push broke off." in pushed.err
+        found = admin.get(version).json()
+    assert (found["state"], found["files"][0]["received"]) == ("READY", True)
+    sent = [line for line in controlplane.log.splitlines() if path in line and '"PUT"' in line]
+    assert len(sent) == 2, sent  # the part that was here was not sent again

@@ -12,7 +12,6 @@ from mizzen_cli.artifact import (
     local_metadata,
     named_format,
     told_format,
-    upload,
 )
 from mizzen_cli.before_push import HOW_TO, check_alias, check_model_name, refuse_pickles
 from mizzen_cli.client import ApiClient, Json
@@ -32,6 +31,7 @@ from mizzen_cli.output import (
     write,
 )
 from mizzen_cli.session import Project, session
+from mizzen_cli.upload import finalize, unfinished, upload
 from mizzen_cli.version_text import find_version, version_lines
 
 app = typer.Typer(help="Models and their versions.", no_args_is_help=True)
@@ -66,7 +66,10 @@ def push(
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Push a new version: only missing bytes travel; checked by digest; READY when its format holds."""
+    """Push a new version: only missing bytes travel; checked by digest; READY when its format holds.
+
+    A push that broke off goes on where it stopped: push the same files again.
+    """
     check_model_name(model)
     for name in alias or []:
         check_alias(name)
@@ -74,10 +77,14 @@ def push(
     body = _announcement(path, files, artifact_format)
     with session(project) as api:
         _make_model(api, model)
-        created = api.post(api.path("models", model, "versions"), body)
+        created = unfinished(api, model, body["format"], files)
+        if created is None:
+            created = api.post(api.path("models", model, "versions"), body)
+        else:
+            typer.echo(f"Going on with version {created['version']}, whose push broke off.", err=True)
         version_path = api.path("models", model, "versions", str(created["version"]))
-        upload(api, version_path, files)
-        version = api.post(f"{version_path}:finalize")
+        upload(api, version_path, created, files)
+        version = finalize(api, version_path, files)
         if version["state"] != "READY":
             raise CommandError(
                 f"{model} version {version['version']} is {version['state']}: {version['reason']}{_allowance(version)}"

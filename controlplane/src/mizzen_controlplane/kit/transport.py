@@ -107,7 +107,8 @@ class _CountedBody:
 
 def streams_its_body(scope: Scope) -> bool:
     """An upload of a file's bytes: it has its own limit, the size that was announced for the file."""
-    return scope["method"] == "PATCH" and "/files/" in scope["path"]
+    method, path = scope["method"], scope["path"]
+    return (method == "PATCH" and "/files/" in path) or (method == "PUT" and "/versions/" in path and "/parts/" in path)
 
 
 def _account(scope: Scope, request_id: str, status: int, seconds: float) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from mizzen_controlplane.kit.problem import Conflict, InsufficientStorage
+from mizzen_controlplane.kit.problem import InsufficientStorage
 from mizzen_controlplane.kit.settings import SettingsError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -50,32 +50,6 @@ def blob_path(data_dir: Path, sha256: str) -> Path:
 def part_path(data_dir: Path, version_id: str, path: str) -> Path:
     """Where the bytes of an unfinished upload are gathered."""
     return uploads_dir(data_dir) / version_id / (hashlib.sha256(path.encode()).hexdigest() + ".part")
-
-
-def received_bytes(part: Path) -> int:
-    """How many bytes of an unfinished upload are here."""
-    try:
-        return part.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-@contextmanager
-def locked_part(part: Path) -> Iterator[BinaryIO]:
-    """The unfinished upload, opened for appending, by one writer at a time (replicas share the folder)."""
-    with disk_full_as_problem():
-        part.parent.mkdir(parents=True, exist_ok=True)
-        stream = part.open("ab", buffering=0)
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                "Another request is uploading this file now. Go on in a second, from the offset that is told then.",
-                code="upload_in_progress",
-                headers={"Retry-After": "1"},
-            ) from error
-        yield stream
 
 
 @contextmanager

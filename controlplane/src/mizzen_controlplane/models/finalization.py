@@ -17,13 +17,13 @@ from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, FieldError
 from mizzen_controlplane.models.blob_folder import blob_path, blobs_lock, drop, forget_uploads, hold_alone, sha256_of
+from mizzen_controlplane.models.completion import complete_all
 from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
 from mizzen_controlplane.models.formats.check import check_artifact
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import contents_in_use, files_of
 from mizzen_controlplane.models.schemas import VersionDetail, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
-from mizzen_controlplane.models.uploads import adopt_empty_files
 from mizzen_controlplane.models.versions import detail
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ async def finalize(
         require_match(if_match, version)
         files = list(await files_of(session, version.id))
     if version.state == VersionState.PENDING:
-        await adopt_empty_files(plane, version, files)
+        await complete_all(plane, version, files)
         _refuse_incomplete(number, files)
         allow_code = project.allow_code
         verdict = await asyncio.to_thread(_check, plane.settings.data_dir, version.format, files, allow_code)

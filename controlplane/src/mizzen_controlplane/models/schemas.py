@@ -129,6 +129,34 @@ class FileView(BaseModel):
     """All bytes are here, so nothing is to be uploaded."""
 
 
+class ByteRange(BaseModel):
+    """Bytes that are here."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    first: int
+    """Offset of the first."""
+    end: int
+    """Offset after the last."""
+
+
+class UploadView(BaseModel):
+    """How far the upload of a file is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """Relative path."""
+    size: int
+    """Bytes of the whole."""
+    received: bool
+    """All bytes are here, and their digest is right."""
+    part_bytes: int
+    """Length of every part but the last; a part begins at each multiple of it."""
+    ranges: list[ByteRange]
+    """Bytes that are here, in order."""
+
+
 class VersionView(Resource):
     """A version, without its files."""
 

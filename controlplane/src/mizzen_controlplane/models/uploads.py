@@ -1,36 +1,20 @@
-"""Resumable uploads: bytes are appended at the offset that the server names; a whole file is held to its digest."""
+"""Resumable uploads: bytes are appended where the file ends now, or come as parts in any order and side by side."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import asynccontextmanager
 
-from starlette.requests import ClientDisconnect
-
-from mizzen_controlplane.kit.database import reading, unit_of_work
+from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import (
-    Conflict,
-    NotFound,
-    Problem,
-    RequestTimeout,
-    TooLarge,
-    invalid_field,
-)
-from mizzen_controlplane.models.blob_folder import (
-    disk_full_as_problem,
-    keep,
-    locked_part,
-    part_path,
-    received_bytes,
-    sha256_of,
-)
+from mizzen_controlplane.kit.problem import Conflict, Invalid, NotFound, TooLarge, invalid_field
+from mizzen_controlplane.models.arriving_body import pour, unless_stalled
+from mizzen_controlplane.models.blob_folder import disk_full_as_problem
+from mizzen_controlplane.models.completion import complete, gathering_of
+from mizzen_controlplane.models.gathering import Gathering, held_at_once, writing
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
+from mizzen_controlplane.models.part_layout import begins_with, part_bytes, part_length
 from mizzen_controlplane.models.repository import find_file
-from mizzen_controlplane.models.schemas import VersionState
+from mizzen_controlplane.models.schemas import ByteRange, UploadView, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
-
-_WRITE_BYTES = 1 << 20
 
 
 async def find_upload(
@@ -50,10 +34,20 @@ async def find_upload(
 
 
 def offset_of(plane: Plane, version: ModelVersion, file: VersionFile) -> int:
-    """How many bytes of `file` are here."""
-    if file.received:
-        return file.size
-    return received_bytes(part_path(plane.settings.data_dir, version.id, file.path))
+    """How many bytes of `file` are here from its start on."""
+    return file.size if file.received else begins_with(gathering_of(plane, version, file).ranges())
+
+
+def view(plane: Plane, version: ModelVersion, file: VersionFile) -> UploadView:
+    """Which bytes of `file` are here."""
+    ranges = [(0, file.size)] if file.received else gathering_of(plane, version, file).ranges()
+    return UploadView(
+        path=file.path,
+        size=file.size,
+        received=file.received,
+        part_bytes=part_bytes(file.size),
+        ranges=[ByteRange(first=first, end=end) for first, end in ranges if end > first],
+    )
 
 
 async def append(
@@ -63,66 +57,86 @@ async def append(
 
     What arrived before an error stays: the next attempt goes on from there.
     """
-    if version.state != VersionState.PENDING or file.received:
-        raise Conflict(
-            f"{file.path} is complete already. Go on with the next file, or finalize.", code="file_complete",
-            headers={"Upload-Offset": str(offset_of(plane, version, file))},
-        )  # fmt: skip
-    part = part_path(plane.settings.data_dir, version.id, file.path)
-    with locked_part(part) as stream:
-        here = received_bytes(part)
+    _refuse_complete(plane, version, file)
+    gathering = gathering_of(plane, version, file)
+    async with _alone_now(gathering) as descriptor:
+        here = begins_with(gathering.ranges())
         if offset != here:
             raise Conflict(
                 f"Upload-Offset is {offset}, but {here} bytes of {file.path} are here. Go on from {here}.",
                 code="wrong_offset", headers={"Upload-Offset": str(here)},
             )  # fmt: skip
-        here = await _write(stream, file, here, _unless_stalled(body, file, plane.settings.upload_stall_seconds))
-        if here == file.size:
-            await _complete(plane, version, file, part)
-        return here
+        chunks = unless_stalled(body, file.path, plane.settings.upload_stall_seconds)
+        journal = gathering.journal.exists()
+        async for written in pour(descriptor, here, chunks, file.size - here, lambda: too_long(file)):
+            if journal:
+                gathering.note(here, here + written)
+            here += written
+    if gathering.whole:
+        await complete(plane, version, file)
+    return here
 
 
-async def _write(stream: BinaryIO, file: VersionFile, here: int, body: AsyncIterator[bytes]) -> int:
-    held = bytearray()
-    try:
-        async for chunk in body:
-            if here + len(held) + len(chunk) > file.size:
-                raise too_long(file)
-            held += chunk
-            if len(held) >= _WRITE_BYTES:
-                here += await _flush(stream, held)
-    except (ClientDisconnect, RequestTimeout):
-        await _flush(stream, held)  # the caller is gone, but what it sent counts
-        raise
-    return here + await _flush(stream, held)
-
-
-async def _unless_stalled(body: AsyncIterator[bytes], file: VersionFile, seconds: float) -> AsyncIterator[bytes]:
-    """The body as it arrives; raises RequestTimeout once nothing has come for `seconds`."""
-    while True:
-        try:
-            async with asyncio.timeout(seconds):
-                chunk = await anext(body)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise RequestTimeout(
-                f"No byte of {file.path} came for {seconds:g} s (MIZZEN_UPLOAD_STALL_SECONDS). What was received is "
-                "kept: go on from there.",
-                code="upload_stalled",
-                headers={"Connection": "close"},
-            ) from error
-        yield chunk
-
-
-async def _flush(stream: BinaryIO, held: bytearray) -> int:
-    """Write all of `held` and empty it; a disk that fills up keeps what went in."""
-    written = 0
+async def put_part(
+    plane: Plane, version: ModelVersion, file: VersionFile, offset: int, length: int | None, body: AsyncIterator[bytes]
+) -> None:
+    """Keep the part at `offset`, whole; parts come in any order. At the last one the digest is checked."""
+    _refuse_complete(plane, version, file)
+    expected = _expected_length(file, offset, length)
+    gathering = gathering_of(plane, version, file)
+    chunks = unless_stalled(body, file.path, plane.settings.upload_stall_seconds)
+    here = offset
     with disk_full_as_problem():
-        while written < len(held):
-            written += await asyncio.to_thread(stream.write, bytes(held[written:]))
-    held.clear()
-    return written
+        async with writing(gathering) as descriptor:
+            async for written in pour(descriptor, offset, chunks, expected, lambda: _wrong_length(file, expected)):
+                here += written
+            if here != offset + expected:
+                raise _wrong_length(file, expected)
+            gathering.note(offset, here)
+    if gathering.whole:
+        await complete(plane, version, file)
+
+
+@asynccontextmanager
+async def _alone_now(gathering: Gathering) -> AsyncIterator[int]:
+    with disk_full_as_problem(), held_at_once(gathering) as descriptor:
+        if descriptor is None:
+            raise Conflict(
+                "Another request is uploading this file now. Go on in a second, from the offset that is told then.",
+                code="upload_in_progress",
+                headers={"Retry-After": "1"},
+            )
+        yield descriptor
+
+
+def _refuse_complete(plane: Plane, version: ModelVersion, file: VersionFile) -> None:
+    if version.state != VersionState.PENDING or file.received:
+        raise Conflict(
+            f"{file.path} is complete already. Go on with the next file, or finalize.", code="file_complete",
+            headers={"Upload-Offset": str(offset_of(plane, version, file))},
+        )  # fmt: skip
+
+
+def _expected_length(file: VersionFile, offset: int, length: int | None) -> int:
+    expected = part_length(file.size, offset)
+    if not expected:
+        raise invalid_field(
+            "query:offset",
+            f"No part of {file.path} begins at {offset}: it has {file.size} bytes, and parts begin at each multiple of "
+            f"{part_bytes(file.size)}.",
+            code="no_such_part",
+        )
+    if length is not None and length != expected:
+        raise _wrong_length(file, expected)
+    return expected
+
+
+def _wrong_length(file: VersionFile, expected: int) -> Invalid:
+    return invalid_field(
+        "header:Content-Length",
+        f"This part of {file.path} has {expected} bytes, and another number was sent. Send the part again, whole.",
+        code="wrong_part_length",
+    )
 
 
 def too_long(file: VersionFile) -> TooLarge:
@@ -132,35 +146,3 @@ def too_long(file: VersionFile) -> TooLarge:
         "size.",
         code="file_too_long",
     )
-
-
-async def _complete(plane: Plane, version: ModelVersion, file: VersionFile, part: Path) -> None:
-    found = await asyncio.to_thread(sha256_of, part)
-    if found != file.sha256:
-        await asyncio.to_thread(part.unlink)
-        raise _tampered(file, found)
-    await asyncio.to_thread(keep, plane.settings.data_dir, part, file.sha256)
-    async with unit_of_work(plane.database) as session:
-        stored = await find_file(session, version.id, file.path, lock=True)
-        if stored is not None:
-            stored.received = True
-            session.add(stored)
-
-
-def _tampered(file: VersionFile, found: str) -> Problem:
-    return invalid_field(
-        "header:Upload-Offset",
-        f"{file.path} arrived with sha256 {found}, but {file.sha256} was announced: it was changed or damaged on its "
-        "way. It was dropped; upload it again from offset 0.",
-        code="digest_mismatch",
-    )
-
-
-async def adopt_empty_files(plane: Plane, version: ModelVersion, files: list[VersionFile]) -> None:
-    """Files of no bytes need no upload: complete them."""
-    for file in files:
-        if file.size == 0 and not file.received:
-            part = part_path(plane.settings.data_dir, version.id, file.path)
-            with locked_part(part):
-                await _complete(plane, version, file, part)
-            file.received = True

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.kit.auth import Allow, Permission, Subject
@@ -12,7 +12,14 @@ from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import with_etag
 from mizzen_controlplane.models import finalization, uploads, versions
-from mizzen_controlplane.models.schemas import VersionCreate, VersionDetail, VersionPatch, VersionView
+from mizzen_controlplane.models.schemas import (
+    MAX_FILE_BYTES,
+    UploadView,
+    VersionCreate,
+    VersionDetail,
+    VersionPatch,
+    VersionView,
+)
 from mizzen_controlplane.models.scope import ModelRef, VersionNumber
 
 router = api_router("versions")
@@ -24,6 +31,7 @@ VersionWriter = Annotated[Subject, Depends(Allow(Permission.VERSIONS_WRITE))]
 VERSIONS = "/api/v1/projects/{project}/models/{model}/versions"
 VERSION = VERSIONS + "/{version}"
 FILE = VERSION + "/files/{path:path}"
+PARTS = VERSION + "/parts/{path:path}"
 FileRef = Annotated[str, Path(max_length=512, description="Path of the file in the version.")]
 
 
@@ -148,3 +156,34 @@ async def upload_bytes(
         raise uploads.too_long(file)
     offset = await uploads.append(plane, row, file, upload_offset, request.stream())
     return Response(status_code=204, headers={"Upload-Offset": str(offset)})
+
+
+@router.get(PARTS)
+async def get_upload(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    path: FileRef,
+    plane: ThePlane,
+    _subject: VersionWriter,
+) -> UploadView:
+    """Which bytes of a file are here, and how long its parts are: what a client asks to go on after a crash."""
+    row, file = await uploads.find_upload(plane, project, model, version, path)
+    return uploads.view(plane, row, file)
+
+
+@router.put(PARTS, status_code=204)
+async def upload_part(
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    path: FileRef,
+    request: Request,
+    plane: ThePlane,
+    _subject: VersionWriter,
+    offset: Annotated[int, Query(ge=0, le=MAX_FILE_BYTES, description="Where the part begins in the file.")],
+    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
+) -> None:
+    """Keep one part, whole; parts may come in any order, several at once, and again."""
+    row, file = await uploads.find_upload(plane, project, model, version, path)
+    await uploads.put_part(plane, row, file, offset, content_length, request.stream())
