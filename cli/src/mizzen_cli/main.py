@@ -13,6 +13,7 @@ from mizzen_cli.commands import (
     gateway,
     grants,
     installation,
+    invoices,
     keys,
     limits,
     models,
@@ -40,6 +41,8 @@ deployments.register(app)
 calls.register(app)
 limits.register(app)
 money.register(app)
+app.add_typer(invoices.app, name="invoices")
+app.add_typer(invoices.billing, name="billing")
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")

@@ -19,6 +19,7 @@ from mizzen_controlplane.deployments import endpoints as deployments
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
 from mizzen_controlplane.invoices import endpoints as invoices
+from mizzen_controlplane.invoices import profile_endpoints as billing_profiles
 from mizzen_controlplane.kit.plane import Plane, Recognizer
 from mizzen_controlplane.limits import endpoints as limits
 from mizzen_controlplane.metering import endpoints as metering
@@ -58,6 +59,7 @@ DOMAINS = (
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
+    Domain("billing-profiles", billing_profiles.router),
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
 )

@@ -327,7 +327,7 @@ def test_projects_are_made_listed_and_allowed_to_carry_code(mizzen: CommandLine,
 def test_usage_invoice_and_audit_are_shown_also_where_nothing_was_used(mizzen: CommandLine) -> None:
     mizzen("keys", "create", "app")
     assert mizzen("usage", "-o", "json").json == []
-    assert "Total 0.00 USD (draft)" in mizzen("invoice").out
+    assert "Total 0.00 USD (gathering)" in mizzen("invoice").out
     rows = list(csv.reader(io.StringIO(mizzen("invoice", "2026-01", "--csv").out)))
     assert rows[0][:2] == ["month", "project"]
     assert "month of the calendar" in mizzen("invoice", "2026-13", code=ExitCode.REFUSED).err

@@ -115,12 +115,12 @@ def usage(
 
 
 def invoice(
-    month: Annotated[str | None, typer.Argument(help="Month as 2027-01; default: this one.")] = None,
+    month: Annotated[str | None, typer.Argument(help="Month as 2027-01, id or number; default: this month.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Show a month's invoice; a draft until the month is over."""
+    """Show an invoice: it gathers while the month is under way, and is a draft until `mizzen invoices finalize`."""
     with session(project) as api:
         path = api.path("invoices", month or _this_month())
         if csv:

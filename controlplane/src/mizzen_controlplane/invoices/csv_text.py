@@ -6,7 +6,19 @@ from typing import Final
 
 from mizzen_controlplane.invoices.schemas import InvoiceView
 
-COLUMNS: Final = ("month", "project", "model", "kind", "quantity", "unit", "unit_price", "amount", "currency")
+COLUMNS: Final = (
+    "month",
+    "project",
+    "model",
+    "kind",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "adjusts",
+    "number",
+)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -27,9 +39,25 @@ def csv_text(invoice: InvoiceView) -> str:
                 line.unit_price,
                 line.amount,
                 invoice.currency,
+                line.adjusts,
+                invoice.number,
             ]
         )
-    writer.writerow([invoice.month, _plain(invoice.project), "", "total", "", "", "", invoice.total, invoice.currency])
+    writer.writerow(
+        [
+            invoice.month,
+            _plain(invoice.project),
+            "",
+            "total",
+            "",
+            "",
+            "",
+            invoice.total,
+            invoice.currency,
+            "",
+            invoice.number,
+        ]
+    )
     return text.getvalue()
 
 

@@ -14,6 +14,7 @@ from mizzen_controlplane.pricing.money import amount_text, round_to_minor
 from mizzen_controlplane.pricing.prices_in_force import price_of
 
 MILLISECONDS: Final = 1000
+ACCELERATOR_SECONDS: Final = "accelerator_seconds"
 _ALWAYS_SHOWN: Final = {"per_request", "per_million_input_tokens", "per_million_output_tokens"}
 """What has no price of its own is shown nevertheless; of the others only what costs something is."""
 
@@ -35,13 +36,37 @@ class Line:
 
     model: str
     kind: str
-    """A meter: requests, input_tokens, ...; adjustment for cost that no price of the card explains."""
-    quantity: int | float
+    """A meter: requests, input_tokens, ...; adjustment for cost that no price of the card explains; or tax."""
+    count: int
+    """Of the meter's smallest unit: requests, tokens, milliseconds."""
     unit: str
     """What the unit price is for: request, million tokens, accelerator second, or lump."""
     unit_price: str
     amount: Decimal
     rate_card_version: str
+    adjusts: str = ""
+    """Month that it adds to, or takes from, where that is another than the invoice's."""
+
+    @property
+    def quantity(self) -> int | float:
+        """For people: seconds where the meter counts milliseconds."""
+        return self.count / MILLISECONDS if self.kind == ACCELERATOR_SECONDS else self.count
+
+    @property
+    def charge(self) -> "Charge":
+        """What it is for, whichever invoice it stands on."""
+        return Charge(self.model, self.kind, self.rate_card_version, self.unit, self.unit_price)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Charge:
+    """What a line is for."""
+
+    model: str
+    kind: str
+    rate_card_version: str
+    unit: str
+    unit_price: str
 
 
 def invoice_lines(used: Iterable[UsedAtPrice], versions: Mapping[str, RateCardVersion], currency: str) -> list[Line]:
@@ -78,7 +103,7 @@ def _lines_of(
     counted = [item.sums for item in group if item.billed or free]
     explained = 0
     for price in METER_PRICES:
-        quantity = sum(_charged(sums, price.meter) for sums in counted)
+        quantity = sum(charged(sums, price.meter) for sums in counted)
         explained += quantity * pico[price.meter]
         if quantity and (pico[price.meter] or price.field in _ALWAYS_SHOWN):
             yield _line(model, rate_card_id, price, quantity, pico[price.meter], currency)
@@ -88,7 +113,7 @@ def _lines_of(
         yield Line(model, "adjustment", 1, "lump", amount_text(rest), amount, rate_card_id)
 
 
-def _charged(sums: Sums, meter: str) -> int:
+def charged(sums: Sums, meter: str) -> int:
     """A request that the response cache answered is charged as a hit, and as nothing else."""
     if meter == "requests":
         return sums.requests - sums.response_cache_hits
@@ -98,7 +123,5 @@ def _charged(sums: Sums, meter: str) -> int:
 
 def _line(model: str, rate_card_id: str, price: MeterPrice, quantity: int, pico: int, currency: str) -> Line:
     amount = round_to_minor(quantity * pico, currency)
-    if price.meter == "accelerator_ms":
-        seconds = quantity / MILLISECONDS
-        return Line(model, "accelerator_seconds", seconds, price.unit, price.text(pico), amount, rate_card_id)
-    return Line(model, price.meter, quantity, price.unit, price.text(pico), amount, rate_card_id)
+    kind = ACCELERATOR_SECONDS if price.meter == "accelerator_ms" else price.meter
+    return Line(model, kind, quantity, price.unit, price.text(pico), amount, rate_card_id)

@@ -1,28 +1,36 @@
-"""Invoices on the wire."""
+"""Invoices, credit notes and billing profiles on the wire."""
 
 from datetime import datetime
+from typing import Annotated
 
-from mizzen_controlplane.kit.wire import Body
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from mizzen_controlplane.kit.wire import Body, Resource
+
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Text = Annotated[str, StringConstraints(max_length=1024)]
 
 
 class InvoiceLine(Body):
     """One line."""
 
     model: str
-    """Served name."""
+    """Served name; of a line for the invoice as a whole, such as tax, its name."""
     kind: str
     """requests, input_tokens, cached_tokens, output_tokens, reasoning_tokens, accelerator_seconds,
-    response_cache_hits, or adjustment."""
+    response_cache_hits, adjustment, or tax."""
     quantity: int | float
-    """Requests, tokens or seconds."""
+    """Requests, tokens or seconds; below zero where an earlier month was charged too much."""
     unit: str
-    """What the unit price is for: request, million tokens, accelerator second, lump."""
+    """What the unit price is for: request, million tokens, accelerator second, lump, percent."""
     unit_price: str
     """Price of a unit, exact."""
     amount: str
     """Rounded to the currency's smallest coin."""
     rate_card_version: str
     """Price that was applied."""
+    adjusts: str = ""
+    """Earlier month whose usage came to be known after its invoice was final; empty for the invoice's own."""
 
 
 class InvoiceSummary(Body):
@@ -31,7 +39,9 @@ class InvoiceSummary(Body):
     id: str
     """inv_..."""
     name: str
-    """The month, YYYY-MM."""
+    """Its number; before it has one, the month, YYYY-MM."""
+    number: str = ""
+    """INV-..., without a gap in the organization; empty before it is finalized."""
     project: str
     """Name of the project."""
     project_id: str
@@ -43,15 +53,108 @@ class InvoiceSummary(Body):
     period_end: datetime
     """End of the month, UTC, exclusive."""
     state: str
-    """draft: computed from the ledger as it is now."""
+    """gathering: the month is under way; draft: it is over, and the ledger says what is on it; finalized, paid, void:
+    it never changes."""
     currency: str
     """ISO 4217 code."""
     total: str
     """Sum of the lines."""
+    credited: str = "0"
+    """Taken back by credit notes."""
+    due: str = "0"
+    """Still to be paid."""
+    rated_as_of: datetime | None = None
+    """Usage is priced by the rate cards as they were written then; null: as it was priced when it was used."""
+    finalized_at: datetime | None = None
+    """UTC."""
+    due_at: datetime | None = None
+    """UTC."""
+    paid_at: datetime | None = None
+    """UTC."""
+    payment_reference: str = ""
+    """As it was told when it was paid."""
+    voided_at: datetime | None = None
+    """UTC."""
+    void_reason: str = ""
+    """As it was told when it was made void."""
+    digest: str = ""
+    """SHA-256 of the invoice as it is kept; empty before it is finalized."""
+    etag: str = ""
+    """For If-Match: a draft's changes with all that is on it."""
 
 
 class InvoiceView(InvoiceSummary):
     """An invoice."""
 
+    seller: str = ""
+    """Who sends it."""
+    customer: str = ""
+    """Who pays it."""
     lines: list[InvoiceLine]
     """Lines by model and kind."""
+
+
+class PaymentWrite(Body):
+    """That an invoice was paid."""
+
+    paid_at: AwareDatetime | None = None
+    """When; absent for now."""
+    reference: Annotated[str, StringConstraints(max_length=253)] = ""
+    """The payment's own."""
+
+
+class VoidWrite(Body):
+    """That an invoice is void."""
+
+    reason: Reason
+    """Why."""
+
+
+class CreditNoteWrite(Body):
+    """A part of an invoice that is taken back."""
+
+    amount: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    """In whole coins of the currency; at most what is left of the invoice."""
+    reason: Reason
+    """Why."""
+
+
+class CreditNoteView(Resource):
+    """A credit note; it never changes."""
+
+    number: str
+    """CRN-..., without a gap in the organization."""
+    project_id: str
+    """prj_..."""
+    invoice_id: str
+    """inv_..."""
+    amount: str
+    """Taken back."""
+    currency: str
+    """ISO 4217 code."""
+    reason: str
+    """Why."""
+
+
+class BillingProfilePatch(Body):
+    """What invoices say beside usage. Null takes a value away: the organization's holds then, or none."""
+
+    tax_name: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    """Name of the tax's line."""
+    tax_percent: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")] | None = None
+    """Percent of the net amount, at most 100, with at most 4 digits after the point."""
+    seller: Text | None = None
+    """Name and address of who sends it."""
+    customer: Text | None = None
+    """Name and address of who pays it."""
+    payment_days: Annotated[int, Field(ge=0, le=366)] | None = None
+    """Days from its date until it is due; 30 where nobody says."""
+
+
+class BillingProfileView(BillingProfilePatch):
+    """What invoices say beside usage."""
+
+    project_id: str
+    """Project whose it is; empty for the organization's."""
+    etag: str
+    """For If-Match."""

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     USAGE_READ = "usage:read"
     REQUESTS_READ = "requests:read"
     INVOICES_READ = "invoices:read"
+    INVOICES_WRITE = "invoices:write"
     AUDIT_READ = "audit:read"
     MANAGE = "manage"
     """All that has no permission of its own yet: in the hands of platform administrators alone."""

@@ -67,6 +67,20 @@ async def rollups_between(
     return [tuple(row) for row in (await session.exec(statement)).all()]
 
 
+async def sums_between(
+    session: AsyncSession, project_id: str, start: datetime, end: datetime, columns: Sequence[str]
+) -> Sequence[tuple[Any, ...]]:
+    """(columns..., meters...) of a project's quarter-hours, added up over all of the time."""
+    groups = [getattr(UsageRollup, name) for name in columns]
+    statement = (
+        select(*groups, *[func.sum(getattr(UsageRollup, name)) for name in METERS])
+        .where(UsageRollup.project_id == project_id, UsageRollup.quarter >= start, UsageRollup.quarter < end)
+        .group_by(*groups)
+        .order_by(*groups)
+    )
+    return [tuple(row) for row in (await session.exec(statement)).all()]
+
+
 def entries_of(project_id: str) -> SelectOfScalar[LedgerEntry]:
     """The project's requests, for a page."""
     return select(LedgerEntry).where(LedgerEntry.project_id == project_id)

@@ -1,7 +1,7 @@
 """How is money written, and how is it kept? Decimal strings at the edge, whole numbers of 10^-12 of a unit inside."""
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 PICO_DIGITS: Final = 12
@@ -16,6 +16,7 @@ LARGEST_UNITS: Final = 9_000_000
 PER_SECOND_DIGITS: Final = PICO_DIGITS - 3
 """Digits after the point of a price per second, so that a millisecond's is still whole."""
 
+_EXACT: Final = Context(prec=80)
 _DECIMAL = re.compile(r"[0-9]{1,16}(\.[0-9]{1,40})?")
 
 _MINOR_DIGITS: Final = {
@@ -88,7 +89,11 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
-def round_to_minor(pico: int, currency: str) -> Decimal:
-    """Pico rounded half to even to the currency's smallest coin."""
-    exact = Decimal(pico).scaleb(-PICO_DIGITS)
-    return exact.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_EVEN)
+def round_to_minor(pico: int, currency: str, parts: int = 1) -> Decimal:
+    """`parts`-ths of pico rounded half to even to the currency's smallest coin; exact, however large."""
+    digits = minor_digits(currency)
+    coin = 10 ** (PICO_DIGITS - digits) * parts
+    coins, rest = divmod(pico, coin)
+    if 2 * rest > coin or (2 * rest == coin and coins % 2):
+        coins += 1
+    return Decimal(coins).scaleb(-digits, _EXACT)
