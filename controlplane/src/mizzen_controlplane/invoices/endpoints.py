@@ -66,7 +66,12 @@ async def get_invoice(
 
 @router.post(ONE + ":finalize")
 async def finalize_invoice(
-    subject: InvoiceWriter, plane: ThePlane, project: ProjectRef, invoice: InvoiceRef, response: Response, if_match: IfMatch
+    subject: InvoiceWriter,
+    plane: ThePlane,
+    project: ProjectRef,
+    invoice: InvoiceRef,
+    response: Response,
+    if_match: IfMatch,
 ) -> InvoiceView:
     """Give a month that is over its number; from then on it never changes."""
     return _answer(await verbs.finalize(plane, subject, project, invoice, if_match), response)
@@ -74,7 +79,12 @@ async def finalize_invoice(
 
 @router.post(ONE + ":rerate")
 async def rerate_invoice(
-    subject: InvoiceWriter, plane: ThePlane, project: ProjectRef, invoice: InvoiceRef, response: Response, if_match: IfMatch
+    subject: InvoiceWriter,
+    plane: ThePlane,
+    project: ProjectRef,
+    invoice: InvoiceRef,
+    response: Response,
+    if_match: IfMatch,
 ) -> InvoiceView:
     """Price a draft's usage anew, by the rate cards as they are written now; doing it again changes nothing."""
     return _answer(await verbs.rerate(plane, subject, project, invoice, if_match), response)

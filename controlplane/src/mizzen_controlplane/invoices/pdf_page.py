@@ -9,12 +9,12 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from reportlab.lib import colors  # type: ignore[import-untyped]  # it ships no types
-from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
-from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
-from reportlab.lib.units import mm  # type: ignore[import-untyped]
-from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont  # type: ignore[import-untyped]
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle  # type: ignore[import-untyped]
+from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]  # the same
+from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]  # the same
+from reportlab.lib.units import mm  # type: ignore[import-untyped]  # the same
+from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]  # the same
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont  # type: ignore[import-untyped]  # the same
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle  # type: ignore[import-untyped]  # the same
 
 from mizzen_controlplane.invoices.schemas import InvoiceLine, InvoiceView
 

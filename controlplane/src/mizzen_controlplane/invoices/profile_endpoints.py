@@ -37,7 +37,9 @@ async def patch_organization_billing_profile(
 
 
 @router.get(OF_PROJECT)
-async def get_billing_profile(_: InvoiceReader, plane: ThePlane, project: ProjectRef, response: Response) -> BillingProfileView:
+async def get_billing_profile(
+    _: InvoiceReader, plane: ThePlane, project: ProjectRef, response: Response
+) -> BillingProfileView:
     """What the project's invoices say instead; null: as the organization's."""
     return _answer(plane, response, await profiles.get_profile(plane, project))
 
