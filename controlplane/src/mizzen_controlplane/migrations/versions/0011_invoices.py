@@ -6,8 +6,8 @@ On SQLite a migration that makes one of these tables anew has to make its trigge
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 lives_with = "0001"
