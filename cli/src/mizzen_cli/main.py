@@ -16,6 +16,7 @@ from mizzen_cli.commands import (
     invoices,
     keys,
     limits,
+    model_records,
     models,
     money,
     projects,
@@ -43,6 +44,7 @@ limits.register(app)
 money.register(app)
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(invoices.billing, name="billing")
+model_records.register(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")

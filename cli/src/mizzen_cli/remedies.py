@@ -17,6 +17,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "deployment_not_found": "`mizzen get` lists those there are.",
     "disk_full": "Then push again: files that arrived whole are not sent twice.",
     "file_too_long": "Push again once nothing writes to it any more.",
+    "card_not_found": "`mizzen models card MODEL --file FILE` writes it.",
     "grant_not_found": "`mizzen grants list` shows those there are.",
     "key_not_found": "`mizzen keys list` shows those there are.",
     "key_revoked": "`mizzen keys create NAME` makes one.",
@@ -27,6 +28,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "no_version_reference": "`mizzen apply -f FILE` does that.",
     "nothing_to_roll_back_to": "`mizzen deploy NAME --model MODEL@VERSION` takes the one that you name; `mizzen models "
     "versions MODEL` lists them.",
+    "parent_not_found": "`mizzen models versions MODEL` lists those there are.",
     "project_not_found": "`mizzen projects list` shows those there are; choose one with --project or MIZZEN_PROJECT.",
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
     "rollout_paused": "`mizzen rollout resume NAME` does that.",

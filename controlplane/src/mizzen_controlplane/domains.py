@@ -27,6 +27,7 @@ from mizzen_controlplane.metering.drift import drift_watched
 from mizzen_controlplane.models import artifact_endpoints as artifacts
 from mizzen_controlplane.models import endpoints as models
 from mizzen_controlplane.models import version_endpoints as versions
+from mizzen_controlplane.models.records import endpoints as records
 from mizzen_controlplane.pricing import endpoints as pricing
 
 Background = Callable[[Plane], AbstractAsyncContextManager[None]]
@@ -49,6 +50,7 @@ DOMAINS = (
     Domain("audit", audit.router),
     Domain("models", models.router),
     Domain("versions", versions.router),
+    Domain("records", records.router),
     Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router, projects_followed),
     Domain("deployments", deployments.router),

@@ -12,6 +12,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.models import Model
+from mizzen_controlplane.models.records.tags import merged_tags
 from mizzen_controlplane.models.repository import models_of
 from mizzen_controlplane.models.schemas import ModelCreate, ModelPatch, ModelView
 from mizzen_controlplane.models.scope import model_or_404
@@ -23,7 +24,13 @@ def view(project: Project, model: Model) -> ModelView:
     """On the wire."""
     fields = resource_fields(model)
     return ModelView.model_validate(
-        {**fields, "project": project.name, "description": model.description, "latest_version": model.last_number}
+        {
+            **fields,
+            "project": project.name,
+            "description": model.description,
+            "tags": model.tags,
+            "latest_version": model.last_number,
+        }
     )
 
 
@@ -32,8 +39,9 @@ async def create(plane: Plane, subject: Subject, project_ref: str, body: ModelCr
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
         model = Model(
-            id=new_id("mdl"), name=body.name, project_id=project.id, description=body.description, labels=body.labels
-        )
+            id=new_id("mdl"), name=body.name, project_id=project.id, description=body.description, labels=body.labels,
+            tags=body.tags,
+        )  # fmt: skip
         session.add(model)
         taken = f"The project has a model named {body.name!r} already. Push a new version of it instead."
         await flush_or(session, Conflict(taken, code="name_taken"))
@@ -54,6 +62,8 @@ async def change(
         before = model.model_dump()
         if body.description is not None:
             model.description = body.description
+        if body.tags is not None:
+            model.tags = merged_tags(model.tags, body.tags)
         if body.labels is not None:
             model.labels = body.labels
         if model.model_dump() != before:

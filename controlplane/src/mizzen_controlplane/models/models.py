@@ -18,6 +18,7 @@ class Model(ResourceRow, table=True):
 
     project_id: str = Field(foreign_key="project.id", max_length=64)
     description: str = Field(default="", max_length=2000)
+    tags: dict[str, str] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
     last_number: int = 0
     """Number of its newest version."""
 
@@ -41,6 +42,11 @@ class ModelVersion(ResourceRow, table=True):
     signature: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column("metadata", JSON, nullable=False))
     """The caller's own, such as accuracy; `metadata` on the wire."""
+    tags: dict[str, str] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
+    lineage: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
+    """Dataset, code and training run, as its makers say."""
+    parent_id: str | None = Field(default=None, max_length=64, index=True)
+    """The version that it was made from."""
     ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_by: str = Field(default="", max_length=128)
 

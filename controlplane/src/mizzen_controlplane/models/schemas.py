@@ -11,6 +11,7 @@ from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat, ModelName
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.models.records.schemas import Lineage, Tags, TagsPatch
 
 MAX_FILES = 10_000
 MAX_FILE_BYTES = 1 << 43
@@ -59,6 +60,8 @@ class ModelCreate(Body):
     """For people."""
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""
+    tags: Tags = Field(default_factory=dict)
+    """Names and values of any kind, as MLflow's."""
 
 
 class ModelPatch(Body):
@@ -66,6 +69,8 @@ class ModelPatch(Body):
 
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
     """For people."""
+    tags: TagsPatch | None = None
+    """Merged into the tags; null removes one."""
     labels: Labels | None = None
     """The caller's own."""
 
@@ -77,6 +82,8 @@ class ModelView(Resource):
     """Name of its project."""
     description: str
     """For people."""
+    tags: dict[str, str]
+    """Names and values of any kind, as MLflow's."""
     latest_version: int
     """Number of its newest version, 0 for none."""
 
@@ -103,6 +110,10 @@ class VersionCreate(Body):
     """The caller's own facts, such as accuracy."""
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""
+    tags: Tags = Field(default_factory=dict)
+    """Names and values of any kind, as MLflow's."""
+    lineage: Lineage = Field(default_factory=Lineage)
+    """Where it comes from."""
 
 
 class VersionPatch(Body):
@@ -110,6 +121,10 @@ class VersionPatch(Body):
 
     metadata: Metadata | None = None
     """Merged into the metadata; null removes a field."""
+    tags: TagsPatch | None = None
+    """Merged into the tags; null removes one."""
+    lineage: Lineage | None = None
+    """Fields that are given are replaced, null removes one, the others stay."""
     labels: Labels | None = None
     """Replaces the labels."""
 
@@ -180,6 +195,8 @@ class VersionView(Resource):
     """What a caller sees; read from the artifact."""
     metadata: dict[str, Any]
     """The caller's own facts."""
+    tags: dict[str, str]
+    """Names and values of any kind, as MLflow's."""
     aliases: list[str]
     """Aliases that point at it."""
     ready_at: datetime | None
@@ -191,6 +208,8 @@ class VersionView(Resource):
 class VersionDetail(VersionView):
     """A version with its files."""
 
+    lineage: Lineage
+    """Where it comes from, as its makers say."""
     files: list[FileView]
     """Files, by path."""
 

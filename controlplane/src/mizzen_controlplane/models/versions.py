@@ -18,6 +18,8 @@ from mizzen_controlplane.kit.problem import Conflict, invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.blob_folder import blob_path, disk_full, free_bytes
 from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
+from mizzen_controlplane.models.records import lineage
+from mizzen_controlplane.models.records.tags import merged_tags
 from mizzen_controlplane.models.repository import aliases_by_number, contents_known, files_of, versions_of
 from mizzen_controlplane.models.schemas import (
     AnnouncedFile,
@@ -54,6 +56,7 @@ async def create(
             raise disk_full()
         model.last_number += 1
         version = _new_version(project, model, subject, body, files)
+        await lineage.write(session, project, version, body.lineage)
         session.add(version)
         await session.flush()
         session.add_all(
@@ -81,6 +84,7 @@ def _new_version(
         digest=digest_of(files),
         size_bytes=sum(file.size for file in files),
         facts=body.metadata,
+        tags=body.tags,
         labels=body.labels,
         created_by=subject.name,
     )
@@ -120,6 +124,10 @@ async def change(
         before = version.model_dump()
         if body.labels is not None:
             version.labels = body.labels
+        if body.tags is not None:
+            version.tags = merged_tags(version.tags, body.tags)
+        if body.lineage is not None:
+            await lineage.write(session, project, version, body.lineage)
         if body.metadata is not None:
             merged = {**version.facts, **body.metadata}
             version.facts = {name: value for name, value in merged.items() if value is not None}
@@ -193,7 +201,8 @@ async def detail(session: AsyncSession, project: Project, model: Model, version:
         FileView(path=file.path, size=file.size, sha256=file.sha256, received=file.received)
         for file in await files_of(session, version.id)
     ]
-    return VersionDetail.model_validate({**_fields(project, model, version, aliases), "files": files})
+    said = await lineage.view(session, version)
+    return VersionDetail.model_validate({**_fields(project, model, version, aliases), "lineage": said, "files": files})
 
 
 def _fields(project: Project, model: Model, version: ModelVersion, aliases: dict[int, list[str]]) -> dict[str, object]:
@@ -209,6 +218,7 @@ def _fields(project: Project, model: Model, version: ModelVersion, aliases: dict
         "size_bytes": version.size_bytes,
         "signature": Signature.model_validate(version.signature),
         "metadata": version.facts,
+        "tags": version.tags,
         "aliases": aliases.get(version.number, []),
         "ready_at": version.ready_at,
         "created_by": version.created_by,
