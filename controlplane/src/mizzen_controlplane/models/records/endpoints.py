@@ -63,7 +63,12 @@ async def delete_model_card(
 
 @router.get(VERSION + "/card")
 async def get_version_card(
-    project: ProjectRef, model: ModelRef, version: VersionNumber, plane: ThePlane, _subject: ModelReader, response: Response
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    plane: ThePlane,
+    _subject: ModelReader,
+    response: Response,
 ) -> CardView:
     """Read what is written about a version."""
     card = await cards.get(plane, project, model, version)
@@ -128,7 +133,12 @@ async def create_evaluation(
 
 @router.get(VERSION + "/evaluations")
 async def list_evaluations(
-    project: ProjectRef, model: ModelRef, version: VersionNumber, plane: ThePlane, _subject: ModelReader, asked: AskedPage
+    project: ProjectRef,
+    model: ModelRef,
+    version: VersionNumber,
+    plane: ThePlane,
+    _subject: ModelReader,
+    asked: AskedPage,
 ) -> Page[EvaluationView]:
     """List a version's results, newest first."""
     items, token = await evaluations.page(plane, project, model, version, asked)
