@@ -59,6 +59,22 @@ def test_a_dry_run_answers_what_would_be_and_leaves_no_trace(admin: httpx.Client
     assert [event["action"] for event in events if event["resource_name"] in ("m", "new")] == ["deployments.create"]
 
 
+def test_why_a_deployment_does_not_answer_is_told_with_the_remedy(
+    admin: httpx.Client, path: str, write_status: WriteStatus
+) -> None:
+    admin.put(path + "/m", json=_manifest())
+    since = {"lastTransitionTime": "2026-03-01T12:00:00Z", "observedGeneration": 1, "status": "False"}
+    said = [
+        {"type": kind, "reason": "Unschedulable", "message": "No room.", **since}
+        for kind in ("Ready", "CapacityAvailable")
+    ]
+    write_status("m", {"observedGeneration": 1, "conditions": said})
+    answer = admin.get(path + "/m/why").json()
+    assert (answer["ready"], answer["answer"], answer["observed"]) == ("False", "No room.", True)
+    assert [(one["condition"], bool(one["remedy"])) for one in answer["causes"]] == [("CapacityAvailable", True)]
+    assert admin.get(path + "/none/why").status_code == 404
+
+
 def test_a_dry_run_is_refused_as_the_write_would_be(admin: httpx.Client, path: str) -> None:
     dry = {"dry_run": "true"}
     admin.put(path + "/m", json=_manifest())

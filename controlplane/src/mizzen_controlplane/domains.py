@@ -16,6 +16,7 @@ from mizzen_controlplane.budgets import endpoints as budgets
 from mizzen_controlplane.cluster import endpoints as cluster
 from mizzen_controlplane.cluster.projects import projects_followed
 from mizzen_controlplane.deployments import endpoints as deployments
+from mizzen_controlplane.deployments import observation_endpoints as observations
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
 from mizzen_controlplane.invoices import endpoints as invoices
@@ -54,6 +55,7 @@ DOMAINS = (
     Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router, projects_followed),
     Domain("deployments", deployments.router),
+    Domain("observations", observations.router),
     Domain("access", access.router, boundaries_passed),
     Domain("grants", grants.router),
     Domain("limits", limits.router),

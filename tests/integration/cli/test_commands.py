@@ -124,6 +124,8 @@ def test_a_deployment_is_applied_shown_described_and_deleted(mizzen: CommandLine
     assert shown["spec"]["engine"]["type"] == "Simulated"
     assert "Name:      chat" in mizzen("describe", "chat").out
     assert mizzen("describe", "chat", "-o", "json").json["manifest"]["metadata"]["name"] == "chat"
+    assert "chat is not known to serve: Nobody has looked" in mizzen("why", "chat").out
+    assert mizzen("why", "chat", "-o", "json").json["causes"] == []
     assert "chat: paused" in mizzen("rollout", "pause", "chat").out
     assert "Paused" in mizzen("rollout", "status", "chat", "--no-wait").out
     assert "no version to go back to" in mizzen("rollout", "rollback", "chat", code=ExitCode.REFUSED).err

@@ -1,10 +1,11 @@
-"""`mizzen apply|diff|get|describe|logs|delete|deploy`: deployments, as manifests or by shortcut."""
+"""`mizzen apply|diff|get|describe|why|logs|delete|deploy`: deployments, as manifests or by shortcut."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mizzen_cli.causes import cause_lines
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
 from mizzen_cli.difference import difference
@@ -54,7 +55,7 @@ COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (apply, diff, get, describe, logs, delete, deploy):
+    for command in (apply, diff, get, describe, why, logs, delete, deploy):
         app.command(command.__name__)(command)
 
 
@@ -133,6 +134,17 @@ def describe(name: Name, output: Output = Format.TABLE, project: Project = None)
         return
     lines = [row["name"]] if output is Format.NAME else describe_lines(row, events)
     for line in lines:
+        typer.echo(line)
+
+
+def why(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:
+    """Say what stands in a deployment's way, the first cause first, and what to do about it."""
+    with session(project) as api:
+        answer = api.get(f"{api.path('deployments', name)}/why")
+    if output in (Format.JSON, Format.YAML):
+        write(answer, output)
+        return
+    for line in [name] if output is Format.NAME else cause_lines(name, answer):
         typer.echo(line)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Body, Depends, Query, Response
 
 from mizzen_controlplane.deployments import service, verbs
-from mizzen_controlplane.deployments.schemas import DeploymentView, OccurrenceView, RollbackBody, ScaleBody
+from mizzen_controlplane.deployments.schemas import DeploymentView, RollbackBody, ScaleBody
 from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.clock import utc_now
@@ -230,25 +230,6 @@ async def restart_deployment(
         plane, subject, project, name, lambda _: patch, API_MANAGER, "restart", dry_run=dry_run
     )
     return _answer(response, changed)
-
-
-@router.get(ONE + "/events")
-async def list_events(_: DeploymentReader, plane: ThePlane, project: ProjectRef, name: str) -> Page[OccurrenceView]:
-    """What happened to a deployment, newest first, equal events counted."""
-    rows = await service.events_of(plane, project, name)
-    return Page(
-        items=[
-            OccurrenceView(
-                time=row.last_seen,
-                first_seen=row.first_seen,
-                type=row.type,
-                reason=row.reason,
-                message=row.message,
-                count=row.count,
-            )
-            for row in rows
-        ]
-    )
 
 
 def _answer(response: Response, deployment: service.Deployment) -> DeploymentView:

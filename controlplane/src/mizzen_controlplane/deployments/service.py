@@ -71,13 +71,13 @@ async def get_deployment(plane: Plane, project: str, name: str) -> Deployment:
         return owner, _found(await store_of(plane, session).get(_key(owner, name)), name)
 
 
-async def events_of(plane: Plane, project: str, name: str) -> list[Happened]:
-    """What happened to a deployment, newest first."""
+async def observed(plane: Plane, project: str, name: str) -> tuple[Document, list[Happened]]:
+    """A deployment and what happened to it, newest first; raises NotFound."""
     async with reading(plane.database) as session:
         owner = await project_or_404(session, plane, project)
         store = store_of(plane, session)
-        _found(await store.get(_key(owner, name)), name)
-        return await store.happened(_key(owner, name), EVENTS_SHOWN)
+        found = _found(await store.get(_key(owner, name)), name)
+        return found, await store.happened(_key(owner, name), EVENTS_SHOWN)
 
 
 async def apply_deployment(
