@@ -5,18 +5,22 @@ import hmac
 import json
 import re
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from mizzen_crds.api_keys import KEY_PATTERN
 from support.controlplane import ControlPlane
 
 
 def test_a_key_shows_its_secret_once(admin: httpx.Client, project: str) -> None:
     made = admin.post(f"/api/v1/projects/{project}/keys", json={"name": "app"})
     assert made.status_code == 201, made.text
-    assert re.fullmatch(r"mzk_[a-z2-7]{20}_[A-Za-z0-9]{43}", made.json()["secret"])
+    secret = made.json()["secret"]
+    assert re.fullmatch(KEY_PATTERN, secret)
+    assert secret[-8:] == f"{zlib.crc32(secret[:-8].encode()):08x}"
     read = admin.get(f"/api/v1/projects/{project}/keys/app")
     assert "secret" not in read.json()
     assert read.json()["state"] == "ACTIVE"
@@ -28,7 +32,7 @@ def test_the_secret_is_nowhere_in_audit_or_log(controlplane: ControlPlane, admin
     assert trail.json()["items"][0]["action"] == "keys.create"
     for text in (trail.text, controlplane.log):
         assert secret not in text
-        assert secret.rsplit("_", 1)[1] not in text
+        assert secret.rsplit("_", 1)[1][:43] not in text
 
 
 def test_a_revoked_key_stays_revoked(admin: httpx.Client, project: str) -> None:
@@ -48,7 +52,7 @@ def key_in_snapshot(controlplane: ControlPlane, key_id: str) -> dict[str, Any]:
 
 def digest(controlplane: ControlPlane, secret: str) -> str:
     pepper = (controlplane.secrets_dir / "pepper").read_bytes()
-    return hmac.new(pepper, secret.rsplit("_", 1)[1].encode(), hashlib.sha256).hexdigest()
+    return hmac.new(pepper, secret.rsplit("_", 1)[1][:43].encode(), hashlib.sha256).hexdigest()
 
 
 @pytest.mark.parametrize("overlap", [0, 600])

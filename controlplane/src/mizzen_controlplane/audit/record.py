@@ -21,7 +21,7 @@ from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.request_context import current_address, current_request_id
 
 _SECRET_FIELD = re.compile(r"(secret|token|password|digest_of_key|credential|pepper)", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"mz[tk]_[a-z0-9]+_[A-Za-z0-9]{43}")
+_SECRET_TEXT = re.compile(r"mz[tk]_[a-z0-9]+_[A-Za-z0-9]{43,}")
 _NO_SECRET = frozenset({"secret_name", "secretName"})
 
 

@@ -5,6 +5,8 @@ import hmac
 import secrets
 import string
 
+from mizzen_crds.api_keys import with_checksum
+
 _ID_ALPHABET = string.ascii_lowercase + "234567"
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -25,5 +27,5 @@ def digest_of(pepper: bytes, secret: str) -> str:
 
 
 def whole_key(key_id: str, secret: str) -> str:
-    """What callers send: `mzk_<id without prefix>_<secret>`."""
-    return f"mzk_{key_id.removeprefix('key_')}_{secret}"
+    """What callers send: `mzk_<id without prefix>_<secret><checksum>`."""
+    return with_checksum(f"mzk_{key_id.removeprefix('key_')}_{secret}".encode()).decode()

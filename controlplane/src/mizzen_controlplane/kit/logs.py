@@ -10,7 +10,7 @@ import structlog
 
 from mizzen_controlplane.kit.request_context import current_request_id
 
-_SECRET = re.compile(r"mz[tk]_[a-z0-9]+_[A-Za-z0-9]{43}")
+_SECRET = re.compile(r"mz[tk]_[a-z0-9]+_[A-Za-z0-9]{43,}")
 
 
 def configure_logs() -> None:

@@ -133,7 +133,7 @@ class ApiKey(Section):
     id: Annotated[str, StringConstraints(pattern=KEY_ID)] | None = None
     """key_ and the 20 characters after `mzk_`."""
     digest: Annotated[str, StringConstraints(pattern=DIGEST)] | None = None
-    """HMAC-SHA256 of the key's last 43 characters."""
+    """HMAC-SHA256 of the 43 characters after the key's second `_`."""
     key: Secret | None = None
     """Where the whole key (`mzk_...`) is, instead of id and digest."""
     expires_at: AwareDatetime | None = None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mizzen_crds.api_keys import with_checksum
+
 from mizzen_gateway.auth.api_key import ID_LENGTH, SECRET_LENGTH, split_key
 from mizzen_gateway.standalone.allowances import ApiKey
 from mizzen_gateway.standalone.parts import SecretMissingError
@@ -31,7 +33,8 @@ def fresh_key(pepper: bytes) -> FreshKey:
     """From the system's randomness: 256 bits."""
     public = "".join(secrets.choice(BASE32) for _ in range(ID_LENGTH))
     secret = "".join(secrets.choice(LETTERS) for _ in range(SECRET_LENGTH))
-    return FreshKey(f"mzk_{public}_{secret}", f"key_{public}", digest_of(secret.encode(), pepper))
+    text = with_checksum(f"mzk_{public}_{secret}".encode()).decode()
+    return FreshKey(text, f"key_{public}", digest_of(secret.encode(), pepper))
 
 
 def digest_of(secret: bytes, pepper: bytes) -> str:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mizzen_crds.api_keys import with_checksum
+from mizzen_gateway.auth.api_key import split_key
 from mizzen_gateway.auth.authenticator import INVALID_KEY, KeyAuthenticator
 from mizzen_gateway.discovery.access_building import index_snapshot
 from mizzen_gateway.discovery.access_index import AccessState
@@ -43,6 +45,9 @@ def test_a_good_key_is_known_in_each_header(headers):
         "ключ",
         KEY[:-1],
         KEY + "x",
+        KEY + "00000000",
+        with_checksum(KEY.encode()).decode().replace("S" * 3, "SsS", 1),
+        with_checksum(KEY.encode()).decode().upper(),
         KEY.replace("mzk_", "mzt_"),
         f"mzk_{PUBLIC}_{'T' * 43}",
         f"mzk_{'z' * 20}_{SECRET}",
@@ -56,6 +61,19 @@ def test_malformed_unknown_and_wrong_keys_get_one_and_the_same_refusal(presented
     assert refusal == authenticator(a_snapshot()).authenticate({})
     assert (refusal.status, refusal.code) == (401, "invalid_api_key")
     assert KEY not in refusal.message
+
+
+def test_a_key_is_known_with_its_checksum_and_one_of_the_first_release_without():
+    for text in (with_checksum(KEY.encode()), KEY.encode()):
+        assert isinstance(authenticator(a_snapshot()).authenticate({b"api-key": text}), Caller)
+
+
+def test_a_mistyped_key_is_not_even_looked_up():
+    good = with_checksum(KEY.encode())
+    for place in range(4, len(good)):
+        mistyped = good[:place] + (b"b" if good[place : place + 1] != b"b" else b"c") + good[place + 1 :]
+        assert split_key(mistyped) is None
+    assert split_key(good) == (KEY_ID, SECRET.encode())
 
 
 def test_a_revoked_key_is_refused_with_the_next_snapshot():
