@@ -29,6 +29,7 @@ from mizzen_controlplane.models import artifact_endpoints as artifacts
 from mizzen_controlplane.models import endpoints as models
 from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
+from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.pricing import endpoints as pricing
 
 Background = Callable[[Plane], AbstractAsyncContextManager[None]]
@@ -66,6 +67,7 @@ DOMAINS = (
     Domain("billing-profiles", billing_profiles.router),
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
+    Domain("operations", operations.router),
 )
 
 RECOGNIZERS = tuple(domain.recognize for domain in DOMAINS if domain.recognize is not None)
