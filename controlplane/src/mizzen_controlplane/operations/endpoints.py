@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Depends, Path, Response
 
 from mizzen_controlplane.identity.scope import ProjectRef
-from mizzen_controlplane.kit.auth import Admin
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
@@ -17,12 +17,15 @@ from mizzen_controlplane.operations.schemas import OperationView
 router = api_router("operations")
 OPERATIONS = "/api/v1/projects/{project}/operations"
 ONE = OPERATIONS + "/{operation}"
+Reader = Annotated[Subject, Depends(Allow(Permission.MODELS_READ))]
+Writer = Annotated[Subject, Depends(Allow(Permission.VERSIONS_WRITE))]
+"""All long work is about versions of models; work of another kind needs routes, or permissions, of its own."""
 OperationRef = Annotated[str, Path(max_length=64, description="Id of the operation.")]
 
 
 @router.get(OPERATIONS)
 async def list_operations(
-    project: ProjectRef, plane: ThePlane, _subject: Admin, asked: AskedPage
+    project: ProjectRef, plane: ThePlane, _subject: Reader, asked: AskedPage
 ) -> Page[OperationView]:
     """List a project's long work, newest first."""
     owner, rows, token = await service.page(plane, project, asked)
@@ -31,7 +34,7 @@ async def list_operations(
 
 @router.get(ONE)
 async def get_operation(
-    project: ProjectRef, operation: OperationRef, plane: ThePlane, _subject: Admin, response: Response
+    project: ProjectRef, operation: OperationRef, plane: ThePlane, _subject: Reader, response: Response
 ) -> OperationView:
     """Read an operation: how far it is, or what became of it."""
     owner, row = await service.get(plane, project, operation)
@@ -44,7 +47,7 @@ async def cancel_operation(
     project: ProjectRef,
     operation: OperationRef,
     plane: ThePlane,
-    subject: Admin,
+    subject: Writer,
     if_match: IfMatch,
     response: Response,
 ) -> OperationView:
