@@ -131,9 +131,35 @@ def test_usage_is_grouped_and_cut_into_buckets(spending: Spending) -> None:
     assert [(row["model"], row["key"], row["requests"]) for row in by_day] == [("a", "app", 2), ("b", "app", 1)]
 
 
+def test_usage_is_filtered_and_comes_in_pages(spending: Spending) -> None:
+    noon = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
+    for number in range(5):
+        spending.send(
+            spending.event(started_at=noon + timedelta(minutes=15 * number), model="a"),
+            spending.event(started_at=noon + timedelta(minutes=15 * number), model="b", status=503),
+        )
+    asked = {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z", "bucket": "15m", "group_by": "model"}
+    seen, token = [], ""
+    while True:
+        answer = spending.admin("GET", "/usage", params=asked | {"page_size": 3, "page_token": token}).json()
+        seen += [(row["bucket_start"][11:16], row["model"]) for row in answer["items"]]
+        token = answer["next_page_token"]
+        if not token:
+            break
+    quarters = ["12:15", "12:30", "12:45", "13:00", "13:15"]
+    assert seen == [(quarter, model) for quarter in quarters for model in "ab"]
+    good = _usage(spending, **asked | {"filter": "status_class = 2", "bucket": "hour"})
+    assert [(row["model"], row["requests"]) for row in good] == [("a", 3), ("a", 2)]
+    by_class = _usage(spending, **asked | {"group_by": "status_class", "bucket": "month"})
+    assert [(row["status_class"], row["requests"]) for row in by_class] == [(2, 5), (5, 5)]
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [
+        ({"group_by": "revision"}, "GET .../requests"),
+        ({"filter": "cost_pico > 1"}, "is not one of"),
+        ({"page_token": "x"}, "page_token"),
         ({"group_by": "colour"}, "model, key, operation"),
         ({"start": "2026-03-02T00:00:00Z", "end": "2026-03-01T00:00:00Z"}, "must be after start"),
         ({"start": "2020-01-01T00:00:00Z", "end": "2026-01-01T00:00:00Z", "bucket": "hour"}, "at most 31 days"),

@@ -89,8 +89,11 @@ def usage(
         str | None, typer.Option(help="From, as 2027-01-01T00:00:00Z; default: begin of the month.")
     ] = None,
     end: Annotated[str | None, typer.Option(help="Until, exclusive; default: now.")] = None,
-    bucket: Annotated[str, typer.Option(help="hour, day or month.")] = "month",
-    group_by: Annotated[str, typer.Option(help="model, key or both, as model,key.")] = "model",
+    bucket: Annotated[str, typer.Option(help="15m, hour, day or month.")] = "month",
+    group_by: Annotated[
+        str, typer.Option(help="Of model, key, operation, status_class, rate_card_version, as model,key.")
+    ] = "model",
+    chosen: Annotated[str, typer.Option("--filter", help="As 'model = \"chat\" AND status_class = 2'.")] = "",
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
@@ -99,6 +102,9 @@ def usage(
         column("START", "bucket_start"),
         column("MODEL", spare=True),
         column("KEY", spare=True),
+        Column("OPERATION", lambda row: row.get("operation") or "", spare=True),
+        Column("STATUS", lambda row: f"{row['status_class']}xx" if row.get("status_class") else "", spare=True),
+        Column("PRICE", lambda row: row.get("rate_card_version") or "", spare=True),
         column("REQUESTS"),
         column("INPUT", "input_tokens"),
         Column("CACHED", lambda row: row["cached_tokens"] or "", spare=True),
@@ -110,7 +116,8 @@ def usage(
         column("CURRENCY"),
     )
     with session(project) as api:
-        rows = api.get(api.path("usage"), start=start, end=end, bucket=bucket, group_by=group_by)["items"]
+        asked = {"start": start, "end": end, "bucket": bucket, "group_by": group_by, "filter": chosen or None}
+        rows = api.get(api.path("usage"), **asked)["items"]
     show(rows, columns, output, name="model")
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from mizzen_crds.usage import UsageBatch, UsageReceipt
 
 from mizzen_controlplane.identity.scope import ProjectRef
@@ -38,12 +38,20 @@ async def get_usage(
     end: datetime | None = None,
     bucket: Bucket = Bucket.DAY,
     group_by: str = "",
+    filter: Annotated[str, Query(max_length=2048)] = "",  # noqa: A002 - the name of the query parameter
+    page_size: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    page_token: Annotated[str, Query(max_length=2048)] = "",
 ) -> UsageView:
-    """Requests, tokens and cost by time and group; from the begin of the month until now, where nothing is said."""
+    """Requests, tokens and cost by time and group; from the begin of the month until now, where nothing is said.
+
+    Hours, days and months are those of the organization's time zone. A `page_token` goes with the same `start` and
+    `end`, written out.
+    """
     groups = service.groups_in(group_by)
-    found = await service.usage_of(plane, project, service.UsageAsked(start, end, bucket, groups))
+    asked = service.UsageAsked(start, end, bucket, groups, filter, page_size, page_token)
+    found = await service.usage_of(plane, project, asked)
     items = [_row(item, groups, found.key_names, plane.currency) for item in found.sums]
-    return UsageView(start=found.start, end=found.end, items=items)
+    return UsageView(start=found.start, end=found.end, items=items, next_page_token=found.next_page_token)
 
 
 @router.get("/api/v1/projects/{project}/requests")
@@ -60,6 +68,8 @@ def _row(item: UsageSum, groups: tuple[str, ...], key_names: dict[str, str], cur
         bucket_start=item.bucket_start,
         model=named.get("model", ""),
         operation=named.get("operation", ""),
+        status_class=int(named.get("status_class", 0)),
+        rate_card_version=named.get("rate_card_version", ""),
         key=key_names.get(key_id, key_id),
         key_id=key_id,
         requests=sums.requests,

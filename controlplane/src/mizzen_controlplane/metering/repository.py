@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, and_, column, func, values
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.upsert import insert_into
 from mizzen_controlplane.metering.meters import METERS, Sums
 from mizzen_controlplane.metering.models import LedgerEntry, UsageRollup
@@ -24,6 +26,16 @@ PAGE_FIELDS = {
     "deployment": col(LedgerEntry.deployment),
     "estimated": col(LedgerEntry.estimated),
 }
+
+USAGE_FIELDS = {
+    "model": col(UsageRollup.model),
+    "key_id": col(UsageRollup.key_id),
+    "operation": col(UsageRollup.operation),
+    "status_class": col(UsageRollup.status_class),
+    "estimated": col(UsageRollup.estimated),
+    "rate_card_version": col(UsageRollup.rate_card_id),
+}
+"""What usage may be filtered by."""
 
 
 async def known_projects(session: AsyncSession, project_ids: Iterable[str]) -> set[str]:
@@ -65,6 +77,28 @@ async def rollups_between(
         .order_by(*groups)
     )
     return [tuple(row) for row in (await session.exec(statement)).all()]
+
+
+async def sums_in_buckets(
+    session: AsyncSession,
+    project_id: str,
+    buckets: Sequence[tuple[datetime, datetime]],
+    columns: Sequence[str],
+    conditions: Iterable[ColumnElement[bool]] = (),
+) -> list[tuple[Any, ...]]:
+    """(begin, columns..., meters...) of a project's quarter-hours, for each bucket (begin, end), in that order."""
+    time = UtcDateTime()
+    bucket = values(column("begins", time), column("ends", time), name="bucket").data(list(buckets)).cte("bucket")
+    groups = [bucket.c.begins, *(getattr(UsageRollup, name) for name in columns)]
+    statement: Any = (
+        sql_select(*groups, *[func.sum(getattr(UsageRollup, name)) for name in METERS])
+        .select_from(bucket)
+        .join(UsageRollup, and_(col(UsageRollup.quarter) >= bucket.c.begins, col(UsageRollup.quarter) < bucket.c.ends))
+        .where(col(UsageRollup.project_id) == project_id, *conditions)
+        .group_by(*groups)
+        .order_by(*groups)
+    )
+    return [tuple(row) for row in (await session.execute(statement)).all()]
 
 
 async def sums_between(

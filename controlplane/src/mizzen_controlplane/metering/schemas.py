@@ -10,7 +10,7 @@ class UsageRow(Body):
     """Usage of one group in one bucket."""
 
     bucket_start: datetime
-    """Begin of the hour, day or month, UTC."""
+    """Begin of the quarter of an hour, hour, day or month, UTC."""
     model: str = ""
     """Served name, where grouped by model."""
     operation: str = ""
@@ -19,6 +19,10 @@ class UsageRow(Body):
     """Name of the key, where grouped by key."""
     key_id: str = ""
     """Id of the key, where grouped by key."""
+    status_class: int = 0
+    """2 for 2xx, and so on, where grouped by it."""
+    rate_card_version: str = ""
+    """Price that was applied, where grouped by it."""
     requests: int
     """Requests admitted."""
     input_tokens: int
@@ -48,6 +52,8 @@ class UsageView(Body):
     """Until, UTC, exclusive."""
     items: list[UsageRow]
     """Rows by bucket and group."""
+    next_page_token: str = ""
+    """Empty on the last page."""
 
 
 class RequestView(Body):

@@ -11,19 +11,28 @@ from mizzen_controlplane.identity.repository import keys_of, organization
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading
-from mizzen_controlplane.kit.pages import PageQuery, page_of
+from mizzen_controlplane.kit.pages import PageQuery, conditions, page_of, page_of_names
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import invalid_field
 from mizzen_controlplane.metering import repository
 from mizzen_controlplane.metering.models import LedgerEntry
-from mizzen_controlplane.metering.usage import Bucket, UsageSum, in_buckets
+from mizzen_controlplane.metering.usage import Bucket, UsageSum, buckets_between, usage_sum
 
 LONGEST: Final = {
+    Bucket.QUARTER: timedelta(days=7),
     Bucket.HOUR: timedelta(days=31),
     Bucket.DAY: timedelta(days=366),
     Bucket.MONTH: timedelta(days=366 * 3),
 }
-GROUPS: Final = {"model": "model", "key": "key_id", "operation": "operation"}
+GROUPS: Final = {
+    "model": "model",
+    "key": "key_id",
+    "operation": "operation",
+    "status_class": "status_class",
+    "rate_card_version": "rate_card_id",
+}
+NOT_ADDED_UP: Final = frozenset({"revision", "deployment", "gateway"})
+"""Of single requests alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,9 @@ class UsageAsked:
     end: datetime | None
     bucket: Bucket
     group_by: tuple[str, ...]
+    filter: str = ""
+    page_size: int = 10_000
+    page_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +56,17 @@ class UsageFound:
     end: datetime
     sums: list[UsageSum]
     key_names: dict[str, str]
+    next_page_token: str = ""
 
 
 def groups_in(text: str) -> tuple[str, ...]:
-    """The parameter group_by: model, key, operation, comma-separated; raises Invalid."""
+    """The parameter group_by, names of `GROUPS`, comma-separated; raises Invalid."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for name in names:
+        if name in NOT_ADDED_UP:
+            raise invalid_field(
+                "query:group_by", f"{name} is known of single requests alone, for which there is GET .../requests"
+            )
         if name not in GROUPS:
             raise invalid_field("query:group_by", f"{name[:32]!r} is not one of {', '.join(GROUPS)}")
     return names
@@ -65,9 +82,25 @@ async def usage_of(plane: Plane, project: str, asked: UsageAsked) -> UsageFound:
         start = asked.start or month_of(end, zone).start
         _bounded(start, end, asked.bucket)
         columns = [GROUPS[name] for name in asked.group_by]
-        rows = await repository.rollups_between(session, owner.id, start, end, columns)
+        buckets = buckets_between(start, end, asked.bucket, zone)
+        shown = [(max(begins, start), min(ends, end)) for begins, ends in buckets]
+        chosen = conditions(asked.filter, repository.USAGE_FIELDS)
+        rows = await repository.sums_in_buckets(session, owner.id, shown, columns, chosen)
         names = await _key_names(session, owner.id) if "key" in asked.group_by else {}
-    return UsageFound(start, end, in_buckets(rows, asked.bucket, zone), names)
+    begins = {cut[0]: whole[0] for cut, whole in zip(shown, buckets, strict=True)}
+    found = [usage_sum((begins[row[0]], *row[1:])) for row in rows]
+    page, token = _page(plane, asked, f"usage {owner.id} {start} {end}", found)
+    return UsageFound(start, end, page, names, token)
+
+
+def _page(plane: Plane, asked: UsageAsked, scope: str, found: list[UsageSum]) -> tuple[list[UsageSum], str]:
+    """By bucket and group; the token goes with the same question alone, so `end` has to be said."""
+    by_name = {"\0".join([item.bucket_start.isoformat(), *item.group]): item for item in found}
+    names = sorted(by_name)
+    purpose = f"{scope} {asked.bucket} {asked.group_by} {asked.filter}"
+    query = PageQuery(asked.page_size, asked.page_token, "", "")
+    page, token = page_of_names([{"name": name} for name in names], names, query, plane.secrets.page_key, scope=purpose)
+    return [by_name[str(row["name"])] for row in page], token
 
 
 async def requests_of(plane: Plane, project: str, page: PageQuery) -> tuple[list[LedgerEntry], str]:

@@ -1,11 +1,12 @@
-"""What was used? Quarter-hours added up to hours, days or months of a time zone; pure."""
+"""Which stretches of time is usage shown by? Quarters of an hour, or hours, days and months of a time zone; pure."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from mizzen_crds.periods import QUARTER
 
 from mizzen_controlplane.metering.meters import METERS, Sums
 
@@ -13,6 +14,7 @@ from mizzen_controlplane.metering.meters import METERS, Sums
 class Bucket(StrEnum):
     """How long a row of usage is."""
 
+    QUARTER = "15m"
     HOUR = "hour"
     DAY = "day"
     MONTH = "month"
@@ -28,20 +30,42 @@ class UsageSum:
 
 
 def bucket_start(quarter: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
-    """Begin of the bucket that holds the quarter-hour, UTC. Hours are of UTC, days and months of the zone."""
+    """Begin of the bucket that holds the quarter-hour, UTC, by the zone's clocks.
+
+    Where clocks are set back by an hour, the hour that they show twice is two buckets, and its day has 25.
+    """
+    local = quarter.astimezone(zone)
+    if bucket is Bucket.QUARTER:
+        return quarter
     if bucket is Bucket.HOUR:
-        return quarter.replace(minute=0)
-    local = quarter.astimezone(zone).replace(hour=0, minute=0, fold=0)
-    first = local.replace(day=1) if bucket is Bucket.MONTH else local
-    return first.astimezone(UTC)
+        return local.replace(minute=0).astimezone(UTC)
+    local = local.replace(hour=0, minute=0, fold=0)
+    return (local.replace(day=1) if bucket is Bucket.MONTH else local).astimezone(UTC)
 
 
-def in_buckets(rows: Iterable[Sequence[Any]], bucket: Bucket, time_zone: str) -> list[UsageSum]:
-    """Rows (quarter, group..., meters...) added up, by bucket and group."""
+def next_start(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    """Begin of the bucket after the one that begins at `start`."""
+    if bucket is Bucket.MONTH:
+        return bucket_start(start + timedelta(days=32), bucket, zone)
+    step = start + (timedelta(hours=22) if bucket is Bucket.DAY else QUARTER)  # none is shorter, whatever clocks do
+    while bucket_start(step, bucket, zone) <= start:
+        step += QUARTER
+    return step
+
+
+def buckets_between(start: datetime, end: datetime, bucket: Bucket, time_zone: str) -> list[tuple[datetime, datetime]]:
+    """Begins and ends of the buckets that cover the range, UTC; the first and the last are whole, not cut."""
     zone = ZoneInfo(time_zone)
-    found: dict[tuple[datetime, tuple[str, ...]], Sums] = {}
-    for quarter, *rest in rows:
-        group = tuple(str(part) for part in rest[: -len(METERS)])
-        total = found.setdefault((bucket_start(quarter, bucket, zone), group), Sums())
-        total.add(int(value) for value in rest[-len(METERS) :])
-    return [UsageSum(start, group, found[start, group]) for start, group in sorted(found)]
+    found, at = [], bucket_start(start.astimezone(UTC), bucket, zone)
+    while at < end:
+        after = next_start(at, bucket, zone)
+        found.append((at, after))
+        at = after
+    return found
+
+
+def usage_sum(row: tuple[Any, ...]) -> UsageSum:
+    """Of a row (bucket, group..., meters...)."""
+    start, *rest = row
+    group = tuple(str(part) for part in rest[: -len(METERS)])
+    return UsageSum(start, group, Sums(*map(int, rest[-len(METERS) :])))

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mizzen_controlplane.metering.meters import Sums
 from mizzen_controlplane.metering.rollups import Group, added_up, rollup_rows
-from mizzen_controlplane.metering.usage import Bucket, in_buckets
 from support.usage_events import usage_event
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -54,14 +53,6 @@ def test_cutting_and_mixing_events_changes_no_rollup(events: list[Any], seed: in
     assert _merged(batches) == _merged([added_up(events)])
 
 
-@given(EVENTS, st.sampled_from(list(Bucket)), st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York"]))
-def test_buckets_add_up_to_the_events(events: list[Any], bucket: Bucket, zone: str) -> None:
-    rows = [(group.quarter, group.model, *astuple(sums)) for group, sums in added_up(events).items()]
-    found = in_buckets(rows, bucket, zone)
-    assert sum(item.sums.cost_pico for item in found) == sum(event.cost_pico for event in events)
-    assert sum(item.sums.requests for item in found) == len(events)
-
-
 @given(EVENTS)
 def test_meters_are_disjoint_and_lose_no_token(events: list[Any]) -> None:
     found = list(added_up(events).values())
@@ -75,12 +66,3 @@ def test_meters_are_disjoint_and_lose_no_token(events: list[Any]) -> None:
 def test_rows_are_sorted_so_that_two_batches_lock_them_in_one_order() -> None:
     rows = rollup_rows(added_up([usage_event(model=model) for model in "qwertzuiop"]))
     assert [row["id"] for row in rows] == sorted(str(row["id"]) for row in rows)
-
-
-def test_a_day_of_the_organization_begins_at_its_own_midnight() -> None:
-    rows = [
-        (datetime(2026, 3, 1, 23, 15, tzinfo=UTC), *astuple(Sums(1))),
-        (datetime(2026, 3, 1, 22, 45, tzinfo=UTC), *astuple(Sums(1))),
-    ]
-    days = [item.bucket_start for item in in_buckets(rows, Bucket.DAY, "Europe/Berlin")]
-    assert days == [datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 1, 23, tzinfo=UTC)]
