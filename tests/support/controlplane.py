@@ -21,6 +21,8 @@ from support.plain_http import NOBODY
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
 START_SECONDS = 100
+FIRST_PASSWORD = "one-time-password"
+"""Of the local administrator, where a test wants one."""
 
 
 def write_secrets(folder: Path) -> dict[str, str]:

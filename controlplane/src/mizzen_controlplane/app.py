@@ -20,6 +20,7 @@ from mizzen_controlplane.kit.settings import KUBERNETES, Settings
 from mizzen_controlplane.kit.subject import Reviewer
 from mizzen_controlplane.kit.transport import Transport
 from mizzen_controlplane.schema import upgrade
+from mizzen_controlplane.sign_in.first_admin import ensure_local_admin
 
 if TYPE_CHECKING:
     from mizzen_kube.api import Api
@@ -62,6 +63,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     organization = await ensure_organization(database, settings)
     database.signals.start()
     cluster = api if settings.store == KUBERNETES else None
+    await ensure_local_admin(settings, database)
     return Plane(settings, secrets, database, organization.id, organization.currency, reviewer, cluster, RECOGNIZERS)
 
 

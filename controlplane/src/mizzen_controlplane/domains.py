@@ -31,6 +31,9 @@ from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
 from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.pricing import endpoints as pricing
+from mizzen_controlplane.sign_in import auth_endpoints as authentication
+from mizzen_controlplane.sign_in import endpoints as sign_in
+from mizzen_controlplane.sign_in.recognition import recognize as recognize_session
 
 Background = Callable[[Plane], AbstractAsyncContextManager[None]]
 
@@ -68,6 +71,8 @@ DOMAINS = (
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
     Domain("operations", operations.router),
+    Domain("sign-in", sign_in.router, recognize=recognize_session),
+    Domain("authentication", authentication.router),
 )
 
 RECOGNIZERS = tuple(domain.recognize for domain in DOMAINS if domain.recognize is not None)

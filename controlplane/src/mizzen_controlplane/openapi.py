@@ -7,6 +7,7 @@ import orjson
 from fastapi import FastAPI
 
 from mizzen_controlplane.app import create_app
+from mizzen_controlplane.kit.auth import PUBLIC_PATHS
 from mizzen_controlplane.kit.settings import Settings
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -46,9 +47,15 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     paths = {path: item for path, item in document["paths"].items() if not path.startswith("/internal/")}
     for path, item in paths.items():
         for operation in item.values():
-            _describe(operation, public=not path.startswith("/api/"))
+            _describe(operation, public=path in PUBLIC_PATHS)
     components = document.setdefault("components", {})
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "mzt_..."}}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "mzt_..., or a trusted issuer's"},
+        "cookie": {
+            "type": "apiKey", "in": "cookie", "name": "mizzen-session",
+            "description": "A browser's session (over TLS `__Host-mizzen-session`); writes need X-CSRF-Token as well.",
+        },
+    }  # fmt: skip
     components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
     return {**document, "paths": dict(sorted(paths.items()))}
 
@@ -60,4 +67,4 @@ def _describe(operation: dict[str, Any], *, public: bool) -> None:
         "description": "A problem",
         "content": {"application/problem+json": {"schema": PROBLEM}},
     }
-    operation["security"] = [] if public else [{"token": []}]
+    operation["security"] = [] if public else [{"token": []}, {"cookie": []}]

@@ -22,6 +22,7 @@ def serve(settings: Settings, listener: socket.socket) -> int:
     config = uvicorn.Config(
         create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=75, lifespan="on",
+        proxy_headers=False,  # only those of MIZZEN_TRUSTED_PROXIES are believed (kit/transport.py)
     )  # fmt: skip
     config.load()
     # After `load`, which would make a context of its own that no renewed certificate reaches.

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.controlplane import ControlPlane
+from support.controlplane import FIRST_PASSWORD, ControlPlane
 from support.postgres import Postgres, running_postgres
 
 pytest.register_assert_rewrite("support.deployment_routes", "support.object_routes")
@@ -35,7 +35,10 @@ def running_controlplane(new_controlplane: Callable[[str], ControlPlane]) -> Ite
 
         def on(kind: str) -> ControlPlane:
             if kind not in planes:
-                planes[kind] = running.enter_context(new_controlplane(kind))
+                plane = new_controlplane(kind)
+                (plane.secrets_dir / "admin-password").write_text(FIRST_PASSWORD)
+                plane.environment = {"MIZZEN_TRUSTED_PROXIES": "127.0.0.0/8"}
+                planes[kind] = running.enter_context(plane)
             return planes[kind]
 
         yield on

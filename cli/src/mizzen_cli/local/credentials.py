@@ -7,6 +7,8 @@ from pathlib import Path
 
 PROGRAM_TOKENS = ("admin", "gateway", "runner", "registry")
 RANDOM_HEX = ("pepper", "page-key")
+FIRST_PASSWORD = "admin-password"  # noqa: S105 - a file's name
+"""Of the local account `admin`: it works once, to set one's own."""
 ALPHABET = string.ascii_letters + string.digits
 TOKEN_LENGTH = 43
 """Of 62 characters: 256 bits."""
@@ -20,6 +22,7 @@ def ensure_credentials(folder: Path) -> None:
         make_once(folder / name, secrets.token_hex(32))
     for name in PROGRAM_TOKENS:
         make_once(folder / name, f"mzt_{name}_{random_text()}")
+    make_once(folder / FIRST_PASSWORD, random_text()[:24])
 
 
 def random_text() -> str:

@@ -22,7 +22,11 @@ async def record_refusal(plane: Plane, problem: Problem, request: Request) -> No
         return
     if not isinstance(problem, Forbidden):
         return
-    actor = (await authenticate(request)).name
+    try:
+        actor = (await authenticate(request)).name
+    except Unauthorized:  # refused on a public route, where nobody has signed in yet
+        ANONYMOUS_REFUSALS.inc()
+        return
     async with unit_of_work(plane.database) as session:
         trace = Trace(
             actor,

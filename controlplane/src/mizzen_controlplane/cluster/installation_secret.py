@@ -19,8 +19,10 @@ from mizzen_controlplane.kit.settings import SettingsError
 
 KEYS: Final = ("pepper", "page-key", "admin")
 """All that the control plane needs; programs come with tokens of their service accounts."""
-OPTIONAL: Final = ("files-key",)
-"""Laid out where somebody has put it there: it switches something on."""
+FIRST_PASSWORD: Final = "admin-password"  # noqa: S105 - a key's name
+"""Of the local account `admin`. Made with the others, but a Secret that somebody else fills need not have it."""
+OPTIONAL: Final = ("files-key", FIRST_PASSWORD)
+"""Laid out where it is there: it switches something on."""
 FIELD_MANAGER: Final = "mizzen-controlplane"
 TRIES: Final = 10
 ALPHABET: Final = string.ascii_letters + string.digits
@@ -90,7 +92,7 @@ def _refuse_to_make(found: Mapping[str, str], missing: list[str], secret: str, m
 
 def _filling(held: dict[str, object], found: Mapping[str, str], missing: list[str]) -> list[dict[str, object]]:
     """Add what is missing, if nobody wrote since it was read."""
-    whole = {**found, **{key: _made(key) for key in missing}}
+    whole = {FIRST_PASSWORD: _made(FIRST_PASSWORD), **found, **{key: _made(key) for key in missing}}
     metadata = held["metadata"]
     assert isinstance(metadata, dict), "the API server sends metadata"
     data = {key: base64.b64encode(text.encode()).decode() for key, text in whole.items()}
@@ -104,6 +106,8 @@ def _filling(held: dict[str, object], found: Mapping[str, str], missing: list[st
 def _made(key: str) -> str:
     if key in ("pepper", "page-key"):
         return secrets.token_hex(32)
+    if key == FIRST_PASSWORD:
+        return "".join(secrets.choice(ALPHABET) for _ in range(24))
     return f"mzt_{key}_" + "".join(secrets.choice(ALPHABET) for _ in range(43))
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from mizzen_controlplane.kit.cookie_session import require_own_page
 from mizzen_controlplane.kit.permission import Permission
 from mizzen_controlplane.kit.plane import plane_of
 from mizzen_controlplane.kit.problem import Forbidden, Unauthorized
@@ -39,7 +40,7 @@ async def _recognized(request: Request) -> Subject:
         raise _refusal("Send the header `Authorization: Bearer <token>`; `mizzen up` wrote the token to its context.")
     subject = await plane.reviewer.subject_of(token) if plane.reviewer is not None else None
     if subject is None:
-        raise _refusal("The token is not known here. Use the one of this installation's context file.")
+        raise _refusal("The token is not known here, or no longer: use that of the context file, or `mizzen login`.")
     return subject
 
 
@@ -56,6 +57,7 @@ class Allow:
     async def __call__(self, request: Request) -> Subject:
         """The subject; raises Unauthorized or Forbidden."""
         subject = await authenticate(request)
+        require_own_page(request)
         if self.permission not in subject.permissions:
             raise Forbidden(
                 f"The token of {subject.name} does not carry the permission {self.permission} that this needs."
@@ -70,8 +72,11 @@ class Public:
         """Let anyone pass."""
 
 
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/auth/ways", "/auth/password"})
 """Every route that needs no subject."""
+
+Person = Annotated[Subject, Depends(Allow(Permission.SELF))]
+"""Whoever signed in, or manages, asking about themselves."""
 
 Admin = Annotated[Subject, Depends(Allow(Permission.MANAGE))]
 """A platform administrator, for the signature of an endpoint whose act has no permission of its own."""

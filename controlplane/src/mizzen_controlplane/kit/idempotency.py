@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from mizzen_controlplane.kit.auth import Allow
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.columns import UtcDateTime
+from mizzen_controlplane.kit.cookie_session import presented
 from mizzen_controlplane.kit.database import COMMIT_GUARD, Database, flush_or, unit_of_work
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.plane import plane_of
@@ -69,7 +70,7 @@ async def answer_once(
             "header:Idempotency-Key", f"Idempotency-Key must be 1 to {MAX_KEY_LENGTH} printable characters."
         )
     plane = plane_of(request)
-    authorization = request.headers.get("authorization", "")
+    authorization = presented(request)
     await guard(request)  # before anything is remembered or told again
     secret = hashlib.sha256(b"\0".join([plane.secrets.page_key, authorization.encode(), given.encode()])).digest()
     body = await request.body()

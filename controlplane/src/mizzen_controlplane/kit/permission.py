@@ -35,6 +35,8 @@ class Permission(StrEnum):
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
     AUDIT_READ = "audit:read"
+    SELF = "self"
+    """To read who one is, and to see and end one's own sessions: everybody's."""
     MANAGE = "manage"
     """All that has no permission of its own yet: in the hands of platform administrators alone."""
 

@@ -99,6 +99,12 @@ class Invalid(Problem):
     status, code, title = 422, "invalid", "A field is not valid"
 
 
+class TooManyRequests(Problem):
+    """429: too often; Retry-After says when again."""
+
+    status, code, title = 429, "too_many_requests", "Too many attempts"
+
+
 class Unavailable(Problem):
     """503: try again."""
 

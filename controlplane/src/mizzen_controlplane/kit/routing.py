@@ -35,13 +35,13 @@ class GuardedRoute(APIRoute):
             )
 
     def get_route_handler(self) -> Handler:
-        """The handler, with Idempotency-Key honoured on POST."""
+        """The handler, with Idempotency-Key honoured on POST; not without a subject, whom to tell an answer again."""
         handler = super().get_route_handler()
 
         async def once(request: Request) -> Response:
             return await answer_once(request, self._guard, handler)
 
-        return once if self.methods and "POST" in self.methods else handler
+        return once if self.methods and "POST" in self.methods and self.path not in PUBLIC_PATHS else handler
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:

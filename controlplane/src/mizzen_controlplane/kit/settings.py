@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mizzen_controlplane.kit.client_address import Network
 
@@ -28,6 +29,14 @@ class Settings:
     gateway_url: str = "http://127.0.0.1:8480"
     tls_dir: Path | None = None
     """Folder with tls.crt and tls.key; None for plain HTTP."""
+    public_url: str = ""
+    """Where browsers reach this process, such as https://mizzen.example.com; empty: where it listens."""
+    sign_in_file: Path | None = None
+    """YAML file with the providers of sign-in; None: local accounts alone."""
+    session_idle_seconds: int = 12 * 3600
+    """A session that is not used for so long ends."""
+    session_seconds: int = 7 * 24 * 3600
+    """Every session ends after so long."""
     max_body_bytes: int = 8 * 1024 * 1024
     """Largest body of a route that does not stream."""
     trusted_proxies: tuple[Network, ...] = ()
@@ -53,6 +62,16 @@ class Settings:
     accounts: Mapping[str, str] = field(default_factory=dict)
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
+    @property
+    def base_url(self) -> str:
+        """Where browsers reach this process, without a slash at the end."""
+        return self.public_url or f"http{'s' if self.tls_dir else ''}://{self.host}:{self.port}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Browsers come over TLS alone, so that cookies may be kept to it."""
+        return self.base_url.startswith("https://")
+
 
 def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the `MIZZEN_*` variables; raises SettingsError."""
@@ -67,6 +86,10 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         port=_whole_number(given, "MIZZEN_PORT", 8470, 65535),
         gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
         tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
+        public_url=_public_url(given.get("MIZZEN_PUBLIC_URL", "")),
+        sign_in_file=Path(given["MIZZEN_SIGN_IN_FILE"]) if given.get("MIZZEN_SIGN_IN_FILE") else None,
+        session_idle_seconds=_whole_number(given, "MIZZEN_SESSION_IDLE_SECONDS", 12 * 3600, 90 * 86_400),
+        session_seconds=_whole_number(given, "MIZZEN_SESSION_SECONDS", 7 * 86_400, 366 * 86_400),
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
@@ -105,6 +128,16 @@ def _networks(given: Mapping[str, str], name: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text) for text in texts if text)
     except ValueError as error:
         raise SettingsError(f"{name}: {error}. Write networks as 10.0.0.0/8, with commas between.") from error
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query):
+        raise SettingsError(
+            f"MIZZEN_PUBLIC_URL is {text!r}: it must be http:// or https:// with a host and, where needed, a port, and "
+            "nothing after them."
+        )
+    return text.rstrip("/")
 
 
 def _accounts(given: Mapping[str, str]) -> Mapping[str, str]:

@@ -45,6 +45,8 @@ class Subject:
     """The one whose project it is confined to; None for who is not confined to one."""
     groups: frozenset[str] = frozenset()
     """Names of the groups that it is in."""
+    session_id: str = ""
+    """Of the session that it came by; empty for a token that is none."""
 
     @property
     def principal(self) -> str:

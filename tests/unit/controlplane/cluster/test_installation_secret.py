@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mizzen_controlplane.cluster.installation_secret import KEYS, installation_secrets, lay_out
+from mizzen_controlplane.cluster.installation_secret import FIRST_PASSWORD, KEYS, installation_secrets, lay_out
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, read_secrets
 from mizzen_controlplane.kit.settings import SettingsError
 from mizzen_kube.errors import ConflictError, NotFoundError
@@ -47,7 +47,7 @@ async def test_an_empty_secret_is_filled_once_and_the_control_plane_reads_it(tmp
     api = OneSecret({})
     first = await made(api)
     assert (await made(api), api.patches) == (first, 1)
-    assert set(first) == set(KEYS)
+    assert set(first) == {*KEYS, FIRST_PASSWORD}
     lay_out(first, tmp_path)
     assert read_secrets(tmp_path, ADMIN_ALONE).pepper == first["pepper"].encode()
     assert {stat.S_IMODE((tmp_path / key).stat().st_mode) for key in KEYS} == {0o600}

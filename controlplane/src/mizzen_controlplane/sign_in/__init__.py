@@ -1,0 +1,1 @@
+"""How people and machines say who they are."""
