@@ -208,3 +208,22 @@ def test_tax_is_a_line_and_a_project_has_its_own(spending: Spending) -> None:
     pdf = spending.admin("GET", "/invoices/2026-03", headers={"Accept": "application/pdf"})
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
     assert pdf.content == spending.admin("GET", "/invoices/2026-03?format=pdf").content
+
+
+def test_a_price_by_amount_is_rated_over_the_month_and_late_usage_with_it(controlplane: ControlPlane) -> None:
+    spending = new_spending(controlplane)
+    steps = [{"up_to": 10, "price": "0.10"}, {"price": "0.01"}]
+    tiers = [{"meter": "requests", "mode": "graduated", "steps": steps}]
+    price = {"model": "sentiment", "per_request": "0.10", "tiers": tiers}
+    with controlplane.client() as admin:
+        body = {"name": f"card-{spending.project}", "project": spending.project, "prices": [price]}
+        made = admin.post("/api/v1/rate-cards", json=body).json()
+    assert made["prices"][0]["tiers"][0]["steps"][0] == {"up_to": 10, "price": "0.10", "flat": "0.00"}
+    priced = {"started_at": MARCH, "cost_pico": UNIT // 10, "rate_card_id": made["version_id"], "model": "sentiment"}
+    spending.send(*[spending.event(**priced) for _ in range(8)])
+    first = finalized(spending)
+    assert [(line["quantity"], line["unit_price"], line["amount"]) for line in first["lines"]] == [
+        (8, "graduated", "0.80")
+    ]
+    spending.send(*[spending.event(**priced) for _ in range(7)])
+    assert invoice(spending, "2026-04")["total"] == "0.25"

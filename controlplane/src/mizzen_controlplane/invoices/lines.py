@@ -8,10 +8,11 @@ from typing import Final
 from mizzen_crds.access import BATCH_RATE
 
 from mizzen_controlplane.metering.meters import Sums
-from mizzen_controlplane.pricing.meter_prices import METER_PRICES, MeterPrice, pico_by_meter
+from mizzen_controlplane.pricing.meter_prices import METER_PRICES, pico_by_meter
 from mizzen_controlplane.pricing.models import RateCardVersion
 from mizzen_controlplane.pricing.money import amount_text, round_to_minor
 from mizzen_controlplane.pricing.prices_in_force import price_of
+from mizzen_controlplane.pricing.tiers import Tiers, tiers_of
 
 MILLISECONDS: Final = 1000
 ACCELERATOR_SECONDS: Final = "accelerator_seconds"
@@ -28,6 +29,14 @@ class UsedAtPrice:
     billed: bool
     """Cost more than nothing."""
     sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """What one of each meter costs, and the meters whose price depends on the amount."""
+
+    pico: Mapping[str, int]
+    tiers: Mapping[str, Tiers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,10 @@ def invoice_lines(used: Iterable[UsedAtPrice], versions: Mapping[str, RateCardVe
     lines: list[Line] = []
     for (model, rate_card_id), group in sorted(_by_price(used).items()):
         version = versions.get(version_of(rate_card_id))
-        pico = pico_by_meter(price_of(version, model, batch=rate_card_id.endswith(BATCH_RATE)))
-        lines += _lines_of(model, rate_card_id, group, pico, currency)
+        of_batch = rate_card_id.endswith(BATCH_RATE)
+        pico = pico_by_meter(price_of(version, model, batch=of_batch))
+        tiers = {} if of_batch else tiers_of(version, model)
+        lines += _lines_of(model, rate_card_id, group, _Prices(pico, tiers), currency)
     return lines
 
 
@@ -97,16 +108,22 @@ def _by_price(used: Iterable[UsedAtPrice]) -> dict[tuple[str, str], list[UsedAtP
 
 
 def _lines_of(
-    model: str, rate_card_id: str, group: list[UsedAtPrice], pico: Mapping[str, int], currency: str
+    model: str, rate_card_id: str, group: list[UsedAtPrice], prices: "_Prices", currency: str
 ) -> Iterator[Line]:
+    pico = prices.pico
     free = not any(pico.values())
     counted = [item.sums for item in group if item.billed or free]
     explained = 0
     for price in METER_PRICES:
         quantity = sum(charged(sums, price.meter) for sums in counted)
         explained += quantity * pico[price.meter]
-        if quantity and (pico[price.meter] or price.field in _ALWAYS_SHOWN):
-            yield _line(model, rate_card_id, price, quantity, pico[price.meter], currency)
+        tiers = prices.tiers.get(price.meter)
+        if quantity and (pico[price.meter] or tiers or price.field in _ALWAYS_SHOWN):
+            cost = quantity * pico[price.meter] if tiers is None else tiers.cost(quantity)
+            told = price.text(pico[price.meter]) if tiers is None else tiers.mode.value
+            kind = ACCELERATOR_SECONDS if price.meter == "accelerator_ms" else price.meter
+            amount = round_to_minor(cost, currency)
+            yield Line(model, kind, quantity, price.unit, told, amount, rate_card_id)
     rest = sum(item.sums.cost_pico for item in group) - explained
     if rest:
         amount = round_to_minor(rest, currency)
@@ -119,9 +136,3 @@ def charged(sums: Sums, meter: str) -> int:
         return sums.requests - sums.response_cache_hits
     found: int = getattr(sums, meter)
     return found
-
-
-def _line(model: str, rate_card_id: str, price: MeterPrice, quantity: int, pico: int, currency: str) -> Line:
-    amount = round_to_minor(quantity * pico, currency)
-    kind = ACCELERATOR_SECONDS if price.meter == "accelerator_ms" else price.meter
-    return Line(model, kind, quantity, price.unit, price.text(pico), amount, rate_card_id)

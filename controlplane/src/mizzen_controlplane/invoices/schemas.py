@@ -24,7 +24,7 @@ class InvoiceLine(Body):
     unit: str
     """What the unit price is for: request, million tokens, accelerator second, lump, percent."""
     unit_price: str
-    """Price of a unit, exact."""
+    """Price of a unit, exact; graduated, volume or package where it depends on the month's amount."""
     amount: str
     """Rounded to the currency's smallest coin."""
     rate_card_version: str

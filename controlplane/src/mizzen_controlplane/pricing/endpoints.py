@@ -11,8 +11,9 @@ from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import resource_fields, with_etag
 from mizzen_controlplane.pricing import service
 from mizzen_controlplane.pricing.meter_prices import written_prices
-from mizzen_controlplane.pricing.models import BATCH, RateCardVersion
+from mizzen_controlplane.pricing.models import BATCH, TIERS, RateCardVersion
 from mizzen_controlplane.pricing.schemas import BatchPrice, ModelPrice, RateCardVersionView, RateCardView, RateCardWrite
+from mizzen_controlplane.pricing.tier_texts import written_tiers
 
 router = api_router("pricing")
 
@@ -82,4 +83,5 @@ def _prices(version: RateCardVersion) -> list[ModelPrice]:
 
 def _price(price: dict[str, Any]) -> ModelPrice:
     batch = BatchPrice.model_validate(dict(written_prices(price[BATCH]))) if BATCH in price else None
-    return ModelPrice(model=price["model"], batch=batch, **dict(written_prices(price)))
+    tiers = written_tiers(price.get(TIERS, ()))
+    return ModelPrice(model=price["model"], batch=batch, tiers=tiers, **dict(written_prices(price)))

@@ -12,6 +12,9 @@ from mizzen_controlplane.kit.tables import ResourceRow
 BATCH: Final = "batch"
 """Under which a price has its rate for batches."""
 
+TIERS: Final = "tiers"
+"""Under which a price has what depends on the month's amount; gateways and releases before do not look at it."""
+
 
 class RateCard(ResourceRow, table=True):
     """A named list of prices, for all projects or for one."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.pricing.tiers import Mode
 
 PriceText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A decimal such as "0.15"."""
@@ -34,6 +35,35 @@ class BatchPrice(Body):
     """Price of a line that the response cache answers."""
 
 
+class PriceStep(Body):
+    """A stretch of a month's amounts."""
+
+    up_to: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    """Last one of it: requests, tokens or seconds. Absent in the last step alone."""
+    price: PriceText = "0"
+    """As the meter's own price is written: of a million tokens, a request, or a second."""
+    flat: PriceText = "0"
+    """Once a month, where anything is in the step."""
+
+
+class TieredPrice(Body):
+    """The price of one meter by how much of it a month has: at the invoice it takes the unit price's place.
+
+    Budgets and limits count with the unit price, since a request does not know what its month will come to.
+    """
+
+    meter: Annotated[str, StringConstraints(max_length=32)]
+    """requests, input_tokens, cached_tokens, output_tokens, reasoning_tokens, accelerator_seconds or
+    response_cache_hits."""
+    mode: Mode
+    """graduated: each part costs what its own step says; volume: all of it costs what the step says that it ends in;
+    package: each package that was begun costs `flat`."""
+    steps: Annotated[list[PriceStep], Field(min_length=1, max_length=20)]
+    """In rising order; a package has one."""
+    package_size: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    """For packages alone: how many are in one."""
+
+
 class ModelPrice(Body):
     """What one served model costs."""
 
@@ -53,6 +83,9 @@ class ModelPrice(Body):
     """Price of a second of one accelerator; at most 9 digits after the point. Absent: nothing."""
     per_response_cache_hit: PriceText | None = None
     """Price of a request that the response cache answers, which costs nothing else. Absent: nothing."""
+    tiers: Annotated[list[TieredPrice], Field(max_length=7)] = Field(default_factory=list)
+    """Meters whose price depends on the month's amount. They do not hold for lines of batches with a rate of their
+    own."""
     batch: BatchPrice | None = None
     """Rate for lines of batches. Absent: they cost as any request."""
 

@@ -17,8 +17,9 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.pricing import repository
 from mizzen_controlplane.pricing.meter_prices import kept_prices
-from mizzen_controlplane.pricing.models import BATCH, RateCard, RateCardVersion
+from mizzen_controlplane.pricing.models import BATCH, TIERS, RateCard, RateCardVersion
 from mizzen_controlplane.pricing.schemas import ModelPrice, RateCardWrite
+from mizzen_controlplane.pricing.tier_texts import kept_tiers
 
 Newest = tuple[RateCard, RateCardVersion]
 """A card and its newest version."""
@@ -90,7 +91,12 @@ async def _with_newest(session: AsyncSession, cards: Sequence[RateCard]) -> list
 
 def _pico(index: int, price: ModelPrice) -> dict[str, Any]:
     place = f"prices[{index}]"
-    kept: dict[str, Any] = {"model": price.model, **kept_prices(place, price.model_dump(exclude={"model", "batch"}))}
+    kept: dict[str, Any] = {
+        "model": price.model,
+        **kept_prices(place, price.model_dump(exclude={"model", "batch", TIERS})),
+    }
+    if price.tiers:
+        kept[TIERS] = kept_tiers(index, price.tiers, kept)
     if price.batch is not None:
         kept[BATCH] = kept_prices(f"{place}.batch", price.batch.model_dump())
     return kept
