@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from mizzen_kube.tls_secret import Certificate, unusable
 
 from mizzen_controlplane.app import create_app
+from mizzen_controlplane.egress.start import policy_in
 from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.settings import Settings, SettingsError
 from mizzen_controlplane.schema import upgrade
@@ -18,6 +19,7 @@ from mizzen_controlplane.schema import upgrade
 def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until SIGTERM; raises SettingsError, or SchemaError, before anything is answered."""
     certificate = certificate_in(settings.tls_dir)
+    policy_in(settings)
     asyncio.run(_upgrade(settings))
     config = uvicorn.Config(
         create_app(settings), loop="uvloop", http="httptools", log_config=None, access_log=False,

@@ -59,6 +59,16 @@ class Settings:
     """Who keeps deployments: `database`, or `kubernetes` for the API server of the cluster."""
     namespace: str = "mizzen-system"
     """In a cluster: where this installation runs; no project's."""
+    egress_trusted: str = ""
+    """Hosts and networks that fetches on someone's word may reach although they are private, comma-separated."""
+    egress_only: str = ""
+    """Where not empty, no other hosts are fetched from."""
+    egress_resolver: str = ""
+    """DNS server that fetches ask, `address` or `address:port`; empty for the system's."""
+    import_max_bytes: int = 1 << 41
+    """Largest artifact that is imported."""
+    hub_url: str = "https://huggingface.co"
+    """Where hf:// leads."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
@@ -102,6 +112,11 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         currency=_currency(given.get("MIZZEN_CURRENCY", "USD")),
         store=_store(given.get("MIZZEN_STORE") or "database"),
         namespace=given.get("MIZZEN_NAMESPACE") or "mizzen-system",
+        egress_trusted=given.get("MIZZEN_EGRESS_TRUSTED", ""),
+        egress_only=given.get("MIZZEN_EGRESS_ONLY", ""),
+        egress_resolver=given.get("MIZZEN_EGRESS_RESOLVER", ""),
+        import_max_bytes=_whole_number(given, "MIZZEN_IMPORT_MAX_BYTES", 1 << 41, 1 << 50),
+        hub_url=(given.get("MIZZEN_HUB_URL") or "https://huggingface.co").rstrip("/"),
         accounts=_accounts(given),
     )
 

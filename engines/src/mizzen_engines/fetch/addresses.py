@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from mizzen_crds.public_addresses import is_public, plain_address
 from yarl import URL
 
 from mizzen_engines.failure import EngineStartError, ExitCode
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
-"""Where Azure and Oracle answer their machines; the ranges are public by their name."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class AddressPolicy:
         """Whether `host`, which resolved to `address`, may be reached."""
         if host.lower() in self.hosts:
             return True
-        known = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
-        return _is_public(known) or any(known in network for network in self.networks)
+        known = plain_address(address)
+        return is_public(known) or any(known in network for network in self.networks)
 
     def check_url(self, url: URL) -> None:
         """Refuse a URL that is not https or names a refused address. A host name is checked when it is resolved."""
@@ -90,16 +87,3 @@ def _why(host: str, address: str) -> str:
         "An administrator may list its network in the chart's fetch.privateStores, which the fetch is told as "
         "MIZZEN_FETCH_ALLOWED_HOSTS."
     )
-
-
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not any(address in network for network in CLOUDS)
-
-
-def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address carries, else the address itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
