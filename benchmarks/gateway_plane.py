@@ -19,7 +19,6 @@ from typing import Any
 
 from aiohttp import web
 from mizzen_crds.access import (
-    AccessFeedLine,
     AccessSnapshot,
     BudgetAccess,
     KeyAccess,
@@ -31,6 +30,7 @@ from mizzen_crds.access import (
     ProjectAccess,
     Scope,
 )
+from mizzen_crds.access_signature import snapshot_line
 
 PEPPER = "pepper-of-the-benchmark"
 ORGANIZATION, PROJECT, OTHER = "org_bench", "prj_bench", "prj_other"
@@ -131,7 +131,7 @@ class ControlPlaneDouble:
     """Answers what a gateway asks of the control plane and of the operator."""
 
     def __init__(self, snapshot: AccessSnapshot, objects: list[dict[str, Any]]) -> None:
-        self._line = AccessFeedLine(type="SNAPSHOT", version=1, snapshot=snapshot).model_dump_json().encode() + b"\n"
+        self._line = snapshot_line(PEPPER.encode(), snapshot)
         self._objects = objects
         self._began = datetime.now(UTC)
         self._answers = itertools.count(1)

@@ -17,6 +17,7 @@ import aiohttp
 import httpx
 import orjson
 from mizzen_crds.access import AccessSnapshot, KeyAccess, ProjectAccess
+from mizzen_crds.access_signature import snapshot_line
 from mizzen_gateway.metering.frames import ROWS, frames
 from mizzen_gateway.settings import Settings, read_settings
 from mizzen_gateway.wiring import Gateway
@@ -149,11 +150,16 @@ def gateway_environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
+def write_access(data: Path, snapshot: AccessSnapshot) -> None:
+    """The copy of the access feed in the gateway's data folder."""
+    (data / "access.json").write_bytes(snapshot_line(PEPPER.encode(), snapshot))
+
+
 def write_feeds(folder: Path, snapshot: AccessSnapshot, *documents: dict[str, Any]) -> None:
     """The copies that an earlier run would have left."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    (data / "access.json").write_text(snapshot.model_dump_json())
+    write_access(data, snapshot)
     (data / "objects.json").write_bytes(orjson.dumps(list(documents)))
 
 

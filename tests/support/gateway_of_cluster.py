@@ -16,7 +16,7 @@ from support.cluster.cluster import Cluster
 from support.cluster.objects import Object, Objects, wait_until
 from support.cluster.ports import Port, reserve
 from support.cluster.process import Process
-from support.gateway import Key, gateway_environment, make_key, make_snapshot
+from support.gateway import Key, gateway_environment, make_key, make_snapshot, write_access
 from support.until import until
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def cluster_gateway(cluster: Cluster, folder: Path) -> Iterator[ClusterGateway]:
     process = Process("gateway", [sys.executable, str(PROGRAM), str(folder)], folder / "log", variables)
     gateway = ClusterGateway(process, folder, port, admin_port)
     (folder / "data").mkdir()
-    (folder / "data" / "access.json").write_text(make_snapshot([gateway.key], (PROJECT,)).model_dump_json())
+    write_access(folder / "data", make_snapshot([gateway.key], (PROJECT,)))
     try:
         yield gateway
     finally:

@@ -283,15 +283,33 @@ class AccessSnapshot(Message):
     where it would admit too much if they were in `keys`."""
 
 
+class AccessDelta(Message):
+    """What has changed of keys between two versions, where nothing else has."""
+
+    after: int
+    """Version that it is to be applied to."""
+    version: int
+    """Version that comes of it."""
+    keys: list[KeyAccess]
+    """Keys that are new or have changed, whole."""
+    removed_keys: list[str]
+    """Ids of keys that open nothing any more."""
+
+
 class AccessFeedLine(Message):
     """One line of `GET /internal/v1/access/watch`."""
 
-    type: Literal["SNAPSHOT", "HEARTBEAT"]
-    """SNAPSHOT after each change, and first where the reader's version is not the newest; HEARTBEAT each second."""
+    type: Literal["SNAPSHOT", "DELTA", "HEARTBEAT"]
+    """SNAPSHOT where the reader's version is unknown or more than keys has changed since; DELTA, for readers that ask
+    for deltas, where keys alone have; HEARTBEAT each second without news."""
     version: int
     """Newest version."""
     snapshot: AccessSnapshot | None = None
     """The state, for SNAPSHOT."""
+    delta: AccessDelta | None = None
+    """What has changed, for DELTA."""
+    signature: str = ""
+    """Of the text of snapshot or delta: see `access_signature`."""
 
 
 class LeaseRequest(Message):

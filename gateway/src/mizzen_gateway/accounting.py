@@ -101,7 +101,8 @@ class Accounting:
         self.state = AccessState(settings.snapshot_max_age_seconds)
         self.feed: AccessFeed | None = None
         if own_ledger is None:
-            self.feed = AccessFeed(session, settings.controlplane_url, self.state, settings.data_dir / "access.json")
+            cache_file = settings.data_dir / "access.json"
+            self.feed = AccessFeed(session, settings.controlplane_url, self.state, cache_file, settings.pepper)
             self.feed.load_cache()
         self.spool = Spool(settings.spool_dir, settings.spool)
         ledger: Ledger = own_ledger or LedgerClient(session, settings.controlplane_url, settings.gateway)

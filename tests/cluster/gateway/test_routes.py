@@ -12,7 +12,7 @@ import pytest
 from support.cluster.cluster import Cluster, condition, start
 from support.cluster.objects import Objects
 from support.cluster.shared import fresh_namespace
-from support.gateway import Key, make_key, make_snapshot
+from support.gateway import Key, make_key, make_snapshot, write_access
 from support.gateway_of_cluster import PROJECT, ClusterGateway, cluster_gateway, slice_of
 from support.kind_objects import route
 from support.model_objects import model, says
@@ -51,7 +51,7 @@ def gateway(cluster: Cluster, tmp_path: Path, stranger: Key) -> Iterator[Cluster
     """One gateway, running, that knows the stranger's key too."""
     with cluster_gateway(cluster, tmp_path / "gateway") as gateway:
         snapshot = make_snapshot([gateway.key, stranger], (PROJECT, STRANGER))
-        (gateway.folder / "data" / "access.json").write_text(snapshot.model_dump_json())
+        write_access(gateway.folder / "data", snapshot)
         gateway.process.start()
         gateway.wait_ready()
         yield gateway

@@ -13,6 +13,7 @@ from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.stream import ndjson
 
 router = api_router("access")
+HIGHEST = 2**53
 READS = Depends(Allow(Permission.ACCESS_READ))
 
 
@@ -23,6 +24,11 @@ async def get_snapshot(plane: ThePlane) -> AccessSnapshot:
 
 
 @router.get("/internal/v1/access/watch", dependencies=[READS], response_class=StreamingResponse)
-async def watch_access(plane: ThePlane, after: Annotated[int | None, Query(ge=0)] = None) -> StreamingResponse:
-    """Follow access, as JSON lines of AccessFeedLine: a snapshot after each change, a heartbeat each second."""
-    return ndjson(access_feed(plane, after))
+async def watch_access(
+    plane: ThePlane, after: Annotated[int | None, Query(ge=0, le=HIGHEST)] = None, deltas: bool = False
+) -> StreamingResponse:
+    """Follow access, as JSON lines of AccessFeedLine: news after each change, a heartbeat each second.
+
+    With `deltas` a change of keys alone is told as such, and versions go on beyond `after`, should that be higher.
+    """
+    return ndjson(access_feed(plane, after, deltas=deltas))

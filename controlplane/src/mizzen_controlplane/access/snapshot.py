@@ -36,13 +36,24 @@ from mizzen_controlplane.pricing.repository import all_rate_cards, versions_of
 
 async def build_snapshot(session: AsyncSession, organization_id: str, now: datetime) -> AccessSnapshot:
     """The snapshot. The version is read first, so that what it names is in it, and at most something newer as well."""
+    without_keys = await build_without_keys(session, organization_id, now)
+    keys = [_key(row) for row in await live_keys(session)]
+    return without_keys.model_copy(
+        update={
+            "keys": [key for key in keys if not key.is_narrower_than_first_release_knows],
+            "further_keys": [key for key in keys if key.is_narrower_than_first_release_knows],
+        }
+    )
+
+
+async def build_without_keys(session: AsyncSession, organization_id: str, now: datetime) -> AccessSnapshot:
+    """All of it but the keys, of which there may be very many."""
     version = await current_version(session, ACCESS)
     owner: Organization = await organization(session, organization_id)
     projects = await all_projects(session)
     names = {row.id: row.name for row in projects}
     limits = [_limit(row, names) for row in await limits_in_force(session)]
     budgets = [_budget(row, names, owner.time_zone, now) for row in await budgets_in_force(session)]
-    keys = [_key(row) for row in await live_keys(session)]
     cards = await all_rate_cards(session)
     versions = await versions_of(session, [card.id for card in cards])
     return AccessSnapshot(
@@ -50,8 +61,7 @@ async def build_snapshot(session: AsyncSession, organization_id: str, now: datet
         organization_id=owner.id,
         currency=owner.currency,
         projects=[_project(row) for row in projects],
-        keys=[key for key in keys if not key.is_narrower_than_first_release_knows],
-        further_keys=[key for key in keys if key.is_narrower_than_first_release_knows],
+        keys=[],
         limits=[limit for limit in limits if _first_kind_of_limit(limit)],
         budgets=[budget for budget in budgets if _first_kind_of_budget(budget)],
         prices=prices_in_force(cards, versions, now),

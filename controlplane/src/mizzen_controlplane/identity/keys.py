@@ -185,7 +185,7 @@ async def _key_or_404(session: AsyncSession, project: Project, key_ref: str, *, 
 async def _changed(
     session: AsyncSession, subject: Subject, action: str, key: ApiKey, before: dict[str, object] | None
 ) -> None:
-    await next_access_version(session)
+    await next_access_version(session, key.id)
     record(
         session, subject, action, key.id, name=key.name, project_id=key.project_id, before=before, after=_audited(key)
     )

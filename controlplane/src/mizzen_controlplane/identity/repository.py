@@ -1,7 +1,10 @@
 """SQL of organizations, projects and API keys."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import Row
+from sqlalchemy import select as sa_select
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -42,6 +45,36 @@ async def all_projects(session: AsyncSession) -> Sequence[Project]:
 async def live_keys(session: AsyncSession) -> Sequence[ApiKey]:
     """Every key that is not revoked, by id; those that expired are among them."""
     return (await session.exec(select(ApiKey).where(col(ApiKey.revoked_at).is_(None)).order_by(col(ApiKey.id)))).all()
+
+
+KEY_OF_ACCESS: tuple[Any, ...] = (
+    ApiKey.id,
+    ApiKey.digest,
+    ApiKey.previous_digest,
+    ApiKey.previous_expires_at,
+    ApiKey.project_id,
+    ApiKey.expires_at,
+    ApiKey.models,
+    ApiKey.priority,
+    ApiKey.routes,
+    ApiKey.operations,
+    ApiKey.ip_ranges,
+)
+"""Columns of a key that gateways are told, in the order of `live_key_rows`."""
+
+
+async def live_key_rows(session: AsyncSession, after: str, most: int) -> Sequence[Row[Any]]:
+    """The next keys that are not revoked, by id: columns alone, since an object for each of 100,000 takes seconds."""
+    live = (col(ApiKey.revoked_at).is_(None), col(ApiKey.id) > after)
+    connection = await session.connection()
+    return (await connection.execute(sa_select(*KEY_OF_ACCESS).where(*live).order_by(col(ApiKey.id)).limit(most))).all()
+
+
+async def live_key_rows_of(session: AsyncSession, ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Those of these keys that are not revoked."""
+    live = (col(ApiKey.revoked_at).is_(None), col(ApiKey.id).in_(ids))
+    connection = await session.connection()
+    return (await connection.execute(sa_select(*KEY_OF_ACCESS).where(*live))).all()
 
 
 async def find_key(session: AsyncSession, project_id: str, id_or_name: str, *, lock: bool = False) -> ApiKey | None:

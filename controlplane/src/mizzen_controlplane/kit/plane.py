@@ -1,8 +1,8 @@
 """What an endpoint needs of its process: settings, secrets, the database. One object, made at start."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -35,6 +35,8 @@ class Plane:
     """In a cluster: the API server that keeps the objects; None where the database does."""
     recognizers: tuple[Recognizer, ...] = ()
     """The domains' own, asked in turn."""
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What domains keep in memory for the life of the process, by a name of theirs."""
 
 
 def plane_of(request: Request) -> Plane:

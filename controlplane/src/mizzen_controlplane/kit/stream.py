@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from mizzen_controlplane.kit.change_signals import ChangeSignals
 
-Line = TypeVar("Line", bound=BaseModel)
+Line = TypeVar("Line", bound=BaseModel | bytes)
 
 NDJSON = "application/x-ndjson"
 HEARTBEAT_SECONDS = 1.0
@@ -46,10 +46,11 @@ async def follow(
 
 
 def ndjson(lines: AsyncIterator[Line]) -> StreamingResponse:
-    """Answer with one JSON document a line, unset fields left out of nothing: each line is complete."""
+    """Answer with one JSON document a line, unset fields left out of nothing: each line is complete. Bytes are lines
+    with their ends."""
 
     async def encoded() -> AsyncIterator[bytes]:
         async for line in lines:
-            yield line.model_dump_json().encode() + b"\n"
+            yield line if isinstance(line, bytes) else line.model_dump_json().encode() + b"\n"
 
     return StreamingResponse(encoded(), media_type=NDJSON, headers={"Cache-Control": "no-store"})

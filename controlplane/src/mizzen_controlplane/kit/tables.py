@@ -34,6 +34,18 @@ class Counter(SQLModel, table=True):
     value: int = Field(default=0, sa_type=BigInteger)
 
 
+class AccessChange(SQLModel, table=True):
+    """What a version of access has changed: one row for each item, or one of kind `all`. A version without a row was
+    made by a release that wrote none."""
+
+    __tablename__ = "access_change"
+
+    version: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(primary_key=True, max_length=16)
+    """`key`; `all` for what only a whole snapshot tells."""
+    item_id: str = Field(default="", primary_key=True, max_length=64)
+
+
 class SchemaFloor(SQLModel, table=True):
     """The oldest release that can live with the schema, for those that do not know its newest migrations: one row."""
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from mizzen_crds.access import (
     BATCH_RATE,
+    AccessDelta,
     AccessSnapshot,
     BudgetAccess,
     Grant,
@@ -61,6 +62,52 @@ def without_pause(steps: Generator[None, None, Made]) -> Made:
             return end.value  # type: ignore[no-any-return]  # what it returns
 
 
+def indexed(key: KeyAccess, tenant: Tenant, known: dict[frozenset[str], frozenset[str]]) -> IndexedKey:
+    """The key of a tenant; of equal lists of models `known` has one."""
+    models = None if key.models is None and key.routes is None else frozenset(key.models or ())
+    caller = Caller(
+        organization_id=tenant.organization_id,
+        project_id=tenant.project_id,
+        project=tenant.project,
+        namespace=tenant.namespace,
+        key_id=key.id,
+        models=None if models is None else known.setdefault(models, models),
+        grants=tenant.grants,
+        priority=PRIORITIES.index(key.priority),
+        routes=NO_ROUTES if key.routes is None else frozenset(key.routes),
+        operations=None if key.operations is None else frozenset(one.value for one in key.operations),
+        addresses=None if key.ip_ranges is None else networks_of(key.ip_ranges),
+    )
+    return IndexedKey(
+        bytes.fromhex(key.digest),
+        NEVER if key.expires_at is None else key.expires_at.timestamp(),
+        caller,
+        None if key.previous_digest is None else bytes.fromhex(key.previous_digest),
+        0.0 if key.previous_expires_at is None else key.previous_expires_at.timestamp(),
+    )
+
+
+def with_delta(index: AccessIndex, delta: AccessDelta) -> AccessIndex:
+    """The index after a change of some of its keys. It takes the place of `index`, which is used up.
+
+    All is worked out before anything is changed. Raises ValueError for a delta of another version, or that cannot be.
+    """
+    if delta.after != index.version or delta.version <= delta.after:
+        raise ValueError(f"a delta from {delta.after} to {delta.version} does not fit version {index.version}")
+    known: dict[frozenset[str], frozenset[str]] = {}
+    changed, gone = {}, set(delta.removed_keys)
+    for key in delta.keys:
+        tenant = index.tenants.get(key.project_id)
+        if tenant is None:
+            gone.add(key.id)
+        else:
+            changed[key.id] = indexed(key, tenant, known)
+    for key_id in gone:
+        index.keys.pop(key_id, None)
+    index.keys.update(changed)
+    return replace(index, version=delta.version)
+
+
 class IndexBuilder:
     """An index that is being made."""
 
@@ -94,28 +141,7 @@ class IndexBuilder:
 
     def add_key(self, key: KeyAccess, mark: int | None = None) -> None:
         """One that is new or has changed; `mark` is the hash of its text."""
-        tenant = self._guess(key.project_id)
-        models = None if key.models is None and key.routes is None else frozenset(key.models or ())
-        caller = Caller(
-            organization_id=tenant.organization_id,
-            project_id=tenant.project_id,
-            project=tenant.project,
-            namespace=tenant.namespace,
-            key_id=key.id,
-            models=None if models is None else self._models.setdefault(models, models),
-            grants=tenant.grants,
-            priority=PRIORITIES.index(key.priority),
-            routes=NO_ROUTES if key.routes is None else frozenset(key.routes),
-            operations=None if key.operations is None else frozenset(one.value for one in key.operations),
-            addresses=None if key.ip_ranges is None else networks_of(key.ip_ranges),
-        )
-        added = self._keys[key.id] = IndexedKey(
-            bytes.fromhex(key.digest),
-            NEVER if key.expires_at is None else key.expires_at.timestamp(),
-            caller,
-            None if key.previous_digest is None else bytes.fromhex(key.previous_digest),
-            0.0 if key.previous_expires_at is None else key.previous_expires_at.timestamp(),
-        )
+        added = self._keys[key.id] = indexed(key, self._guess(key.project_id), self._models)
         if mark is not None:
             self._marks.keys[mark] = added
 

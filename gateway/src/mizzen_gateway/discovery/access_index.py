@@ -1,7 +1,7 @@
 """Who has which key, which limits, budgets and prices: the access snapshot, indexed for look-ups of a microsecond.
 
-`access_building.py` makes one for each snapshot; auth/ and limits/ read it. It never changes while it is in force: a
-new one takes its place.
+`access_building.py` makes one for each snapshot; auth/ and limits/ read it. A new one takes its place; where keys alone
+have changed, the new one goes on with the parts of the one before, so that 100,000 keys are not copied for one.
 """
 
 import time

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mizzen_crds.access import (
+    AccessDelta,
     AccessFeedLine,
     AccessSnapshot,
     BudgetAccess,
@@ -53,7 +54,11 @@ class Line:
     """Its snapshot, where it has one."""
     begin: int = 0
     end: int = 0
-    """Bytes of the line that are the snapshot."""
+    """Bytes of the line that are the snapshot or delta."""
+    delta: AccessDelta | None = None
+    """What has changed of keys, where it says that alone."""
+    signature: str = ""
+    """Of those bytes."""
 
 
 def read_line(pieces: Iterable[bytes], before: AccessIndex | None) -> Generator[None, None, Line | None]:
@@ -68,18 +73,15 @@ def read_line(pieces: Iterable[bytes], before: AccessIndex | None) -> Generator[
             begin = text.place
             index = yield from _snapshot(text, before)
             end = text.place
+        elif name == "delta" and text.next_sign() == "{":
+            begin = text.place
+            facts[name] = text.value()
+            end = text.place
         else:
             facts[name] = text.value()
     text.end()
-    return Line(AccessFeedLine.model_validate(facts).version, index, begin, end)
-
-
-def read_snapshot(pieces: Iterable[bytes]) -> Generator[None, None, AccessIndex]:
-    """A snapshot by itself, likewise."""
-    text = JsonPieces(pieces)
-    index = yield from _snapshot(text, None)
-    text.end()
-    return index
+    line = AccessFeedLine.model_validate(facts)
+    return Line(line.version, index, begin, end, line.delta, line.signature)
 
 
 def _snapshot(text: JsonPieces, before: AccessIndex | None) -> Generator[None, None, AccessIndex]:
