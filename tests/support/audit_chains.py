@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from mizzen_controlplane import schema
 from mizzen_controlplane.audit.chain_format import GENESIS, canonical, hash_of
 from mizzen_controlplane.audit.record import Trace, record_trace
 from mizzen_controlplane.kit.database import Database, open_database, unit_of_work
+from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.request_context import begin_request
+from mizzen_controlplane.kit.secret_folder import SecretFolder
+from mizzen_controlplane.kit.settings import Settings
 from sqlalchemy import text
 
+KEY = "11" * 32
 OF_FORMAT_1: Mapping[str, Any] = {
     "id": "aud_1", "number": 1, "at": "2026-11-01T08:00:00.000001+00:00", "actor": "admin", "action": "projects.create",
     "outcome": "done", "resource": "prj_1", "resource_name": "café", "project_id": "prj_1", "request_id": "req_1",
@@ -28,6 +33,18 @@ async def empty_chain(url: str) -> AsyncIterator[Database]:
     await tampered(database, "UPDATE counter SET value = 0 WHERE name = 'audit'")
     yield database
     await database.close()
+
+
+def plane_on(database: Database, folder: Path, *, key: str = KEY, sink: bool = True, **settings: Any) -> Plane:
+    """What the trail's functions need of a control plane; `folder` is the sink."""
+    settings = {"audit_sink": folder.as_uri() if sink else "", **settings}
+    return Plane(
+        Settings(database.url, folder, folder, **settings),
+        SecretFolder(b"pepper", b"page key", {}, audit_keys=(key,) if key else ()),
+        database,
+        "org_1",
+        "USD",
+    )
 
 
 async def tampered(database: Database, *statements: str, **values: Any) -> None:

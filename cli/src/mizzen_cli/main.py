@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mizzen_cli.commands import (
+    audit,
     calls,
     deployments,
     engines,
@@ -45,6 +46,7 @@ money.register(app)
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(invoices.billing, name="billing")
 model_records.register(models.app)
+app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
+from mizzen_controlplane.audit.anchoring import trail_kept
 from mizzen_controlplane.batches import batch_endpoints as batches
 from mizzen_controlplane.batches import endpoints as files
 from mizzen_controlplane.batches.upkeep import content_kept
@@ -31,6 +32,7 @@ from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
 from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.pricing import endpoints as pricing
+from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
 from mizzen_controlplane.sign_in.recognition import recognize as recognize_session
@@ -52,7 +54,8 @@ class Domain:
 
 DOMAINS = (
     Domain("identity", identity.router),
-    Domain("audit", audit.router),
+    Domain("audit", audit.router, trail_kept),
+    Domain("privacy", privacy.router),
     Domain("models", models.router),
     Domain("versions", versions.router),
     Domain("records", records.router),

@@ -1,4 +1,4 @@
-"""`mizzen rate-cards|usage|invoice|audit`: what was used, at what price, and who did what."""
+"""`mizzen rate-cards|usage|invoice`: what was used, and at what price."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +21,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(rate_cards, name="rate-cards")
     app.command("usage")(usage)
     app.command("invoice")(invoice)
-    app.command("audit")(audit)
 
 
 @rate_cards.command("create")
@@ -149,23 +148,6 @@ def invoice(
     )
     show(answer["lines"], columns, output)
     typer.echo(f"\nTotal {answer['total']} {answer['currency']} ({answer['state']})")
-
-
-def audit(
-    limit: Annotated[int, typer.Option(help="Newest events to show.")] = 50,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show who did what, newest first."""
-    columns = (
-        column("TIME", "at"),
-        column("WHO", "actor"),
-        column("ACTION"),
-        Column("WHAT", lambda row: row["resource_name"] or row["resource"]),
-        column("OUTCOME"),
-    )
-    with session() as api:
-        rows = api.get("/api/v1/audit-events", page_size=limit)["items"]
-    show(rows, columns, output, name="id")
 
 
 def _prices(row: Json) -> str:

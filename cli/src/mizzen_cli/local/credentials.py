@@ -6,9 +6,9 @@ import string
 from pathlib import Path
 
 PROGRAM_TOKENS = ("admin", "gateway", "runner", "registry")
-RANDOM_HEX = ("pepper", "page-key")
 FIRST_PASSWORD = "admin-password"  # noqa: S105 - a file's name
 """Of the local account `admin`: it works once, to set one's own."""
+RANDOM_HEX = ("pepper", "page-key", "audit-key")
 ALPHABET = string.ascii_letters + string.digits
 TOKEN_LENGTH = 43
 """Of 62 characters: 256 bits."""

@@ -21,7 +21,7 @@ KEYS: Final = ("pepper", "page-key", "admin")
 """All that the control plane needs; programs come with tokens of their service accounts."""
 FIRST_PASSWORD: Final = "admin-password"  # noqa: S105 - a key's name
 """Of the local account `admin`. Made with the others, but a Secret that somebody else fills need not have it."""
-OPTIONAL: Final = ("files-key", FIRST_PASSWORD)
+OPTIONAL: Final = ("files-key", "audit-key", "audit-sink-token", FIRST_PASSWORD)
 """Laid out where it is there: it switches something on."""
 FIELD_MANAGER: Final = "mizzen-controlplane"
 TRIES: Final = 10

@@ -14,6 +14,10 @@ ADMIN_ALONE = ("admin",)
 CONTENT_KEY = "files-key"
 """The file that may be missing: without it no content of callers is kept."""
 CONTENT_KEY_PATTERN = re.compile(r"^[0-9a-f]{64}$")
+AUDIT_KEY = "audit-key"
+"""The file without which the audit trail is not anchored."""
+AUDIT_KEY_PATTERN = re.compile(r"^(public:)?[0-9a-f]{64}$")
+AUDIT_SINK_TOKEN = "audit-sink-token"  # noqa: S105 - the name of a file
 FOLDER = "MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
 NAMED = "MIZZEN_FILES_KEY_FILE must name a file that this user may read, or not be set."
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
@@ -29,6 +33,10 @@ class SecretFolder:
     """SHA-256 of a token -> name of its program."""
     content_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """What files are sealed with: the first one seals, each opens. None where content is not kept."""
+    audit_keys: tuple[str, ...] = field(default=(), repr=False)
+    """What anchors of the audit trail are signed with: the first one signs, each is known."""
+    audit_sink_token: str = field(default="", repr=False)
+    """What an endpoint that takes anchors knows this installation by."""
 
 
 def read_secrets(
@@ -52,7 +60,22 @@ def read_secrets(
         page_key=_text(folder / "page-key").encode(),
         token_digests=digests,
         content_keys=_content_keys(folder, content_key_file),
+        audit_keys=_audit_keys(folder),
+        audit_sink_token=_text(folder / AUDIT_SINK_TOKEN) if (folder / AUDIT_SINK_TOKEN).exists() else "",
     )
+
+
+def _audit_keys(folder: Path) -> tuple[str, ...]:
+    path = folder / AUDIT_KEY
+    if not path.exists():
+        return ()
+    lines = tuple(_text(path).split())
+    if not all(AUDIT_KEY_PATTERN.match(line) for line in lines):
+        raise SettingsError(
+            f"{path} must hold 64 hexadecimal digits, and earlier keys on further lines, also as `public:` and the "
+            "public half. `openssl rand -hex 32` makes one; without the file, the audit trail is not anchored."
+        )
+    return lines
 
 
 def _content_keys(folder: Path, named: Path | None) -> tuple[bytes, ...]:

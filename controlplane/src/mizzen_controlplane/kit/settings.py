@@ -41,6 +41,12 @@ class Settings:
     """Largest body of a route that does not stream."""
     trusted_proxies: tuple[Network, ...] = ()
     """Networks of the proxies in front, whose X-Forwarded-For is believed."""
+    audit_sink: str = ""
+    """URL of where anchors of the audit trail are sent; empty for nowhere."""
+    audit_anchor_seconds: int = 60
+    """How often the audit trail is anchored, where it has grown."""
+    audit_keep_days: int = 0
+    """After how many days audit events are removed; 0 for never."""
     upload_stall_seconds: int = 60
     """How long an upload may send no byte before it is let go."""
     files_key_file: Path | None = None
@@ -102,6 +108,9 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         session_seconds=_whole_number(given, "MIZZEN_SESSION_SECONDS", 7 * 86_400, 366 * 86_400),
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
+        audit_sink=given.get("MIZZEN_AUDIT_SINK", ""),
+        audit_anchor_seconds=_whole_number(given, "MIZZEN_AUDIT_ANCHOR_SECONDS", 60, 86_400),
+        audit_keep_days=_whole_number(given, "MIZZEN_AUDIT_KEEP_DAYS", 0, 36_500),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         files_key_file=Path(given["MIZZEN_FILES_KEY_FILE"]) if given.get("MIZZEN_FILES_KEY_FILE") else None,
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
