@@ -114,14 +114,14 @@ class ApiClient:
         """One exchange as it went, whatever the status; raises httpx.HTTPError. Threads may share it."""
         return self._http.request(method, path, **options)
 
-    def stream(self, path: str, **params: Any) -> Iterator[bytes]:
+    def stream(self, path: str, **params: Any) -> Iterator[str]:
         """A long answer as it comes. Raises CommandError, as `request` does."""
         try:
             with self._http.stream("GET", path, params=_present(params)) as response:
                 if response.is_error:
                     response.read()
                     raise refused(response)
-                yield from response.iter_bytes()
+                yield from response.iter_text()
         except httpx.HTTPError as error:
             raise unreachable(str(self._http.base_url), error) from error
 
