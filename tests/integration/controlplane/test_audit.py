@@ -11,11 +11,12 @@ from mizzen_controlplane.audit.chain import verify_chain
 from mizzen_controlplane.audit.chain_format import commitment
 from mizzen_controlplane.audit.export import exported
 from mizzen_controlplane.audit.retention import remove_old
-from mizzen_controlplane.kit.database import Database
+from mizzen_controlplane.kit.database import Database, reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound
 from mizzen_controlplane.kit.subject import Subject
 from mizzen_controlplane.privacy.service import erase_person
+from mizzen_controlplane.sign_in.models import Person
 from support.audit_chains import empty_chain, plane_on, tampered, written, written_by_the_release_before
 from support.controlplane import ControlPlane
 
@@ -127,13 +128,20 @@ async def test_an_erased_person_is_nowhere_and_the_chain_is_whole(database: Data
     await written(database, 2, actor="person:per_1", person="per_1", after={"email": "ada@example.org"})
     await written(database, 1, actor="person:per_2")
     await anchor_now(plane)
-    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 4}
+    await tampered(database, "DELETE FROM person WHERE id = 'per_1'")
+    async with unit_of_work(database) as session:
+        session.add(Person(id="per_1", name="Ada", issuer="https://id.example.org", subject="4711", email="ada@a.org"))
+    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 4, "sign_in": 1}
+    async with reading(database) as session:
+        left = await session.get(Person, "per_1")
+    assert left is not None
+    assert (left.name, left.email, left.subject, left.disabled) == ("erased", "", "per_1", True)
     everything = b"".join([line async for line in await exported(plane, 0, personal=True)])
     assert b"ada@example.org" not in everything
     assert everything.count(b"192.0.2.7") == 1, "that of the other person"
     report = await verify_chain(plane)
     assert (report.whole, report.erased) == (True, 4)
-    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 0}
+    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 0, "sign_in": 0}
     with pytest.raises(NotFound):
         await erase_person(plane, ADMIN, "per_nobody")
 

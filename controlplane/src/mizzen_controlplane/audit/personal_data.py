@@ -14,6 +14,8 @@ FIELDS: Final = frozenset(
         "ip_address", "client_address",
     }
 )  # fmt: skip
+OF_A_PERSON: Final = frozenset({"name", "subject", "agent"})
+"""In an event about a person these are personal as well; of other resources they are what they are called."""
 _EMAIL: Final = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+\.[^\s@<>\"',;:()]+")
 
 
@@ -21,6 +23,8 @@ _EMAIL: Final = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+\.[^\s@<>\"',;:(
 class Parted:
     """An event's texts without what is personal, and that beside them, by where it stood."""
 
+    of_a_person: bool = False
+    """The event is about a person: its resource's name is one's own."""
     personal: dict[str, Any] = field(default_factory=dict)
 
     def body(self, where: str, body: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -28,6 +32,13 @@ class Parted:
         if body is None:
             return None
         return {key: self._value(f"{where}/{key}", key, inner) for key, inner in body.items()}
+
+    def name(self, name: str) -> str:
+        """The resource's name, or the mark where it is a person's, or has an e-mail address in it."""
+        if not self.of_a_person or not name:
+            return self.text("resource_name", name)
+        self.personal["resource_name"] = name
+        return MARK
 
     def text(self, where: str, text: str) -> str:
         """`text`, or the mark where an e-mail address is in it."""
@@ -37,7 +48,8 @@ class Parted:
         return MARK
 
     def _value(self, where: str, key: str, value: Any) -> Any:
-        if key.casefold() in FIELDS and value not in (None, "", [], {}):
+        named = key.casefold()
+        if (named in FIELDS or (self.of_a_person and named in OF_A_PERSON)) and value not in (None, "", [], {}):
             self.personal[where] = value
             return MARK
         if isinstance(value, dict):

@@ -38,7 +38,7 @@ class Trace:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
     person: str = ""
-    """Whose data may be in it: a person's id; empty for the resource's."""
+    """Of an event about a person: the id, by which what is personal in it is erased. Else it is the resource's."""
 
 
 def record(
@@ -55,7 +55,8 @@ def record(
 ) -> None:
     """Have this transaction leave an audit event, such as action `keys.revoke` on resource `key_...`.
 
-    Names and e-mail addresses in it stand apart from the chain, under the id `person` (by default the resource's).
+    E-mail addresses and the like stand apart from the chain. Of an event about a person give its id as `person`: the
+    name is personal then too, and all of it goes when that person is erased.
     """
     record_trace(session, Trace(subject.name, action, resource, name, project_id, "done", before, after, person))
 
@@ -78,7 +79,7 @@ async def _append(session: AsyncSession) -> None:
 
 def chained(trace: Trace, number: int, previous: str) -> tuple[AuditEvent, list[PersonalContent]]:
     """The event `number` that follows the hash `previous`, and what of it is personal."""
-    parted = Parted()
+    parted = Parted(of_a_person=bool(trace.person))
     event = AuditEvent(
         id=new_id("aud"),
         number=number,
@@ -87,7 +88,7 @@ def chained(trace: Trace, number: int, previous: str) -> tuple[AuditEvent, list[
         action=trace.action,
         outcome=trace.outcome,
         resource=trace.resource,
-        resource_name=parted.text("resource_name", trace.resource_name),
+        resource_name=parted.name(trace.resource_name),
         project_id=trace.project_id,
         request_id=current_request_id(),
         before=parted.body("before", redacted(trace.before)),

@@ -12,7 +12,12 @@ from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.request_context import current_address
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import resource_fields, with_etag
-from mizzen_controlplane.sign_in import local_accounts, persons, sessions
+from mizzen_controlplane.sign_in import (
+    erasing,  # noqa: F401 - registers what is forgotten of an erased person
+    local_accounts,
+    persons,
+    sessions,
+)
 from mizzen_controlplane.sign_in import models as tables
 from mizzen_controlplane.sign_in.schemas import (
     Me,

@@ -121,7 +121,7 @@ async def _replace(
     account.password_hash, account.one_time, account.changed_at = password_hash, one_time, utc_now()
     await sessions.end_all(session, subject, person, but=subject.session_id)
     action = "persons.resetPassword" if one_time else "persons.changePassword"
-    record(session, subject, action, person.id, name=person.name)
+    record(session, subject, action, person.id, name=person.name, person=person.id)
 
 
 async def _leave_trace(plane: Plane, username: str) -> None:
@@ -129,5 +129,7 @@ async def _leave_trace(plane: Plane, username: str) -> None:
     async with unit_of_work(plane.database) as session:
         account = await account_named(session, username)
         if account is not None:
-            trace = Trace("anonymous", "sessions.begin", account.person_id, username, outcome="denied")
+            trace = Trace(
+                "anonymous", "sessions.begin", account.person_id, username, outcome="denied", person=account.person_id
+            )
             record_trace(session, trace)

@@ -44,7 +44,7 @@ async def change(plane: Plane, subject: Subject, person_id: str, body: PersonPat
             person.touch()
             record(
                 session, subject, "persons.change", person.id, name=person.name, before=before,
-                after=person.model_dump(),
+                after=person.model_dump(), person=person.id,
             )  # fmt: skip
         if person.disabled:
             await sessions.end_all(session, subject, person)

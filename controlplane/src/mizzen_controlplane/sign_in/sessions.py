@@ -88,7 +88,7 @@ async def begin(session: AsyncSession, settings: Settings, person: Person, calle
     )
     session.add(made)
     after = {"person": person.id, "kind": caller.kind, "provider": provider}
-    record(session, subject_of(person), "sessions.begin", made.id, name=person.name, after=after)
+    record(session, subject_of(person), "sessions.begin", made.id, name=person.name, after=after, person=person.id)
     return Begun(made, person, secret)
 
 
@@ -129,7 +129,7 @@ async def end(plane: Plane, subject: Subject, session_id: str) -> None:
 async def end_all(session: AsyncSession, subject: Subject, person: Person, but: str = "") -> None:
     """End all sessions of a person but one, in this transaction."""
     for ended in await end_sessions(session, person.id, but):
-        record(session, subject, "sessions.end", ended, name=person.name)
+        record(session, subject, "sessions.end", ended, name=person.name, person=person.id)
 
 
 def person_id_of(subject: Subject) -> str:

@@ -55,6 +55,15 @@ def test_two_commitments_to_the_same_text_are_not_alike() -> None:
     assert pair[0].commitments != pair[1].commitments
 
 
+def test_the_name_of_a_person_is_personal_and_that_of_a_key_is_not() -> None:
+    names = {"name": "Ada", "subject": "4711"}
+    about, personal = chained(Trace("admin", "persons.change", "per_1", "Ada", after=names, person="per_1"), 1, GENESIS)
+    assert (about.resource_name, about.after) == ("[personal]", {"name": "[personal]", "subject": "[personal]"})
+    assert [each.person for each in personal] == ["per_1"]
+    key, beside = chained(Trace("admin", "keys.create", "key_1", "Ada", after=names), 1, GENESIS)
+    assert (key.resource_name, key.after, beside) == ("Ada", names, [])
+
+
 def test_what_is_deep_inside_or_empty_is_told_apart_too() -> None:
     parted = Parted()
     assert parted.body("after", {"who": [{"display_name": "Ada", "phone": ""}]}) == {
