@@ -18,6 +18,7 @@ from mizzen_cli.commands import (
     keys,
     limits,
     model_records,
+    model_scans,
     models,
     money,
     projects,
@@ -47,6 +48,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(invoices.billing, name="billing")
 model_records.register(models.app)
 app.add_typer(audit.app, name="audit")
+model_scans.register(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")

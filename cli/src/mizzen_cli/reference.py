@@ -5,6 +5,7 @@ from mizzen_cli.errors import CommandError, ExitCode
 
 FINAL_STATES = {
     "FAILED": "which is final: {reason} Mend that and push a new version with `mizzen models push {model} PATH`.",
+    "QUARANTINED": "so nothing serves it: {reason} `mizzen models scan {model}@NUMBER` shows all that was found.",
     "ARCHIVED": "so nothing new is made of it. `mizzen models versions {model}` lists those that can be served.",
 }
 DEFAULT_ALIAS = "champion"

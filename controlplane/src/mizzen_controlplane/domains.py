@@ -30,6 +30,8 @@ from mizzen_controlplane.models import artifact_endpoints as artifacts
 from mizzen_controlplane.models import endpoints as models
 from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
+from mizzen_controlplane.models.scanning import endpoints as scans
+from mizzen_controlplane.models.scanning.scanner import scanner_closed
 from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
@@ -59,6 +61,7 @@ DOMAINS = (
     Domain("models", models.router),
     Domain("versions", versions.router),
     Domain("records", records.router),
+    Domain("scans", scans.router, scanner_closed),
     Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router, projects_followed),
     Domain("deployments", deployments.router),

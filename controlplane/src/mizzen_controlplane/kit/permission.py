@@ -18,6 +18,8 @@ class Permission(StrEnum):
     MODELS_WRITE = "models:write"
     VERSIONS_WRITE = "versions:write"
     VERSIONS_PUBLISH = "versions:publish"
+    QUARANTINE_OVERRIDE = "quarantine:override"
+    MODEL_POLICIES_WRITE = "model-policies:write"
     ALIASES_WRITE = "aliases:write"
     DEPLOYMENTS_READ = "deployments:read"
     DEPLOYMENTS_WRITE = "deployments:write"

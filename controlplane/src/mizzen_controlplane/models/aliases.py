@@ -15,6 +15,7 @@ from mizzen_controlplane.models.models import Model, ModelAlias
 from mizzen_controlplane.models.repository import aliases_of, find_alias
 from mizzen_controlplane.models.schemas import AliasPut, AliasView, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
+from mizzen_controlplane.models.standing import quarantined, state_now
 
 FIELDS = {
     "id": ModelAlias.id,
@@ -38,6 +39,8 @@ async def put(
         version = await version_or_404(session, model, body.version, lock=True)
         alias = await find_alias(session, model.id, name, lock=True)
         require_match(if_match, alias)
+        if state_now(version) == VersionState.QUARANTINED:
+            raise quarantined(f"Version {version.number}", version)
         if version.state != VersionState.READY:
             raise Conflict(
                 f"Version {version.number} is {version.state}, and an alias points at a READY one. {version.reason}",

@@ -22,6 +22,8 @@ from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactE
 from mizzen_controlplane.models.formats.check import check_artifact
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import contents_in_use, files_of
+from mizzen_controlplane.models.scanning.scanner import Scanned
+from mizzen_controlplane.models.scanning.service import examine, settle
 from mizzen_controlplane.models.schemas import VersionDetail, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 from mizzen_controlplane.models.versions import detail
@@ -40,7 +42,7 @@ class Verdict:
 async def finalize(
     plane: Plane, subject: Subject, project_ref: str, model_ref: str, number: int, if_match: str | None
 ) -> tuple[ModelVersion, VersionDetail]:
-    """Make the version READY, or FAILED with a reason; once more changes nothing."""
+    """Make the version READY, QUARANTINED or FAILED with a reason; once more changes nothing."""
     async with reading(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref)
         version = await version_or_404(session, model, number)
@@ -51,7 +53,8 @@ async def finalize(
         _refuse_incomplete(number, files)
         allow_code = project.allow_code
         verdict = await asyncio.to_thread(_check, plane.settings.data_dir, version.format, files, allow_code)
-        await _settle(plane, subject, project_ref, model_ref, number, verdict)
+        scanned = await examine(plane, project, files) if verdict.signature is not None else None
+        await _settle(plane, subject, project_ref, model_ref, number, verdict, scanned)
         forget_uploads(plane.settings.data_dir, version.id)
     async with reading(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref)
@@ -113,10 +116,11 @@ def _damage(file: VersionFile, content: Path) -> str:
 
 
 async def _settle(
-    plane: Plane, subject: Subject, project_ref: str, model_ref: str, number: int, verdict: Verdict
-) -> None:
+    plane: Plane, subject: Subject, project_ref: str, model_ref: str, number: int, verdict: Verdict,
+    scanned: Scanned | None,
+) -> None:  # fmt: skip
     async with unit_of_work(plane.database) as session:
-        _project, model = await model_or_404(session, plane, project_ref, model_ref)
+        project, model = await model_or_404(session, plane, project_ref, model_ref)
         version = await version_or_404(session, model, number, lock=True)
         if version.state != VersionState.PENDING:
             return  # another finalize of the same bytes was faster
@@ -124,6 +128,8 @@ async def _settle(
         if verdict.signature is not None:
             version.state, version.ready_at = VersionState.READY, utc_now()
             version.signature = verdict.signature.model_dump(mode="json")
+            if scanned is not None:
+                await settle(session, subject, project, version, scanned)
         else:
             version.state, version.reason = VersionState.FAILED, verdict.reason[:4000]
         version.touch()

@@ -47,6 +47,8 @@ class ModelVersion(ResourceRow, table=True):
     """Dataset, code and training run, as its makers say."""
     parent_id: str | None = Field(default=None, max_length=64, index=True)
     """The version that it was made from."""
+    release_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When its release from quarantine ends, and with it being READY."""
     ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_by: str = Field(default="", max_length=128)
 

@@ -16,6 +16,7 @@ from mizzen_controlplane.models.models import Model, ModelVersion
 from mizzen_controlplane.models.repository import files_of, find_alias, find_file, find_model, version_by_id
 from mizzen_controlplane.models.schemas import VersionState
 from mizzen_controlplane.models.scope import version_or_404
+from mizzen_controlplane.models.standing import quarantined, state_now
 
 _SERVED = (VersionState.READY, VersionState.ARCHIVED)
 """An archived version is not resolved any more, but pods that run it may restart."""
@@ -36,13 +37,15 @@ async def resolve(
             number = alias.number
         assert number is not None
         version = await version_or_404(session, model, number)
-    if version.state != VersionState.READY:
+    if state_now(version) != VersionState.READY:
         raise _unusable(f"Version {number} of {model.name!r}", version)
     return _resolved(project, model, version)
 
 
 def _unusable(named: str, version: ModelVersion) -> Conflict:
     """Waiting helps for a PENDING version alone: FAILED and ARCHIVED are final, and have codes of their own."""
+    if state_now(version) == VersionState.QUARANTINED:
+        return quarantined(named, version)
     if version.state == VersionState.FAILED:
         return Conflict(f"{named} is FAILED, which is final: {version.reason}", code="version_failed")
     if version.state == VersionState.ARCHIVED:
@@ -120,6 +123,6 @@ async def _served(session: AsyncSession, version_id: str, namespace: str | None)
             version = None  # another tenant's is one that does not exist
     if version is None:
         raise NotFound(f"There is no version {version_id!r}.", code="version_not_found")
-    if version.state not in _SERVED:
+    if state_now(version) not in _SERVED:
         raise _unusable(f"The version {version_id}", version)
     return version

@@ -25,6 +25,7 @@ class VersionState(StrEnum):
 
     PENDING = "PENDING"
     READY = "READY"
+    QUARANTINED = "QUARANTINED"
     FAILED = "FAILED"
     ARCHIVED = "ARCHIVED"
 
@@ -186,7 +187,7 @@ class VersionView(Resource):
     state: VersionState
     """Where it stands."""
     reason: str
-    """Why it FAILED, and what to do."""
+    """Why it FAILED or is QUARANTINED, and what to do."""
     digest: str
     """sha256:... over the lines `<sha256>  <size>  <path>`."""
     size_bytes: int

@@ -21,6 +21,7 @@ from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
 from mizzen_controlplane.models.records import lineage
 from mizzen_controlplane.models.records.tags import merged_tags
 from mizzen_controlplane.models.repository import aliases_by_number, contents_known, files_of, versions_of
+from mizzen_controlplane.models.scanning.policy import require_format
 from mizzen_controlplane.models.schemas import (
     AnnouncedFile,
     FileView,
@@ -31,6 +32,7 @@ from mizzen_controlplane.models.schemas import (
     VersionView,
 )
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
+from mizzen_controlplane.models.standing import state_now
 
 FIELDS = {
     "id": ModelVersion.id,
@@ -49,6 +51,7 @@ async def create(
     _refuse_clashes(files)
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref, lock=True)
+        await require_format(session, project, body.format)
         known = await contents_known(session, project.id, sorted({file.sha256 for file in files}))
         data_dir = plane.settings.data_dir
         known = {sha256 for sha256 in known if blob_path(data_dir, sha256).exists()}
@@ -212,8 +215,8 @@ def _fields(project: Project, model: Model, version: ModelVersion, aliases: dict
         "model": model.name,
         "version": version.number,
         "format": version.format,
-        "state": version.state,
-        "reason": version.reason,
+        "state": (state := state_now(version)),
+        "reason": "" if state == VersionState.READY else version.reason,
         "digest": version.digest,
         "size_bytes": version.size_bytes,
         "signature": Signature.model_validate(version.signature),

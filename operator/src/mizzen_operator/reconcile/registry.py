@@ -32,6 +32,7 @@ RESOLUTION_REASONS: Final = {
     "alias_not_found": conditions.ALIAS_NOT_FOUND,
     "version_not_ready": conditions.VERSION_NOT_READY,
     "version_failed": conditions.VERSION_FAILED,
+    "version_quarantined": conditions.VERSION_QUARANTINED,
     "version_archived": conditions.VERSION_ARCHIVED,
 }
 FRESH_SECONDS: Final = 5.0

@@ -20,6 +20,7 @@ RESOLUTION_REASONS = {
     "alias_not_found": "AliasNotFound",
     "version_not_ready": "VersionNotReady",
     "version_failed": "VersionFailed",
+    "version_quarantined": "VersionQuarantined",
     "version_archived": "VersionArchived",
 }
 TOO_OLD = 410

@@ -154,6 +154,13 @@ VERSION_FAILED: Final = reason_row(
     "Mend what the message says and push a new version (`mizzen models push NAME PATH`), then name that one.",
     needs_spec_change=True,
 )
+VERSION_QUARANTINED: Final = reason_row(
+    "VersionQuarantined",
+    (MODEL_RESOLVED,),
+    "The version's scan found what may be dangerous, or somebody took it out of use: nothing serves it.",
+    "Read `mizzen models scan NAME@VERSION`; push a mended version and name that one, or have this one released with a "
+    "reason (`mizzen models release`).",
+)
 VERSION_ARCHIVED: Final = reason_row(
     "VersionArchived",
     (MODEL_RESOLVED,),

@@ -1,0 +1,81 @@
+"""The rules of a project's policy: which formats it takes, and from which finding on a version is quarantined."""
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from mizzen_controlplane.audit.record import record
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.identity.scope import project_or_404
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
+from mizzen_controlplane.kit.etag import require_match
+from mizzen_controlplane.kit.ids import new_id
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import PreconditionFailed, invalid_field
+from mizzen_controlplane.kit.wire import resource_fields
+from mizzen_controlplane.models.scanning.models import ModelPolicy
+from mizzen_controlplane.models.scanning.repository import find_policy
+from mizzen_controlplane.models.scanning.schemas import PolicyPut, PolicyView
+
+_FIELDS = ("formats", "quarantine_from")
+
+
+def view(project: Project, policy: ModelPolicy) -> PolicyView:
+    """On the wire."""
+    own = policy.model_dump(include=set(_FIELDS))
+    return PolicyView.model_validate({**resource_fields(policy), **own, "project": project.name})
+
+
+async def policy_of(session: AsyncSession, project: Project) -> ModelPolicy:
+    """The policy in force: the project's, else the default, which is in no table."""
+    found = await find_policy(session, project.id)
+    return found or ModelPolicy(
+        id=f"mpo_{project.id}", name=project.name, project_id=project.id, created_at=project.created_at,
+        updated_at=project.created_at,
+    )  # fmt: skip
+
+
+async def get(plane: Plane, project_ref: str) -> tuple[ModelPolicy, PolicyView]:
+    """A project's policy."""
+    async with reading(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        policy = await policy_of(session, project)
+    return policy, view(project, policy)
+
+
+async def put(
+    plane: Plane, subject: Subject, project_ref: str, body: PolicyPut, if_match: str | None
+) -> tuple[ModelPolicy, PolicyView]:
+    """Write the policy; it holds for versions that are pushed or scanned from now on."""
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        stored = await find_policy(session, project.id, lock=True)
+        policy = stored or await policy_of(session, project)
+        require_match(if_match, policy)
+        before = policy.model_dump(include=set(_FIELDS))
+        for name, value in body.model_dump(mode="json").items():
+            setattr(policy, name, value)
+        after = policy.model_dump(include=set(_FIELDS))
+        if stored is None:
+            policy.id = new_id("mpo")
+            session.add(policy)
+            await flush_or(session, PreconditionFailed("The policy was written by someone else just now."))
+        elif before != after:
+            policy.touch()
+        if stored is None or before != after:
+            record(
+                session, subject, "model-policies.put", policy.id, name=project.name, project_id=project.id,
+                before=before, after=after,
+            )  # fmt: skip
+        return policy, view(project, policy)
+
+
+async def require_format(session: AsyncSession, project: Project, format_name: str) -> None:
+    """Raise Invalid for a format that the project's policy does not name."""
+    policy = await policy_of(session, project)
+    if policy.formats is not None and format_name not in policy.formats:
+        raise invalid_field(
+            "/format",
+            f"The policy of the project {project.name!r} takes {', '.join(policy.formats)}, and not {format_name}. "
+            "Convert the model, or have the policy changed (formats).",
+            code="format_not_allowed",
+        )
