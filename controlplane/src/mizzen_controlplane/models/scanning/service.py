@@ -30,7 +30,7 @@ from mizzen_controlplane.models.schemas import VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 from mizzen_controlplane.models.standing import state_now
 
-QUARANTINE_KNOWN_SINCE = "0015"
+QUARANTINE_KNOWN_SINCE = "0016"
 """Migration whose release first knew the state."""
 FIELDS = {"id": VersionScan.id, "verdict": VersionScan.name, "created_at": VersionScan.created_at}
 
