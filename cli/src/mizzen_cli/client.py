@@ -73,6 +73,18 @@ class ApiClient:
             if not token:
                 return
 
+    def lines(self, path: str, **params: Any) -> Iterator[str]:
+        """Yield the lines of a text that may go on for ever."""
+        timeout = httpx.Timeout(self._http.timeout.connect, read=None)
+        try:
+            with self._http.stream("GET", path, params=_present(params), timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    raise refused(response)
+                yield from response.iter_lines()
+        except httpx.HTTPError as error:
+            raise unreachable(str(self._http.base_url), error) from error
+
     def post(self, path: str, body: Json | None = None, **params: Any) -> Json:
         """Create, or a verb."""
         return self._json(self.request("POST", path, json=body or {}, params=_present(params)))

@@ -15,7 +15,7 @@ import orjson
 
 from mizzen_kube.connection import Connection
 from mizzen_kube.errors import ApiError, GoneError
-from mizzen_kube.resources import Resource, resource_of
+from mizzen_kube.resources import PODS, Resource, resource_of
 from mizzen_kube.transport import JSON, PATIENT, Fence, Patience, Request, Transport, open_transport
 from mizzen_kube.watch import Event, events
 
@@ -164,6 +164,21 @@ class Api:
         async with self._transport.stream(request) as content:
             async for kind, manifest in events(content, f"watch {request.path}", silence):
                 yield kind, _named(manifest, resource)
+
+    async def log(
+        self, pod: str, namespace: str, container: str, *, tail: int = -1, follow: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what a container printed, the last `tail` lines (all, where negative), and with `follow` what comes.
+
+        In pieces as they come. Raises ApiError of status 400 for a container that has not started.
+        """
+        query = {"container": container, "follow": "true" if follow else "false"}
+        if tail >= 0:
+            query["tailLines"] = str(tail)
+        request = Request("GET", PODS.path(namespace, pod, "log"), query, accept="*/*")
+        async with self._transport.stream(request) as content:
+            while piece := await content.readany():
+                yield piece
 
     async def review(self, manifest: Manifest) -> Manifest:
         """Ask a question that is put as an object (a TokenReview). It changes nothing, so no fence."""

@@ -16,7 +16,8 @@ from mizzen_cli.main import app
 from support.command_line import CommandLine, command_line
 
 API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/openapi.json").read_text())
-LOCAL = {"up", "down", "status", "env", "doctor", "logs", "chat", "infer", "engines list", "engines install"}
+LOCAL = {"up", "down", "status", "env", "doctor", "chat", "infer", "engines list", "engines install"}
+LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
 """Commands that ask this machine or the gateway alone."""
 COMMANDS = (
@@ -25,6 +26,9 @@ COMMANDS = (
     "get",
     "get m",
     "describe m",
+    "why m",
+    "apply -f {folder}/m.yaml --dry-run",
+    "logs m --pod p -c engine --tail 5",
     "delete m",
     "deploy m --model a@champion --no-wait",
     "deploy m --model a@1 --no-wait",
@@ -56,6 +60,10 @@ COMMANDS = (
     "models show a",
     "models show a@champion",
     "models archive a 1",
+    "models card a@1 -f {folder}/card.md",
+    "models tag a@1 stage=test",
+    "models lineage a@1 --dataset d",
+    "models results a@1 accuracy=0.9",
     "models unalias a champion",
     "rollout status m",
     "rollout promote m",
@@ -137,6 +145,19 @@ ANSWER = {
     "currency": "USD",
     "compatible": True,
     "differences": [],
+    "ready": "True",
+    "answer": "",
+    "text": "",
+    "tags": {},
+    "lineage": {},
+    "ancestors": [],
+    "children": [],
+    "etag": '"e"',
+    "observed": True,
+    "causes": [],
+    "waits_at": None,
+    "last_failure": None,
+    "warnings": [],
     "manifest": {
         **MANIFEST,
         "spec": {"model": {"versionRef": {"model": "a", "version": 1}}, "engine": {"type": "Triton"}},
@@ -172,6 +193,7 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
             """Say nothing."""
 
     (tmp_path / "m.yaml").write_text(json.dumps(MANIFEST))
+    (tmp_path / "card.md").write_text("# A model")
     (tmp_path / "model.onnx").write_text("a model")
     with ThreadingHTTPServer(("127.0.0.1", 0), Answerer) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -145,23 +145,10 @@ def test_what_a_manifest_would_change_is_shown_before_it_is_applied(mizzen: Comm
     assert [line for line in changed[2:] if line[0] in "+-"] == ["+  replicas: 7"]
 
 
-def test_logs_of_pods_elsewhere_are_told_as_a_kubectl_command(mizzen: CommandLine, controlplane: ControlPlane) -> None:
+def test_logs_that_the_control_plane_does_not_have_are_told_as_such(mizzen: CommandLine) -> None:
     mizzen("apply", "-f", "-", "--timeout", 0, stdin=MANIFEST % "far")
-    project = mizzen.variables["MIZZEN_PROJECT"]
-    elsewhere = CommandLine(
-        {
-            "HOME": mizzen.variables["HOME"],
-            "MIZZEN_CONTROLPLANE_URL": controlplane.url,
-            "MIZZEN_GATEWAY_URL": "http://127.0.0.1:9",
-            "MIZZEN_TOKEN": controlplane.tokens["admin"],
-            "MIZZEN_PROJECT": project,
-        }
-    )
-    said = " ".join(elsewhere("logs", "far", "-c", "engine", "-f", code=ExitCode.USAGE).err.split())
-    assert f"`kubectl logs -n {project} -l mizzen.dev/deployment=far -c engine --prefix --tail=50 -f" in said
-    said = " ".join(elsewhere("logs", "far", code=ExitCode.USAGE).err.split())
-    assert f"`kubectl logs -n {project} -l mizzen.dev/deployment=far --all-containers --ignore-errors --prefix" in said
-    assert "no deployment 'near'" in elsewhere("logs", "near", code=ExitCode.NOT_FOUND).err
+    assert "MIZZEN_PODS_DIR" in mizzen("logs", "far", code=ExitCode.REFUSED).err
+    assert "no deployment 'near'" in mizzen("logs", "near", code=ExitCode.NOT_FOUND).err
 
 
 def test_what_a_manifest_printed_can_be_applied_again(mizzen: CommandLine) -> None:

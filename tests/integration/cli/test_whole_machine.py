@@ -96,8 +96,8 @@ def test_the_logs_of_a_deployment_and_of_one_pod_are_printed(chat: CommandLine, 
     printed = chat("logs", "chat", "--tail", -1).out
     (pod,) = installation.pods("chat")
     assert printed.startswith(f"{pod.pod.name}/")
-    assert f"{pod.pod.name}/engine | " in chat("logs", pod.pod.name, "-c", "engine").out
-    assert "no container x" in chat("logs", "chat", "-c", "x", code=ExitCode.NOT_FOUND).err
+    assert f"{pod.pod.name}/engine | " in chat("logs", "chat", "--pod", pod.pod.name, "-c", "engine").out
+    assert f"{pod.pod.name}/engine" in chat("logs", "chat", "-c", "x", code=ExitCode.NOT_FOUND).err
 
 
 def test_what_was_asked_is_on_the_bill(chat: CommandLine) -> None:

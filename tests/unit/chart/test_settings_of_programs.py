@@ -30,6 +30,7 @@ KUBERNETES = "in a cluster deployments are custom resources"
 ACCOUNTS = "service accounts of the chart"
 SELF = "the pod's own name or namespace"
 LEASE = "of leader election and resyncs: tuned together with the code; operator.extraEnv for those who must"
+EXTRA = "new, and set by controlplane.extraEnv so far"
 LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "operator": {
         "MIZZEN_HOST": PORTS,
@@ -51,10 +52,16 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
         "MIZZEN_PORT": PORTS,
         "MIZZEN_DATA_DIR": PLACES,
         "MIZZEN_SECRETS_DIR": PLACES,
+        "MIZZEN_PODS_DIR": "in a cluster logs are with the API server",
         "MIZZEN_NAMESPACE": SELF,
         "MIZZEN_STORE": KUBERNETES,
         "MIZZEN_GATEWAY_SUBJECT": ACCOUNTS,
         "MIZZEN_OPERATOR_SUBJECT": ACCOUNTS,
+        "MIZZEN_TRUSTED_PROXIES": EXTRA,
+        "MIZZEN_PUBLIC_URL": EXTRA,
+        "MIZZEN_SIGN_IN_FILE": EXTRA,
+        "MIZZEN_SESSION_SECONDS": EXTRA,
+        "MIZZEN_SESSION_IDLE_SECONDS": EXTRA,
         "MIZZEN_MAX_BODY_BYTES": "of calls that do not stream, and no document of the API comes near it",
     },
     "gateway": {

@@ -9,14 +9,13 @@ from mizzen_cli.causes import cause_lines
 from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.description import describe_lines
 from mizzen_cli.difference import difference
-from mizzen_cli.errors import CommandError, ExitCode
-from mizzen_cli.logs import kubectl_command, print_logs
+from mizzen_cli.logs import print_logs
 from mizzen_cli.manifests import check_manifest, read_manifests
 from mizzen_cli.observation import OBSERVED_SECONDS, fail_when_refused, look_again
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one, write
 from mizzen_cli.reference import check_reference, parse_reference
 from mizzen_cli.rollout_progress import conditions, follow
-from mizzen_cli.session import Project, current_context, session
+from mizzen_cli.session import Project, session
 from mizzen_cli.watching import watch
 
 Name = Annotated[str, typer.Argument(help="Name of the deployment.")]
@@ -149,26 +148,16 @@ def why(name: Name, output: Output = Format.TABLE, project: Project = None) -> N
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="Name of the deployment, or of one of its pods.")],
-    follow_on: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing as they grow.")] = False,
+    name: Name,
+    follow_on: Annotated[bool, typer.Option("-f", "--follow", help="Go on, with pods made meanwhile too.")] = False,
+    pod: Annotated[str | None, typer.Option(help="Only this pod.")] = None,
     container: Annotated[str | None, typer.Option("-c", "--container", help="Only this container.")] = None,
-    tail: Annotated[int, typer.Option(help="Lines of each file to begin with; -1: all.")] = 50,
+    tail: Annotated[int, typer.Option(help="Lines of each container to begin with; -1: all.")] = 50,
     project: Project = None,
 ) -> None:
-    """Print the logs of a deployment's pods on this machine; of one on Kubernetes, say which kubectl command does."""
-    context = current_context(project)
-    if not context.data_dir:
-        with session(project) as api:
-            manifest = api.get(api.path("deployments", name))["manifest"]
-        command = kubectl_command(manifest["metadata"]["namespace"], name, container, tail, follow=follow_on)
-        raise CommandError(
-            f"Logs are read where the pods run. On Kubernetes: `{command}`. Mizzen on one machine: run this there.",
-            ExitCode.USAGE,
-        )
-    if not (Path(context.data_dir) / "pods" / context.project / name).is_dir():
-        with session(project) as api:
-            api.get(api.path("deployments", name))
-    print_logs(Path(context.data_dir), context.project, name, container, tail, follow=follow_on)
+    """Print what a deployment's containers print, on this machine or in a cluster."""
+    with session(project) as api:
+        print_logs(api, name, pod=pod, container=container, tail=tail, follow=follow_on or None)
 
 
 def delete(name: Name, output: Output = Format.TABLE, project: Project = None) -> None:

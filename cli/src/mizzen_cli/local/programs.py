@@ -51,6 +51,7 @@ def programs(folder: DataFolder, ports: Ports) -> tuple[Program, ...]:
                 **shown,
                 "MIZZEN_DATABASE_URL": f"sqlite+aiosqlite:///{folder.controlplane / 'mizzen.db'}",
                 "MIZZEN_DATA_DIR": str(folder.controlplane),
+                "MIZZEN_PODS_DIR": str(folder.pods),
                 "MIZZEN_SECRETS_DIR": str(folder.secrets),
                 "MIZZEN_PORT": str(ports.controlplane),
             },

@@ -46,6 +46,6 @@ def require_own_page(request: Request) -> None:
     wanted = csrf_token(plane_of(request).secrets.page_key, cookie)
     if not hmac.compare_digest(wanted.encode(), request.headers.get(CSRF_HEADER, "").encode()):
         raise Forbidden(
-            f"A write with a session cookie needs the header {CSRF_HEADER}, as `csrf_token` of /api/v1/me tells it.",
+            f"A write with a session cookie needs the header {CSRF_HEADER}, the `csrf_token` told at sign-in.",
             code="csrf_token_needed",
         )

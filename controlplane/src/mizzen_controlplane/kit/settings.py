@@ -37,6 +37,8 @@ class Settings:
     """A session that is not used for so long ends."""
     session_seconds: int = 7 * 24 * 3600
     """Every session ends after so long."""
+    pods_dir: Path | None = None
+    """On one machine: folder of the pods, with their logs; None where they run elsewhere."""
     max_body_bytes: int = 8 * 1024 * 1024
     """Largest body of a route that does not stream."""
     trusted_proxies: tuple[Network, ...] = ()
@@ -106,6 +108,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         sign_in_file=Path(given["MIZZEN_SIGN_IN_FILE"]) if given.get("MIZZEN_SIGN_IN_FILE") else None,
         session_idle_seconds=_whole_number(given, "MIZZEN_SESSION_IDLE_SECONDS", 12 * 3600, 90 * 86_400),
         session_seconds=_whole_number(given, "MIZZEN_SESSION_SECONDS", 7 * 86_400, 366 * 86_400),
+        pods_dir=Path(given["MIZZEN_PODS_DIR"]) if given.get("MIZZEN_PODS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
         audit_sink=given.get("MIZZEN_AUDIT_SINK", ""),

@@ -65,7 +65,8 @@ def groups_in(text: str) -> tuple[str, ...]:
     for name in names:
         if name in NOT_ADDED_UP:
             raise invalid_field(
-                "query:group_by", f"{name} is known of single requests alone, for which there is GET .../requests"
+                "query:group_by",
+                f"{name} is known of single requests alone, which the list of the project's requests has",
             )
         if name not in GROUPS:
             raise invalid_field("query:group_by", f"{name[:32]!r} is not one of {', '.join(GROUPS)}")
