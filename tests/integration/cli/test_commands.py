@@ -195,6 +195,9 @@ def test_a_keys_secret_stands_alone_on_standard_output_and_its_name_serves_every
     assert (opened["operations"], opened["ip_ranges"], opened["routes"], opened["models"]) == (None, None, None, None)
     both = mizzen("keys", "update", "app", "--operation", "chat.completions", "--all-operations", code=ExitCode.USAGE)
     assert "operations are named" in " ".join(both.err.split())
+    unused = ("keys", "revoke-many", "--last-used-before", "2099-01-01T00:00:00Z")
+    assert "ACTIVE" in mizzen(*unused, "--dry-run").out
+    assert "Say which keys" in " ".join(mizzen("keys", "revoke-many", code=ExitCode.USAGE).err.split())
     assert "REVOKED" in mizzen("keys", "revoke", "app").out
     assert "no key 'gone'" in mizzen("keys", "revoke", "gone", code=ExitCode.NOT_FOUND).err
 

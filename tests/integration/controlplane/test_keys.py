@@ -7,12 +7,14 @@ import re
 import time
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from mizzen_crds.api_keys import KEY_PATTERN
 from support.controlplane import ControlPlane
+from support.usage_events import batch_body, usage_event
 
 
 def test_a_key_shows_its_secret_once(admin: httpx.Client, project: str) -> None:
@@ -159,3 +161,47 @@ def read_snapshots(feed: httpx.Response) -> Iterator[set[str]]:
         read = json.loads(line)
         if read["type"] == "SNAPSHOT":
             yield {key["id"] for key in read["snapshot"]["keys"]}
+
+
+def test_keys_are_revoked_together_by_label_age_and_use_once_a_dry_run_has_told_which(
+    controlplane: ControlPlane, admin: httpx.Client, project: str
+) -> None:
+    keys = f"/api/v1/projects/{project}/keys"
+    odd = {"team/x.y": "search"}
+    made = {
+        name: admin.post(keys, json={"name": name, "labels": labels}).json()
+        for name, labels in (("old", odd), ("used", odd), ("other", {"team/x.y": "shop"}), ("gone", odd))
+    }
+    admin.post(f"{keys}/gone:revoke")
+    assert made["used"]["last_used_at"] is None
+    now = datetime.now(UTC)
+    project_id = admin.get(f"/api/v1/projects/{project}").json()["id"]
+    started = now + timedelta(minutes=5, seconds=1.5)
+    event = usage_event(project_id, key_id=made["used"]["id"], started_at=started, currency="USD")
+    with controlplane.client("gateway") as gateway:
+        taken = gateway.post("/internal/v1/usage/events", json=batch_body(event))
+        assert taken.json()["accepted"] == 1, taken.text
+    used = datetime.fromisoformat(admin.get(f"{keys}/used").json()["last_used_at"])
+    assert used == started.replace(second=0, microsecond=0)
+    which = {"labels": odd, "last_used_before": (now + timedelta(minutes=3)).isoformat()}
+    found = []
+    for dry_run in ("true", "false", "false"):
+        told = admin.post(f"{keys}:bulkRevoke", params={"dry_run": dry_run}, json=which).json()
+        found.append([(key["name"], key["state"]) for key in told["keys"]])
+        assert not told["more"]
+        assert ("old" in revoked_of(admin, project)) is (dry_run == "false")
+    assert found == [[("old", "ACTIVE")], [("old", "REVOKED")], []]
+    assert revoked_of(admin, project) == {"old", "gone"}
+    trail = admin.get(f"/api/v1/projects/{project}/audit-events").json()["items"]
+    assert [event["action"] for event in trail].count("keys.revoke") == 2
+
+
+def revoked_of(admin: httpx.Client, project: str) -> set[str]:
+    items = admin.get(f"/api/v1/projects/{project}/keys").json()["items"]
+    return {key["name"] for key in items if key["state"] == "REVOKED"}
+
+
+def test_revoking_many_keys_needs_to_be_told_which(admin: httpx.Client, project: str) -> None:
+    refused = admin.post(f"/api/v1/projects/{project}/keys:bulkRevoke", json={})
+    assert refused.status_code == 422
+    assert "all keys would be meant" in refused.text

@@ -23,6 +23,7 @@ COLUMNS = (
     Column("NETWORKS", lambda row: row.get("ip_ranges") or "any", spare=True),
     column("PRIORITY"),
     column("EXPIRES", "expires_at", spare=True),
+    Column("USED", lambda row: age(row.get("last_used_at")) if row.get("last_used_at") else "never", spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
 Name = Annotated[str, typer.Argument(help="Name or id of the key.")]
@@ -135,6 +136,41 @@ def revoke(key: Name, output: Output = Format.TABLE, project: Project = None) ->
     """Revoke a key: every gateway refuses it within a second."""
     with session(project) as api:
         show_one(api.post(f"{api.path('keys', key)}:revoke"), COLUMNS, output)
+
+
+@app.command("revoke-many")
+def revoke_many(
+    label: Annotated[list[str] | None, typer.Option(help="Label that they have, as team=search; repeatable.")] = None,
+    created_before: Annotated[str | None, typer.Option(help="Made before that, as 2027-01-31T00:00:00Z.")] = None,
+    last_used_before: Annotated[str | None, typer.Option(help="Made before that and not used since.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which they are.")] = False,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Revoke all keys of the project that every criterion holds for; try it with --dry-run first."""
+    labels = dict(_label(text) for text in label or ())
+    body = {"labels": labels, "created_before": created_before, "last_used_before": last_used_before}
+    body = {field: value for field, value in body.items() if value}
+    if not body:
+        raise typer.BadParameter("Say which keys: give --label, --created-before or --last-used-before.")
+    found: list[Json] = []
+    with session(project) as api:
+        path = f"{api.path('keys')}:bulkRevoke?dry_run={str(dry_run).lower()}"
+        more = True
+        while more:
+            answer = api.post(path, body)
+            found += answer["keys"]
+            more = answer["more"] and not dry_run
+    show(found, COLUMNS, output)
+    if dry_run and answer["more"]:
+        typer.echo(f"These are the first {len(found)}; there are more.", err=True)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise typer.BadParameter(f"{text!r} is no label: write it as team=search.")
+    return name, value
 
 
 def _given(lists: Mapping[str, Sequence[str] | None]) -> Json:

@@ -6,6 +6,8 @@ from fastapi import Depends, Path, Response
 
 from mizzen_controlplane.identity import keys, projects
 from mizzen_controlplane.identity.schemas import (
+    BulkRevoke,
+    BulkRevoked,
     KeyCreate,
     KeyPatch,
     KeyRotate,
@@ -86,6 +88,14 @@ async def create_key(
     return made
 
 
+@router.post(KEYS + ":bulkRevoke")
+async def bulk_revoke_keys(
+    project: ProjectRef, body: BulkRevoke, plane: ThePlane, subject: KeyWriter, dry_run: bool = False
+) -> BulkRevoked:
+    """Refuse all keys that the criteria hold for, for ever; with `dry_run` only say which they are."""
+    return await keys.bulk_revoke(plane, subject, project, body, dry_run=dry_run)
+
+
 @router.get(KEYS)
 async def list_keys(project: ProjectRef, plane: ThePlane, _subject: KeyReader, asked: AskedPage) -> Page[KeyView]:
     """List a project's API keys, revoked ones included."""
@@ -98,9 +108,9 @@ async def get_key(
     project: ProjectRef, key: KeyRef, plane: ThePlane, _subject: KeyReader, response: Response
 ) -> KeyView:
     """Read an API key."""
-    row, owner = await keys.get(plane, project, key)
+    row, shown = await keys.get(plane, project, key)
     with_etag(response, row)
-    return keys.view(row, owner)
+    return shown
 
 
 @router.patch(KEYS + "/{key}")
@@ -114,9 +124,9 @@ async def change_key(
     response: Response,
 ) -> KeyView:
     """Change expiry, scopes (models, routes, operations, networks), priority or labels."""
-    row, owner = await keys.change(plane, subject, project, key, body, if_match)
+    row, shown = await keys.change(plane, subject, project, key, body, if_match)
     with_etag(response, row)
-    return keys.view(row, owner)
+    return shown
 
 
 @router.post(KEYS + "/{key}:rotate")
@@ -140,6 +150,6 @@ async def revoke_key(
     project: ProjectRef, key: KeyRef, plane: ThePlane, subject: KeyWriter, if_match: IfMatch, response: Response
 ) -> KeyView:
     """Refuse the key for ever; gateways know within a second."""
-    row, owner = await keys.revoke(plane, subject, project, key, if_match)
+    row, shown = await keys.revoke(plane, subject, project, key, if_match)
     with_etag(response, row)
-    return keys.view(row, owner)
+    return shown

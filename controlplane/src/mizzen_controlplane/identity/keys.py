@@ -1,6 +1,6 @@
 """The rules of API keys: the secret is shown once, a rotation may overlap, a revoked key never comes back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mizzen_crds.access import Priority
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -8,8 +8,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.identity.key_secret import digest_of, new_key_id, new_secret, whole_key
 from mizzen_controlplane.identity.models import ApiKey, Project
-from mizzen_controlplane.identity.repository import find_key, keys_of
-from mizzen_controlplane.identity.schemas import KeyCreate, KeyPatch, KeyRotate, KeyState, KeyView, KeyWithSecret
+from mizzen_controlplane.identity.repository import ChosenKeys, find_key, keys_of, keys_to_revoke, uses_of
+from mizzen_controlplane.identity.schemas import (
+    BulkRevoke,
+    BulkRevoked,
+    KeyCreate,
+    KeyPatch,
+    KeyRotate,
+    KeyState,
+    KeyView,
+    KeyWithSecret,
+)
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.auth import Subject
 from mizzen_controlplane.kit.changes import next_access_version
@@ -21,6 +30,8 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
 
+AT_ONCE = 500
+"""Keys that one call revokes: gateways hear of them in one delta."""
 FIELDS = {
     "id": ApiKey.id,
     "name": ApiKey.name,
@@ -31,12 +42,16 @@ FIELDS = {
 }
 
 
-def view(key: ApiKey, project: Project) -> KeyView:
+def view(key: ApiKey, project: Project, used: datetime | None) -> KeyView:
     """On the wire, without the secret."""
-    return KeyView.model_validate(_fields(key, project))
+    return KeyView.model_validate(_fields(key, project, used))
 
 
-def _fields(key: ApiKey, project: Project) -> dict[str, object]:
+async def _seen(session: AsyncSession, key: ApiKey, project: Project) -> KeyView:
+    return view(key, project, (await uses_of(session, [key.id])).get(key.id))
+
+
+def _fields(key: ApiKey, project: Project, used: datetime | None) -> dict[str, object]:
     return {
         **resource_fields(key),
         "project": project.name,
@@ -50,6 +65,7 @@ def _fields(key: ApiKey, project: Project) -> dict[str, object]:
         "priority": key.priority,
         "previous_secret_expires_at": key.previous_expires_at,
         "created_by": key.created_by,
+        "last_used_at": used,
     }
 
 
@@ -103,12 +119,13 @@ async def rotate(
         key.digest = digest_of(plane.secrets.pepper, secret)
         key.touch()
         await _changed(session, subject, "keys.rotate", key, before)
-    return key, _with_secret(key, project, secret)
+        used = (await uses_of(session, [key.id])).get(key.id)
+    return key, _with_secret(key, project, secret, used)
 
 
 async def revoke(
     plane: Plane, subject: Subject, project_ref: str, key_ref: str, if_match: str | None
-) -> tuple[ApiKey, Project]:
+) -> tuple[ApiKey, KeyView]:
     """Refuse the key for ever, both of its secrets; once more changes nothing."""
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
@@ -120,12 +137,32 @@ async def revoke(
             key.previous_digest, key.previous_expires_at = None, None
             key.touch()
             await _changed(session, subject, "keys.revoke", key, before)
-    return key, project
+        return key, await _seen(session, key, project)
+
+
+async def bulk_revoke(
+    plane: Plane, subject: Subject, project_ref: str, body: BulkRevoke, *, dry_run: bool
+) -> BulkRevoked:
+    """Revoke the keys that all criteria hold for, at most `AT_ONCE`; `dry_run` only tells which they are."""
+    async with unit_of_work(plane.database) as session:
+        project = await project_or_404(session, plane, project_ref)
+        chosen = ChosenKeys(body.labels, body.created_before, body.last_used_before)
+        rows = await keys_to_revoke(session, project.id, chosen, AT_ONCE + 1)
+        keys, now = rows[:AT_ONCE], utc_now()
+        for key in [] if dry_run else keys:
+            before = _audited(key)
+            key.revoked_at, key.previous_digest, key.previous_expires_at = now, None, None
+            key.touch()
+            await _changed(session, subject, "keys.revoke", key, before)
+        used = await uses_of(session, [key.id for key in keys])
+    return BulkRevoked(
+        dry_run=dry_run, more=len(rows) > AT_ONCE, keys=[view(key, project, used.get(key.id)) for key in keys]
+    )
 
 
 async def change(
     plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyPatch, if_match: str | None
-) -> tuple[ApiKey, Project]:
+) -> tuple[ApiKey, KeyView]:
     """Change expiry, scopes, priority or labels of a key that is not revoked."""
     _refuse_past(body)
     async with unit_of_work(plane.database) as session:
@@ -137,7 +174,7 @@ async def change(
         if _audited(key) != before:
             key.touch()
             await _changed(session, subject, "keys.change", key, before)
-    return key, project
+        return key, await _seen(session, key, project)
 
 
 def _column(body: KeyPatch, name: str) -> object:
@@ -148,11 +185,12 @@ def _column(body: KeyPatch, name: str) -> object:
     return (body.priority or Priority.STANDARD).value if name == "priority" else getattr(body, name)
 
 
-async def get(plane: Plane, project_ref: str, key_ref: str) -> tuple[ApiKey, Project]:
+async def get(plane: Plane, project_ref: str, key_ref: str) -> tuple[ApiKey, KeyView]:
     """One key; raises NotFound."""
     async with reading(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
-        return await _key_or_404(session, project, key_ref), project
+        key = await _key_or_404(session, project, key_ref)
+        return key, await _seen(session, key, project)
 
 
 async def page(plane: Plane, project_ref: str, asked: PageQuery) -> tuple[list[KeyView], str]:
@@ -163,7 +201,8 @@ async def page(plane: Plane, project_ref: str, asked: PageQuery) -> tuple[list[K
             session, keys_of(project.id), asked, FIELDS, plane.secrets.page_key,
             default_order="created_at asc", scope=f"keys {project.id}",
         )  # fmt: skip
-    return [view(row, project) for row in rows], token
+        used = await uses_of(session, [row.id for row in rows])
+    return [view(row, project, used.get(row.id)) for row in rows], token
 
 
 async def _live_key(session: AsyncSession, project: Project, key_ref: str, if_match: str | None) -> ApiKey:
@@ -195,8 +234,8 @@ def _audited(key: ApiKey) -> dict[str, object]:
     return key.model_dump(exclude={"digest", "previous_digest"})
 
 
-def _with_secret(key: ApiKey, project: Project, secret: str) -> KeyWithSecret:
-    return KeyWithSecret.model_validate({**_fields(key, project), "secret": whole_key(key.id, secret)})
+def _with_secret(key: ApiKey, project: Project, secret: str, used: datetime | None = None) -> KeyWithSecret:
+    return KeyWithSecret.model_validate({**_fields(key, project, used), "secret": whole_key(key.id, secret)})
 
 
 def _refuse_past(body: KeyCreate | KeyPatch) -> None:

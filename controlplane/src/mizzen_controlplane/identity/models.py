@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mizzen_crds.access import Priority
 from sqlalchemy import JSON, Index, UniqueConstraint
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.tables import ResourceRow
@@ -32,6 +32,16 @@ class Project(ResourceRow, table=True):
     """Namespace whose workloads are its own."""
     allow_code: bool = False
     """Artifacts that carry code may be served."""
+
+
+class KeyUse(SQLModel, table=True):
+    """When a key was last used, to the minute: beside the key, since use is no change of it."""
+
+    __tablename__ = "key_use"
+
+    key_id: str = Field(primary_key=True, max_length=64)
+    last_used_at: datetime = Field(sa_type=UtcDateTime)
+    """The minute in which the last request began that is in the ledger."""
 
 
 class ApiKey(ResourceRow, table=True):

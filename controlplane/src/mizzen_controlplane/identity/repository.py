@@ -1,6 +1,8 @@
 """SQL of organizations, projects and API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -9,7 +11,17 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from mizzen_controlplane.identity.models import ApiKey, Organization, Project
+from mizzen_controlplane.identity.models import ApiKey, KeyUse, Organization, Project
+from mizzen_controlplane.kit.upsert import insert_into
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenKeys:
+    """Which keys; all that is said must hold."""
+
+    labels: Mapping[str, str]
+    created_before: datetime | None
+    last_used_before: datetime | None
 
 
 async def organization(session: AsyncSession, organization_id: str) -> Organization:
@@ -83,6 +95,38 @@ async def find_key(session: AsyncSession, project_id: str, id_or_name: str, *, l
         ApiKey.project_id == project_id, or_(ApiKey.id == id_or_name, ApiKey.name == id_or_name)
     )
     return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def note_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
+    """Keys were used then; what is known to be later stays."""
+    statement = insert_into(session, KeyUse)
+    newer = statement.on_conflict_do_update(
+        index_elements=["key_id"],
+        set_={"last_used_at": statement.excluded.last_used_at},
+        where=col(KeyUse.last_used_at) < statement.excluded.last_used_at,
+    )
+    rows = [{"key_id": key, "last_used_at": uses[key]} for key in sorted(uses)]
+    await (await session.connection()).execute(newer, rows)
+
+
+async def uses_of(session: AsyncSession, keys: Sequence[str]) -> dict[str, datetime]:
+    """When these keys were last used; one that never was is not in it."""
+    found = await session.exec(select(KeyUse.key_id, KeyUse.last_used_at).where(col(KeyUse.key_id).in_(keys)))
+    return dict(found.all())
+
+
+async def keys_to_revoke(session: AsyncSession, project_id: str, chosen: ChosenKeys, most: int) -> Sequence[ApiKey]:
+    """The project's keys that are not revoked and that all criteria hold for, by id, locked."""
+    statement = select(ApiKey).where(ApiKey.project_id == project_id, col(ApiKey.revoked_at).is_(None))
+    for label, value in chosen.labels.items():
+        statement = statement.where(col(ApiKey.labels)[label].as_string() == value)
+    if chosen.created_before is not None:
+        statement = statement.where(ApiKey.created_at < chosen.created_before)
+    if chosen.last_used_before is not None:
+        used = select(KeyUse.key_id).where(KeyUse.last_used_at >= chosen.last_used_before)
+        # A key that is younger than that had no time to be used.
+        statement = statement.where(ApiKey.created_at < chosen.last_used_before, col(ApiKey.id).not_in(used))
+    return (await session.exec(statement.order_by(col(ApiKey.id)).limit(most).with_for_update())).all()
 
 
 def projects_of(organization_id: str) -> SelectOfScalar[Project]:

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from mizzen_crds.access import KeyOperation, Priority
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
 
@@ -148,6 +148,8 @@ class KeyView(Resource):
     """Until when the secret before the last rotation works too."""
     created_by: str
     """Who made it."""
+    last_used_at: datetime | None
+    """Minute in which the last request of it began that an engine was asked for, some seconds late; null for none."""
 
 
 class KeyWithSecret(KeyView):
@@ -155,3 +157,31 @@ class KeyWithSecret(KeyView):
 
     secret: str
     """`mzk_...`: what callers send. Shown this once, stored nowhere."""
+
+
+class BulkRevoke(Body):
+    """Which keys of a project: all that is said must hold."""
+
+    labels: Labels = Field(default_factory=dict)
+    """Labels that they have, with these values."""
+    created_before: AwareDatetime | None = None
+    """They were made before that."""
+    last_used_before: AwareDatetime | None = None
+    """They were made before that and not used since."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if not self.labels and self.created_before is None and self.last_used_before is None:
+            raise ValueError("give labels, created_before or last_used_before: without any, all keys would be meant")
+        return self
+
+
+class BulkRevoked(Body):
+    """What was revoked, or would be."""
+
+    dry_run: bool
+    """Nothing was changed."""
+    keys: list[KeyView]
+    """At most 500."""
+    more: bool
+    """There are others: ask again."""

@@ -9,7 +9,7 @@ from mizzen_crds.usage import UsageEvent, UsageReceipt
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.budgets.credit import Charge, charge
-from mizzen_controlplane.identity.repository import organization
+from mizzen_controlplane.identity.repository import note_uses, organization
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import Plane
@@ -20,6 +20,8 @@ from mizzen_controlplane.metering.meters import METERS, Sums
 from mizzen_controlplane.metering.rollups import added_up, budgets_text, rollup_rows
 
 MAX_EVENTS = 1000
+KEY_USES = "uses of keys"
+"""What this process keeps: when each key was last used, as far as it has written that."""
 _COPIED = (
     "project_id", "request_id", "key_id", "model", "deployment", "revision", "operation", "started_at", "duration_ms",
     "ttft_ms", "status", "answered", "estimated", "interrupted", "currency", "rate_card_id", "gateway",
@@ -38,7 +40,23 @@ async def take(plane: Plane, events: Sequence[UsageEvent]) -> UsageReceipt:
         if new:
             await repository.add_to_rollups(session, rollup_rows(added_up(new)))
             await charge(session, _charges(new), owner.time_zone)
+        uses = _uses(plane, new)
+        if uses:
+            await note_uses(session, uses)
+    plane.kept.setdefault(KEY_USES, {}).update(uses)
     return UsageReceipt(accepted=len(new), duplicates=len(good) - len(new), refused=refused)
+
+
+def _uses(plane: Plane, events: Iterable[UsageEvent]) -> dict[str, datetime]:
+    """Keys, and the minute of their last use, where this process has not noted that yet: no write for each request."""
+    noted: dict[str, datetime] = plane.kept.get(KEY_USES, {})
+    found: dict[str, datetime] = {}
+    for event in events:
+        minute = event.started_at.replace(second=0, microsecond=0)
+        known = found.get(event.key_id) or noted.get(event.key_id)
+        if event.key_id and (known is None or known < minute):
+            found[event.key_id] = minute
+    return found
 
 
 async def _insert(session: AsyncSession, events: Iterable[UsageEvent]) -> list[UsageEvent]:
