@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces bench-controlplane release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,7 +96,7 @@ verify: setup ## tell which generated files are not as generated
 generate: setup ## write all generated files
 	$(RUN) python tools/generate.py
 
-bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces bench-overload ## run all benchmarks
+bench: bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-traces bench-overload bench-controlplane ## run all benchmarks
 
 bench-gateway: setup ## what a request through the gateway costs, against nginx, vllm-router, sglang-router, LiteLLM and a bare proxy of gRPC; QUICK=1 is small
 	$(RUN) env PYTHONPATH=tests:tools python benchmarks/gateway_numbers.py
@@ -119,6 +119,9 @@ bench-overload: setup ## more requests than engines can answer: goodput, refusal
 
 bench-traces: setup ## what spans cost a request that is recorded, and one that is not
 	$(RUN) python benchmarks/traces.py
+
+bench-controlplane: setup ## what the control plane takes, on SQLite and PostgreSQL: access, and every benchmarks/controlplane_*.py; ONLY=access, QUICK=1 is small
+	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/controlplane.py
 
 release-fixture: setup ## keep this release's definitions, schema, data folder and wheels for later compatibility tests
 	$(RUN) python tools/release_fixture.py
