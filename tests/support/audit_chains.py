@@ -13,6 +13,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.request_context import begin_request
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.models.content.opening import open_content
 from sqlalchemy import text
 
 KEY = "11" * 32
@@ -38,12 +39,14 @@ async def empty_chain(url: str) -> AsyncIterator[Database]:
 def plane_on(database: Database, folder: Path, *, key: str = KEY, sink: bool = True, **settings: Any) -> Plane:
     """What the trail's functions need of a control plane; `folder` is the sink."""
     settings = {"audit_sink": folder.as_uri() if sink else "", **settings}
+    chosen = Settings(database.url, folder, folder, **settings)
     return Plane(
-        Settings(database.url, folder, folder, **settings),
+        chosen,
         SecretFolder(b"pepper", b"page key", {}, audit_keys=(key,) if key else ()),
         database,
         "org_1",
         "USD",
+        open_content(chosen),
     )
 
 

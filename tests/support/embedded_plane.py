@@ -11,6 +11,7 @@ from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.models.content.opening import open_content
 from mizzen_controlplane.schema import upgrade
 
 
@@ -25,6 +26,6 @@ async def embedded_plane(
         await upgrade(database)
         organization = await ensure_organization(database, settings)
         secrets = SecretFolder(b"pepper", b"page", {}, content_keys)
-        yield Plane(settings, secrets, database, organization.id, organization.currency)
+        yield Plane(settings, secrets, database, organization.id, organization.currency, open_content(settings))
     finally:
         await database.close()

@@ -18,6 +18,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.metering.drift import ledger_drift
+from mizzen_controlplane.models.content.opening import open_content
 from mizzen_crds.periods import EPOCH
 from support.controlplane import ControlPlane
 from support.killed_at import VARIABLE
@@ -223,7 +224,7 @@ class Matrix:
         settings = Settings(plane.database_url, plane.data_dir, plane.secrets_dir)
         database = open_database(plane.database_url)
         try:
-            inside = Plane(settings, SecretFolder(b"", b"", {}), database, "", "")
+            inside = Plane(settings, SecretFolder(b"", b"", {}), database, "", "", open_content(settings))
             return await ledger_drift(inside, EPOCH)
         finally:
             await database.close()

@@ -8,6 +8,7 @@ from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import read_secrets
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.models.content.opening import open_content
 from mizzen_controlplane.schema import upgrade
 from support.controlplane import ControlPlane
 
@@ -21,6 +22,6 @@ async def plane_of_process(beside: ControlPlane) -> AsyncIterator[Plane]:
         await upgrade(database)
         organization = await ensure_organization(database, settings)
         secrets = read_secrets(beside.secrets_dir)
-        yield Plane(settings, secrets, database, organization.id, organization.currency)
+        yield Plane(settings, secrets, database, organization.id, organization.currency, open_content(settings))
     finally:
         await database.close()

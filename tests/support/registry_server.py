@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.headers.get("authorization") != f"Bearer {TOKEN}":
             return self._whole(401, b"")
-        rest = unquote(self.path).removeprefix(PREFIX)
+        rest = unquote(self.path.partition("?")[0]).removeprefix(PREFIX)
         if rest == self.registry.version_id:
             self.registry.manifest_requests += 1
             return self._whole(200, self.registry.manifest())

@@ -11,6 +11,7 @@ from mizzen_controlplane.kit.logs import configure_logs
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
 from mizzen_controlplane.kit.settings import Settings, SettingsError, settings_from
 from mizzen_controlplane.models.blob_folder import prepare_folder
+from mizzen_controlplane.models.content.opening import open_content
 
 CANNOT_START = 2
 
@@ -27,6 +28,7 @@ def main() -> int:
         settings = settings_from()
         read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.files_key_file)
         prepare_folder(settings.data_dir)
+        open_content(settings)
         return _serve(settings, _listen(settings.host, settings.port))
     except SettingsError as error:
         sys.stderr.write(f"mizzen_controlplane: {error}\n")

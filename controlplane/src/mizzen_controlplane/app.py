@@ -19,6 +19,7 @@ from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_se
 from mizzen_controlplane.kit.settings import KUBERNETES, Settings
 from mizzen_controlplane.kit.subject import Reviewer
 from mizzen_controlplane.kit.transport import Transport
+from mizzen_controlplane.models.content.opening import open_content
 from mizzen_controlplane.schema import upgrade
 from mizzen_controlplane.sign_in.first_admin import ensure_local_admin
 
@@ -64,7 +65,10 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     database.signals.start()
     cluster = api if settings.store == KUBERNETES else None
     await ensure_local_admin(settings, database)
-    return Plane(settings, secrets, database, organization.id, organization.currency, reviewer, cluster, RECOGNIZERS)
+    content = open_content(settings)
+    return Plane(
+        settings, secrets, database, organization.id, organization.currency, content, reviewer, cluster, RECOGNIZERS
+    )
 
 
 async def _api_server(stack: AsyncExitStack) -> "Api":

@@ -15,6 +15,7 @@ from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.models.content.opening import open_content
 from mizzen_crds.access import AccessDelta, AccessFeedLine, AccessSnapshot
 from mizzen_crds.access_signature import signature_of, signing_key
 from support.controlplane import ControlPlane
@@ -84,7 +85,7 @@ async def test_a_change_that_commits_late_is_never_missed(controlplane: ControlP
     """An early transaction holds the counter; a later one waits for it; a reader sees each with its version."""
     organization_id = _snapshot(controlplane)["organization_id"]
     settings = Settings(database.url, Path(), Path())
-    plane = Plane(settings, SecretFolder(b"", b"", {}), database, organization_id, "USD")
+    plane = Plane(settings, SecretFolder(b"", b"", {}), database, organization_id, "USD", open_content(settings))
     names = [new_id("late")[:40].replace("_", "-"), new_id("soon")[:40].replace("_", "-")]
     holds, may_commit = asyncio.Event(), asyncio.Event()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from mizzen_controlplane.kit.content_store import ContentStore
 from mizzen_controlplane.kit.database import Database
 from mizzen_controlplane.kit.secret_folder import SecretFolder
 from mizzen_controlplane.kit.settings import Settings
@@ -29,6 +30,8 @@ class Plane:
     """The organization that this installation serves."""
     currency: str
     """Its ISO 4217 code."""
+    content: ContentStore
+    """What keeps the artifacts."""
     reviewer: Reviewer | None = None
     """In a cluster: who knows the service accounts' tokens."""
     cluster: "Api | None" = None

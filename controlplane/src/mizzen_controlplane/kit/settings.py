@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,15 @@ class Settings:
     """After how many days audit events are removed; 0 for never."""
     upload_stall_seconds: int = 60
     """How long an upload may send no byte before it is let go."""
+    artifacts_url: str = ""
+    """`s3://bucket/prefix` that keeps the artifacts; empty: the data folder."""
+    artifacts_endpoint: str = ""
+    """URL of the store, where it is not AWS."""
+    artifacts_region: str = ""
+    artifacts_secrets_dir: Path | None = None
+    """Folder with access_key_id and secret_access_key; None: what the machine's own identity gives."""
+    artifacts_direct: bool = False
+    """Engines are sent to the store, by URLs signed for them, instead of fetching through the control plane."""
     files_key_file: Path | None = None
     """What callers' files are sealed with; None: `files-key` in the folder of secrets, where there is one."""
     files_max_bytes: int = 200 * 1024 * 1024
@@ -115,6 +125,11 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         audit_anchor_seconds=_whole_number(given, "MIZZEN_AUDIT_ANCHOR_SECONDS", 60, 86_400),
         audit_keep_days=_whole_number(given, "MIZZEN_AUDIT_KEEP_DAYS", 0, 36_500),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
+        artifacts_url=_bucket(given.get("MIZZEN_ARTIFACTS_URL", "")),
+        artifacts_endpoint=given.get("MIZZEN_ARTIFACTS_ENDPOINT", ""),
+        artifacts_region=given.get("MIZZEN_ARTIFACTS_REGION", ""),
+        artifacts_secrets_dir=_folder(given, "MIZZEN_ARTIFACTS_SECRETS_DIR"),
+        artifacts_direct=_switch(given, "MIZZEN_ARTIFACTS_DIRECT"),
         files_key_file=Path(given["MIZZEN_FILES_KEY_FILE"]) if given.get("MIZZEN_FILES_KEY_FILE") else None,
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
         files_project_bytes=_whole_number(given, "MIZZEN_FILES_PROJECT_BYTES", 2 * 1024**3, 1 << 50),
@@ -138,6 +153,26 @@ def _needed(given: Mapping[str, str], name: str, what: str) -> str:
     if not value:
         raise SettingsError(f"{name} is not set: it names {what}. Set it to an absolute path.")
     return value
+
+
+def _folder(given: Mapping[str, str], name: str) -> Path | None:
+    return Path(given[name]) if given.get(name) else None
+
+
+def _bucket(url: str) -> str:
+    if url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?", url):
+        raise SettingsError(
+            f"MIZZEN_ARTIFACTS_URL is {url!r}: it must be s3://bucket or s3://bucket/prefix; empty keeps the artifacts "
+            "in MIZZEN_DATA_DIR."
+        )
+    return url
+
+
+def _switch(given: Mapping[str, str], name: str) -> bool:
+    text = given.get(name) or "0"
+    if text not in ("0", "1"):
+        raise SettingsError(f"{name} is {text!r}: it must be 1 or 0.")
+    return text == "1"
 
 
 def _whole_number(given: Mapping[str, str], name: str, default: int, at_most: int) -> int:

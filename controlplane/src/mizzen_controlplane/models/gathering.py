@@ -144,6 +144,16 @@ def held_at_once(gathering: Gathering) -> Iterator[int | None]:
         os.close(descriptor)
 
 
+async def hold_shared(descriptor: int) -> None:
+    """Wait for a lock that others may hold too; closing lets go."""
+    await _hold(descriptor, fcntl.LOCK_SH)
+
+
+async def hold_alone(descriptor: int) -> None:
+    """Wait for a lock that nobody else holds; closing lets go."""
+    await _hold(descriptor, fcntl.LOCK_EX)
+
+
 async def _hold(descriptor: int, kind: int) -> None:
     """Wait for the lock by looking, not in a thread: those who hold it need the threads to get on."""
     while True:

@@ -1,7 +1,5 @@
 """What those who run models ask: which version a reference means, which files it has, and where their bytes lie."""
 
-from pathlib import Path
-
 from mizzen_crds.registry import ArtifactFile, ArtifactManifest, ResolvedVersion, Signature
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,8 +9,7 @@ from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.models.aliases import alias_missing
-from mizzen_controlplane.models.blob_folder import blob_path
-from mizzen_controlplane.models.models import Model, ModelVersion
+from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import files_of, find_alias, find_file, find_model, version_by_id
 from mizzen_controlplane.models.schemas import VersionState
 from mizzen_controlplane.models.scope import version_or_404
@@ -99,20 +96,19 @@ async def manifest(plane: Plane, version_id: str, namespace: str | None = None) 
     )
 
 
-async def content(plane: Plane, version_id: str, path: str, namespace: str | None = None) -> tuple[Path, str]:
-    """Where a file's bytes lie, and their SHA-256; `namespace`: of its project alone."""
+async def content(plane: Plane, version_id: str, path: str, namespace: str | None = None) -> VersionFile:
+    """A file of a version that may be served, its content here; `namespace`: of its project alone."""
     async with reading(plane.database) as session:
         version = await _served(session, version_id, namespace)
         file = await find_file(session, version.id, path)
     if file is None:
         raise NotFound(f"The version {version_id} has no file {path!r}.", code="file_not_found")
-    found = blob_path(plane.settings.data_dir, file.sha256)
-    if not found.exists():
+    if not await plane.content.held([file.sha256]):
         raise NotFound(
-            f"The content of {path!r} is gone from the data folder. Restore blobs/ from a backup, or push again.",
+            f"The content of {path!r} is gone from where artifacts are kept. Restore it from a backup, or push again.",
             code="content_missing",
         )
-    return found, file.sha256
+    return file
 
 
 async def _served(session: AsyncSession, version_id: str, namespace: str | None) -> ModelVersion:

@@ -16,7 +16,7 @@ from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, invalid_field
 from mizzen_controlplane.kit.wire import resource_fields
-from mizzen_controlplane.models.blob_folder import blob_path, disk_full, free_bytes
+from mizzen_controlplane.models.blob_folder import disk_full, free_bytes
 from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
 from mizzen_controlplane.models.records import lineage
 from mizzen_controlplane.models.records.tags import merged_tags
@@ -49,13 +49,13 @@ async def create(
     """Announce a version; files whose content the project has already need no upload."""
     files = sorted(body.files, key=lambda file: file.path)
     _refuse_clashes(files)
+    digests = sorted({file.sha256 for file in files})
+    here = await _known_and_here(plane, project_ref, model_ref, digests)
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref, lock=True)
         await require_format(session, project, body.format)
-        known = await contents_known(session, project.id, sorted({file.sha256 for file in files}))
-        data_dir = plane.settings.data_dir
-        known = {sha256 for sha256 in known if blob_path(data_dir, sha256).exists()}
-        if sum(file.size for file in files if file.sha256 not in known) > free_bytes(data_dir):
+        known = here & await contents_known(session, project.id, digests)
+        if sum(file.size for file in files if file.sha256 not in known) > free_bytes(plane.settings.data_dir):
             raise disk_full()
         model.last_number += 1
         version = _new_version(project, model, subject, body, files)
@@ -71,6 +71,14 @@ async def create(
         )  # fmt: skip
         await session.flush()
         return version, await detail(session, project, model, version)
+
+
+async def _known_and_here(plane: Plane, project_ref: str, model_ref: str, digests: Sequence[str]) -> set[str]:
+    """What need not be uploaded, as far as it is looked up outside of the transaction: a store may be slow."""
+    async with reading(plane.database) as session:
+        project, _model = await model_or_404(session, plane, project_ref, model_ref)
+        known = await contents_known(session, project.id, digests)
+    return await plane.content.held(sorted(known))
 
 
 def _new_version(

@@ -42,7 +42,10 @@ async def open_source(request: FetchRequest) -> AsyncIterator[Source]:
         trusted = aiohttp.TCPConnector(ssl=_trust(request.registry_ca))
         async with aiohttp.ClientSession(timeout=timeout, connector=trusted) as session:
             reader = HttpReader(session, lambda url: _only(registry, url), lambda _: _bearer(request.registry_token))
-            yield RegistrySource(reader, str(registry), request.reference)
+            token = _bearer(request.registry_token)
+            # The registry's token goes to the registry alone, wherever the registry sends the fetch for a file.
+            files = HttpReader(session, _any, lambda url: token if url.origin() == registry.origin() else {})
+            yield RegistrySource(reader, str(registry), request.reference, files)
         return
     connector = aiohttp.TCPConnector(resolver=CheckedResolver(request.addresses))
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
@@ -98,6 +101,10 @@ async def _tell_progress(work: ArtifactFetch, report: ProgressReport, folder: Mo
 def _only(registry: URL, url: URL) -> None:
     if url.origin() != registry.origin():
         raise refused(f"the registry at {registry.host} sent the fetch to {url.host}: its token stays here.")
+
+
+def _any(_url: URL) -> None:
+    """The registry's word is enough: it also says which digest a file has."""
 
 
 def _trust(authority: str) -> ssl.SSLContext | bool:

@@ -1,6 +1,7 @@
 """The rules of scans: what is found quarantines a version, until it is released with a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +17,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, invalid_field
 from mizzen_controlplane.kit.schema_floor import raise_floor
 from mizzen_controlplane.kit.wire import resource_fields
-from mizzen_controlplane.models.blob_folder import blob_path
+from mizzen_controlplane.models.at_hand import at_hand
 from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import files_of
 from mizzen_controlplane.models.scanning.findings import Finding, rank
@@ -41,10 +42,12 @@ def view(version: ModelVersion, scan: VersionScan) -> ScanView:
     return ScanView.model_validate({**resource_fields(scan), **own, "version": version.number, "verdict": scan.name})
 
 
-async def examine(plane: Plane, project: Project, files: Sequence[VersionFile]) -> Scanned:
-    """Have a version's files scanned, in a process of its own."""
-    contents = {file.path: (blob_path(plane.settings.data_dir, file.sha256), file.size) for file in files}
-    return await scanner_of(plane).scan(contents, allow_code=project.allow_code)
+async def examine(
+    plane: Plane, project: Project, files: Sequence[VersionFile], contents: Mapping[str, Path]
+) -> Scanned:
+    """Have a version's files scanned, in a process of its own; `contents` says where each lies."""
+    lying = {file.path: (contents[file.path], file.size) for file in files}
+    return await scanner_of(plane).scan(lying, allow_code=project.allow_code)
 
 
 async def settle(
@@ -116,7 +119,8 @@ async def scan_again(plane: Plane, subject: Subject, project_ref: str, model_ref
             f"Version {number} is {version.state}, and only one whose files are here and checked can be scanned.",
             code="version_not_ready",
         )
-    scanned = await examine(plane, project, files)
+    async with at_hand(plane, version, files) as contents:
+        scanned = await examine(plane, project, files, contents)
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref)
         version = await version_or_404(session, model, number, lock=True)
