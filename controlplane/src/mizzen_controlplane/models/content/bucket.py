@@ -27,7 +27,8 @@ PARTS_AT_ONCE: Final = 4
 """With PART_BYTES, what a file on its way takes of memory."""
 _READ_BYTES: Final = 1 << 20
 _AT_ONCE: Final = 16
-_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied")
+_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "XAdminUserNotFound")
+"""In answers of 404 as well: versitygw gives one for a key that it does not know."""
 _FULL = ("QuotaExceeded", "InsufficientStorage", "NoSpace", "no space left", "status: 507", "507 Insufficient")
 
 
