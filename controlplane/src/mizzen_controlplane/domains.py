@@ -20,6 +20,7 @@ from mizzen_controlplane.deployments import endpoints as deployments
 from mizzen_controlplane.deployments import observation_endpoints as observations
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
+from mizzen_controlplane.invoices import credit_endpoints as credits_in_hand
 from mizzen_controlplane.invoices import endpoints as invoices
 from mizzen_controlplane.invoices import profile_endpoints as billing_profiles
 from mizzen_controlplane.kit.plane import Plane, Recognizer
@@ -73,6 +74,7 @@ DOMAINS = (
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
+    Domain("credits", credits_in_hand.router),
     Domain("billing-profiles", billing_profiles.router),
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),

@@ -227,3 +227,31 @@ def test_a_price_by_amount_is_rated_over_the_month_and_late_usage_with_it(contro
     ]
     spending.send(*[spending.event(**priced) for _ in range(7)])
     assert invoice(spending, "2026-04")["total"] == "0.25"
+
+
+def test_credits_pay_when_it_is_finalized_and_are_whole_again_when_it_is_void(spending: Spending) -> None:
+    def credit(name: str, amount: str, priority: int) -> httpx.Response:
+        body = {"name": name, "amount": amount, "priority": priority, "reason": "welcome"}
+        return spending.admin("POST", "/credits", json=body)
+
+    def left() -> list[str]:
+        return [each["left"] for each in spending.admin("GET", "/credits").json()["items"]]
+
+    assert [credit("late", "5.00", 2).status_code, credit("first", "0.10", 1).status_code] == [201, 201]
+    assert credit("part", "0.001", 1).status_code == 422
+    assert credit("first", "1", 1).status_code == 409
+    final = finalized(spending)
+    assert (final["total"], final["credits_drawn"], final["due"], left()) == ("0.30", "0.30", "0.00", ["4.80", "0.00"])
+    refused = spending.admin("POST", "/invoices/2026-03/credit-notes", json={"amount": "0.01", "reason": "x"})
+    assert "at most 0.00" in refused.json()["detail"]
+    do(spending, "void", body={"reason": "x"})
+    assert left() == ["5.00", "0.10"]
+
+
+def test_a_discount_a_fee_and_a_minimum_are_lines(spending: Spending) -> None:
+    agreed = {"discount_percent": "10", "discount_until": "2026-03", "monthly_fee": "2.00", "minimum": "5.00"}
+    assert spending.admin("PATCH", "/billing-profile", json=agreed).status_code == 200
+    lines = {line["kind"]: line["amount"] for line in invoice(spending)["lines"]}
+    assert lines == {"requests": "0.30", "discount": "-0.03", "monthly_fee": "2.00", "minimum": "2.73"}
+    april = [line["kind"] for line in invoice(spending, "2026-04")["lines"]]
+    assert april == ["monthly_fee", "minimum"]

@@ -12,6 +12,8 @@ from mizzen_cli.session import Project, session
 app = typer.Typer(help="Invoices: finalize, pay, void, credit.", no_args_is_help=True)
 billing = typer.Typer(help="What invoices say beside usage: tax, seller, customer, days.", no_args_is_help=True)
 
+credits_in_hand = typer.Typer(help="Credits: money that a project's invoices draw.", no_args_is_help=True)
+
 Invoice = Annotated[str, typer.Argument(help="Month as 2027-01, id or number.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 COLUMNS = (
@@ -23,6 +25,9 @@ COLUMNS = (
     column("DUE"),
     column("CURRENCY"),
 )
+
+
+CREDITS = (column("NAME"), column("AMOUNT"), column("LEFT"), column("CURRENCY"), column("PRIORITY"))
 
 
 @app.command("list")
@@ -119,6 +124,10 @@ def update_profile(
     seller: Annotated[str | None, typer.Option(help="Name and address of who sends invoices.")] = None,
     customer: Annotated[str | None, typer.Option(help="Name and address of who pays them.")] = None,
     payment_days: Annotated[int | None, typer.Option(help="Days until an invoice is due.")] = None,
+    monthly_fee: Annotated[str | None, typer.Option(help='Charged each month; "none" for none.')] = None,
+    minimum: Annotated[str | None, typer.Option(help='What a month comes to at least; "none" for none.')] = None,
+    discount_percent: Annotated[str | None, typer.Option(help='Percent off usage; "none" for none.')] = None,
+    discount_until: Annotated[str | None, typer.Option(help="Last month of the discount, as 2027-12.")] = None,
     organization: Annotated[bool, typer.Option("--organization", help="For all projects that say nothing.")] = False,
     output: Output = Format.TABLE,
     project: Project = None,
@@ -126,13 +135,39 @@ def update_profile(
     """Change what invoices say beside usage."""
     given: dict[str, Any] = {
         "tax_name": tax_name, "tax_percent": tax_percent, "seller": seller, "customer": customer,
-        "payment_days": payment_days,
+        "payment_days": payment_days, "monthly_fee": monthly_fee, "minimum": minimum,
+        "discount_percent": discount_percent, "discount_until": discount_until,
     }  # fmt: skip
-    body = {name: value for name, value in given.items() if value is not None}
+    body = {name: None if value == "none" else value for name, value in given.items() if value is not None}
     if tax_name == "none":
         body |= {"tax_name": None, "tax_percent": None}
     with session(project) as api:
         _show_profile(api.patch(_profile_path(api.path("billing-profile"), organization=organization), body), output)
+
+
+@credits_in_hand.command("create")
+def create_credit(
+    name: Annotated[str, typer.Argument(help="Name, unique in the project.")],
+    amount: Annotated[str, typer.Option(help="In whole coins of the currency.")],
+    reason: Reason,
+    priority: Annotated[int, typer.Option(help="Those with the lowest are drawn first.")] = 100,
+    expires_at: Annotated[
+        str | None, typer.Option(help="From when on it is not drawn, as 2027-01-31T00:00:00Z.")
+    ] = None,
+    output: Output = Format.TABLE,
+    project: Project = None,
+) -> None:
+    """Give the project a credit, which its invoices draw as they are finalized."""
+    body = {"name": name, "amount": amount, "reason": reason, "priority": priority, "expires_at": expires_at}
+    with session(project) as api:
+        show_one(api.post(api.path("credits"), body), CREDITS, output)
+
+
+@credits_in_hand.command("list")
+def list_credits(output: Output = Format.TABLE, project: Project = None) -> None:
+    """List the project's credits, with what is left of each."""
+    with session(project) as api:
+        show(api.get(api.path("credits"))["items"], CREDITS, output)
 
 
 def _told(verb: str, invoice: str, body: Json | None, sentence: str, output: Format, project: str | None) -> None:
@@ -149,6 +184,9 @@ def _profile_path(of_project: str, *, organization: bool) -> str:
 def _show_profile(profile: Json, output: Format) -> None:
     columns = (
         Column("TAX", lambda row: f"{row.get('tax_name') or ''} {row.get('tax_percent') or ''}".strip()),
+        Column("FEE", lambda row: row.get("monthly_fee") or "", spare=True),
+        Column("MINIMUM", lambda row: row.get("minimum") or "", spare=True),
+        Column("DISCOUNT", lambda row: row.get("discount_percent") or "", spare=True),
         Column("DAYS", lambda row: row.get("payment_days") or ""),
         Column("SELLER", lambda row: row.get("seller") or ""),
         Column("CUSTOMER", lambda row: row.get("customer") or ""),

@@ -26,6 +26,12 @@ class Payer:
     seller: str = ""
     customer: str = ""
     payment_days: int = 30
+    monthly_fee_pico: int = 0
+    minimum_pico: int = 0
+    discount_ppm: int = 0
+    """Millionths of what usage comes to."""
+    discount_until: str = ""
+    """Last month of it; empty for no end."""
 
 
 @dataclass(frozen=True, slots=True)

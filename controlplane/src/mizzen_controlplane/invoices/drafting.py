@@ -1,6 +1,7 @@
 """How is a month's invoice made? From the roll-ups, at the prices the requests were priced with, or as corrected."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 
 from mizzen_crds.periods import Period
@@ -13,13 +14,15 @@ from mizzen_controlplane.invoices.document import Document, Payer, charged_lines
 from mizzen_controlplane.invoices.lines import Line, UsedAtPrice, invoice_lines, version_of
 from mizzen_controlplane.invoices.models import BillingProfile, Invoice
 from mizzen_controlplane.invoices.rerating import PriceHistory, UsedAt, rerated
-from mizzen_controlplane.invoices.settling import left_to_charge, tax_line
+from mizzen_controlplane.invoices.settling import agreed_lines, left_to_charge, tax_line
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.metering.meters import METERS, Sums
 from mizzen_controlplane.metering.repository import rollups_between, sums_between
 from mizzen_controlplane.pricing.repository import all_rate_cards, versions_by_id, versions_of
 
 VOID = "void"
+SAID = tuple(field.name for field in fields(Payer))
+"""Columns of a billing profile that an invoice takes up."""
 
 
 async def draft_of(
@@ -42,6 +45,7 @@ async def draft_of(
             again = await _rated(session, plane, owner, named_month(row.month, zone), row.rated_as_of)
             lines += left_to_charge(again, charged_lines(final, row.month), row.month, plane.currency)
     payer = await payer_of(session, plane, owner.id)
+    lines += agreed_lines(lines, payer, month, plane.currency)
     lines += tax_line(lines, payer, plane.currency)
     return Document(owner.id, owner.name, month, period, plane.currency, payer, tuple(lines))
 
@@ -57,8 +61,7 @@ async def payer_of(session: AsyncSession, plane: Plane, project_id: str) -> Paye
 
 
 def _said(profile: BillingProfile) -> dict[str, object]:
-    names = ("tax_name", "tax_ppm", "seller", "customer", "payment_days")
-    return {name: getattr(profile, name) for name in names if getattr(profile, name) is not None}
+    return {name: getattr(profile, name) for name in SAID if getattr(profile, name) is not None}
 
 
 def _own(line: Line) -> Line:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.tables import ResourceRow
@@ -69,3 +69,34 @@ class BillingProfile(ResourceRow, table=True):
     seller: str | None = Field(default=None, max_length=1024)
     customer: str | None = Field(default=None, max_length=1024)
     payment_days: int | None = None
+    monthly_fee_pico: int | None = Field(default=None, sa_type=BigInteger)
+    minimum_pico: int | None = Field(default=None, sa_type=BigInteger)
+    discount_ppm: int | None = None
+    """Millionths of what usage comes to."""
+    discount_until: str | None = Field(default=None, max_length=7)
+    """Last month of the discount; None for no end."""
+
+
+class Credit(ResourceRow, table=True):
+    """Money that a project has in hand: invoices draw it when they are finalized."""
+
+    __tablename__ = "credit"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    project_id: str = Field(foreign_key="project.id", max_length=64)
+    amount_pico: int = Field(sa_type=BigInteger)
+    currency: str = Field(max_length=3)
+    priority: int
+    """Those with the lowest are drawn first."""
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str = Field(max_length=1024)
+
+
+class CreditDraw(SQLModel, table=True):
+    """What an invoice took of a credit. It counts for nothing while the invoice is void."""
+
+    __tablename__ = "credit_draw"
+
+    invoice_id: str = Field(primary_key=True, foreign_key="invoice.id", max_length=64)
+    credit_id: str = Field(primary_key=True, foreign_key="credit.id", max_length=64, index=True)
+    amount_pico: int = Field(sa_type=BigInteger)

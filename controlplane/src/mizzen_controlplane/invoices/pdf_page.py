@@ -70,7 +70,7 @@ def _to(invoice: InvoiceView) -> list[str]:
 
 
 def _row(line: InvoiceLine) -> Sequence[Any]:
-    what = f"{line.model}: {line.kind.replace('_', ' ')}"
+    what = ": ".join(part for part in (line.model, line.kind.replace("_", " ")) if part)
     if line.adjusts:
         what += f" (adjusts {line.adjusts})"
     numbers = (str(line.quantity), line.unit, line.unit_price, line.amount)

@@ -6,7 +6,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from mizzen_controlplane.invoices.models import BillingProfile, CreditNote, Invoice
+from mizzen_controlplane.invoices.models import BillingProfile, Credit, CreditDraw, CreditNote, Invoice
 from mizzen_controlplane.kit.tables import Counter
 from mizzen_controlplane.kit.upsert import insert_into
 
@@ -60,3 +60,29 @@ async def profiles_of(session: AsyncSession, parent_ids: Iterable[str]) -> dict[
     """Billing profiles by parent."""
     statement = select(BillingProfile).where(col(BillingProfile.parent_id).in_(list(parent_ids)))
     return {row.parent_id: row for row in (await session.exec(statement)).all()}
+
+
+async def credits_of(session: AsyncSession, project_id: str) -> Sequence[Credit]:
+    """Credits of a project, oldest first."""
+    return (await session.exec(select(Credit).where(Credit.project_id == project_id).order_by(col(Credit.id)))).all()
+
+
+async def drawn_of_credits(session: AsyncSession, credit_ids: Iterable[str]) -> dict[str, int]:
+    """What invoices that are not void have drawn, by credit."""
+    statement = (
+        select(CreditDraw.credit_id, func.sum(CreditDraw.amount_pico))
+        .join(Invoice, col(Invoice.id) == col(CreditDraw.invoice_id))
+        .where(col(CreditDraw.credit_id).in_(list(credit_ids)), Invoice.state != "void")
+        .group_by(col(CreditDraw.credit_id))
+    )
+    return {credit_id: int(pico) for credit_id, pico in (await session.exec(statement)).all()}
+
+
+async def drawn_by_invoices(session: AsyncSession, invoice_ids: Iterable[str]) -> dict[str, int]:
+    """What was drawn, by invoice."""
+    statement = (
+        select(CreditDraw.invoice_id, func.sum(CreditDraw.amount_pico))
+        .where(col(CreditDraw.invoice_id).in_(list(invoice_ids)))
+        .group_by(col(CreditDraw.invoice_id))
+    )
+    return {invoice_id: int(pico) for invoice_id, pico in (await session.exec(statement)).all()}

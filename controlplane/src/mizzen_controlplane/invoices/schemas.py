@@ -5,10 +5,14 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
+
+
+AmountText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Percent = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")]
 
 
 class InvoiceLine(Body):
@@ -18,7 +22,7 @@ class InvoiceLine(Body):
     """Served name; of a line for the invoice as a whole, such as tax, its name."""
     kind: str
     """requests, input_tokens, cached_tokens, output_tokens, reasoning_tokens, accelerator_seconds,
-    response_cache_hits, adjustment, or tax."""
+    response_cache_hits, adjustment, discount, monthly_fee, minimum, or tax."""
     quantity: int | float
     """Requests, tokens or seconds; below zero where an earlier month was charged too much."""
     unit: str
@@ -61,6 +65,8 @@ class InvoiceSummary(Body):
     """Sum of the lines."""
     credited: str = "0"
     """Taken back by credit notes."""
+    credits_drawn: str = "0"
+    """Paid by credits when it was finalized."""
     due: str = "0"
     """Still to be paid."""
     rated_as_of: datetime | None = None
@@ -136,12 +142,48 @@ class CreditNoteView(Resource):
     """Why."""
 
 
+class CreditWrite(Body):
+    """Money that a project gets in hand."""
+
+    name: ResourceName
+    """Unique in the project."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+    amount: AmountText
+    """In whole coins of the currency."""
+    priority: Annotated[int, Field(ge=0, le=1000)] = 100
+    """Those with the lowest are drawn first; of equal ones what expires first."""
+    expires_at: AwareDatetime | None = None
+    """From when on it is not drawn any more; absent for never."""
+    reason: Reason
+    """Why."""
+
+
+class CreditView(Resource):
+    """A credit, and what is left of it."""
+
+    project_id: str
+    """prj_..."""
+    amount: str
+    """What it was made with."""
+    left: str
+    """What invoices have not drawn."""
+    currency: str
+    """ISO 4217 code."""
+    priority: int
+    """Those with the lowest are drawn first."""
+    expires_at: datetime | None
+    """UTC; null for never."""
+    reason: str
+    """Why."""
+
+
 class BillingProfilePatch(Body):
     """What invoices say beside usage. Null takes a value away: the organization's holds then, or none."""
 
     tax_name: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     """Name of the tax's line."""
-    tax_percent: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")] | None = None
+    tax_percent: Percent | None = None
     """Percent of the net amount, at most 100, with at most 4 digits after the point."""
     seller: Text | None = None
     """Name and address of who sends it."""
@@ -149,6 +191,14 @@ class BillingProfilePatch(Body):
     """Name and address of who pays it."""
     payment_days: Annotated[int, Field(ge=0, le=366)] | None = None
     """Days from its date until it is due; 30 where nobody says."""
+    monthly_fee: AmountText | None = None
+    """Charged each month, used or not."""
+    minimum: AmountText | None = None
+    """What a month comes to at least, before tax."""
+    discount_percent: Percent | None = None
+    """Percent of what usage comes to, at most 100."""
+    discount_until: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    """Last month of the discount, YYYY-MM; null for no end."""
 
 
 class BillingProfileView(BillingProfilePatch):

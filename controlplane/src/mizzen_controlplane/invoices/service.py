@@ -40,13 +40,18 @@ class Told:
     etag: str
     row: Invoice | None = None
     credited_pico: int = 0
+    drawn_pico: int = 0
+    """Of credits."""
+
+    @property
+    def left_to_credit_pico(self) -> int:
+        """What was, or is to be, paid in money."""
+        return int(self.document.total.scaleb(PICO_DIGITS)) - self.credited_pico - self.drawn_pico
 
     @property
     def due_pico(self) -> int:
         """What is still to be paid."""
-        if self.state in (PAID, VOID):
-            return 0
-        return int(self.document.total.scaleb(PICO_DIGITS)) - self.credited_pico
+        return 0 if self.state in (PAID, VOID) else self.left_to_credit_pico
 
     @property
     def due_at(self) -> datetime | None:
@@ -125,11 +130,15 @@ async def books_of(session: AsyncSession, plane: Plane, project: str, *, lock: b
 
 async def told_rows(session: AsyncSession, rows: list[Invoice]) -> list[Told]:
     """Final ones, with what was credited."""
-    credited = await repository.credited_pico(session, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    credited, drawn = await repository.credited_pico(session, ids), await repository.drawn_by_invoices(session, ids)
     return [
-        Told(row.id, row.state, document_of(row.document or ""), etag_of(row), row, credited.get(row.id, 0))
+        Told(
+            row.id, row.state, document_of(row.document or ""), etag_of(row), row,
+            credited.get(row.id, 0), drawn.get(row.id, 0),
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 async def invoices_of(plane: Plane, project: str) -> list[Told]:

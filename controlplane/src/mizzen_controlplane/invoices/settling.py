@@ -7,7 +7,7 @@ from typing import Final
 
 from mizzen_controlplane.invoices.document import NOT_USAGE, Payer
 from mizzen_controlplane.invoices.lines import Charge, Line, total_of
-from mizzen_controlplane.pricing.money import PICO_DIGITS, round_to_minor
+from mizzen_controlplane.pricing.money import PICO_DIGITS, amount_text, round_to_minor
 
 TAX: Final = "tax"
 MILLION: Final = 1_000_000
@@ -28,15 +28,41 @@ def left_to_charge(rated: Iterable[Line], charged: Iterable[Line], month: str, c
     return lines
 
 
+def agreed_lines(usage: Iterable[Line], payer: Payer, month: str, currency: str) -> list[Line]:
+    """Discount on usage, monthly fee, and what a month's minimum lacks, in this order; none of what was not agreed."""
+    of_usage = total_of(usage, currency)
+    lines: list[Line] = []
+    if payer.discount_ppm and (not payer.discount_until or month <= payer.discount_until):
+        pico = -int(of_usage.scaleb(PICO_DIGITS)) * payer.discount_ppm
+        lines.append(_agreed("discount", "percent", _percent(payer.discount_ppm), _parts(pico, currency)))
+    if payer.monthly_fee_pico:
+        text = amount_text(payer.monthly_fee_pico)
+        lines.append(_agreed("monthly_fee", "month", text, round_to_minor(payer.monthly_fee_pico, currency)))
+    lacking = round_to_minor(payer.minimum_pico, currency) - of_usage - total_of(lines, currency)
+    if payer.minimum_pico and lacking > 0:
+        lines.append(_agreed("minimum", "month", amount_text(payer.minimum_pico), lacking))
+    return lines
+
+
 def tax_line(lines: Iterable[Line], payer: Payer, currency: str) -> list[Line]:
     """Tax on the sum of the lines, rounded once; none where no tax was set."""
     if not payer.tax_name:
         return []
     net = total_of(lines, currency)
     pico = int(net.scaleb(PICO_DIGITS)) * payer.tax_ppm
-    amount = round_to_minor(pico, currency, parts=MILLION)
-    percent = Decimal(payer.tax_ppm).scaleb(-4).normalize()
-    return [Line(payer.tax_name, TAX, 1, "percent", f"{percent:f}", amount, NOT_USAGE)]
+    return [Line(payer.tax_name, TAX, 1, "percent", _percent(payer.tax_ppm), _parts(pico, currency), NOT_USAGE)]
+
+
+def _agreed(kind: str, unit: str, price: str, amount: Decimal) -> Line:
+    return Line("", kind, 1, unit, price, amount, NOT_USAGE)
+
+
+def _parts(millionths: int, currency: str) -> Decimal:
+    return round_to_minor(millionths, currency, parts=MILLION)
+
+
+def _percent(ppm: int) -> str:
+    return f"{Decimal(ppm).scaleb(-4).normalize():f}"
 
 
 def _by_charge(lines: Iterable[Line], currency: str) -> dict[Charge, tuple[int, Decimal]]:

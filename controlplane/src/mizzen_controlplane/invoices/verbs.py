@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.invoices import repository
+from mizzen_controlplane.invoices.credits import draw
 from mizzen_controlplane.invoices.drafting import VOID
 from mizzen_controlplane.invoices.models import CreditNote, Invoice
 from mizzen_controlplane.invoices.service import (
@@ -22,6 +22,7 @@ from mizzen_controlplane.invoices.service import (
     books_of,
     told_rows,
 )
+from mizzen_controlplane.invoices.whole_coins import whole_coins
 from mizzen_controlplane.kit.auth import Subject
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import flush_or, reading, unit_of_work
@@ -29,14 +30,7 @@ from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, PreconditionFailed, invalid_field
-from mizzen_controlplane.pricing.money import (
-    PICO_DIGITS,
-    MoneyError,
-    amount_text,
-    minor_digits,
-    parse_amount,
-    round_to_minor,
-)
+from mizzen_controlplane.pricing.money import PICO_DIGITS, amount_text
 
 NUMBER_DIGITS = 6
 
@@ -59,6 +53,7 @@ async def finalize(plane: Plane, subject: Subject, project: str, asked: str, if_
         row.touch()
         session.add(row)
         await flush_or(session, Conflict("It was finalized at this moment. Read it.", code="invoice_finalized"))
+        await draw(session, row, int(document.total.scaleb(PICO_DIGITS)))
         after = {"number": row.number, "total": str(document.total), "digest": row.digest}
         _trace(session, subject, "invoices.finalize", row, after)
         return (await told_rows(session, [row]))[0]
@@ -122,8 +117,10 @@ async def write_credit_note(
         if row.state == VOID:
             raise Conflict(f"The invoice {row.number} is void: nothing is left to credit.", code="invoice_void")
         told = (await told_rows(session, [row]))[0]
-        left = told.document.total - round_to_minor(told.credited_pico, plane.currency)
-        pico = _coins(amount, plane.currency, left)
+        left = told.left_to_credit_pico
+        pico = whole_coins("/amount", amount, plane.currency)
+        if pico > left:
+            raise invalid_field("/amount", f"amount is {amount}, it must be at most {amount_text(left)}, what is left")
         number = await repository.next_number(session, plane.organization_id, CREDIT_NOTES)
         note = CreditNote(
             id=new_id("crn"), name=f"{CREDIT_NOTES}{number:0{NUMBER_DIGITS}}", organization_id=plane.organization_id,
@@ -144,20 +141,6 @@ async def credit_notes_of(plane: Plane, project: str, asked: str) -> list[Credit
     async with reading(plane.database) as session:
         row = (await books_of(session, plane, project)).row_of(asked)
         return list(await repository.credit_notes_of(session, row.id)) if row is not None else []
-
-
-def _coins(amount: str, currency: str, left: Decimal) -> int:
-    try:
-        pico = parse_amount(amount)
-    except MoneyError as error:
-        raise invalid_field("/amount", f"amount: {error}") from error
-    rounded = round_to_minor(pico, currency)
-    if int(rounded.scaleb(PICO_DIGITS)) != pico:
-        digits = minor_digits(currency)
-        raise invalid_field("/amount", f"amount has more than {digits} digits after the point, {currency} has {digits}")
-    if not 0 < rounded <= left:
-        raise invalid_field("/amount", f"amount is {rounded}, it must be above 0 and at most {left}, what is left")
-    return pico
 
 
 async def _open(books: Books, asked: str, if_match: str | None) -> Told:

@@ -13,7 +13,7 @@ from mizzen_controlplane.invoices.schemas import (
 from mizzen_controlplane.invoices.service import Told
 from mizzen_controlplane.kit.etag import etag_of
 from mizzen_controlplane.kit.wire import resource_fields
-from mizzen_controlplane.pricing.money import round_to_minor
+from mizzen_controlplane.pricing.money import amount_text, round_to_minor
 
 
 def invoice_view(told: Told) -> InvoiceView:
@@ -32,6 +32,7 @@ def invoice_view(told: Told) -> InvoiceView:
         currency=document.currency,
         total=str(document.total),
         credited=str(round_to_minor(told.credited_pico, document.currency)),
+        credits_drawn=str(round_to_minor(told.drawn_pico, document.currency)),
         due=str(round_to_minor(told.due_pico, document.currency)),
         rated_as_of=row.rated_as_of if row else None,
         finalized_at=row.finalized_at if row else None,
@@ -76,6 +77,10 @@ def profile_view(profile: BillingProfile, organization_id: str) -> BillingProfil
         seller=profile.seller,
         customer=profile.customer,
         payment_days=profile.payment_days,
+        monthly_fee=None if profile.monthly_fee_pico is None else amount_text(profile.monthly_fee_pico),
+        minimum=None if profile.minimum_pico is None else amount_text(profile.minimum_pico),
+        discount_percent=percent_text(profile.discount_ppm),
+        discount_until=profile.discount_until,
         project_id="" if profile.parent_id == organization_id else profile.parent_id,
         etag=etag_of(profile),
     )
