@@ -20,7 +20,6 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "card_not_found": "`mizzen models card MODEL --file FILE` writes it.",
     "grant_not_found": "`mizzen grants list` shows those there are.",
     "invoice_not_found": "`mizzen invoices list` shows those there are.",
-    "invoice_draft": "`mizzen invoices finalize INVOICE` does that.",
     "key_not_found": "`mizzen keys list` shows those there are.",
     "key_revoked": "`mizzen keys create NAME` makes one.",
     "limit_not_found": "`mizzen limits list` shows those there are.",
