@@ -15,6 +15,7 @@ from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.idempotency import release_claims_of_the_dead
 from mizzen_controlplane.kit.plane import Plane, plane_of
 from mizzen_controlplane.kit.problem import Problem
+from mizzen_controlplane.kit.request_rates import Rate
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, PROGRAMS, read_secrets
 from mizzen_controlplane.kit.settings import KUBERNETES, Settings
 from mizzen_controlplane.kit.subject import Reviewer
@@ -47,7 +48,13 @@ def create_app(settings: Settings) -> FastAPI:
     for domain in DOMAINS:
         app.include_router(domain.router)
     rendering.install(app, _refused)
-    app.add_middleware(Transport, max_body_bytes=settings.max_body_bytes, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(
+        Transport,
+        max_body_bytes=settings.max_body_bytes,
+        trusted_proxies=settings.trusted_proxies,
+        refusals=Rate(settings.refusals_per_minute / 60, settings.refusals_per_minute),
+    )
+    app.state.requests = Rate(settings.requests_per_second, 2 * settings.requests_per_second)
     return app
 
 

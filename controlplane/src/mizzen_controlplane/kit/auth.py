@@ -8,6 +8,7 @@ from mizzen_controlplane.kit.cookie_session import require_own_page
 from mizzen_controlplane.kit.permission import Permission
 from mizzen_controlplane.kit.plane import plane_of
 from mizzen_controlplane.kit.problem import Forbidden, Unauthorized
+from mizzen_controlplane.kit.request_rates import Rate, too_often
 from mizzen_controlplane.kit.secret_folder import token_digest
 from mizzen_controlplane.kit.subject import GRANTED, Subject
 
@@ -19,7 +20,20 @@ async def authenticate(request: Request) -> Subject:
     known: Subject | None = getattr(request.state, "subject", None)
     if known is None:
         known = request.state.subject = await _recognized(request)
+        _count(request, known)
     return known
+
+
+def _count(request: Request, subject: Subject) -> None:
+    """Raises TooManyRequests for who asks too often; programs ask by routes of their own, as often as they must."""
+    requests: Rate | None = getattr(request.app.state, "requests", None)
+    if requests is None or not request.url.path.startswith("/api/"):
+        return
+    if wait := requests.wait(subject.principal):
+        raise too_often(
+            wait, f"{subject.principal} asks more often than MIZZEN_REQUESTS_PER_SECOND allows. Ask less often."
+        )
+    requests.spend(subject.principal)
 
 
 async def _recognized(request: Request) -> Subject:

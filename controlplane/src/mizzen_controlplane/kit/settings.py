@@ -44,6 +44,10 @@ class Settings:
     """Largest body of a route that does not stream."""
     trusted_proxies: tuple[Network, ...] = ()
     """Networks of the proxies in front, whose X-Forwarded-For is believed."""
+    refusals_per_minute: int = 300
+    """Of callers whom nobody knows, from one address; more are refused before their token is looked at."""
+    requests_per_second: int = 1000
+    """Of one known caller, on the routes of people and pipelines."""
     audit_sink: str = ""
     """URL of where anchors of the audit trail are sent; empty for nowhere."""
     audit_anchor_seconds: int = 60
@@ -121,6 +125,8 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         pods_dir=Path(given["MIZZEN_PODS_DIR"]) if given.get("MIZZEN_PODS_DIR") else None,
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
+        refusals_per_minute=_whole_number(given, "MIZZEN_REFUSALS_PER_MINUTE", 300, 10_000_000),
+        requests_per_second=_whole_number(given, "MIZZEN_REQUESTS_PER_SECOND", 1000, 1_000_000),
         audit_sink=given.get("MIZZEN_AUDIT_SINK", ""),
         audit_anchor_seconds=_whole_number(given, "MIZZEN_AUDIT_ANCHOR_SECONDS", 60, 86_400),
         audit_keep_days=_whole_number(given, "MIZZEN_AUDIT_KEEP_DAYS", 0, 36_500),

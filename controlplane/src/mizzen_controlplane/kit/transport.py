@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from prometheus_client import REGISTRY, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mizzen_controlplane.kit.auth import PUBLIC_PATHS
 from mizzen_controlplane.kit.client_address import Network, client_address
-from mizzen_controlplane.kit.problem import TooLarge
+from mizzen_controlplane.kit.problem import TooLarge, TooManyRequests
 from mizzen_controlplane.kit.rendering import render
 from mizzen_controlplane.kit.request_context import begin_request
+from mizzen_controlplane.kit.request_rates import Rate, too_often
+from mizzen_controlplane.kit.secret_folder import token_digest
+from mizzen_controlplane.kit.security_headers import secured
 
+UNAUTHORIZED: Final = 401
 log = structlog.get_logger("mizzen_controlplane.requests")
 
 REQUESTS = Counter("mizzen_controlplane_requests", "Requests answered.", ["method", "status"], registry=REGISTRY)
@@ -22,8 +27,15 @@ DURATION = Histogram("mizzen_controlplane_request_seconds", "Time to the last by
 class Transport:
     """Gives a request its id, refuses a body over the limit, logs and counts the answer."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, trusted_proxies: Sequence[Network] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        trusted_proxies: Sequence[Network] = (),
+        refusals: Rate | None = None,
+    ) -> None:
         self._app = app
+        self._refusals = refusals
         self._trusted_proxies = trusted_proxies
         self._max_body_bytes = max_body_bytes
 
@@ -33,20 +45,38 @@ class Transport:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = begin_request(headers.get(b"x-request-id", b"").decode("latin-1"), self._address(scope))
+        address = self._address(scope)
+        request_id = begin_request(headers.get(b"x-request-id", b"").decode("latin-1"), address)
         answer: dict[str, Any] = {"status": 0, "started": False}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer.update(status=message["status"], started=True)
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                marked = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = secured(marked, scope.get("scheme", "http"))
             await send(message)
 
         started = time.perf_counter()
         try:
-            await self._limited(scope, headers, receive, sending, answer)
+            if (refusal := self._refused_too_often(scope, headers, address)) is not None:
+                await render(refusal)(scope, receive, sending)
+            else:
+                await self._limited(scope, headers, receive, sending, answer)
         finally:
+            if answer["status"] == UNAUTHORIZED and self._refusals is not None:
+                self._refusals.spend(address)
             _account(scope, request_id, answer["status"], time.perf_counter() - started)
+
+    def _refused_too_often(self, scope: Scope, headers: dict[bytes, bytes], address: str) -> TooManyRequests | None:
+        """Before anybody is asked about a token. Probes need none, and this installation's own tokens always pass:
+        nobody shuts the gateway out by failing from its address."""
+        if self._refusals is None or scope["path"] in PUBLIC_PATHS or not (wait := self._refusals.wait(address)):
+            return None
+        token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
+        if token_digest(token) in scope["app"].state.plane.secrets.token_digests:
+            return None
+        detail = f"Too many requests without a valid token came from {address}. Correct the token, then wait."
+        return too_often(wait, detail)
 
     def _address(self, scope: Scope) -> str:
         forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
