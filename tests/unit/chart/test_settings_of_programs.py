@@ -62,6 +62,8 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
         "MIZZEN_AUDIT_ANCHOR_SECONDS": EXTRA,
         "MIZZEN_AUDIT_KEEP_DAYS": EXTRA,
         "MIZZEN_AUDIT_SINK": EXTRA,
+        "MIZZEN_REFUSALS_PER_MINUTE": "the default fits; no value yet",
+        "MIZZEN_REQUESTS_PER_SECOND": "the default fits; no value yet",
         "MIZZEN_EGRESS_ONLY": EXTRA,
         "MIZZEN_EGRESS_TRUSTED": EXTRA,
         "MIZZEN_EGRESS_RESOLVER": EXTRA,
