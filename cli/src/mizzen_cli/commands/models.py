@@ -164,12 +164,22 @@ def alias(
     model: Model,
     name: Annotated[str, typer.Argument(help="Alias, such as champion.")],
     version: Annotated[int, typer.Argument(help="Version that it points at from now on.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the model asks of promotions; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why it is forced, for the audit trail.")] = "",
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Point an alias at a version; deployments that follow it roll out. Fails if someone else just moved it."""
+    if force != bool(reason.strip()):
+        raise CommandError("--force and --reason go together.", ExitCode.USAGE)
     with session(project) as api:
-        moved = _point(api, model, name, version, force=False)
+        if force:
+            path = f"{api.path('models', model, 'aliases', name)}:force"
+            moved = api.post(path, {"version": version, "reason": reason})
+        else:
+            moved = _point(api, model, name, version, force=False)
     show_one(moved, (column("NAME"), column("VERSION")), output)
 
 
@@ -178,6 +188,35 @@ def aliases(model: Model, output: Output = Format.TABLE, project: Project = None
     """List a model's aliases."""
     with session(project) as api:
         show(api.items(api.path("models", model, "aliases")), (column("NAME"), column("VERSION")), output)
+
+
+@app.command("promotion")
+def promotion(
+    model: Model,
+    compatible: Annotated[
+        bool | None, typer.Option("--compatible/--any-signature", help="Whether a move may break callers.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric that a version must have a result of; with --min, --max.")
+    ] = None,
+    least: Annotated[float | None, typer.Option("--min", help="The least value of --metric.")] = None,
+    most: Annotated[float | None, typer.Option("--max", help="The most, where less is better.")] = None,
+    anything: Annotated[bool, typer.Option("--anything", help="Ask nothing any more.")] = False,
+    output: Output = Format.YAML,
+    project: Project = None,
+) -> None:
+    """Show what the model's aliases may be moved to; the options change it."""
+    with session(project) as api:
+        path = api.path("models", model)
+        asked: Json = dict(api.get(path)["promotion"] or {"require": None, "evaluation": None})
+        if compatible is not None:
+            asked["require"] = "compatible-signature" if compatible else None
+        if metric is not None:
+            asked["evaluation"] = {"metric": metric, "min": least, "max": most}
+        if anything or compatible is not None or metric is not None:
+            api.patch(path, {"promotion": None if anything else asked})
+            asked = {} if anything else asked
+    write(asked, Format.YAML if output is Format.TABLE else output)
 
 
 @app.command("compare")
@@ -196,9 +235,11 @@ def compare(
         write(answer, output)
         return
     verdict = "compatible" if answer["compatible"] else "NOT compatible"
-    typer.echo(f"{model} {from_version} -> {to_version}: {verdict}")
+    typer.echo(f"{model} {from_version} -> {to_version}: {verdict}; signature {answer.get('signature', 'unknown')}")
     for difference in answer["differences"]:
-        mark = "breaks callers" if difference["breaking"] else "harmless"
+        mark = (
+            "breaks callers" if difference["breaking"] else "no way back" if difference.get("widening") else "harmless"
+        )
         before, after = cell_text(difference["before"]), cell_text(difference["after"])
         typer.echo(f"  {difference['field']}: {before or 'none'} -> {after or 'none'} ({mark})")
 

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     QUARANTINE_OVERRIDE = "quarantine:override"
     MODEL_POLICIES_WRITE = "model-policies:write"
     ALIASES_WRITE = "aliases:write"
+    ALIASES_FORCE = "aliases:force"
     DEPLOYMENTS_READ = "deployments:read"
     DEPLOYMENTS_WRITE = "deployments:write"
     DEPLOYMENTS_PROMOTE = "deployments:promote"

@@ -12,8 +12,9 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, NotFound, PreconditionFailed
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.models import Model, ModelAlias
+from mizzen_controlplane.models.promotion import require_promotion
 from mizzen_controlplane.models.repository import aliases_of, find_alias
-from mizzen_controlplane.models.schemas import AliasPut, AliasView, VersionState
+from mizzen_controlplane.models.schemas import AliasForce, AliasPut, AliasView, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 from mizzen_controlplane.models.standing import quarantined, state_now
 
@@ -31,9 +32,10 @@ def view(model: Model, alias: ModelAlias) -> AliasView:
 
 
 async def put(
-    plane: Plane, subject: Subject, project_ref: str, model_ref: str, name: str, body: AliasPut, if_match: str | None
-) -> tuple[ModelAlias, AliasView, bool]:
-    """Point the alias at a version; the last value says whether it was made now."""
+    plane: Plane, subject: Subject, project_ref: str, model_ref: str, name: str, body: AliasPut | AliasForce,
+    if_match: str | None,
+) -> tuple[ModelAlias, AliasView, bool]:  # fmt: skip
+    """Point the alias at a version; the last value says whether it was made now. AliasForce passes the model's gate."""
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref)
         version = await version_or_404(session, model, body.version, lock=True)
@@ -46,6 +48,9 @@ async def put(
                 f"Version {version.number} is {version.state}, and an alias points at a READY one. {version.reason}",
                 code="version_not_ready",
             )
+        reason = body.reason if isinstance(body, AliasForce) else None
+        if reason is None:
+            await require_promotion(session, model, alias, version)
         if alias is None:
             alias = ModelAlias(id=new_id("mal"), name=name, model_id=model.id, number=version.number)
             before = None
@@ -58,7 +63,7 @@ async def put(
         if moved:
             if not made:
                 alias.touch()
-            await _trace(session, subject, "aliases.put", project.id, model, alias, before)
+            await _trace(session, subject, "aliases.put", project.id, model, alias, before, reason)
         return alias, view(model, alias), made
 
 
@@ -70,8 +75,11 @@ async def _trace(
     model: Model,
     alias: ModelAlias,
     before: dict[str, int] | None,
+    forced: str | None = None,
 ) -> None:
-    after = None if action == "aliases.delete" else {"version": alias.number}
+    after: dict[str, object] | None = None if action == "aliases.delete" else {"version": alias.number}
+    if forced is not None and after is not None:
+        after |= {"forced": True, "reason": forced}
     record(
         session, subject, action, alias.id, name=f"{model.name}@{alias.name}", project_id=project_id,
         before=before, after=after,

@@ -28,6 +28,7 @@ def view(project: Project, model: Model) -> ModelView:
             **fields,
             "project": project.name,
             "description": model.description,
+            "promotion": model.promotion,
             "tags": model.tags,
             "latest_version": model.last_number,
         }
@@ -62,6 +63,8 @@ async def change(
         before = model.model_dump()
         if body.description is not None:
             model.description = body.description
+        if "promotion" in body.model_fields_set:
+            model.promotion = body.promotion.model_dump(mode="json") if body.promotion is not None else None
         if body.tags is not None:
             model.tags = merged_tags(model.tags, body.tags)
         if body.labels is not None:

@@ -13,7 +13,9 @@ from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import with_etag
 from mizzen_controlplane.models import aliases, catalog, versions
 from mizzen_controlplane.models.comparison import compare
+from mizzen_controlplane.models.records import evaluations
 from mizzen_controlplane.models.schemas import (
+    AliasForce,
     AliasName,
     AliasPut,
     AliasView,
@@ -27,6 +29,7 @@ from mizzen_controlplane.models.scope import ModelRef
 router = api_router("models")
 
 AliasWriter = Annotated[Subject, Depends(Allow(Permission.ALIASES_WRITE))]
+AliasForcer = Annotated[Subject, Depends(Allow(Permission.ALIASES_FORCE))]
 ModelReader = Annotated[Subject, Depends(Allow(Permission.MODELS_READ))]
 ModelWriter = Annotated[Subject, Depends(Allow(Permission.MODELS_WRITE))]
 
@@ -64,7 +67,12 @@ async def compare_versions(
     """What a caller of version `from` would notice with version `to`."""
     _row, one = await versions.get(plane, project, model, from_)
     _row, other = await versions.get(plane, project, model, to)
-    return compare(one, other)
+    return compare(
+        one,
+        other,
+        await evaluations.values(plane, project, model, from_),
+        await evaluations.values(plane, project, model, to),
+    )
 
 
 @router.get(MODEL)
@@ -129,6 +137,24 @@ async def put_alias(
     response: Response,
 ) -> AliasView:
     """Point an alias at a READY version; deployments that follow it roll."""
+    row, put, made = await aliases.put(plane, subject, project, model, alias, body, if_match)
+    with_etag(response, row)
+    response.status_code = 201 if made else 200
+    return put
+
+
+@router.post(MODEL + "/aliases/{alias}:force", responses={201: {"model": AliasView, "description": "Made"}})
+async def force_alias(
+    project: ProjectRef,
+    model: ModelRef,
+    alias: Annotated[AliasName, Path()],
+    body: AliasForce,
+    plane: ThePlane,
+    subject: AliasForcer,
+    if_match: IfMatch,
+    response: Response,
+) -> AliasView:
+    """Point an alias at a READY version with a reason, whatever the model asks of promotions."""
     row, put, made = await aliases.put(plane, subject, project, model, alias, body, if_match)
     with_etag(response, row)
     response.status_code = 201 if made else 200

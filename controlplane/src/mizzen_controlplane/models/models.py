@@ -19,6 +19,8 @@ class Model(ResourceRow, table=True):
     project_id: str = Field(foreign_key="project.id", max_length=64)
     description: str = Field(default="", max_length=2000)
     tags: dict[str, str] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
+    promotion: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """What aliases may be moved to; None for any READY version."""
     last_number: int = 0
     """Number of its newest version."""
 

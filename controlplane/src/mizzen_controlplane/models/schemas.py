@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from mizzen_crds.names import ALIAS_PATTERN, LONGEST_NAME
 from mizzen_crds.registry import Signature
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat, ModelName
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from mizzen_controlplane.kit.wire import Body, Labels, Resource
 from mizzen_controlplane.models.records.schemas import Lineage, Tags, TagsPatch
@@ -52,6 +52,42 @@ Metadata = Annotated[dict[str, Any], AfterValidator(_small_metadata)]
 AliasName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=ALIAS_PATTERN)]
 
 
+class EvaluationGate(Body):
+    """A result that a version must have."""
+
+    metric: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Name of the metric, as it is posted."""
+    min: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The least; null for none."""
+    max: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The most, for metrics of which less is better; null for none."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both: without them every value would do")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max, so no value would do")
+        return self
+
+
+class Promotion(Body):
+    """What a version must be like for an alias to move to it."""
+
+    require: Literal["compatible-signature"] | None = None
+    """`compatible-signature`: nothing breaks callers of the version that the alias points at now."""
+    evaluation: EvaluationGate | None = None
+    """A result that counts must be in its bounds."""
+
+
+class SignatureRelation(StrEnum):
+    """How a signature stands to an earlier one."""
+
+    COMPATIBLE = "compatible"
+    WIDENING = "widening"
+    BREAKING = "breaking"
+
+
 class ModelCreate(Body):
     """A new model."""
 
@@ -70,6 +106,8 @@ class ModelPatch(Body):
 
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
     """For people."""
+    promotion: Promotion | None = None
+    """What aliases may be moved to; null for any READY version."""
     tags: TagsPatch | None = None
     """Merged into the tags; null removes one."""
     labels: Labels | None = None
@@ -83,6 +121,8 @@ class ModelView(Resource):
     """Name of its project."""
     description: str
     """For people."""
+    promotion: Promotion | None
+    """What aliases may be moved to; null for any READY version."""
     tags: dict[str, str]
     """Names and values of any kind, as MLflow's."""
     latest_version: int
@@ -231,6 +271,15 @@ class AliasView(Resource):
     """Number of the version."""
 
 
+class AliasForce(Body):
+    """Where an alias points, whatever the model asks of promotions."""
+
+    version: Annotated[int, Field(ge=1)]
+    """Number of a READY version."""
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+    """For the audit trail."""
+
+
 class Difference(BaseModel):
     """One thing that a caller of the one version would notice with the other."""
 
@@ -242,6 +291,8 @@ class Difference(BaseModel):
     """In `from`; null where it is not there."""
     after: Any
     """In `to`; null where it is not there."""
+    widening: bool
+    """Callers of `to` may do more than those of `from`: they cannot go back."""
     breaking: bool
     """Callers of `from` may fail."""
     detail: str
@@ -261,5 +312,7 @@ class Comparison(BaseModel):
     """The other."""
     compatible: bool
     """No difference is breaking."""
+    signature: SignatureRelation
+    """How the signature of `to` stands to that of `from`."""
     differences: list[Difference]
     """Breaking ones first."""

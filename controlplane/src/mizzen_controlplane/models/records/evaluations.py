@@ -9,7 +9,7 @@ from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.models import Model, ModelVersion
 from mizzen_controlplane.models.records.models import Evaluation
-from mizzen_controlplane.models.records.repository import evaluations_of
+from mizzen_controlplane.models.records.repository import evaluations_of, newest_evaluations
 from mizzen_controlplane.models.records.schemas import EvaluationCreate, EvaluationView
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 
@@ -60,3 +60,11 @@ async def page(
             default_order="id desc", scope=f"evaluations {version.id}",
         )  # fmt: skip
     return [view(model, version, row) for row in rows], token
+
+
+async def values(plane: Plane, project_ref: str, model_ref: str, number: int) -> dict[str, float]:
+    """The value that counts of each metric of a version; raises NotFound."""
+    async with reading(plane.database) as session:
+        _project, model = await model_or_404(session, plane, project_ref, model_ref)
+        version = await version_or_404(session, model, number)
+        return {name: row.value for name, row in (await newest_evaluations(session, version.id)).items()}
