@@ -31,8 +31,8 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "versions MODEL` lists them.",
     "parent_not_found": "`mizzen models versions MODEL` lists those there are.",
     "project_not_found": "`mizzen projects list` shows those there are; choose one with --project or MIZZEN_PROJECT.",
-    "promotion_refused": "`mizzen models compare MODEL FROM TO` shows all that differs; `mizzen models alias ... "
-    "--force --reason` moves it all the same.",
+    "promotion_refused": "`mizzen models compare MODEL FROM TO` shows all that differs; `mizzen models alias MODEL "
+    "ALIAS VERSION --force --reason TEXT` moves it all the same.",
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
     "rollout_paused": "`mizzen rollout resume NAME` does that.",
     "upload_incomplete": "Push again: files that arrived whole are not sent twice.",

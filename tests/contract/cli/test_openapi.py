@@ -65,6 +65,7 @@ COMMANDS = (
     "models archive a 1",
     "models scan a@1",
     "models policy --format ONNX",
+    "models promotion a --compatible",
     "models quarantine a@1 --reason leaked",
     "models release a@1 --reason checked",
     "models card a@1 -f {folder}/card.md",
