@@ -208,7 +208,7 @@ def promotion(
     """Show what the model's aliases may be moved to; the options change it."""
     with session(project) as api:
         path = api.path("models", model)
-        asked: Json = dict(api.get(path)["promotion"] or {"require": None, "evaluation": None})
+        asked: Json = dict(api.get(path).get("promotion") or {"require": None, "evaluation": None})
         if compatible is not None:
             asked["require"] = "compatible-signature" if compatible else None
         if metric is not None:
