@@ -307,13 +307,13 @@ def test_projects_are_made_listed_and_allowed_to_carry_code(mizzen: CommandLine,
     name = f"{mizzen.variables['MIZZEN_PROJECT']}-b"
     mizzen("projects", "create", name)
     assert name in mizzen("projects", "list", "-o", "name").out
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "model.py").write_text("")
-    (tmp_path / "config.pbtxt").write_text('name: "m"')
-    refused = mizzen("models", "push", "m", tmp_path, "-p", name, code=ExitCode.REFUSED).err
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    (tmp_path / "m" / "1" / "model.py").write_text("")
+    (tmp_path / "m" / "config.pbtxt").write_text('name: "m"')
+    refused = mizzen("models", "push", "m", tmp_path / "m", "-p", name, code=ExitCode.REFUSED).err
     assert f"mizzen projects update {name} --allow-code" in refused
     assert mizzen("projects", "update", name, "--allow-code", "-o", "json").json["allow_code"] is True
-    assert mizzen("models", "push", "m", tmp_path, "-p", name, "-o", "name").out == "2\n"
+    assert mizzen("models", "push", "m", tmp_path / "m", "-p", name, "-o", "name").out == "2\n"
 
 
 def test_usage_invoice_and_audit_are_shown_also_where_nothing_was_used(mizzen: CommandLine) -> None:

@@ -1,15 +1,17 @@
 """`mizzen audit`: who did what, and whether the trail of it is whole, here or in a file that somebody gave you."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mizzen_cli.audit_file import Verdict, verdict_of
 from mizzen_cli.client import Json
 from mizzen_cli.errors import CommandError
 from mizzen_cli.output import Column, Format, Output, column, show, write
 from mizzen_cli.session import session
+
+if TYPE_CHECKING:
+    from mizzen_cli.audit_file import Verdict
 
 app = typer.Typer(help="Who did what: the audit trail, newest first.", invoke_without_command=True)
 
@@ -53,6 +55,8 @@ def verify(
         with session() as api:
             report = api.get("/api/v1/audit-events:verify")
     else:
+        from mizzen_cli.audit_file import verdict_of  # the control plane's rules, which no other command needs
+
         report = _report(verdict_of(file, key or (), anchors))
     _print(report, output)
     if not report["whole"]:
@@ -88,7 +92,7 @@ def keys(output: Output = Format.TABLE) -> None:
     show(rows, (column("ID"), column("KEY")), output, name="key")
 
 
-def _report(verdict: Verdict) -> Json:
+def _report(verdict: "Verdict") -> Json:
     walk = verdict.walk
     return {
         "whole": not walk.findings,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mizzen_cli.context import Context, load_context, read_context, write_context
 from mizzen_cli.errors import CommandError
-from mizzen_cli.local.credentials import PROGRAM_TOKENS, RANDOM_HEX, ensure_credentials
+from mizzen_cli.local.credentials import FIRST_PASSWORD, PROGRAM_TOKENS, RANDOM_HEX, ensure_credentials
 from mizzen_cli.local.data_folder import DataFolderError, open_data_folder
 from mizzen_cli.local.json_file import read_json, write_json
 
@@ -56,7 +56,7 @@ def test_secrets_are_made_once_and_readable_by_their_owner_alone(tmp_path: Path)
     before = {each.name: each.read_text() for each in folder.iterdir()}
     ensure_credentials(folder)
     assert {each.name: each.read_text() for each in folder.iterdir()} == before
-    assert set(before) == {*PROGRAM_TOKENS, *RANDOM_HEX}
+    assert set(before) == {*PROGRAM_TOKENS, *RANDOM_HEX, FIRST_PASSWORD}
     assert mode(folder) == 0o700
     assert {mode(each) for each in folder.iterdir()} == {0o600}
     for name in PROGRAM_TOKENS:
