@@ -157,7 +157,7 @@ def test_usage_is_filtered_and_comes_in_pages(spending: Spending) -> None:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"group_by": "revision"}, "the list of requests"),
+        ({"group_by": "revision"}, "the list of the project's requests"),
         ({"filter": "cost_pico > 1"}, "is not one of"),
         ({"page_token": "x"}, "page_token"),
         ({"group_by": "colour"}, "model, key, operation"),

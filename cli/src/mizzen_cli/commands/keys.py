@@ -155,10 +155,10 @@ def revoke_many(
         raise typer.BadParameter("Say which keys: give --label, --created-before or --last-used-before.")
     found: list[Json] = []
     with session(project) as api:
-        path = f"{api.path('keys')}:bulkRevoke?dry_run={str(dry_run).lower()}"
+        path = f"{api.path('keys')}:bulkRevoke"
         more = True
         while more:
-            answer = api.post(path, body)
+            answer = api.post(path, body, dry_run=dry_run)
             found += answer["keys"]
             more = answer["more"] and not dry_run
     show(found, COLUMNS, output)

@@ -54,7 +54,7 @@ async def _recognized(request: Request) -> Subject:
         raise _refusal("Send the header `Authorization: Bearer <token>`; `mizzen up` wrote the token to its context.")
     subject = await plane.reviewer.subject_of(token) if plane.reviewer is not None else None
     if subject is None:
-        raise _refusal("The token is not known here, or no longer: use that of the context file, or `mizzen login`.")
+        raise _refusal("The token is not known here, or no longer. Use that of the context file.")
     return subject
 
 

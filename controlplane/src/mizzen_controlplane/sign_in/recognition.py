@@ -30,7 +30,7 @@ async def recognize(plane: Plane, request: Request) -> Subject | None:
         known = await session_by_digest(session, digest_of(secret), kind)
     if known is None or known[1].disabled or is_over(known[0], plane.settings, utc_now()):
         raise Unauthorized(
-            "The session has ended. Sign in again, as by `mizzen login`.",
+            "The session has ended. Sign in again.",
             code="session_ended",
             headers={"WWW-Authenticate": 'Bearer realm="mizzen"'},
         )

@@ -133,7 +133,7 @@ class WayToSignIn(View):
     """One way to sign in."""
 
     name: str
-    """What paths and `mizzen login --provider` call it."""
+    """What paths call it."""
     title: str
     """For a button."""
     kind: Literal["password", "openid"]
