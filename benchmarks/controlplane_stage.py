@@ -9,6 +9,7 @@ from mizzen_controlplane.kit.database import open_database
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.secret_folder import read_secrets
 from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.models.content.opening import open_content
 from support.controlplane import ControlPlane
 from support.postgres import Postgres
 
@@ -46,6 +47,7 @@ class Stage:
         database = open_database(process.database_url)
         settings = Settings(process.database_url, process.data_dir, process.secrets_dir)
         try:
-            yield Plane(settings, read_secrets(process.secrets_dir), database, organization_id, currency)
+            content = open_content(settings)
+            yield Plane(settings, read_secrets(process.secrets_dir), database, organization_id, currency, content)
         finally:
             await database.close()
