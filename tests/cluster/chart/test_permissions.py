@@ -71,13 +71,17 @@ def live_as_people(installation: Installation, admin: httpx.Client) -> None:
     body = {"apiVersion": "mizzen.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "m"}}
     body["spec"] = {"model": {"uri": "hf://org/repo@main"}, "engine": {"type": "Simulated"}}
     assert admin.put(f"{path}/m", json=body).status_code == 201
+    container = {"name": "engine", "image": "registry.test/engine"}
+    metadata = {"name": "m-1", "namespace": "people", "labels": {"mizzen.dev/deployment": "m"}}
+    objects.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}})
     said = [
         admin.get(path),
         admin.post(f"{path}/m:scale", json={"replicas": 2}),
         admin.get(f"{path}/m/events"),
+        admin.get(f"{path}/m/logs"),
         admin.delete(f"{path}/m"),
     ]
-    assert [answer.status_code for answer in said] == [200, 200, 200, 204], [answer.text for answer in said]
+    assert [answer.status_code for answer in said] == [200, 200, 200, 200, 204], [answer.text for answer in said]
 
 
 def read_as_a_program(installation: Installation, plane: ControlPlane) -> None:
