@@ -122,6 +122,20 @@ async def test_who_has_no_valid_pass_gets_nothing() -> None:
         assert outside.heads == []
 
 
+@pytest.mark.parametrize("secret", ["", "not-the-secret"])
+async def test_a_refusal_of_head_is_a_head_alone(secret: str) -> None:
+    async with a_proxy() as proxy:
+        with proxy.way_out("op_1") as way:
+            address = urlsplit(way.proxy_url)
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            given = base64.b64encode((secret or way.allowed.secret).encode()).decode()
+            writer.write(f"HEAD http://127.0.0.1/ HTTP/1.1\r\nProxy-Authorization: Basic {given}\r\n\r\n".encode())
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+    assert head.startswith(b"HTTP/1.1 407 " if secret else b"HTTP/1.1 403 ")
+    assert (b"Content-Length: " in head, body) == (True, b"")
+
+
 async def test_a_transfer_gets_no_more_bytes_and_time_than_its_pass_says() -> None:
     async with site("127.0.0.2", body=b"x" * 500_000) as outside, a_proxy(SECOND) as proxy:
         url = f"http://127.0.0.2:{outside.port}/"

@@ -93,7 +93,7 @@ class EgressProxy:
         allowed = self._passes.holder_of(head.authorization)
         if allowed is None:
             CONNECTIONS.labels("no_pass").inc()
-            await _refuse(writer, 407, "no_pass", "Only this process's own transfers go through.")
+            await _refuse(writer, 407, "no_pass", "Only this process's own transfers go through.", head.method)
             return
         connection = _Connection(self.policy, self._resolve, head, allowed)
         try:
@@ -101,7 +101,7 @@ class EgressProxy:
         except RefusedError as refused:
             allowed.refusals.append(refused.detail)
             connection.outcome = refused.code
-            await _refuse(writer, 403, refused.code, refused.detail)
+            await _refuse(writer, 403, refused.code, refused.detail, head.method)
         finally:
             connection.tell()
 
@@ -202,10 +202,11 @@ async def _read(outside: asyncio.StreamReader) -> bytes:
         return await outside.read(_CHUNK)
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: int, code: str, detail: str) -> None:
+async def _refuse(writer: asyncio.StreamWriter, status: int, code: str, detail: str, method: str = "") -> None:
     phrase = {400: "Bad Request", 403: "Forbidden", 407: "Proxy Authentication Required"}[status]
     body = detail.encode()
     head = [f"HTTP/1.1 {status} {phrase}", f"X-Mizzen-Refused: {code}", "Content-Type: text/plain; charset=utf-8"]
     head += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-    writer.write("\r\n".join(head).encode() + body)
+    # An answer to HEAD ends with its head (RFC 9110, 9.3.2): a body would be taken for the next answer.
+    writer.write("\r\n".join(head).encode() + (b"" if method == "HEAD" else body))
     await writer.drain()

@@ -16,6 +16,7 @@ class BadHeadError(Exception):
 class RequestHead:
     """A request to the proxy."""
 
+    method: str
     host: str
     port: int
     tunnel: bool
@@ -41,7 +42,7 @@ async def read_head(reader: asyncio.StreamReader) -> RequestHead:
         authorization = given[0] if given else ""
         if method == "CONNECT":
             host, _, port = target.rpartition(":")  # some clients leave out the brackets of an IPv6 address
-            return RequestHead(host, _port(port), True, authorization, b"")
+            return RequestHead(method, host, _port(port), True, authorization, b"")
         url = urlsplit(target)
         if url.scheme != "http" or not url.hostname or url.username is not None:
             raise BadHeadError
@@ -50,7 +51,7 @@ async def read_head(reader: asyncio.StreamReader) -> RequestHead:
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     kept = [f"{name}: {value}" for name, value in headers if name.lower() not in {*_HOP_BY_HOP, "host"}]
     onward = [f"{method} {path} HTTP/1.1", f"Host: {url.netloc}", *kept, "Connection: close", "", ""]
-    return RequestHead(url.hostname, url.port or 80, False, authorization, "\r\n".join(onward).encode())
+    return RequestHead(method, url.hostname, url.port or 80, False, authorization, "\r\n".join(onward).encode())
 
 
 def _header(line: str) -> tuple[str, str]:
