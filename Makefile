@@ -120,7 +120,7 @@ bench-overload: setup ## more requests than engines can answer: goodput, refusal
 bench-traces: setup ## what spans cost a request that is recorded, and one that is not
 	$(RUN) python benchmarks/traces.py
 
-bench-controlplane: setup ## what the control plane takes, on SQLite and PostgreSQL: access, and every benchmarks/controlplane_*.py; ONLY=access, QUICK=1 is small
+bench-controlplane: setup ## what the control plane takes, on SQLite and PostgreSQL: access, money, and every benchmarks/controlplane_*.py; ONLY=access, QUICK=1 is small
 	$(RUN) env PYTHONPATH=tests:tools:benchmarks python benchmarks/controlplane.py
 
 release-fixture: setup ## keep this release's definitions, schema, data folder and wheels for later compatibility tests

@@ -5,7 +5,7 @@ Of usage that had no price, only what was answered well is charged: what a faile
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mizzen_crds.access import BATCH_RATE, Price
@@ -54,7 +54,7 @@ def rerated(usage: Iterable[UsedAt], history: PriceHistory) -> Iterator[UsedAtPr
     for item in usage:
         again = _again(item, history)
         sums = found.setdefault((again.model, again.rate_card_id, again.billed), Sums())
-        sums.add(astuple(again.sums))
+        sums.add(again.sums)
     for (model, rate_card_id, billed), sums in found.items():
         yield UsedAtPrice(model, rate_card_id, billed, sums)
 

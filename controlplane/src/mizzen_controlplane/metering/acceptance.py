@@ -1,7 +1,8 @@
 """Which events can the ledger never take? Those that would be wrong for ever; the others of a batch go in."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
+from operator import attrgetter, gt
 from typing import Final
 
 from mizzen_crds.usage import RefusedEvent, UsageEvent
@@ -15,6 +16,9 @@ _MAX_TEXT: Final = {
     "rate_card_id": 64, "gateway": 253,
 }  # fmt: skip
 MAX_BUDGETS: Final = 30
+_TEXTS_OF: Final = attrgetter(*_MAX_TEXT)
+_TEXT_LIMITS: Final = tuple(_MAX_TEXT.values())
+_NO_OFFSET: Final = timedelta()
 
 
 def sorted_out(
@@ -26,7 +30,7 @@ def sorted_out(
     for event in events:
         found = _objection(event, projects, currency)
         if found is None:
-            taken.append(event.model_copy(update={"started_at": event.started_at.astimezone(UTC)}))
+            taken.append(event if event.started_at.utcoffset() == _NO_OFFSET else _in_utc(event))
         else:
             code, detail = found
             refused.append(
@@ -35,6 +39,10 @@ def sorted_out(
                 )
             )
     return taken, refused
+
+
+def _in_utc(event: UsageEvent) -> UsageEvent:
+    return event.model_copy(update={"started_at": event.started_at.astimezone(UTC)})
 
 
 def _objection(event: UsageEvent, projects: Collection[str], currency: str) -> tuple[str, str] | None:
@@ -52,12 +60,18 @@ def _objection(event: UsageEvent, projects: Collection[str], currency: str) -> t
 def _out_of_range(event: UsageEvent) -> str:
     if event.started_at.tzinfo is None:
         return "started_at has no time zone: send UTC, such as 2026-03-01T12:00:00Z"
-    for name in ("input_tokens", "output_tokens"):
-        if not 0 <= getattr(event, name) <= MAX_TOKENS:
-            return f"{name} is {getattr(event, name)}, it must be from 0 to {MAX_TOKENS}"
-    for part, whole in (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens")):
-        if not 0 <= getattr(event, part) <= getattr(event, whole):
-            return f"{part} is {getattr(event, part)}, it must be from 0 to {whole}, {getattr(event, whole)}"
+    for part, whole, of in (
+        (event.input_tokens, MAX_TOKENS, "input_tokens"),
+        (event.output_tokens, MAX_TOKENS, "output_tokens"),
+    ):
+        if not 0 <= part <= whole:
+            return f"{of} is {part}, it must be from 0 to {whole}"
+    if not 0 <= event.cached_tokens <= event.input_tokens:
+        return f"cached_tokens is {event.cached_tokens}, it must be from 0 to input_tokens, {event.input_tokens}"
+    if not 0 <= event.reasoning_tokens <= event.output_tokens:
+        return (
+            f"reasoning_tokens is {event.reasoning_tokens}, it must be from 0 to output_tokens, {event.output_tokens}"
+        )
     if not 0 <= event.accelerator_ms <= MAX_ACCELERATOR_MS:
         return f"accelerator_ms is {event.accelerator_ms}, it must be from 0 to {MAX_ACCELERATOR_MS}"
     if event.response_cache_hit and (event.input_tokens or event.output_tokens):
@@ -66,9 +80,16 @@ def _out_of_range(event: UsageEvent) -> str:
         return f"cost_pico is {event.cost_pico}, it must be from 0 to {MAX_COST_PICO}"
     if not 100 <= event.status <= 599:
         return f"status is {event.status}, it must be from 100 to 599"
-    for name, limit in _MAX_TEXT.items():
-        if len(getattr(event, name)) > limit or "\0" in getattr(event, name):
-            return f"{name} has {len(getattr(event, name))} characters, it may have {limit} and no NUL"
+    texts = _TEXTS_OF(event)
+    if any(map(gt, map(len, texts), _TEXT_LIMITS)) or "\0" in "".join(texts):
+        return _text_too_long(texts)
     if len(event.budget_ids) > MAX_BUDGETS or any(len(name) > 64 for name in event.budget_ids):
         return f"budget_ids names {len(event.budget_ids)} budgets, it may name {MAX_BUDGETS} of 64 characters"
     return ""
+
+
+def _text_too_long(texts: Sequence[str]) -> str:
+    name, text = next(
+        (name, text) for name, text in zip(_MAX_TEXT, texts, strict=True) if len(text) > _MAX_TEXT[name] or "\0" in text
+    )
+    return f"{name} has {len(text)} characters, it may have {_MAX_TEXT[name]} and no NUL"

@@ -1,6 +1,5 @@
 """What is metered of a request? Meters that no token is counted by twice, in the order in which sums of them stand."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -44,10 +43,16 @@ class Sums:
         """All of them."""
         return self.input_tokens + self.cached_tokens + self.output_tokens + self.reasoning_tokens
 
-    def add(self, values: Iterable[int]) -> None:
-        """Add a row of sums, in the order of `METERS`."""
-        for name, value in zip(METERS, values, strict=True):
-            setattr(self, name, getattr(self, name) + value)
+    def add(self, other: "Sums") -> None:
+        """Add other sums; written out, as it is done for each request."""
+        self.requests += other.requests
+        self.input_tokens += other.input_tokens
+        self.cached_tokens += other.cached_tokens
+        self.output_tokens += other.output_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+        self.accelerator_ms += other.accelerator_ms
+        self.response_cache_hits += other.response_cache_hits
+        self.cost_pico += other.cost_pico
 
 
 METERS = tuple(field.name for field in fields(Sums))

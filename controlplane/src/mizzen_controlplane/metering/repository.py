@@ -1,11 +1,15 @@
 """SQL of the ledger and its roll-ups."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, column, func, values
 from sqlalchemy import select as sql_select
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -27,6 +31,8 @@ PAGE_FIELDS = {
     "estimated": col(LedgerEntry.estimated),
 }
 
+ENTRY_COLUMNS: Final = LedgerEntry.__table__.columns  # type: ignore[attr-defined]  # SQLModel does not declare it
+
 USAGE_FIELDS = {
     "model": col(UsageRollup.model),
     "key_id": col(UsageRollup.key_id),
@@ -44,17 +50,74 @@ async def known_projects(session: AsyncSession, project_ids: Iterable[str]) -> s
     return set((await session.exec(statement)).all())
 
 
-async def insert_new(session: AsyncSession, rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Insert the rows that are not there yet; returns (project_id, request_id) of those really inserted."""
+async def insert_new(
+    session: AsyncSession, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> set[tuple[str, str]]:
+    """Insert the rows that are not there yet; returns (project_id, request_id) of those really inserted.
+
+    A row begins with these two, and no two rows have the same. As each request passes here, rows go to the driver as
+    they are: by COPY to PostgreSQL, by executemany to SQLite, whose only writer this transaction is.
+    """
     if not rows:
         return set()
-    statement = (
-        insert_into(session, LedgerEntry)
-        .on_conflict_do_nothing(index_elements=["project_id", "request_id"])
-        .returning(col(LedgerEntry.project_id), col(LedgerEntry.request_id))
+    connection = await session.connection()
+    dialect = connection.dialect
+    kept = [_bound(name, dialect, values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)]
+    if dialect.name == "postgresql":
+        return await _copied(connection, tuple(columns), zip(*kept, strict=True))
+    known = await _known_requests(session, rows)
+    new = [row for row in zip(*kept, strict=True) if (row[0], row[1]) not in known]
+    if new:
+        await connection.exec_driver_sql(_insert_text(tuple(columns)), new)
+    return {(row[0], row[1]) for row in new}
+
+
+async def _known_requests(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, str]]:
+    """Those of the rows that are there already."""
+    requests: dict[str, list[str]] = {}
+    for project_id, request_id, *_ in rows:
+        requests.setdefault(project_id, []).append(request_id)
+    known: set[tuple[str, str]] = set()
+    for project_id, ids in requests.items():
+        statement = select(LedgerEntry.request_id).where(
+            LedgerEntry.project_id == project_id, col(LedgerEntry.request_id).in_(ids)
+        )
+        known |= {(project_id, request_id) for request_id in (await session.exec(statement)).all()}
+    return known
+
+
+def _bound(name: str, dialect: Dialect, values: Sequence[Any]) -> Sequence[Any]:
+    """Values of a column as the driver takes them."""
+    process = ENTRY_COLUMNS[name].type.dialect_impl(dialect).bind_processor(dialect)
+    return values if process is None else [process(value) for value in values]
+
+
+@cache
+def _insert_text(columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO ledger_entry ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names of columns
+
+
+async def _copied(
+    connection: AsyncConnection, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
+) -> set[tuple[str, str]]:
+    """By COPY into a table of this connection's own, which is empty after each transaction, and from there.
+
+    Its name goes with the columns, so that releases that share connections through a pool do not share it.
+    """
+    named = ", ".join(columns)
+    arriving = f"mizzen_arriving_{hashlib.sha256(named.encode()).hexdigest()[:8]}"
+    await connection.exec_driver_sql("SET LOCAL client_min_messages = warning")  # it is there already: no news
+    await connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {arriving} ON COMMIT DELETE ROWS AS "  # noqa: S608 - names of columns
+        f"SELECT {named} FROM ledger_entry WITH NO DATA"
     )
-    inserted = await session.exec(statement, params=rows)
-    return {(project_id, request_id) for project_id, request_id in inserted.all()}
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table(arriving, records=rows, columns=columns)
+    found: Any = await connection.exec_driver_sql(
+        f"INSERT INTO ledger_entry ({named}) SELECT {named} FROM {arriving} "  # noqa: S608 - names of columns
+        "ON CONFLICT (project_id, request_id) DO NOTHING RETURNING project_id, request_id"
+    )
+    return {(row[0], row[1]) for row in found.all()}
 
 
 async def add_to_rollups(session: AsyncSession, rows: list[dict[str, object]]) -> None:

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 
 from mizzen_crds.periods import quarter_of
 from mizzen_crds.usage import UsageEvent
@@ -11,8 +12,7 @@ from mizzen_crds.usage import UsageEvent
 from mizzen_controlplane.metering.meters import Sums
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """What the requests of one roll-up agree in."""
 
     quarter: datetime
@@ -29,39 +29,36 @@ class Group:
     @property
     def digest(self) -> str:
         """Identity of the roll-up."""
-        text = "\0".join(str(part) for part in astuple(self))
+        text = "\0".join(str(part) for part in self)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def budgets_text(event: UsageEvent) -> str:
     """The event's budgets, sorted, comma-separated."""
-    return ",".join(sorted(set(event.budget_ids)))
+    return ",".join(sorted(set(event.budget_ids))) if event.budget_ids else ""
 
 
 def added_up(events: Iterable[UsageEvent]) -> dict[Group, Sums]:
     """The events by roll-up."""
     result: dict[Group, Sums] = {}
     for event in events:
-        result.setdefault(_group(event), Sums()).add(astuple(Sums.of(event)))
+        group = _group(event)
+        found = result.get(group)
+        if found is None:
+            result[group] = Sums.of(event)
+        else:
+            found.add(Sums.of(event))
     return result
 
 
 def rollup_rows(groups: dict[Group, Sums]) -> list[dict[str, object]]:
     """Rows of the table, in the order of their ids: two batches that share some lock them in one order."""
-    rows = [{"id": group.digest, **asdict(group), **asdict(sums)} for group, sums in groups.items()]
+    rows = [{"id": group.digest, **group._asdict(), **asdict(sums)} for group, sums in groups.items()]
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
 def _group(event: UsageEvent) -> Group:
     return Group(
-        quarter=quarter_of(event.started_at),
-        project_id=event.project_id,
-        key_id=event.key_id,
-        model=event.model,
-        operation=event.operation,
-        status_class=event.status // 100,
-        estimated=event.estimated,
-        rate_card_id=event.rate_card_id,
-        budget_ids=budgets_text(event),
-        billed=event.cost_pico > 0,
-    )
+        quarter_of(event.started_at), event.project_id, event.key_id, event.model, event.operation,
+        event.status // 100, event.estimated, event.rate_card_id, budgets_text(event), event.cost_pico > 0,
+    )  # fmt: skip

@@ -40,7 +40,7 @@ def _merged(parts: list[dict[Group, Sums]]) -> dict[Group, tuple[int, ...]]:
     total: dict[Group, Sums] = {}
     for part in parts:
         for group, sums in part.items():
-            total.setdefault(group, Sums()).add(astuple(sums))
+            total.setdefault(group, Sums()).add(sums)
     return {group: astuple(sums) for group, sums in total.items()}
 
 
