@@ -23,6 +23,7 @@ from mizzen_cli.commands import (
     money,
     projects,
     rollout,
+    webhooks,
 )
 from mizzen_cli.errors import CommandError, ExitCode
 
@@ -57,6 +58,7 @@ app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")
 app.add_typer(engines.app, name="engines")
 app.add_typer(gateway.app, name="gateway")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def main() -> None:

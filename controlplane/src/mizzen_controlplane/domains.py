@@ -39,6 +39,8 @@ from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
 from mizzen_controlplane.sign_in.recognition import recognize as recognize_session
+from mizzen_controlplane.webhooks import endpoints as webhooks
+from mizzen_controlplane.webhooks.delivering import webhooks_served
 
 Background = Callable[[Plane], AbstractAsyncContextManager[None]]
 
@@ -78,6 +80,7 @@ DOMAINS = (
     Domain("billing-profiles", billing_profiles.router),
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
+    Domain("webhooks", webhooks.router, webhooks_served),
     Domain("operations", operations.router),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
     Domain("authentication", authentication.router),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from support.controlplane import FIRST_PASSWORD, ControlPlane
+from support.free_ports import free_port
 from support.postgres import Postgres, running_postgres
 
 pytest.register_assert_rewrite("support.deployment_routes", "support.object_routes")
@@ -28,7 +29,15 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def running_controlplane(new_controlplane: Callable[[str], ControlPlane]) -> Iterator[Callable[[str], ControlPlane]]:
+def smtp_port() -> int:
+    """Where the control planes expect a mail server; a test that wants one starts it."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def running_controlplane(
+    new_controlplane: Callable[[str], ControlPlane], smtp_port: int
+) -> Iterator[Callable[[str], ControlPlane]]:
     """The session's control plane on a database; both live on, as each file in turn wants the one and the other."""
     planes: dict[str, ControlPlane] = {}
     with ExitStack() as running:
@@ -37,7 +46,14 @@ def running_controlplane(new_controlplane: Callable[[str], ControlPlane]) -> Ite
             if kind not in planes:
                 plane = new_controlplane(kind)
                 (plane.secrets_dir / "admin-password").write_text(FIRST_PASSWORD)
-                plane.environment = {"MIZZEN_TRUSTED_PROXIES": "127.0.0.0/8"}
+                plane.environment = {
+                    "MIZZEN_TRUSTED_PROXIES": "127.0.0.0/8",
+                    "MIZZEN_EGRESS_TRUSTED": "127.0.0.2/32",  # stands for the network outside
+                    "MIZZEN_SMTP_HOST": "127.0.0.1",
+                    "MIZZEN_SMTP_PORT": str(smtp_port),
+                    "MIZZEN_SMTP_FROM": "mizzen@example.com",
+                    "MIZZEN_SMTP_SECURITY": "none",
+                }
                 planes[kind] = running.enter_context(plane)
             return planes[kind]
 

@@ -37,6 +37,8 @@ class Permission(StrEnum):
     REQUESTS_READ = "requests:read"
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
     SELF = "self"
     """To read who one is, and to see and end one's own sessions: everybody's."""

@@ -12,10 +12,27 @@ from mizzen_controlplane.kit.client_address import Network
 
 KUBERNETES = "kubernetes"
 STORES = ("database", KUBERNETES)
+SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""Kinds of MIZZEN_SMTP_SECURITY, and the port that is usual for each."""
 
 
 class SettingsError(Exception):
     """The environment lacks something or says something impossible; the text names the variable and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """The server that takes e-mail."""
+
+    host: str
+    sender: str
+    """The address that it comes from."""
+    port: int = 587
+    security: str = "starttls"
+    """`starttls`, `tls` from the first byte, or `none`."""
+    user: str = ""
+    password_file: Path | None = None
+    """Read for each letter, so that it may be renewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,8 @@ class Settings:
     """Largest artifact that is imported."""
     hub_url: str = "https://huggingface.co"
     """Where hf:// leads."""
+    smtp: SmtpSettings | None = None
+    """Who takes e-mail; None where none is sent."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
@@ -150,6 +169,7 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         egress_resolver=given.get("MIZZEN_EGRESS_RESOLVER", ""),
         import_max_bytes=_whole_number(given, "MIZZEN_IMPORT_MAX_BYTES", 1 << 41, 1 << 50),
         hub_url=(given.get("MIZZEN_HUB_URL") or "https://huggingface.co").rstrip("/"),
+        smtp=_smtp(given),
         accounts=_accounts(given),
     )
 
@@ -206,6 +226,24 @@ def _public_url(text: str) -> str:
             "nothing after them."
         )
     return text.rstrip("/")
+
+
+def _smtp(given: Mapping[str, str]) -> SmtpSettings | None:
+    host, sender = given.get("MIZZEN_SMTP_HOST", ""), given.get("MIZZEN_SMTP_FROM", "")
+    security = given.get("MIZZEN_SMTP_SECURITY") or "starttls"
+    if security not in SMTP_PORTS:
+        raise SettingsError(f"MIZZEN_SMTP_SECURITY is {security!r}: it must be one of {', '.join(SMTP_PORTS)}.")
+    port = _whole_number(given, "MIZZEN_SMTP_PORT", SMTP_PORTS[security], 65535)
+    user, password_file = given.get("MIZZEN_SMTP_USER", ""), _folder(given, "MIZZEN_SMTP_PASSWORD_FILE")
+    if bool(user) != (password_file is not None):
+        raise SettingsError("MIZZEN_SMTP_USER and MIZZEN_SMTP_PASSWORD_FILE go together: set both, or neither.")
+    if not host and not sender:
+        return None
+    if not host or "@" not in sender:
+        raise SettingsError(
+            "MIZZEN_SMTP_HOST and MIZZEN_SMTP_FROM go together: a host, and the address that e-mail comes from."
+        )
+    return SmtpSettings(host, sender, port, security, user, password_file)
 
 
 def _accounts(given: Mapping[str, str]) -> Mapping[str, str]:
