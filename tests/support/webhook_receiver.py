@@ -50,12 +50,15 @@ class Receiver:
             return list(self.requests)
 
 
+class _Server(ThreadingHTTPServer):
+    receiver: Receiver
+
+
 @contextmanager
 def webhook_receiver(answers: Sequence[int] = ()) -> Iterator[Receiver]:
     """One that listens inside the block."""
-    server = ThreadingHTTPServer((OUTSIDE, 0), _Handler)
-    receiver = Receiver(server.server_address[1], list(answers))
-    server.receiver = receiver  # type: ignore[attr-defined]
+    server = _Server((OUTSIDE, 0), _Handler)
+    receiver = server.receiver = Receiver(server.server_address[1], list(answers))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -68,7 +71,8 @@ def webhook_receiver(answers: Sequence[int] = ()) -> Iterator[Receiver]:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        receiver: Receiver = self.server.receiver  # type: ignore[attr-defined]
+        assert isinstance(self.server, _Server)
+        receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
         with receiver.arrived:
