@@ -147,7 +147,7 @@ def _show_secret(row: Row, output: Format) -> None:
         show_one(row, COLUMNS, output)
         return
     if not row["secret"]:
-        acknowledge(f"{row['name']}: events go to {row['url']}.", row, output)
+        acknowledge("Its events go out by e-mail, which is not signed.", row, output)
         return
     typer.echo(row["secret"])
-    typer.echo(f"{row['name']}: this secret verifies what {row['url']} gets; it is not shown again.", err=True)
+    typer.echo("It verifies what the webhook gets. Keep it now: it is not shown again.", err=True)
