@@ -68,7 +68,11 @@ async def list_audit_keys(plane: ThePlane, _subject: AuditReader) -> PublicKeys:
     return PublicKeys(keys=keys_of(plane).public)
 
 
-@router.get("/api/v1/audit-events:export", response_class=StreamingResponse, responses={200: {"content": {NDJSON: {}}}})
+@router.get(
+    "/api/v1/audit-events:export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {NDJSON: {}}}, 404: {"description": "There is no event `after`"}},
+)
 async def export_audit_events(
     plane: ThePlane,
     _subject: AuditReader,

@@ -13,11 +13,12 @@ def etag_of(row: ResourceRow) -> str:
     return f'"{row.id}.{row.revision}"'
 
 
-def _if_match(request: Request) -> str | None:
+def reads_if_match(request: Request) -> str | None:
+    """The header If-Match of `request`."""
     return request.headers.get("if-match")
 
 
-IfMatch = Annotated[str | None, Depends(_if_match)]
+IfMatch = Annotated[str | None, Depends(reads_if_match)]
 """The header If-Match, for an endpoint's signature."""
 
 

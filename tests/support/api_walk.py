@@ -1,0 +1,161 @@
+"""Every operation of the OpenAPI document called with cases that schemathesis makes of it, on a control plane in this
+process: what it finds is an answer that the document does not tell of."""
+
+import hashlib
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+import structlog
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from mizzen_controlplane.app import create_app
+from mizzen_controlplane.kit.settings import Settings
+from mizzen_controlplane.openapi import openapi_document
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.testclient import TestClient
+from support.controlplane import write_secrets
+
+URL = "http://127.0.0.1"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+WEIGHTS = b"weights"
+P = "/api/v1/projects/walked"
+ONCE_IN = 4
+"""Cases, one keeps the names in its path as they were made."""
+ENDLESS = {"follow": False}
+"""Query parameters that make an answer last for ever -> what they are instead."""
+
+
+@dataclass
+class Walk:
+    """A walk over all operations: what was tried, and what was found."""
+
+    client: TestClient
+    document: Mapping[str, Any]
+    things: Mapping[str, str]
+    """Name of a path's parameter -> one that is there."""
+    operations: set[str] = field(default_factory=set)
+    statuses: Counter[int] = field(default_factory=Counter)
+    found: dict[str, str] = field(default_factory=dict)
+    """Operation -> the first thing wrong with it."""
+
+    def told(self) -> str:
+        """One line for the log of the tests."""
+        by_status = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
+        return f"{len(self.operations)} operations, {self.statuses.total()} cases; answers {by_status}"
+
+    def run(self, chosen: int, cases: int, modes: tuple[GenerationMode, ...] = (GenerationMode.POSITIVE,)) -> None:
+        """Try each operation with so many cases of each mode; those that delete come last."""
+        schema = schemathesis.openapi.from_dict(_without_security(self.document))
+        operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # raises
+        for operation in sorted(operations, key=lambda each: each.method == "delete"):
+            self.operations.add(operation.label)
+            for mode in modes:
+                self._try(operation, chosen, cases, mode)
+
+    def _try(self, operation: Any, chosen: int, cases: int, mode: GenerationMode) -> None:
+        @seed(chosen)
+        @settings(
+            max_examples=cases, database=None, deadline=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(operation.as_strategy(generation_mode=mode))
+        def each(case: Any) -> None:
+            self._call(case)
+
+        try:
+            each()
+        except Unsatisfiable:
+            return  # nothing of this mode can be made of it
+
+    def _call(self, case: Any) -> None:
+        if self.statuses.total() % ONCE_IN:
+            case.path_parameters = {**(case.path_parameters or {}), **self._known(case)}
+        case.query = {**(case.query or {}), **{name: ENDLESS[name] for name in ENDLESS if name in (case.query or {})}}
+        sent = case.as_transport_kwargs(base_url=URL)
+        sent.pop("cookies", None)
+        if isinstance(sent.get("data"), (bytes, str)):
+            sent["content"] = sent.pop("data")
+        answer = self.client.request(**sent)
+        self.statuses[answer.status_code] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except FailureGroup as failures:
+            said = "; ".join(f"{failure.title}: {failure.message}" for failure in failures.exceptions)
+            self.found.setdefault(case.operation.label, f"{said}\n{sent}\n{answer.status_code} {answer.text[:500]}")
+
+    def _known(self, case: Any) -> dict[str, str]:
+        return {name: self.things[name] for name in case.path_parameters or {} if name in self.things}
+
+
+def _without_security(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The walk has a token already: what happens without one is asked elsewhere, of every route."""
+    paths = {
+        path: {method: {**operation, "security": []} for method, operation in item.items()}
+        for path, item in document["paths"].items()
+    }
+    return {**document, "paths": paths}
+
+
+@contextmanager
+def walk(folder: Path, database_url: str) -> Iterator[Walk]:
+    """A walk on a control plane of its own, with one of most things in it."""
+    tokens = write_secrets(folder / "secrets")
+    (folder / "data").mkdir()
+    plane = Settings(
+        database_url, folder / "data", folder / "secrets", requests_per_second=1_000_000, refusals_per_minute=1_000_000
+    )
+    app = create_app(plane)
+    quiet = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    headers = {"Authorization": f"Bearer {tokens['admin']}"}
+    try:
+        with TestClient(app, URL, raise_server_exceptions=False, headers=headers) as client:
+            yield Walk(client, openapi_document(app), _things(client))
+    finally:
+        structlog.configure(wrapper_class=quiet)
+
+
+def _things(client: TestClient) -> dict[str, str]:
+    """Make one of most things; returns what paths call them."""
+
+    def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = client.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    made("/api/v1/projects", {"name": "walked"})
+    made(P + "/models", {"name": "m"})
+    key = made(P + "/keys", {"name": "k"})
+    made(P + "/limits", {"name": "l", "metric": "requests", "amount": 5, "window_seconds": 60})
+    made(P + "/budgets", {"name": "b", "amount": "9"})
+    for path in ("/api/v1/limits", "/api/v1/budgets"):
+        made(path, {"name": "l", "metric": "requests", "amount": 5, "window_seconds": 60} if "lim" in path else
+             {"name": "b", "amount": "9"})  # fmt: skip
+    file = {"path": "model.gguf", "size": len(WEIGHTS), "sha256": hashlib.sha256(WEIGHTS).hexdigest()}
+    made(P + "/models/m/versions", {"format": "GGUF", "files": [file]})
+    return {
+        "project": "walked", "model": "m", "version": "1", "path": "model.gguf", "key": key["id"], "limit": "l",
+        "budget": "b", "rate_card": "default", "alias": "champion", "name": "d", "deployment": "d",
+    }  # fmt: skip
+
+
+def some_seed(given_seed: str | None) -> int:
+    """The seed asked for, or one by chance, printed."""
+    chosen = int(given_seed) if given_seed else secrets.randbelow(2**32)
+    print(f"MIZZEN_SEED={chosen}")
+    return chosen
