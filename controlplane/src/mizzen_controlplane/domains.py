@@ -38,6 +38,8 @@ from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
+from mizzen_controlplane.sign_in.openid.bearer import recognize as recognize_bearer
+from mizzen_controlplane.sign_in.openid.provider import providers_known
 from mizzen_controlplane.sign_in.recognition import recognize as recognize_session
 from mizzen_controlplane.webhooks import endpoints as webhooks
 from mizzen_controlplane.webhooks.delivering import webhooks_served
@@ -83,7 +85,7 @@ DOMAINS = (
     Domain("webhooks", webhooks.router, webhooks_served),
     Domain("operations", operations.router),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
-    Domain("authentication", authentication.router),
+    Domain("authentication", authentication.router, providers_known, recognize=recognize_bearer),
 )
 
 RECOGNIZERS = tuple(domain.recognize for domain in DOMAINS if domain.recognize is not None)

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from support.controlplane import FIRST_PASSWORD, ControlPlane
 from support.free_ports import free_port
+from support.identity_provider import (
+    AUDIENCE,
+    CLIENT,
+    CLIENT_SECRET,
+    DEVICE_CLIENT,
+    IdentityProvider,
+    identity_provider,
+)
 from support.postgres import Postgres, running_postgres
 
 pytest.register_assert_rewrite("support.deployment_routes", "support.object_routes")
@@ -20,6 +30,13 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[IdentityProvider]:
+    """The OpenID provider that the shared control planes believe."""
+    with identity_provider() as running:
+        yield running
 
 
 @pytest.fixture(params=DATABASES)
@@ -36,7 +53,7 @@ def smtp_port() -> int:
 
 @pytest.fixture(scope="session")
 def running_controlplane(
-    new_controlplane: Callable[[str], ControlPlane], smtp_port: int
+    new_controlplane: Callable[[str], ControlPlane], smtp_port: int, provider: IdentityProvider
 ) -> Iterator[Callable[[str], ControlPlane]]:
     """The session's control plane on a database; both live on, as each file in turn wants the one and the other."""
     planes: dict[str, ControlPlane] = {}
@@ -53,6 +70,7 @@ def running_controlplane(
                     "MIZZEN_SMTP_PORT": str(smtp_port),
                     "MIZZEN_SMTP_FROM": "mizzen@example.com",
                     "MIZZEN_SMTP_SECURITY": "none",
+                    "MIZZEN_SIGN_IN_FILE": str(_sign_in_file(plane, provider)),
                 }
                 planes[kind] = running.enter_context(plane)
             return planes[kind]
@@ -114,3 +132,15 @@ def _url(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFact
         return f"sqlite+aiosqlite:///{folders.mktemp('db') / 'controlplane.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.new_database()
+
+
+def _sign_in_file(plane: ControlPlane, provider: IdentityProvider) -> Path:
+    path = plane.folder / "sign-in.yaml"
+    (plane.folder / "client-secret").write_text(CLIENT_SECRET)
+    company = {
+        "name": "company", "title": "Company account", "issuer": provider.url, "clientId": CLIENT,
+        "clientSecretFile": "client-secret", "deviceClientId": DEVICE_CLIENT, "audiences": [AUDIENCE],
+        "adminGroups": ["platform"], "confirmSeconds": 10,
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump({"providers": [company]}))
+    return path
