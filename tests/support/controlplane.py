@@ -18,8 +18,10 @@ from typing import Self
 import httpx
 from support.free_ports import free_port
 from support.plain_http import NOBODY
+from support.preloaded import PreloadedProcess
 
 PROGRAMS = ("admin", "gateway", "runner", "registry")
+PROGRAM = ("mizzen_controlplane",)
 START_SECONDS = 100
 FIRST_PASSWORD = "one-time-password"
 """Of the local administrator, where a test wants one."""
@@ -50,8 +52,8 @@ class ControlPlane:
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
-    program: tuple[str, ...] = ("mizzen_controlplane",)
+    process: subprocess.Popen[bytes] | PreloadedProcess | None = None
+    program: tuple[str, ...] = PROGRAM
     """Modules after `python -m`, with arguments."""
     authority: Path | None = None
     """Of its certificate, where it speaks TLS (MIZZEN_TLS_DIR)."""
@@ -119,6 +121,9 @@ class ControlPlane:
 
     def launch(self) -> None:
         """Start it."""
+        if self.program == PROGRAM:
+            self.process = PreloadedProcess(self.variables(), self.folder / "log")
+            return
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.program], env=self.variables(), stdout=log, stderr=log
