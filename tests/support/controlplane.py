@@ -31,7 +31,7 @@ def write_secrets(folder: Path) -> dict[str, str]:
     """Make a folder of secrets as the supervisor does; returns the tokens by program."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tokens = {program: f"mzt_{program}_{_random_text(43)}" for program in PROGRAMS}
-    random = {name: secrets.token_hex(32) for name in ("pepper", "page-key", "files-key")}
+    random = {name: secrets.token_hex(32) for name in ("pepper", "page-key", "files-key", "sealing-key")}
     for name, text in {**tokens, **random}.items():
         path = folder / name
         path.write_text(text)

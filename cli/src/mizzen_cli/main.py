@@ -23,6 +23,7 @@ from mizzen_cli.commands import (
     money,
     projects,
     rollout,
+    secrets_at_rest,
     webhooks,
 )
 from mizzen_cli.errors import CommandError, ExitCode
@@ -56,6 +57,7 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")
 app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")
+app.add_typer(secrets_at_rest.app, name="secrets")
 app.add_typer(engines.app, name="engines")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(webhooks.app, name="webhooks")

@@ -134,6 +134,8 @@ SAYS_IT_ALL: Final = frozenset(
         "request_timeout",
         "reserved_namespace",
         "resource_version_too_old",
+        "sealed_secret_changed",
+        "sealing_key_missing",
         "session_ended",
         "session_not_found",
         "stale_resource_version",

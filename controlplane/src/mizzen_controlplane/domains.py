@@ -36,6 +36,7 @@ from mizzen_controlplane.models.scanning.scanner import scanner_closed
 from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
+from mizzen_controlplane.sealing import endpoints as sealing
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
 from mizzen_controlplane.sign_in.openid.bearer import recognize as recognize_bearer
@@ -84,6 +85,7 @@ DOMAINS = (
     Domain("batches", batches.router),
     Domain("webhooks", webhooks.router, webhooks_served),
     Domain("operations", operations.router),
+    Domain("sealing", sealing.router, sealing.sealed_anew),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
     Domain("authentication", authentication.router, providers_known, recognize=recognize_bearer),
 )

@@ -76,7 +76,7 @@ def test_secrets_are_made_once_and_outlive_upgrades_gitops_renders_and_the_relea
     assert "data" not in secret_of(installation)
     installation.first_start(tmp_path)
     made = secret_of(installation)["data"]
-    assert set(made) == {"pepper", "page-key", "admin", "admin-password"}
+    assert set(made) == {"pepper", "page-key", "admin", "sealing-key", "admin-password"}
 
     installation.upgrade("--set", "gateway.replicas=3")
     assert secret_of(installation)["data"] == made

@@ -19,6 +19,7 @@ API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/op
 LOCAL = {"up", "down", "status", "env", "doctor", "chat", "infer", "engines list", "engines install"}
 LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
+LOCAL |= {"secrets rotate"}  # a file of this machine, and then what `secrets rewrap` sends
 """Commands that ask this machine or the gateway alone."""
 COMMANDS = (
     "apply -f {folder}/m.yaml",
@@ -54,6 +55,8 @@ COMMANDS = (
     "audit export --after 3 --no-personal",
     "audit anchor",
     "audit keys",
+    "secrets keys",
+    "secrets rewrap",
     "models push a {folder}/model.onnx --alias champion",
     "models list",
     "models versions a",

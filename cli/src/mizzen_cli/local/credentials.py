@@ -8,7 +8,7 @@ from pathlib import Path
 PROGRAM_TOKENS = ("admin", "gateway", "runner", "registry")
 FIRST_PASSWORD = "admin-password"  # noqa: S105 - a file's name
 """Of the local account `admin`: it works once, to set one's own."""
-RANDOM_HEX = ("pepper", "page-key", "audit-key")
+RANDOM_HEX = ("pepper", "page-key", "audit-key", "sealing-key")
 ALPHABET = string.ascii_letters + string.digits
 TOKEN_LENGTH = 43
 """Of 62 characters: 256 bits."""

@@ -19,9 +19,11 @@ from mizzen_controlplane.kit.settings import SettingsError
 
 KEYS: Final = ("pepper", "page-key", "admin")
 """All that the control plane needs; programs come with tokens of their service accounts."""
+SEALING_KEY: Final = "sealing-key"
+"""Made also for an installation of a release that had none; a Secret that somebody else fills need not have it."""
 FIRST_PASSWORD: Final = "admin-password"  # noqa: S105 - a key's name
 """Of the local account `admin`. Made with the others, but a Secret that somebody else fills need not have it."""
-OPTIONAL: Final = ("files-key", "audit-key", "audit-sink-token", FIRST_PASSWORD)
+OPTIONAL: Final = ("files-key", "audit-key", "audit-sink-token", SEALING_KEY, FIRST_PASSWORD)
 """Laid out where it is there: it switches something on."""
 FIELD_MANAGER: Final = "mizzen-controlplane"
 TRIES: Final = 10
@@ -51,7 +53,7 @@ async def installation_secrets(api: Secrets, namespace: str, name: str, *, make:
         try:
             held = await api.get(SECRETS, name, namespace)
             found = _texts(held.get("data"))
-            missing = [key for key in KEYS if not found.get(key)]
+            missing = [key for key in (*KEYS, *((SEALING_KEY,) if make else ())) if not found.get(key)]
             if not missing:
                 return {key: found[key] for key in (*KEYS, *OPTIONAL) if found.get(key)}
             _refuse_to_make(found, missing, f"{namespace}/{name}", make)
@@ -92,7 +94,8 @@ def _refuse_to_make(found: Mapping[str, str], missing: list[str], secret: str, m
 
 def _filling(held: dict[str, object], found: Mapping[str, str], missing: list[str]) -> list[dict[str, object]]:
     """Add what is missing, if nobody wrote since it was read."""
-    whole = {FIRST_PASSWORD: _made(FIRST_PASSWORD), **found, **{key: _made(key) for key in missing}}
+    first = {} if missing == [SEALING_KEY] else {FIRST_PASSWORD: _made(FIRST_PASSWORD)}
+    whole = {**first, **found, **{key: _made(key) for key in missing}}
     metadata = held["metadata"]
     assert isinstance(metadata, dict), "the API server sends metadata"
     data = {key: base64.b64encode(text.encode()).decode() for key, text in whole.items()}
@@ -104,7 +107,7 @@ def _filling(held: dict[str, object], found: Mapping[str, str], missing: list[st
 
 
 def _made(key: str) -> str:
-    if key in ("pepper", "page-key"):
+    if key in ("pepper", "page-key", SEALING_KEY):
         return secrets.token_hex(32)
     if key == FIRST_PASSWORD:
         return "".join(secrets.choice(ALPHABET) for _ in range(24))

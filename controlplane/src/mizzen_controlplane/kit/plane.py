@@ -8,7 +8,8 @@ from fastapi import Depends, Request
 
 from mizzen_controlplane.kit.content_store import ContentStore
 from mizzen_controlplane.kit.database import Database
-from mizzen_controlplane.kit.secret_folder import SecretFolder
+from mizzen_controlplane.kit.envelopes import Envelopes, KeyFile
+from mizzen_controlplane.kit.secret_folder import SEALING_KEY, SecretFolder
 from mizzen_controlplane.kit.settings import Settings
 from mizzen_controlplane.kit.subject import Reviewer, Subject
 
@@ -40,6 +41,11 @@ class Plane:
     """The domains' own, asked in turn."""
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What domains keep in memory for the life of the process, by a name of theirs."""
+
+    @property
+    def envelopes(self) -> Envelopes:
+        """What seals and opens secrets that must be read again."""
+        return Envelopes(KeyFile(self.settings.secrets_dir / SEALING_KEY))
 
 
 def plane_of(request: Request) -> Plane:

@@ -1,4 +1,7 @@
-"""The folder of secrets: the pepper, the page key, the programs' tokens, and the key of content; read once at start."""
+"""The folder of secrets: pepper, page key, the programs' tokens, keys of content and of the audit trail; read at start.
+
+The keys that seal stored secrets alone are read whenever they are needed, so that they rotate without a restart.
+"""
 
 import hashlib
 import re
@@ -18,6 +21,9 @@ AUDIT_KEY = "audit-key"
 """The file without which the audit trail is not anchored."""
 AUDIT_KEY_PATTERN = re.compile(r"^(public:)?[0-9a-f]{64}$")
 AUDIT_SINK_TOKEN = "audit-sink-token"  # noqa: S105 - the name of a file
+SEALING_KEY = "sealing-key"
+"""The file whose first line wraps the keys of stored secrets; earlier ones on further lines."""
+SEALING_KEY_PATTERN = re.compile(r"^[0-9a-f]{64}$")
 FOLDER = "MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
 NAMED = "MIZZEN_FILES_KEY_FILE must name a file that this user may read, or not be set."
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
@@ -55,6 +61,7 @@ def read_secrets(
                 "Remove the file and start `mizzen up`, which makes a new one."
             )
         digests[token_digest(token)] = program
+    sealing_keys(folder / SEALING_KEY)
     return SecretFolder(
         pepper=_text(folder / "pepper").encode(),
         page_key=_text(folder / "page-key").encode(),
@@ -63,6 +70,22 @@ def read_secrets(
         audit_keys=_audit_keys(folder),
         audit_sink_token=_text(folder / AUDIT_SINK_TOKEN) if (folder / AUDIT_SINK_TOKEN).exists() else "",
     )
+
+
+def sealing_keys(path: Path) -> tuple[bytes, ...]:
+    """Keys in the file `path`, 32 bytes each, the present one first; none where there is no file.
+
+    Raises SettingsError for a file that holds something else.
+    """
+    if not path.exists():
+        return ()
+    lines = _text(path).split()
+    if not all(SEALING_KEY_PATTERN.match(line) for line in lines):
+        raise SettingsError(
+            f"{path} must hold 64 hexadecimal digits, and earlier keys on further lines. `openssl rand -hex 32` makes "
+            "one; restore a lost one from a backup."
+        )
+    return tuple(bytes.fromhex(line) for line in lines)
 
 
 def _audit_keys(folder: Path) -> tuple[str, ...]:

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mizzen_controlplane.cluster.installation_secret import FIRST_PASSWORD, KEYS, installation_secrets, lay_out
+from mizzen_controlplane.cluster.installation_secret import (
+    FIRST_PASSWORD,
+    KEYS,
+    SEALING_KEY,
+    installation_secrets,
+    lay_out,
+)
 from mizzen_controlplane.kit.secret_folder import ADMIN_ALONE, read_secrets
 from mizzen_controlplane.kit.settings import SettingsError
 from mizzen_kube.errors import ConflictError, NotFoundError
@@ -47,14 +53,14 @@ async def test_an_empty_secret_is_filled_once_and_the_control_plane_reads_it(tmp
     api = OneSecret({})
     first = await made(api)
     assert (await made(api), api.patches) == (first, 1)
-    assert set(first) == {*KEYS, FIRST_PASSWORD}
+    assert set(first) == {*KEYS, SEALING_KEY, FIRST_PASSWORD}
     lay_out(first, tmp_path)
     assert read_secrets(tmp_path, ADMIN_ALONE).pepper == first["pepper"].encode()
     assert {stat.S_IMODE((tmp_path / key).stat().st_mode) for key in KEYS} == {0o600}
 
 
 async def test_of_two_first_starts_the_faster_counts() -> None:
-    theirs = {"pepper": "p", "page-key": "k", "admin": "a"}
+    theirs = {"pepper": "p", "page-key": "k", "admin": "a", "sealing-key": "s"}
     assert await made(OneSecret({}, rival=theirs)) == theirs
 
 
@@ -63,6 +69,13 @@ async def test_a_key_that_a_newer_release_needs_is_added_beside_the_others() -> 
     assert (await made(api))["pepper"] == "p"
     assert api.data is not None
     assert api.data["other"] == "kept"
+
+
+async def test_an_installation_of_a_release_without_sealing_key_gets_one_and_nothing_else() -> None:
+    api = OneSecret({"pepper": "p", "page-key": "k", "admin": "a"})
+    assert set(await made(api)) == {*KEYS, SEALING_KEY}
+    theirs = {"pepper": "p", "page-key": "k", "admin": "a"}
+    assert await made(OneSecret(dict(theirs)), make=False) == theirs
 
 
 async def test_a_lost_pepper_is_never_replaced() -> None:
