@@ -75,7 +75,7 @@ async def test_a_secret_that_is_set_during_the_rotation_stays_as_it_was_set(
             changed.append(await plane.envelopes.seal("thing", "t1", b"set meanwhile"))
             async with unit_of_work(plane.database) as session:
                 await session.execute(update(THINGS).where(THINGS.c.id == "t1").values(secret=changed[0]))
-        return await rewrapped(self, sealed)  # type: ignore[arg-type]
+        return await rewrapped(self, sealed)  # type: ignore[arg-type]  # the class itself is patched
 
     monkeypatch.setattr(kind, "rewrapped", meanwhile)
     await rewrap(plane, SOMEBODY, HELD)

@@ -29,7 +29,7 @@ async def test_what_was_sealed_opens_again(tmp_path_factory: pytest.TempPathFact
     assert len(secret) < 8 or secret not in sealed
 
 
-async def test_two_envelopes_of_one_secret_have_nothing_in_common(tmp_path: Path) -> None:
+async def test_two_envelopes_of_one_secret_are_not_alike(tmp_path: Path) -> None:
     held = envelopes(tmp_path, NEW)
     one, other = [await held.seal("webhook", "whk_1", SECRET) for _ in range(2)]
     assert one[7:] != other[7:]
