@@ -115,7 +115,7 @@ COMMANDS = (
     "limits update l --amount 6 --mode enforce",
     "limits list",
     "limits delete l",
-    "budgets create b --amount 25.00 --key k",
+    "budgets create b --amount 25.00 --key k --notify-at 80 --notify-at 100",
     "budgets create b --amount 9 --unit tokens --window rolling --window-seconds 900 --hardness soft",
     "budgets update b --amount 10 --organization",
     "budgets list",

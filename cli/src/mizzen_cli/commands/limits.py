@@ -43,6 +43,10 @@ Mode = Annotated[Enforcement, typer.Option("--mode", help="enforce refuses, shad
 NewMode = Annotated[Enforcement | None, typer.Option("--mode", help="enforce, shadow or off.")]
 StoreLoss = Annotated[OnStoreLoss, typer.Option(help="What happens while it cannot be checked.")]
 NewStoreLoss = Annotated[OnStoreLoss | None, typer.Option(help="What happens while it cannot be checked.")]
+NotifyAt = Annotated[
+    list[int] | None,
+    typer.Option(help="Percentage that is announced to webhooks when it is spent; several times for several."),
+]
 Organization = Annotated[bool, typer.Option("--organization", help="The organization's, over all projects together.")]
 Window = Annotated[int | None, typer.Option(help="Length of the window in seconds.")]
 
@@ -177,6 +181,7 @@ def create_budget(
     key: Key = None,
     mode: Mode = Enforcement.ENFORCE,
     on_store_loss: StoreLoss = OnStoreLoss.REFUSE,
+    notify_at: NotifyAt = None,
     organization: Organization = False,
     output: Output = Format.TABLE,
     project: Project = None,
@@ -185,7 +190,7 @@ def create_budget(
     _rolling_has_its_length(window, window_seconds)
     body: Json = {
         "name": name, "amount": amount, "unit": unit, "window": window, "hardness": hardness, "enforcement": mode,
-        "on_store_loss": on_store_loss, **_given(window_seconds=window_seconds),
+        "on_store_loss": on_store_loss, **_given(window_seconds=window_seconds, notify_at=notify_at),
     }  # fmt: skip
     with session(project) as api:
         body |= _counted_over(scope, key, model, organization)
@@ -211,12 +216,15 @@ def update_budget(
     hardness: Annotated[Hardness | None, typer.Option(help="hard or soft.")] = None,
     mode: NewMode = None,
     on_store_loss: NewStoreLoss = None,
+    notify_at: NotifyAt = None,
     organization: Organization = False,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Change a budget; what it has spent stays."""
-    changes = _given(amount=amount, hardness=hardness, enforcement=mode, on_store_loss=on_store_loss)
+    changes = _given(
+        amount=amount, hardness=hardness, enforcement=mode, on_store_loss=on_store_loss, notify_at=notify_at
+    )
     with session(project) as api:
         row = api.request("PATCH", _path(api, "budgets", organization, name), json=changes).json()
         show_one(_scopes_named(api, [row], output)[0], BUDGET_COLUMNS, output)

@@ -14,6 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.budgets import repository
 from mizzen_controlplane.budgets.models import BudgetLease
+from mizzen_controlplane.budgets.thresholds import announce_reached
+from mizzen_controlplane.identity.models import Organization
 from mizzen_controlplane.kit.problem import NotFound
 
 LEASE_LIFE: Final = timedelta(seconds=120)
@@ -97,8 +99,11 @@ async def _closed_until(session: AsyncSession, budget_id: str, holder: str, now:
     return await repository.held_until(session, budget_id, store + separator, now, but_for=holder)
 
 
-async def charge(session: AsyncSession, charges: Iterable[Charge], time_zone: str) -> None:
-    """Add to what the periods have spent and take it out of the holders' leases. Deleted budgets are passed over."""
+async def charge(session: AsyncSession, charges: Iterable[Charge], owner: Organization) -> None:
+    """Add to what the periods have spent, take it out of the holders' leases, and announce what that reaches.
+
+    Deleted budgets are passed over.
+    """
     listed = list(charges)
     budgets = {
         budget.id: budget for budget in await repository.locked_budgets(session, {it.budget_id for it in listed})
@@ -109,10 +114,11 @@ async def charge(session: AsyncSession, charges: Iterable[Charge], time_zone: st
         budget = budgets.get(item.budget_id)
         if budget is None:
             continue
-        window, amount = budget.window_in(time_zone), item.amount_in(budget.amount_unit)
+        window, amount = budget.window_in(owner.time_zone), item.amount_in(budget.amount_unit)
         spent[budget.id, window.booked_at(item.moment)] += amount
         used[budget.id, item.holder, window.lent_at(item.moment)] += amount
     for (budget_id, start), amount in sorted(spent.items()):
         await repository.add_spent(session, budget_id, start, amount)
     for (budget_id, holder, start), amount in sorted(used.items()):
         await repository.lower_lease(session, budget_id, holder, start, amount)
+    await announce_reached(session, owner, budgets.values(), spent)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow
 from mizzen_crds.periods import Window
-from sqlalchemy import BigInteger, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
@@ -33,6 +33,9 @@ class Budget(ResourceRow, table=True):
     hardness: str = Field(default="hard", max_length=16, sa_column_kwargs={"server_default": "hard"})
     on_store_loss: str = Field(default="refuse", max_length=16, sa_column_kwargs={"server_default": "refuse"})
 
+    notify_at: list[int] | None = Field(default=None, sa_type=JSON)
+    """Percentages of the amount that are announced when they are spent."""
+
     @property
     def amount_unit(self) -> BudgetUnit:
         """What it is of."""
@@ -54,6 +57,16 @@ class BudgetSpending(SQLModel, table=True):
     budget_id: str = Field(primary_key=True, max_length=64, foreign_key="budget.id", ondelete="CASCADE")
     period_start: datetime = Field(primary_key=True, sa_type=UtcDateTime)
     spent_pico: int = Field(default=0, sa_type=BigInteger)
+
+
+class BudgetThreshold(SQLModel, table=True):
+    """A percentage that a period has announced. Of rolling windows there are none."""
+
+    __tablename__ = "budget_threshold"
+
+    budget_id: str = Field(primary_key=True, max_length=64, foreign_key="budget.id", ondelete="CASCADE")
+    period_start: datetime = Field(primary_key=True, sa_type=UtcDateTime)
+    percent: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
 class BudgetLease(SQLModel, table=True):

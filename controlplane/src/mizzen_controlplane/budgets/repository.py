@@ -9,7 +9,7 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending
+from mizzen_controlplane.budgets.models import Budget, BudgetLease, BudgetSpending, BudgetThreshold
 from mizzen_controlplane.kit.upsert import insert_into
 from mizzen_controlplane.limits.models import DECLARED
 
@@ -129,6 +129,16 @@ async def add_spent(session: AsyncSession, budget_id: str, period_start: datetim
     )
     raised = {"spent_pico": col(BudgetSpending.spent_pico) + pico}
     await session.exec(statement.on_conflict_do_update(index_elements=["budget_id", "period_start"], set_=raised))
+
+
+async def note_threshold(session: AsyncSession, budget_id: str, period_start: datetime, percent: int) -> bool:
+    """Note that the period announces the percentage; False where it has done so already."""
+    statement = insert_into(session, BudgetThreshold).values(
+        budget_id=budget_id, period_start=period_start, percent=percent
+    )
+    connection = await session.connection()
+    noted = await connection.execute(statement.on_conflict_do_nothing().returning(col(BudgetThreshold.percent)))
+    return noted.first() is not None
 
 
 async def lower_lease(session: AsyncSession, budget_id: str, holder: str, period_start: datetime, pico: int) -> None:

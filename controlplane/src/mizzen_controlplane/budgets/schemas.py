@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, OnStoreLoss, Scope
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from mizzen_controlplane.access.counted_over import CallableName
 from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
@@ -12,6 +12,11 @@ from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
 RollingSeconds = Annotated[int, Field(ge=900, le=366 * 86_400, multiple_of=900, strict=True)]
 AmountText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A decimal such as "25.00"."""
+Percentages = Annotated[
+    list[Annotated[int, Field(ge=1, le=1000, strict=True)]],
+    Field(max_length=10),
+    AfterValidator(lambda given: sorted(set(given))),
+]
 
 
 class BudgetCreate(Body):
@@ -41,6 +46,8 @@ class BudgetCreate(Body):
     """enforce, shadow (counts only) or off."""
     on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
     """What happens while it cannot be checked: refuse or allow."""
+    notify_at: Percentages = Field(default_factory=list)
+    """Percentages of the amount, such as 50, 80 and 100, that are announced once a period when they are spent."""
 
 
 class BudgetPatch(Body):
@@ -56,6 +63,8 @@ class BudgetPatch(Body):
     """hard or soft."""
     on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
     """refuse or allow."""
+    notify_at: Percentages = Field(default_factory=list)
+    """Percentages of the amount that are announced when they are spent."""
 
 
 class BudgetView(Resource):
@@ -81,6 +90,8 @@ class BudgetView(Resource):
     """Length of a rolling window; 0 for the others."""
     hardness: Hardness
     """How it is held."""
+    notify_at: list[int]
+    """Percentages of the amount that are announced, by webhook or e-mail, when they are spent."""
     currency: str
     """ISO 4217 code, of money."""
     amount: str

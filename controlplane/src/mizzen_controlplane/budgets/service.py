@@ -32,7 +32,7 @@ BUDGETS = Kind(
     frozenset(
         {
             "scope", "scope_id", "model", "unit", "amount_pico", "window", "window_seconds", "hardness", "enforcement",
-            "on_store_loss", "labels",
+            "on_store_loss", "labels", "notify_at",
         }
     ),
 )  # fmt: skip
@@ -122,6 +122,7 @@ async def add_budget(
         amount_pico=amount,
         window_seconds=seconds,
         owner=owner,
+        notify_at=body.notify_at or None,
         **body.model_dump(mode="json", include={"unit", "window", "hardness", "enforcement", "on_store_loss"}),
     )
     if not kept_by_first_release(body.unit, body.hardness, target.scope, body.window):
@@ -162,6 +163,7 @@ def _view(plane: Plane, row: Budget, period: Period, spent: int, leased: int) ->
         | row.model_dump(include=SHOWN)
         | {
             "project_id": "" if row.parent_id == plane.organization_id else row.parent_id,
+            "notify_at": row.notify_at or [],
             "currency": plane.currency,
             "amount": amounts.text_of(unit, row.amount_pico),
             "spent": amounts.text_of(unit, spent),

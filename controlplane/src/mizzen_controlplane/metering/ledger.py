@@ -45,7 +45,7 @@ async def take(plane: Plane, events: Sequence[UsageEvent]) -> UsageReceipt:
         new = await _insert(session, good)
         if new:
             await repository.add_to_rollups(session, rollup_rows(added_up(new)))
-            await charge(session, _charges(new), owner.time_zone)
+            await charge(session, _charges(new), owner)
         uses = _uses(plane, new)
         if uses:
             await note_uses(session, uses)

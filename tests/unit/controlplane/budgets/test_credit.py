@@ -8,6 +8,7 @@ import pytest
 from mizzen_controlplane.budgets.credit import LEASE_LIFE, Charge, charge, lease
 from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.repository import leased_of, spent_of
+from mizzen_controlplane.identity.models import Organization
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_crds.access import LeaseGrant, LeaseRequest
@@ -16,6 +17,8 @@ from support.embedded_plane import embedded_plane
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MARCH = month_of(NOW, "UTC")
+
+OWNER = Organization(id="org_1", name="default", currency="USD", time_zone="UTC")
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ async def _lease(plane: Plane, holder: str, want: int, now: datetime = NOW) -> L
 
 async def _charge(plane: Plane, holder: str, pico: int, start: datetime = MARCH.start, **used: int) -> None:
     async with unit_of_work(plane.database) as session:
-        await charge(session, [Charge("bud_1", start, holder, pico, **used)], "UTC")
+        await charge(session, [Charge("bud_1", start, holder, pico, **used)], OWNER)
 
 
 async def _books(plane: Plane, start: datetime = MARCH.start, now: datetime = NOW) -> tuple[int, int]:
