@@ -5,7 +5,7 @@ RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_DOWNLOADS := never
 # Programs that the tests start would compile what they import anew each time.
 unexport PYTHONDONTWRITEBYTECODE
-SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src cli/src
+SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src client/src cli/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces bench-controlplane release-fixture clean

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from product_chart import chart_files
 from reference.commands import commands_page
 from reference.fields import fields_page
 from reference.gateway_file import gateway_file_page
+from reference.python_client import models_text, operations_text
 from reference.reasons import reasons_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,12 @@ def chart_text(kind: Kind) -> str:
     return _YAML_HEAD + _yaml(kept)
 
 
+def _rest_api() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_openapi())
+    return document
+
+
+@cache
 def _openapi() -> str:
     """The REST API, as the control plane tells it."""
     command = [sys.executable, "-m", "mizzen_controlplane", "openapi"]
@@ -97,6 +104,10 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
     }
     files[Path("docs/reference/openapi.json")] = _openapi
     files[Path("docs/reference/gateway-openapi.json")] = lambda: _gateway_openapi(version)
+    client = Path("client/src/mizzen_client")
+    files[client / "models.py"] = lambda: models_text(_rest_api())
+    files[client / "operations.py"] = lambda: operations_text(_rest_api(), asynchronous=False)
+    files[client / "async_operations.py"] = lambda: operations_text(_rest_api(), asynchronous=True)
     files.update(chart_files(ROOT, version))
     for kind in KINDS:
         files[Path("crds") / kind.file_name] = partial(definition_text, kind)

@@ -87,6 +87,7 @@ class Walk:
         case.query = {**(case.query or {}), **{name: ENDLESS[name] for name in ENDLESS if name in (case.query or {})}}
         sent = case.as_transport_kwargs(base_url=URL)
         sent.pop("cookies", None)
+        sent["headers"] = {name: str(value).encode() for name, value in sent["headers"].items()}
         if isinstance(sent.get("data"), (bytes, str)):
             sent["content"] = sent.pop("data")
         answer = self.client.request(**sent)

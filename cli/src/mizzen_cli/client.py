@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+from mizzen_client.calls import Call
+from mizzen_client.errors import ApiError, FieldError, Unreachable, refusal
+from mizzen_client.transport import Connection, Transport
 
 from mizzen_cli.context import Context
 from mizzen_cli.errors import CommandError, ExitCode
@@ -41,19 +44,18 @@ class ApiClient:
 
     def __init__(self, context: Context, timeout_seconds: float = 30.0) -> None:
         self.project = context.project
-        self._http = httpx.Client(
-            base_url=context.controlplane_url,
-            headers={"authorization": f"Bearer {context.token}"},
-            timeout=timeout_seconds,
-            trust_env=False,
-            verify=_trusted(context.controlplane_url, context.controlplane_ca),
+        verify = _trusted(context.controlplane_url, context.controlplane_ca)
+        # A person at the command line sees a refusal at once, and repeats the command.
+        self._transport = Transport(
+            Connection(context.controlplane_url, context.token, verify, timeout_seconds, retries=0)
         )
+        self._http = self._transport.http
 
     def __enter__(self) -> "ApiClient":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._transport.close()
 
     def path(self, *parts: str) -> str:
         """Path of a resource of the project: path("keys") is /api/v1/projects/<project>/keys."""
@@ -109,13 +111,13 @@ class ApiClient:
         Raises:
             CommandError: with the server's sentence, or a remedy when it does not answer.
         """
+        call = Call(method, path, options.pop("params", {}), options.pop("headers", {}), **options)
         try:
-            response = self.exchange(method, path, **options)
-        except httpx.HTTPError as error:
-            raise unreachable(self.url, error, may_have_done=method != "GET") from error
-        if response.is_error:
-            raise refused(response)
-        return response
+            return self._transport.send(call)
+        except Unreachable as error:
+            raise unreachable(self.url, error.because, may_have_done=method != "GET") from error
+        except ApiError as error:
+            raise sentence_of(error) from error
 
     @property
     def url(self) -> str:
@@ -179,22 +181,23 @@ def _way_to_it(url: str) -> str:
 
 
 def refused(response: httpx.Response) -> CommandError:
+    """The server's problem in an answer that has been read, as sentences."""
+    return sentence_of(refusal(response))
+
+
+def sentence_of(error: ApiError) -> CommandError:
     """The server's problem as sentences, one per field."""
-    try:
-        problem: Json = response.json()
-    except ValueError:
-        return CommandError(f"The control plane answered {response.status_code} without an explanation.")
+    if not error.problem:
+        return CommandError(f"The control plane answered {error.status} without an explanation.")
     # The detail repeats the first errors, for clients that show nothing else.
-    sentences = [_field_sentence(error) for error in problem.get("errors") or []]
-    detail = "\n".join(sentences) or str(problem.get("detail") or problem.get("title") or response.status_code)
-    said = with_remedy(str(problem.get("code", "")), detail)
-    code = ExitCode.NOT_FOUND if response.status_code == httpx.codes.NOT_FOUND else ExitCode.REFUSED
-    return CommandError(said, code)
+    detail = "\n".join(_field_sentence(each) for each in error.fields) or error.detail
+    code = ExitCode.NOT_FOUND if error.status == httpx.codes.NOT_FOUND else ExitCode.REFUSED
+    return CommandError(with_remedy(error.code, detail), code)
 
 
-def _field_sentence(error: Json) -> str:
-    detail = str(error.get("detail", ""))
-    name = str(error.get("pointer", "")).removeprefix("path:").removeprefix("query:").strip("/").replace("/", ".")
+def _field_sentence(error: FieldError) -> str:
+    detail = error.detail
+    name = error.pointer.removeprefix("path:").removeprefix("query:").strip("/").replace("/", ".")
     leaf = name.rpartition(".")[2]
     if leaf in WORDS and (leaf == name or name.startswith("prices.")):
         unnamed = re.sub(rf"^[a-z0-9_.\[\]]*{leaf}: ", "", detail)

@@ -23,6 +23,7 @@ SOURCES = (
     "operator",
     "kube",
     "engines",
+    "client",
     "cli",
     "crds",
     "charts",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from house_rules import ROOT
 
-MEMBERS = ("crds", "kube", "operator", "controlplane", "gateway", "engines", "cli")
+MEMBERS = ("crds", "kube", "operator", "controlplane", "gateway", "engines", "client", "cli")
 
 BREACHES = {
     "shared": ("mizzen_gateway/breach_shared.py", "import mizzen_controlplane\n"),
