@@ -2256,6 +2256,12 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def list_sealing_keys(self) -> models.SealingKeys:
+        """List the keys that seal stored secrets, and how many secrets hang on each."""
+        return cast(
+            "models.SealingKeys", await self._send(Call("GET", path_of("/api/v1/sealing-keys", {}), {}, headers_of()))
+        )
+
     async def list_versions(
         self,
         project: str | int,
@@ -2848,6 +2854,20 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/projects/{project}/keys/{key}:revoke", {"project": project, "key": key}),
                     {},
                     headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def rewrap_sealed_secrets(self, *, idempotency_key: str | None = None) -> models.Rewrapped:
+        """Have all stored secrets hang on the present key; they can be read all the while."""
+        return cast(
+            "models.Rewrapped",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/sealing-keys:rewrap", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
                 )
             ),
         )

@@ -301,6 +301,7 @@ class BudgetCreate(TypedDict):
     labels: NotRequired[dict[str, str]]
     model: NotRequired[str | None]
     name: str
+    notify_at: NotRequired[list[int]]
     on_store_loss: NotRequired[OnStoreLoss]
     scope: NotRequired[Scope | None]
     unit: NotRequired[BudgetUnit]
@@ -315,6 +316,7 @@ class BudgetPatch(TypedDict):
     enforcement: NotRequired[Enforcement]
     hardness: NotRequired[Hardness]
     labels: NotRequired[dict[str, str]]
+    notify_at: NotRequired[list[int]]
     on_store_loss: NotRequired[OnStoreLoss]
 
 
@@ -335,6 +337,7 @@ class BudgetView(TypedDict):
     leased: str
     model: str | None
     name: str
+    notify_at: list[int]
     on_store_loss: OnStoreLoss
     period_end: str
     period_start: str
@@ -1637,6 +1640,13 @@ class ResolvedVersion(TypedDict):
     version_id: str
 
 
+class Rewrapped(TypedDict):
+    """What was done, and how things stand now."""
+
+    items: list[SealingKey]
+    rewrapped: int
+
+
 class RollbackBody(TypedDict):
     """Body of `:rollback`."""
 
@@ -1667,6 +1677,21 @@ class ScanView(TypedDict):
 
 
 Scope = Literal["organization", "project", "key", "user", "model"]
+
+
+class SealingKey(TypedDict):
+    """A key that wraps the keys of stored secrets."""
+
+    held: bool
+    key: str
+    present: bool
+    secrets: int
+
+
+class SealingKeys(TypedDict):
+    """All keys that are held or needed."""
+
+    items: list[SealingKey]
 
 
 class SessionView(TypedDict):

@@ -2247,6 +2247,12 @@ class Operations(Sending):
             ),
         )
 
+    def list_sealing_keys(self) -> models.SealingKeys:
+        """List the keys that seal stored secrets, and how many secrets hang on each."""
+        return cast(
+            "models.SealingKeys", self._send(Call("GET", path_of("/api/v1/sealing-keys", {}), {}, headers_of()))
+        )
+
     def list_versions(
         self,
         project: str | int,
@@ -2839,6 +2845,20 @@ class Operations(Sending):
                     path_of("/api/v1/projects/{project}/keys/{key}:revoke", {"project": project, "key": key}),
                     {},
                     headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    def rewrap_sealed_secrets(self, *, idempotency_key: str | None = None) -> models.Rewrapped:
+        """Have all stored secrets hang on the present key; they can be read all the while."""
+        return cast(
+            "models.Rewrapped",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/sealing-keys:rewrap", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
                 )
             ),
         )
