@@ -23,6 +23,7 @@ WORDS = {
     "overlap_seconds": "--overlap", "window_seconds": "--window", "name": "NAME", "alias": "ALIAS", "start": "--start",
     "end": "--end", "bucket": "--bucket", "group_by": "--group-by",
     "per_million_input_tokens": "--per-million-input", "per_million_output_tokens": "--per-million-output",
+    "source": "SOURCE", "files": "--file",
     "per_request": "--per-request", "page_size": "--limit", "hardness": "--hardness",
 }  # fmt: skip
 """Field of a request -> what a person wrote it as."""

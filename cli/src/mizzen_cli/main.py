@@ -17,10 +17,12 @@ from mizzen_cli.commands import (
     invoices,
     keys,
     limits,
+    model_imports,
     model_records,
     model_scans,
     models,
     money,
+    operations,
     projects,
     rollout,
     secrets_at_rest,
@@ -49,11 +51,13 @@ money.register(app)
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(invoices.billing, name="billing")
 app.add_typer(invoices.credits_in_hand, name="credits")
+model_imports.register(models.app)
 model_records.register(models.app)
 app.add_typer(audit.app, name="audit")
 model_scans.register(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(operations.app, name="operations")
 app.add_typer(keys.app, name="keys")
 app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")

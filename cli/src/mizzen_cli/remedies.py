@@ -63,6 +63,20 @@ OWN_WORDS: Final[dict[str, str]] = {
 
 SAYS_IT_ALL: Final = frozenset(
     {
+        "file_name_refused",
+        "files_needed",
+        "format_unknown",
+        "import_too_large",
+        "imported_version_failed",
+        "origin_broken",
+        "origin_changed",
+        "origin_denied",
+        "origin_digest_mismatch",
+        "origin_not_found",
+        "origin_refused",
+        "origin_untrusted",
+        "source_malformed",
+        "number_of_files",
         "api_server_unavailable",
         "audit_chain_broken",
         "audit_sink_failed",

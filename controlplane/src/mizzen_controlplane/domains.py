@@ -20,6 +20,8 @@ from mizzen_controlplane.deployments import endpoints as deployments
 from mizzen_controlplane.deployments import observation_endpoints as observations
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
+from mizzen_controlplane.imports import endpoints as imports
+from mizzen_controlplane.imports.work import imports_done
 from mizzen_controlplane.invoices import credit_endpoints as credits_in_hand
 from mizzen_controlplane.invoices import endpoints as invoices
 from mizzen_controlplane.invoices import profile_endpoints as billing_profiles
@@ -86,6 +88,7 @@ DOMAINS = (
     Domain("webhooks", webhooks.router, webhooks_served),
     Domain("operations", operations.router),
     Domain("sealing", sealing.router, sealing.sealed_anew),
+    Domain("imports", imports.router, imports_done),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
     Domain("authentication", authentication.router, providers_known, recognize=recognize_bearer),
 )

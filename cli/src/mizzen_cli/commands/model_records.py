@@ -172,7 +172,7 @@ def _result(text: str) -> tuple[str, float]:
 def _lines(line: Json) -> list[str]:
     said = line["lineage"]
     lines = []
-    for field, label in (("dataset", "Dataset"), ("code", "Code"), ("training_run", "Run")):
+    for field, label in (("dataset", "Dataset"), ("code", "Code"), ("training_run", "Run"), ("origin", "Origin")):
         known = [str(value) for value in (said.get(field) or {}).values() if value]
         if known:
             lines.append(f"{label + ':':<10}{', '.join(known)}")

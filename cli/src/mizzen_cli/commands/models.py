@@ -76,7 +76,7 @@ def push(
     files = local_files(path)
     body = _announcement(path, files, artifact_format)
     with session(project) as api:
-        _make_model(api, model)
+        make_model(api, model)
         created = unfinished(api, model, body["format"], files)
         if created is None:
             created = api.post(api.path("models", model, "versions"), body)
@@ -282,7 +282,8 @@ def _same_content(api: ApiClient, model: str, version: Json) -> int:
     return 0
 
 
-def _make_model(api: ApiClient, model: str) -> None:
+def make_model(api: ApiClient, model: str) -> None:
+    """Make the model, unless there is one."""
     try:
         api.get(api.path("models", model))
     except CommandError as error:

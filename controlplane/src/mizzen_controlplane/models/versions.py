@@ -44,11 +44,14 @@ FIELDS = {
 
 
 async def create(
-    plane: Plane, subject: Subject, project_ref: str, model_ref: str, body: VersionCreate
+    plane: Plane, subject: Subject, project_ref: str, model_ref: str, body: VersionCreate, *, made_as: str = ""
 ) -> tuple[ModelVersion, VersionDetail]:
-    """Announce a version; files whose content the project has already need no upload."""
+    """Announce a version; files whose content the project has already need no upload. `made_as`: its id, if given.
+
+    Only who gives an id may say where it was imported from.
+    """
     files = sorted(body.files, key=lambda file: file.path)
-    _refuse_clashes(files)
+    refuse_clashes(files)
     digests = sorted({file.sha256 for file in files})
     here = await _known_and_here(plane, project_ref, model_ref, digests)
     async with unit_of_work(plane.database) as session:
@@ -59,7 +62,8 @@ async def create(
             raise disk_full()
         model.last_number += 1
         version = _new_version(project, model, subject, body, files)
-        await lineage.write(session, project, version, body.lineage)
+        version.id = made_as or version.id
+        await lineage.write(session, project, version, body.lineage, imported=bool(made_as))
         session.add(version)
         await session.flush()
         session.add_all(
@@ -109,7 +113,8 @@ def digest_of(files: Sequence[AnnouncedFile | VersionFile]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _refuse_clashes(files: Sequence[AnnouncedFile]) -> None:
+def refuse_clashes(files: Sequence[AnnouncedFile]) -> None:
+    """Raise Invalid for a path that is there twice, or is a file and a folder."""
     seen: set[str] = set()
     for file in files:
         folders = {file.path[:at] for at, character in enumerate(file.path) if character == "/"}

@@ -15,9 +15,13 @@ from mizzen_controlplane.models.scope import model_or_404, version_or_404
 MOST_RELATIVES = 100
 
 
-async def write(session: AsyncSession, project: Project, version: ModelVersion, said: Lineage) -> None:
+async def write(
+    session: AsyncSession, project: Project, version: ModelVersion, said: Lineage, *, imported: bool = False
+) -> None:
     """Write what is said over what was; fields that are not given stay. Raises NotFound for a foreign parent."""
     given = said.model_dump(mode="json", exclude_unset=True)
+    if not imported and given.get("origin", version.lineage.get("origin")) != version.lineage.get("origin"):
+        raise invalid_field("/lineage/origin", "Only an import says where a version was fetched from; leave it out.")
     if "parent" in given:
         version.parent_id = await _parent_id(session, project, version, said)
     merged = {**version.lineage, **{name: value for name, value in given.items() if name != "parent"}}

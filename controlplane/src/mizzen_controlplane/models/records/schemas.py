@@ -114,6 +114,15 @@ class ParentRef(Body):
     """Its number."""
 
 
+class Origin(Body):
+    """Where it was imported from; an import writes it, and nobody changes it."""
+
+    source: Uri
+    """As it was named."""
+    revision: ShortText
+    """What that was exactly: a commit, a digest."""
+
+
 class Lineage(Body):
     """Where a version comes from, as its makers say."""
 
@@ -125,6 +134,8 @@ class Lineage(Body):
     """Which run made it."""
     parent: ParentRef | None = None
     """The version that it was made from; older than it, and of the same project."""
+    origin: Origin | None = None
+    """Where it was imported from; written by the import alone."""
 
 
 class Relative(BaseModel):

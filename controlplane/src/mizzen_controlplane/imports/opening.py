@@ -1,0 +1,19 @@
+"""Which kind of origin does a source mean?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mizzen_controlplane.egress.proxy import WayOut
+from mizzen_controlplane.imports.origin import Origin
+from mizzen_controlplane.imports.origins.https import WebServer
+from mizzen_controlplane.imports.source import source_of
+from mizzen_controlplane.imports.web import web_of
+from mizzen_controlplane.operations.models import Operation
+
+
+@asynccontextmanager
+async def origin_of(operation: Operation, way: WayOut) -> AsyncIterator[Origin]:
+    """The origin of an import, reached through `way`."""
+    source = source_of(operation.arguments["source"])
+    async with web_of(way) as web:
+        yield WebServer(web, source, operation.arguments["files"])

@@ -1,0 +1,1 @@
+"""Where versions are fetched from, each kind of origin in a file."""

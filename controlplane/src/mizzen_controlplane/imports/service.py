@@ -1,0 +1,45 @@
+"""The rules of imports for those who ask: what can be refused at once is; the rest is long work."""
+
+from typing import Any, Final
+
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.imports.schemas import VersionImport
+from mizzen_controlplane.imports.source import Source, source_of
+from mizzen_controlplane.kit.auth import Subject
+from mizzen_controlplane.kit.database import unit_of_work
+from mizzen_controlplane.kit.plane import Plane
+from mizzen_controlplane.kit.problem import invalid_field
+from mizzen_controlplane.models.scanning.policy import require_format
+from mizzen_controlplane.models.scope import model_or_404
+from mizzen_controlplane.operations.models import Operation
+from mizzen_controlplane.operations.service import begin
+
+KIND: Final = "versions.import"
+
+
+async def begin_import(
+    plane: Plane, subject: Subject, project_ref: str, model_ref: str, body: VersionImport
+) -> tuple[Project, Operation]:
+    """Queue the work; raises Invalid for a source that cannot be taken, NotFound for a model that is not there."""
+    source = source_of(body.source)
+    _require_names(source, body)
+    async with unit_of_work(plane.database) as session:
+        project, model = await model_or_404(session, plane, project_ref, model_ref)
+        if body.format is not None:
+            await require_format(session, project, body.format)
+        arguments: dict[str, Any] = {**body.model_dump(mode="json"), "model": model.id}
+        return project, begin(session, subject, project, KIND, model.name, arguments)
+
+
+def _require_names(source: Source, body: VersionImport) -> None:
+    if source.scheme != "https":
+        return
+    folder = source.path.endswith("/") or not source.path
+    if folder and (not body.files or any(character in name for name in body.files for character in "*?[")):
+        raise invalid_field(
+            "/files",
+            "A folder of https:// cannot be listed: name each of its files, without `*`, or give the URL of one file.",
+            code="files_needed",
+        )
+    if body.files and not folder:
+        raise invalid_field("/files", "The source is one file. End it with `/` to fetch several below it.")

@@ -1,0 +1,67 @@
+"""What does the text mean that names where a version is? Read without asking anybody."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from mizzen_controlplane.kit.problem import Invalid, invalid_field
+
+LONGEST = 2048
+PLAIN = {"https": "http", "mlflow": "mlflow+http", "oci": "oci+http"}
+"""Kinds that trusted hosts may be asked for without TLS, and how that is written."""
+SCHEMES = ("hf", "https", "s3", "oci", "mlflow")
+_SECRET = re.compile(r"(?i)(signature|^sig$|token|secret|password|passwd|^key$|api[-_]?key|credential)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source, taken apart."""
+
+    text: str
+    """As it was given."""
+    scheme: str
+    """One of SCHEMES."""
+    host: str
+    """`host` or `host:port`; of hf the organization, of s3 the bucket."""
+    path: str
+    """What follows the host, without its first `/`."""
+    tls: bool = True
+
+    @property
+    def origin(self) -> str:
+        """`https://host:port`, or `http://` for a trusted one."""
+        return f"http{'s' if self.tls else ''}://{self.host}"
+
+
+def source_of(text: str) -> Source:
+    """The source; raises Invalid naming what is wrong with it."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise _unfit(f"it is no URL ({error})") from error
+    plain = {written: kind for kind, written in PLAIN.items()}
+    scheme = plain.get(parts.scheme, parts.scheme)
+    if scheme not in SCHEMES:
+        raise _unfit(f"it begins with none of {', '.join(f'{known}://' for known in SCHEMES)}")
+    if "@" in parts.netloc and scheme != "hf":
+        raise _unfit("it carries a name or password, which everyone who reads the version would see: store it with "
+                     "`mizzen credentials add`, and name that")  # fmt: skip
+    if not parts.netloc or parts.fragment or not text.isprintable() or " " in text or "\\" in text:
+        raise _unfit("a host, or what stands in its place, is missing, or it has characters that no URL has")
+    if any(part in (".", "..") for part in parts.path.split("/")):
+        raise _unfit("`.` and `..` lead elsewhere")
+    if secret := next((name for name, _ in parse_qsl(parts.query, True) if _SECRET.search(name)), ""):
+        raise _unfit(f"its parameter {secret!r} looks like a secret, which everyone who reads the version would see: "
+                     "store a credential with `mizzen credentials add`")  # fmt: skip
+    path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return Source(text, scheme, parts.netloc.lower() if scheme != "hf" else parts.netloc, path, parts.scheme == scheme)
+
+
+def _unfit(why: str) -> Invalid:
+    return invalid_field(
+        "/source",
+        f"The source cannot be taken: {why}. Write hf://organization/name@revision, https://host/file, "
+        "s3://bucket/prefix, oci://host/repository:tag or mlflow://host/models:/name/version.",
+        code="source_malformed",
+    )
