@@ -43,7 +43,9 @@ async def ended(admin: httpx.AsyncClient, project: str, answer: httpx.Response) 
     assert answer.status_code == 202, answer.text
     path = f"/api/v1/projects/{project}/operations/{answer.json()['id']}"
     async with asyncio.timeout(60):
-        while (seen := (await admin.get(path)).json())["state"] in UNDER_WAY and not seen["reason"]:  # noqa: ASYNC110
+        seen = answer.json()
+        while seen["state"] in UNDER_WAY and not seen["reason"]:
+            seen = (await admin.get(path)).json()
             await asyncio.sleep(0.05)
     return dict(seen)
 
