@@ -1221,6 +1221,26 @@ class AsyncOperations(AsyncSending):
         """The process answers."""
         return cast("dict[str, str]", await self._send(Call("GET", path_of("/healthz", {}), {}, headers_of())))
 
+    async def import_version(
+        self, project: str | int, model: str | int, body: models.VersionImport, *, idempotency_key: str | None = None
+    ) -> models.OperationView:
+        """Fetch a version from elsewhere: long work, which ends with a version that is finalized as an upload is."""
+        return cast(
+            "models.OperationView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions:import",
+                        {"project": project, "model": model},
+                    ),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def list_aliases(
         self,
         project: str | int,

@@ -1009,6 +1009,7 @@ class Lineage(TypedDict):
 
     code: NotRequired[CodeRevision | None]
     dataset: NotRequired[Dataset | None]
+    origin: NotRequired[Origin | None]
     parent: NotRequired[ParentRef | None]
     training_run: NotRequired[TrainingRun | None]
 
@@ -1152,6 +1153,13 @@ class OperationView(TypedDict):
     state: OperationState
     target: str
     updated_at: str
+
+
+class Origin(TypedDict):
+    """Where it was imported from; an import writes it, and nobody changes it."""
+
+    revision: str
+    source: str
 
 
 class AliasViewPage(TypedDict):
@@ -1903,6 +1911,18 @@ class VersionDetail(TypedDict):
     tags: dict[str, str]
     updated_at: str
     version: int
+
+
+class VersionImport(TypedDict):
+    """A new version whose files are fetched."""
+
+    files: NotRequired[list[str]]
+    format: NotRequired[ModelFormat | None]
+    labels: NotRequired[dict[str, str]]
+    metadata: NotRequired[dict[str, Any]]
+    sha256: NotRequired[dict[str, str]]
+    source: str
+    tags: NotRequired[dict[str, str]]
 
 
 class VersionPatch(TypedDict):

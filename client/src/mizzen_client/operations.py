@@ -1213,6 +1213,26 @@ class Operations(Sending):
         """The process answers."""
         return cast("dict[str, str]", self._send(Call("GET", path_of("/healthz", {}), {}, headers_of())))
 
+    def import_version(
+        self, project: str | int, model: str | int, body: models.VersionImport, *, idempotency_key: str | None = None
+    ) -> models.OperationView:
+        """Fetch a version from elsewhere: long work, which ends with a version that is finalized as an upload is."""
+        return cast(
+            "models.OperationView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions:import",
+                        {"project": project, "model": model},
+                    ),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     def list_aliases(
         self,
         project: str | int,
