@@ -41,6 +41,7 @@ from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.sealing import endpoints as sealing
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
+from mizzen_controlplane.sign_in.openid import endpoints as openid
 from mizzen_controlplane.sign_in.openid.bearer import recognize as recognize_bearer
 from mizzen_controlplane.sign_in.openid.provider import providers_known
 from mizzen_controlplane.sign_in.recognition import recognize as recognize_session
@@ -90,7 +91,8 @@ DOMAINS = (
     Domain("sealing", sealing.router, sealing.sealed_anew),
     Domain("imports", imports.router, imports_done),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
-    Domain("authentication", authentication.router, providers_known, recognize=recognize_bearer),
+    Domain("authentication", authentication.router),
+    Domain("openid", openid.router, providers_known, recognize=recognize_bearer),
 )
 
 RECOGNIZERS = tuple(domain.recognize for domain in DOMAINS if domain.recognize is not None)

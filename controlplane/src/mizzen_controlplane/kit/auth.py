@@ -86,7 +86,18 @@ class Public:
         """Let anyone pass."""
 
 
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/auth/ways", "/auth/password"})
+PUBLIC_PATHS = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/auth/ways",
+        "/auth/password",
+        "/auth/providers/{provider}/start",
+        "/auth/providers/{provider}/callback",
+        "/auth/providers/{provider}/exchange",
+    }
+)
 """Every route that needs no subject."""
 
 Person = Annotated[Subject, Depends(Allow(Permission.SELF))]

@@ -27,6 +27,12 @@ def session_cookie(request: Request) -> str:
     return request.cookies.get(cookie_name("session", secure=plane_of(request).settings.is_secure), "")
 
 
+def bearer_token(request: Request) -> str:
+    """The token of the Authorization header; empty for another scheme, or none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def presented(request: Request) -> str:
     """The Authorization header, or the session cookie; empty for neither. No two callers present the same."""
     cookie = session_cookie(request)

@@ -10,6 +10,8 @@ from mizzen_controlplane.kit.request_context import current_address
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.sign_in import local_accounts, sessions
 from mizzen_controlplane.sign_in.local_accounts import Credentials
+from mizzen_controlplane.sign_in.openid.provider import known_providers
+from mizzen_controlplane.sign_in.openid.providers import Provider
 from mizzen_controlplane.sign_in.schemas import PasswordSignIn, SignedIn, WaysToSignIn, WayToSignIn
 from mizzen_controlplane.sign_in.sessions import Begun, Caller, Kind
 
@@ -27,9 +29,19 @@ FROM_OWN_PAGE = Depends(from_own_page)
 
 
 @router.get("/auth/ways", dependencies=[PUBLIC])
-async def list_ways_to_sign_in() -> WaysToSignIn:
+async def list_ways_to_sign_in(plane: ThePlane) -> WaysToSignIn:
     """List the ways to sign in."""
-    return WaysToSignIn(items=[WayToSignIn(name="local", title="Local account", kind="password", device=False)])
+    ways = [_way(provider.settings) for provider in known_providers(plane)]
+    local = WayToSignIn(name="local", title="Local account", kind="password", browser=True, device=False)
+    return WaysToSignIn(items=[*(way for way in ways if way.browser or way.device), local])
+
+
+def _way(provider: Provider) -> WayToSignIn:
+    return WayToSignIn(
+        name=provider.name, title=provider.title or provider.name, kind="openid", issuer=provider.issuer,
+        browser=bool(provider.client_id), device=bool(provider.device_client_id),
+        device_client_id=provider.device_client_id, scopes=list(provider.scopes),
+    )  # fmt: skip
 
 
 @router.post("/auth/password", dependencies=[PUBLIC, FROM_OWN_PAGE])
@@ -64,6 +76,7 @@ def signed_in(plane: Plane, begun: Begun, response: Response) -> SignedIn:
         session_id=begun.session.id,
         principal=f"person:{begun.person.id}",
         name=begun.person.name,
+        gateway_url=plane.settings.gateway_url,
         expires_at=begun.session.expires_at,
         csrf_token=csrf_token(plane.secrets.page_key, begun.secret) if in_browser else None,
         token=None if in_browser else begun.secret,

@@ -6,12 +6,12 @@ from typing import Final
 from fastapi import Request
 
 from mizzen_controlplane.kit.clock import utc_now
-from mizzen_controlplane.kit.cookie_session import session_cookie
+from mizzen_controlplane.kit.cookie_session import bearer_token, session_cookie
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import Unauthorized
 from mizzen_controlplane.kit.subject import Subject
 from mizzen_controlplane.sign_in.models import SignInSession
+from mizzen_controlplane.sign_in.openid.confirmation import confirmed, ended
 from mizzen_controlplane.sign_in.repository import mark_used, session_by_digest
 from mizzen_controlplane.sign_in.session_secret import PREFIX
 from mizzen_controlplane.sign_in.sessions import Kind, digest_of, is_over, subject_of
@@ -29,20 +29,13 @@ async def recognize(plane: Plane, request: Request) -> Subject | None:
     async with reading(plane.database) as session:
         known = await session_by_digest(session, digest_of(secret), kind)
     if known is None or known[1].disabled or is_over(known[0], plane.settings, utc_now()):
-        raise Unauthorized(
-            "The session has ended. Sign in again.",
-            code="session_ended",
-            headers={"WWW-Authenticate": 'Bearer realm="mizzen"'},
-        )
+        raise ended()
     found, person = known
+    person = await confirmed(plane, found, person, secret)
+    if person.disabled:
+        raise ended()
     await _used(plane, found)
     return subject_of(person, found.id)
-
-
-def bearer_token(request: Request) -> str:
-    """The token of the Authorization header; empty for another scheme, or none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _used(plane: Plane, found: SignInSession) -> None:

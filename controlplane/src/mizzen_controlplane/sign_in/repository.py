@@ -76,6 +76,11 @@ async def end_sessions(session: AsyncSession, person_id: str, but: str = "") -> 
     return list((await session.execute(statement.returning(col(SignInSession.id)))).scalars())
 
 
+async def end_session(session: AsyncSession, session_id: str) -> None:
+    """End one session, whoever's."""
+    await session.execute(delete(SignInSession).where(col(SignInSession.id) == session_id))
+
+
 async def forget_ended_sessions(session: AsyncSession, now: datetime, unused_since: datetime) -> None:
     """Remove the rows of sessions that are over."""
     over = (col(SignInSession.expires_at) <= now) | (col(SignInSession.used_at) <= unused_since)

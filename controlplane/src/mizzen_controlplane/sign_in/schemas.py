@@ -43,8 +43,19 @@ class SignedIn(View):
     """When it ends at the latest."""
     csrf_token: str | None = None
     """For the header X-CSRF-Token of writes, in a browser."""
+    gateway_url: str
+    """Where models are called."""
     token: str | None = None
     """For the Authorization header, of the command line. Shown this once, stored nowhere."""
+
+
+class TokenExchange(Body):
+    """What the command line got at the provider."""
+
+    id_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)]
+    """Made for the provider's `device_client_id`; good for one session."""
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)] | None = None
+    """What the control plane asks the provider with, every few minutes, whether the person still may."""
 
 
 class PasswordChange(Body):
@@ -138,8 +149,16 @@ class WayToSignIn(View):
     """For a button."""
     kind: Literal["password", "openid"]
     """By a password of this installation, or at an OpenID provider."""
+    browser: bool
+    """Whether a browser can sign in by it: with a password, or at /auth/providers/{name}/start."""
     device: bool
     """Whether the command line can sign in by it with a code."""
+    issuer: str = ""
+    """URL of the provider."""
+    device_client_id: str = ""
+    """Who the command line is there."""
+    scopes: list[str] = []
+    """What the command line asks for there."""
 
 
 class WaysToSignIn(View):

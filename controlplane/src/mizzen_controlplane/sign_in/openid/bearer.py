@@ -2,6 +2,7 @@
 
 from fastapi import Request
 
+from mizzen_controlplane.kit.cookie_session import bearer_token
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Unauthorized, Unavailable
@@ -12,7 +13,6 @@ from mizzen_controlplane.sign_in.openid.arrivals import arrive
 from mizzen_controlplane.sign_in.openid.claims import Identity, TokenRefusedError, identity_of, unverified
 from mizzen_controlplane.sign_in.openid.provider import OpenIdProvider, known_providers
 from mizzen_controlplane.sign_in.openid.provider_http import ProviderError
-from mizzen_controlplane.sign_in.recognition import bearer_token
 from mizzen_controlplane.sign_in.repository import person_of
 
 
