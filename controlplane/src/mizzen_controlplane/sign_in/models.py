@@ -70,6 +70,17 @@ class SignInSession(SQLModel, table=True):
     agent: str = Field(default="", max_length=255)
 
 
+class UsedIdToken(SQLModel, table=True):
+    """An ID token that began a session of the command line; no other begins with it."""
+
+    __tablename__ = "used_id_token"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of what is signed: a signature can be written in more than one way."""
+    until: datetime = Field(sa_type=UtcDateTime, index=True)
+    """When it is over by itself."""
+
+
 class SignInAttempts(SQLModel, table=True):
     """Failed passwords of one account, one address, or both."""
 

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from mizzen_controlplane.sign_in.models import LocalAccount, Person, SignInAttempts, SignInSession
+from mizzen_controlplane.kit.upsert import insert_into
+from mizzen_controlplane.sign_in.models import LocalAccount, Person, SignInAttempts, SignInSession, UsedIdToken
 
 
 async def person_of(session: AsyncSession, issuer: str, subject: str, *, lock: bool = False) -> Person | None:
@@ -100,6 +101,13 @@ async def claim_check(session: AsyncSession, session_id: str, seen: datetime | N
         .values(checked_at=now)
     )
     return bool((await session.execute(statement.returning(col(SignInSession.id)))).first())
+
+
+async def use_once(session: AsyncSession, digest: str, until: datetime, now: datetime) -> bool:
+    """Whether this ID token is used for the first time; what was over is forgotten."""
+    await session.execute(delete(UsedIdToken).where(col(UsedIdToken.until) < now))
+    insertion = insert_into(session, UsedIdToken).values(digest=digest, until=until).on_conflict_do_nothing()
+    return bool((await session.execute(insertion.returning(col(UsedIdToken.digest)))).first())
 
 
 async def attempts_in(session: AsyncSession, buckets: Sequence[str]) -> dict[str, SignInAttempts]:
