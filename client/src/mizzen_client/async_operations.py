@@ -251,6 +251,28 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def come_back_from_the_provider(
+        self,
+        provider: str | int,
+        *,
+        state: str,
+        code: str | None = None,
+        iss: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Take a browser back from the provider, and begin its session."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/auth/providers/{provider}/callback", {"provider": provider}),
+                    {"state": state, "code": code, "iss": iss, "error": error},
+                    headers_of(),
+                )
+            ),
+        )
+
     async def compare_versions(self, project: str | int, model: str | int, *, from_: int, to: int) -> models.Comparison:
         """What a caller of version `from` would notice with version `to`."""
         return cast(
@@ -726,6 +748,21 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/persons/{person}:erase", {"person": person}),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def exchange_token(self, provider: str | int, body: models.TokenExchange) -> models.SignedIn:
+        """Begin a session of the command line with the ID token of its device flow; each token does so once."""
+        return cast(
+            "models.SignedIn",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/auth/providers/{provider}/exchange", {"provider": provider}),
+                    {},
+                    headers_of(),
+                    json=body,
                 )
             ),
         )
@@ -3043,6 +3080,20 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/persons/{person}:signOut", {"person": person}),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def start_signing_in(self, provider: str | int, *, return_to: str | None = None) -> None:
+        """Send a browser to the provider."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/auth/providers/{provider}/start", {"provider": provider}),
+                    {"return_to": return_to},
+                    headers_of(),
                 )
             ),
         )

@@ -1740,6 +1740,7 @@ class SignedIn(TypedDict):
 
     csrf_token: NotRequired[str | None]
     expires_at: str
+    gateway_url: str
     name: str
     principal: str
     session_id: str
@@ -1768,6 +1769,13 @@ class TieredPrice(TypedDict):
     mode: Mode
     package_size: NotRequired[int | None]
     steps: list[PriceStep]
+
+
+class TokenExchange(TypedDict):
+    """What the command line got at the provider."""
+
+    id_token: str
+    refresh_token: NotRequired[str | None]
 
 
 class TrainingRun(TypedDict):
@@ -1971,9 +1979,13 @@ class VoidWrite(TypedDict):
 class WayToSignIn(TypedDict):
     """One way to sign in."""
 
+    browser: bool
     device: bool
+    device_client_id: NotRequired[str]
+    issuer: NotRequired[str]
     kind: Literal["password", "openid"]
     name: str
+    scopes: NotRequired[list[str]]
     title: str
 
 

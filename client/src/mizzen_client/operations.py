@@ -251,6 +251,28 @@ class Operations(Sending):
             ),
         )
 
+    def come_back_from_the_provider(
+        self,
+        provider: str | int,
+        *,
+        state: str,
+        code: str | None = None,
+        iss: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Take a browser back from the provider, and begin its session."""
+        return cast(
+            "None",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/auth/providers/{provider}/callback", {"provider": provider}),
+                    {"state": state, "code": code, "iss": iss, "error": error},
+                    headers_of(),
+                )
+            ),
+        )
+
     def compare_versions(self, project: str | int, model: str | int, *, from_: int, to: int) -> models.Comparison:
         """What a caller of version `from` would notice with version `to`."""
         return cast(
@@ -722,6 +744,21 @@ class Operations(Sending):
                     path_of("/api/v1/persons/{person}:erase", {"person": person}),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    def exchange_token(self, provider: str | int, body: models.TokenExchange) -> models.SignedIn:
+        """Begin a session of the command line with the ID token of its device flow; each token does so once."""
+        return cast(
+            "models.SignedIn",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/auth/providers/{provider}/exchange", {"provider": provider}),
+                    {},
+                    headers_of(),
+                    json=body,
                 )
             ),
         )
@@ -3033,6 +3070,20 @@ class Operations(Sending):
                     path_of("/api/v1/persons/{person}:signOut", {"person": person}),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    def start_signing_in(self, provider: str | int, *, return_to: str | None = None) -> None:
+        """Send a browser to the provider."""
+        return cast(
+            "None",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/auth/providers/{provider}/start", {"provider": provider}),
+                    {"return_to": return_to},
+                    headers_of(),
                 )
             ),
         )
