@@ -8,6 +8,7 @@ from rich.text import Text
 
 from mizzen_cli.commands import (
     audit,
+    backups,
     calls,
     deployments,
     engines,
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 installation.register(app)
+backups.register(app)
 deployments.register(app)
 calls.register(app)
 limits.register(app)

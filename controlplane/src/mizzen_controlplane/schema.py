@@ -59,6 +59,11 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, SQLModel.metadata))
 
 
+def known_revisions() -> set[str]:
+    """Every revision of the tables that this release can bring up to date."""
+    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
 def configuration(connection: Connection) -> Config:
     """Alembic's, on an open connection."""
     config = Config()

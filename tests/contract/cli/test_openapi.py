@@ -16,7 +16,19 @@ from mizzen_cli.main import app
 from support.command_line import CommandLine, command_line
 
 API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/openapi.json").read_text())
-LOCAL = {"up", "down", "status", "env", "doctor", "chat", "infer", "engines list", "engines install"}
+LOCAL = {
+    "up",
+    "down",
+    "status",
+    "env",
+    "doctor",
+    "backup",
+    "restore",
+    "chat",
+    "infer",
+    "engines list",
+    "engines install",
+}
 LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
 LOCAL |= {"secrets rotate"}  # a file of this machine, and then what `secrets rewrap` sends

@@ -45,7 +45,7 @@ def up(
     """Start Mizzen on this machine and return when it is ready. Repeating it changes nothing."""
     console = Console(stderr=True)
     with console.status("starting") as spinner:
-        result = start_all(UpOptions(_data_dir(data_dir), port, gateway_port, grpc_port), spinner.update)
+        result = start_all(UpOptions(data_dir_of(data_dir), port, gateway_port, grpc_port), spinner.update)
     # The file as it is: what the environment overrides is not this installation's.
     context = read_context()
     if context and not context.api_key:
@@ -75,7 +75,7 @@ def down(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
     """Stop everything that `mizzen up` started; requests under way finish first. Data stays."""
     console = Console(stderr=True)
     with console.status("stopping") as spinner:
-        folder = _data_dir(data_dir)
+        folder = data_dir_of(data_dir)
         ran = stop_all(folder, spinner.update)
     facts = {"data_dir": str(folder), "stopped": ran}
     tell("Mizzen has stopped." if ran else "Nothing ran.", facts, output, name="data_dir")
@@ -83,9 +83,9 @@ def down(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
 
 def status(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
     """Show what runs; exit code 1 when something does not."""
-    seen = local_status(_data_dir(data_dir))
+    seen = local_status(data_dir_of(data_dir))
     if seen is None:
-        raise CommandError(f"No data folder {_data_dir(data_dir)}. Start with `mizzen up`.", ExitCode.NOT_FOUND)
+        raise CommandError(f"No data folder {data_dir_of(data_dir)}. Start with `mizzen up`.", ExitCode.NOT_FOUND)
     rows = list(_status_rows(seen))
     columns = (
         column("KIND"),
@@ -115,7 +115,7 @@ def doctor(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
     # It loads the runtimes' types, a third of a second that no other command should wait for.
     from mizzen_cli.examination import examine
 
-    findings = asyncio.run(examine(_data_dir(data_dir)))
+    findings = asyncio.run(examine(data_dir_of(data_dir)))
     rows = [{"name": each.name, "state": each.state, "detail": each.detail, "remedy": each.remedy} for each in findings]
     show(rows, (column("CHECK", "name"), column("STATE"), column("DETAIL"), column("REMEDY", spare=True)), output)
     if output is Format.TABLE and any(each.state == "later" for each in findings):
@@ -124,7 +124,8 @@ def doctor(data_dir: DataDir = None, output: Output = Format.TABLE) -> None:
         raise CommandError("Something is missing: see REMEDY above.")
 
 
-def _data_dir(given: Path | None) -> Path:
+def data_dir_of(given: Path | None) -> Path:
+    """The data folder that a command means: the one given, else the context's, else the usual one."""
     if given:
         return given.absolute()
     context = read_context()
