@@ -69,6 +69,7 @@ e2e-down: setup ## remove what a killed run of e2e left, and fail if anything is
 test-long: setup ## run the tests that take minutes: every kill point, 20,000 requests while each process is killed, a real KEDA
 	$(RUN) python tools/cluster/build.py long
 	$(RUN) pytest tests/long -s --timeout 900 $(PYTEST_ARGS)
+	MIZZEN_ALL_ROLES=1 $(RUN) pytest tests/integration/controlplane/test_every_route_by_role.py -s --timeout 900 $(PYTEST_ARGS)
 
 fuzz: setup ## look for bytes that break the gateway's edges, 10 minutes; what is found is kept in tests/corpus/fuzz; MIZZEN_FUZZ_SECONDS=60 is short
 	MIZZEN_FUZZ_GROWS=1 $(RUN) pytest tests/long/test_fuzzing.py -s --timeout 900 $(PYTEST_ARGS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 
 from mizzen_controlplane.audit.refusals import record_refusal
+from mizzen_controlplane.authorization.authority import RolesDecide
 from mizzen_controlplane.domains import DOMAINS, RECOGNIZERS
 from mizzen_controlplane.identity.first_start import ensure_organization
 from mizzen_controlplane.kit import health, rendering
@@ -71,11 +72,12 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
     organization = await ensure_organization(database, settings)
     database.signals.start()
     cluster = api if settings.store == KUBERNETES else None
-    await ensure_local_admin(settings, database)
+    await ensure_local_admin(settings, database, organization)
     content = open_content(settings)
     return Plane(
-        settings, secrets, database, organization.id, organization.currency, content, reviewer, cluster, RECOGNIZERS
-    )
+        settings, secrets, database, organization.id, organization.currency, content, reviewer, cluster, RECOGNIZERS,
+        RolesDecide(),
+    )  # fmt: skip
 
 
 async def _api_server(stack: AsyncExitStack) -> "Api":

@@ -10,6 +10,7 @@ from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.audit.anchoring import trail_kept
+from mizzen_controlplane.authorization import endpoints as authorization
 from mizzen_controlplane.batches import batch_endpoints as batches
 from mizzen_controlplane.batches import endpoints as files
 from mizzen_controlplane.batches.upkeep import content_kept
@@ -65,6 +66,7 @@ class Domain:
 
 DOMAINS = (
     Domain("identity", identity.router),
+    Domain("authorization", authorization.router),
     Domain("audit", audit.router, trail_kept),
     Domain("privacy", privacy.router),
     Domain("models", models.router),

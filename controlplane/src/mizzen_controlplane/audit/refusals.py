@@ -15,7 +15,7 @@ from mizzen_controlplane.kit.auth import authenticate
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import Plane
-from mizzen_controlplane.kit.problem import Forbidden, Problem, Unauthorized
+from mizzen_controlplane.kit.problem import Forbidden, Hidden, Problem, Unauthorized
 from mizzen_controlplane.kit.request_context import current_address
 
 ANONYMOUS_REFUSALS = Counter("mizzen_controlplane_anonymous_refusals", "Requests without a valid token.")
@@ -58,7 +58,7 @@ async def record_refusal(plane: Plane, problem: Problem, request: Request) -> No
         ANONYMOUS_REFUSALS.inc()
         _ANONYMOUS.count(f"{request.method} {request.url.path[:128]}", current_address(), utc_now())
         return
-    if not isinstance(problem, Forbidden):
+    if not isinstance(problem, (Forbidden, Hidden)):
         return
     try:
         actor = (await authenticate(request)).name

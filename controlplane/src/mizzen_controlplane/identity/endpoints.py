@@ -30,6 +30,7 @@ router = api_router("identity")
 KeyReader = Annotated[Subject, Depends(Allow(Permission.KEYS_READ))]
 KeyWriter = Annotated[Subject, Depends(Allow(Permission.KEYS_WRITE))]
 ProjectMaker = Annotated[Subject, Depends(Allow(Permission.PROJECTS_CREATE))]
+ProjectLister = Annotated[Subject, Depends(Allow(Permission.PROJECTS_READ, anywhere=True))]
 ProjectReader = Annotated[Subject, Depends(Allow(Permission.PROJECTS_READ))]
 ProjectWriter = Annotated[Subject, Depends(Allow(Permission.PROJECTS_WRITE))]
 
@@ -49,9 +50,9 @@ async def create_project(
 
 
 @router.get(PROJECTS)
-async def list_projects(plane: ThePlane, _subject: ProjectReader, asked: AskedPage) -> Page[ProjectView]:
-    """List projects."""
-    rows, token = await projects.page(plane, asked)
+async def list_projects(plane: ThePlane, subject: ProjectLister, asked: AskedPage) -> Page[ProjectView]:
+    """List the projects that one may see."""
+    rows, token = await projects.page(plane, subject, asked)
     return Page(items=[projects.view(row) for row in rows], next_page_token=token)
 
 

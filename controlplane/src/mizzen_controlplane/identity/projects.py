@@ -88,10 +88,10 @@ async def follow(plane: Plane, subject: Subject, name: str, namespace: str, *, a
         )  # fmt: skip
 
 
-async def page(plane: Plane, asked: PageQuery) -> tuple[list[Project], str]:
-    """One page of projects."""
+async def page(plane: Plane, subject: Subject, asked: PageQuery) -> tuple[list[Project], str]:
+    """One page of the projects that the subject reaches."""
     async with reading(plane.database) as session:
-        statement = projects_of(plane.organization_id)
+        statement = projects_of(plane.organization_id, subject.reach)
         return await page_of(session, statement, asked, FIELDS, plane.secrets.page_key, scope="projects")
 
 

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from mizzen_controlplane.identity.models import ApiKey, KeyUse, Organization, Project
+from mizzen_controlplane.kit.place import Reach
 from mizzen_controlplane.kit.upsert import insert_into
 
 
@@ -129,9 +130,10 @@ async def keys_to_revoke(session: AsyncSession, project_id: str, chosen: ChosenK
     return (await session.exec(statement.order_by(col(ApiKey.id)).limit(most).with_for_update())).all()
 
 
-def projects_of(organization_id: str) -> SelectOfScalar[Project]:
-    """All projects of the organization, for a page."""
-    return select(Project).where(Project.organization_id == organization_id)
+def projects_of(organization_id: str, reach: Reach) -> SelectOfScalar[Project]:
+    """All projects of the organization within reach, for a page."""
+    named = col(Project.id).in_(sorted(reach.projects))
+    return select(Project).where(Project.organization_id == organization_id, ~named if reach.everywhere else named)
 
 
 def keys_of(project_id: str) -> SelectOfScalar[ApiKey]:

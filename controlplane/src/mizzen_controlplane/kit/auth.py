@@ -1,11 +1,13 @@
 """Who calls, and whether they may: every route names the permission it needs; one without cannot be declared."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from mizzen_controlplane.kit.cookie_session import require_own_page
 from mizzen_controlplane.kit.permission import Permission
+from mizzen_controlplane.kit.place import place_of
 from mizzen_controlplane.kit.plane import plane_of
 from mizzen_controlplane.kit.problem import Forbidden, Unauthorized
 from mizzen_controlplane.kit.request_rates import Rate, too_often
@@ -65,17 +67,25 @@ def _refusal(detail: str) -> Unauthorized:
 class Allow:
     """The dependency that lets a subject pass that holds `permission` where the route's path leads."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *, anywhere: bool = False) -> None:
         self.permission = permission
+        self.anywhere = anywhere
+        """Everybody passes, and the subject's `reach` says for which projects the route may answer."""
 
     async def __call__(self, request: Request) -> Subject:
-        """The subject; raises Unauthorized or Forbidden."""
+        """The subject; raises Unauthorized, Forbidden or Hidden."""
         subject = await authenticate(request)
         require_own_page(request)
-        if self.permission not in subject.permissions:
+        if self.permission in subject.permissions:
+            return subject
+        plane = plane_of(request)
+        if subject.is_program or plane.authority is None:
             raise Forbidden(
                 f"The token of {subject.name} does not carry the permission {self.permission} that this needs."
             )
+        if self.anywhere:
+            return replace(subject, reach=await plane.authority.reach(plane, subject, self.permission))
+        await plane.authority.admit(plane, subject, self.permission, place_of(request))
         return subject
 
 

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
+    BINDINGS_READ = "bindings:read"
+    BINDINGS_WRITE = "bindings:write"
     SELF = "self"
     """To read who one is, and to see and end one's own sessions: everybody's."""
     MANAGE = "manage"

@@ -63,6 +63,10 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "Not found"
 
 
+class Hidden(NotFound):
+    """404: perhaps there, but not for this caller. The answer is that of absence; the audit trail has the attempt."""
+
+
 class RequestTimeout(Problem):
     """408: the caller stopped sending."""
 

@@ -1,9 +1,10 @@
 """Who can call, and what each program's token opens. No one is known by a name in a request, only by a token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mizzen_controlplane.kit.permission import GRANTABLE, Permission
+from mizzen_controlplane.kit.place import Reach
 
 __all__ = ["GRANTED", "Permission", "Reviewer", "Subject"]
 
@@ -47,11 +48,18 @@ class Subject:
     """Names of the groups that it is in."""
     session_id: str = ""
     """Of the session that it came by; empty for a token that is none."""
+    reach: Reach = field(default_factory=Reach)
+    """Of a route that asks in which projects the caller may: those."""
 
     @property
     def principal(self) -> str:
         """What a role is bound to: `person:<id>`, `service-account:<id>`, `program:<name>`."""
         return self.name if ":" in self.name else f"program:{self.name}"
+
+    @property
+    def is_program(self) -> bool:
+        """Its token says all that it may; roles are not for it."""
+        return ":" not in self.name
 
 
 class Reviewer(Protocol):

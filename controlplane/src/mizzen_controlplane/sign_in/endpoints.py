@@ -8,6 +8,7 @@ from mizzen_controlplane.kit.auth import Admin, Person
 from mizzen_controlplane.kit.cookie_session import csrf_token, session_cookie
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
+from mizzen_controlplane.kit.place import Place
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.request_context import current_address
 from mizzen_controlplane.kit.routing import api_router
@@ -39,12 +40,15 @@ async def who_am_i(plane: ThePlane, subject: Person, request: Request) -> Me:
     """Say who calls, and what they may do."""
     person_id, cookie = sessions.person_id_of(subject), session_cookie(request)
     person = await persons.get(plane, person_id) if person_id else None
+    permissions = subject.permissions
+    if plane.authority is not None and not subject.is_program:
+        permissions = await plane.authority.held(plane, subject, Place())
     return Me(
         principal=subject.principal,
         name=person.name if person is not None else subject.name,
         email=person.email if person is not None else "",
         groups=sorted(subject.groups),
-        permissions=sorted(subject.permissions),
+        permissions=sorted(permissions),
         session_id=subject.session_id,
         csrf_token=csrf_token(plane.secrets.page_key, cookie) if cookie else None,
     )

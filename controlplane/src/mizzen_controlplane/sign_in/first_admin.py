@@ -1,8 +1,13 @@
 """Who signs in first? The local account `admin`, made where none is, with the one-time password of the secrets."""
 
 import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.record import Trace, record_trace
+from mizzen_controlplane.authorization.decision import Effect
+from mizzen_controlplane.authorization.models import RoleBinding
+from mizzen_controlplane.authorization.roles import BUILT_IN
+from mizzen_controlplane.identity.models import Organization
 from mizzen_controlplane.kit.changes import next_access_version
 from mizzen_controlplane.kit.database import Database, reading, unit_of_work
 from mizzen_controlplane.kit.ids import new_id
@@ -17,8 +22,8 @@ USERNAME = "admin"
 PASSWORD_FILE = "admin-password"  # noqa: S105 - a file's name
 
 
-async def ensure_local_admin(settings: Settings, database: Database) -> None:
-    """Make the local administrator, where there is no local account yet and the file of secrets is there.
+async def ensure_local_admin(settings: Settings, database: Database, organization: Organization) -> None:
+    """Make the local administrator, a platform-admin, where there is no local account yet and the file of secrets is.
 
     Raises SettingsError for a password that is too short.
     """
@@ -43,3 +48,14 @@ async def ensure_local_admin(settings: Settings, database: Database) -> None:
         await session.flush()
         session.add(LocalAccount(person_id=person.id, username=USERNAME, password_hash=password_hash, one_time=True))
         record_trace(session, Trace("first-start", "persons.create", person.id, person.name, after=person.model_dump()))
+        _bind(session, organization, person)
+
+
+def _bind(session: AsyncSession, organization: Organization, person: Person) -> None:
+    made = new_id("rbd")
+    binding = RoleBinding(
+        id=made, name=made, organization_id=organization.id, principal=f"person:{person.id}",
+        role=BUILT_IN["platform-admin"].name, effect=Effect.ALLOW, created_by="first-start",
+    )  # fmt: skip
+    session.add(binding)
+    record_trace(session, Trace("first-start", "bindings.create", made, made, after=binding.model_dump()))

@@ -26,7 +26,7 @@ class Person(ResourceRow, table=True):
     disabled: bool = False
     """Nobody signs in as this person."""
     platform_admin: bool = False
-    """May do everything, without a binding: the local administrator."""
+    """Read by the release before alone: the role platform-admin is a binding."""
 
 
 class LocalAccount(SQLModel, table=True):

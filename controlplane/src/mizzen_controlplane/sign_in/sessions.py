@@ -13,7 +13,6 @@ from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.pages import PageQuery, page_of
-from mizzen_controlplane.kit.permission import GRANTABLE
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Forbidden, NotFound
 from mizzen_controlplane.kit.settings import Settings
@@ -63,7 +62,7 @@ def subject_of(person: Person, session_id: str = "") -> Subject:
     """The subject that a person is."""
     return Subject(
         f"person:{person.id}",
-        GRANTABLE if person.platform_admin else frozenset({Permission.SELF}),
+        frozenset({Permission.SELF}),
         groups=frozenset(person.groups),
         session_id=session_id,
     )

@@ -1,0 +1,115 @@
+"""Routes of roles and bindings."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Response
+
+from mizzen_controlplane.authorization import (
+    bindings,
+    erasing,  # noqa: F401 - registers what is forgotten of an erased person
+)
+from mizzen_controlplane.authorization.roles import BUILT_IN
+from mizzen_controlplane.authorization.schemas import (
+    BindingCreate,
+    BindingView,
+    ProjectBindingCreate,
+    Roles,
+    RoleView,
+)
+from mizzen_controlplane.identity.scope import ProjectRef
+from mizzen_controlplane.kit.auth import Allow, Permission, Subject
+from mizzen_controlplane.kit.etag import IfMatch
+from mizzen_controlplane.kit.pages import AskedPage, Page
+from mizzen_controlplane.kit.plane import ThePlane
+from mizzen_controlplane.kit.routing import api_router
+from mizzen_controlplane.kit.wire import with_etag
+
+router = api_router("authorization")
+
+RoleReader = Annotated[Subject, Depends(Allow(Permission.SELF))]
+BindingReader = Annotated[Subject, Depends(Allow(Permission.BINDINGS_READ))]
+BindingWriter = Annotated[Subject, Depends(Allow(Permission.BINDINGS_WRITE))]
+BINDINGS = "/api/v1/bindings"
+OF_PROJECT = "/api/v1/projects/{project}/bindings"
+BindingRef = Annotated[str, Path(max_length=64, description="Id of the binding.")]
+
+
+@router.get("/api/v1/roles")
+async def list_roles(_subject: RoleReader) -> Roles:
+    """List the roles that can be bound, and what each holds."""
+    return Roles(
+        items=[
+            RoleView(
+                name=role.name, description=role.description, permissions=sorted(role.permissions), built_in=True
+            )
+            for role in BUILT_IN.values()
+        ]
+    )  # fmt: skip
+
+
+@router.get(BINDINGS)
+async def list_bindings(plane: ThePlane, _subject: BindingReader, asked: AskedPage) -> Page[BindingView]:
+    """List all bindings of the organization, those in projects included."""
+    items, token = await bindings.page(plane, None, asked)
+    return Page(items=items, next_page_token=token)
+
+
+@router.post(BINDINGS, status_code=201)
+async def create_binding(
+    body: BindingCreate, plane: ThePlane, subject: BindingWriter, response: Response
+) -> BindingView:
+    """Give a role in the whole organization, or deny it; nobody gives more than they hold."""
+    made = await bindings.create(plane, subject, None, body)
+    with_etag(response, made)
+    return (await bindings.get(plane, None, made.id))[1]
+
+
+@router.get(BINDINGS + "/{binding}")
+async def get_binding(binding: BindingRef, plane: ThePlane, _subject: BindingReader, response: Response) -> BindingView:
+    """Read any binding of the organization."""
+    row, shown = await bindings.get(plane, None, binding)
+    with_etag(response, row)
+    return shown
+
+
+@router.delete(BINDINGS + "/{binding}", status_code=204)
+async def delete_binding(binding: BindingRef, plane: ThePlane, subject: BindingWriter, if_match: IfMatch) -> None:
+    """Take a binding away, also one in a project; it holds no more from the next request on."""
+    await bindings.delete(plane, subject, None, binding, if_match)
+
+
+@router.get(OF_PROJECT)
+async def list_project_bindings(
+    project: ProjectRef, plane: ThePlane, _subject: BindingReader, asked: AskedPage
+) -> Page[BindingView]:
+    """List the bindings in a project."""
+    items, token = await bindings.page(plane, project, asked)
+    return Page(items=items, next_page_token=token)
+
+
+@router.post(OF_PROJECT, status_code=201)
+async def create_project_binding(
+    project: ProjectRef, body: ProjectBindingCreate, plane: ThePlane, subject: BindingWriter, response: Response
+) -> BindingView:
+    """Give a role in a project or at one resource of it, or deny it; nobody gives more than they hold."""
+    made = await bindings.create(plane, subject, project, body)
+    with_etag(response, made)
+    return (await bindings.get(plane, project, made.id))[1]
+
+
+@router.get(OF_PROJECT + "/{binding}")
+async def get_project_binding(
+    project: ProjectRef, binding: BindingRef, plane: ThePlane, _subject: BindingReader, response: Response
+) -> BindingView:
+    """Read a binding in a project."""
+    row, shown = await bindings.get(plane, project, binding)
+    with_etag(response, row)
+    return shown
+
+
+@router.delete(OF_PROJECT + "/{binding}", status_code=204)
+async def delete_project_binding(
+    project: ProjectRef, binding: BindingRef, plane: ThePlane, subject: BindingWriter, if_match: IfMatch
+) -> None:
+    """Take a binding in a project away; it holds no more from the next request on."""
+    await bindings.delete(plane, subject, project, binding, if_match)

@@ -1,0 +1,72 @@
+"""Roles and bindings, on the wire."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from mizzen_controlplane.authorization.decision import Effect
+from mizzen_controlplane.kit.permission import Permission
+from mizzen_controlplane.kit.wire import Body, Labels, Resource
+
+PrincipalName = Annotated[str, StringConstraints(pattern=r"^[a-z-]+:[A-Za-z0-9_-]+$", max_length=128)]
+ResourceRef = Annotated[
+    str, StringConstraints(pattern=r"^(model|deployment)/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$", max_length=253)
+]
+
+
+class RoleView(BaseModel):
+    """A named set of permissions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    """What bindings name."""
+    description: str
+    """For people."""
+    permissions: list[Permission]
+    """What its holders may do where they hold it."""
+    built_in: bool
+    """It comes with the release and cannot be changed."""
+
+
+class Roles(BaseModel):
+    """All roles."""
+
+    items: list[RoleView]
+
+
+class BindingCreate(Body):
+    """Somebody gets a role, or is denied what it holds."""
+
+    role: Annotated[str, Field(min_length=1, max_length=64)]
+    """Name of the role."""
+    principal: PrincipalName
+    """`person:<id>`."""
+    effect: Effect = Effect.ALLOW
+    """`deny` wins over every `allow`, wherever that one is."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+
+
+class ProjectBindingCreate(BindingCreate):
+    """The same, in a project or at one resource of it."""
+
+    resource: ResourceRef | None = None
+    """`model/<name>` or `deployment/<name>`; without one it is about the whole project."""
+
+
+class BindingView(Resource):
+    """Who holds a role where. Its name is its id; to change one, make another and delete it."""
+
+    role: str
+    """Name of the role."""
+    principal: str
+    """`person:<id>`."""
+    effect: Effect
+    """Allow, or deny."""
+    project: str | None
+    """Name of the project; null for the whole organization."""
+    resource: str | None
+    """`model/<name>` or `deployment/<name>`; null for the whole of that."""
+    created_by: str
+    """Principal that made it."""
