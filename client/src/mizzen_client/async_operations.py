@@ -287,6 +287,23 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def create_binding(
+        self, body: models.BindingCreate, *, idempotency_key: str | None = None
+    ) -> models.BindingView:
+        """Give a role in the whole organization, or deny it; nobody gives more than they hold."""
+        return cast(
+            "models.BindingView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/bindings", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def create_budget(
         self, project: str | int, body: models.BudgetCreate, *, idempotency_key: str | None = None
     ) -> models.BudgetView:
@@ -531,6 +548,23 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def create_project_binding(
+        self, project: str | int, body: models.ProjectBindingCreate, *, idempotency_key: str | None = None
+    ) -> models.BindingView:
+        """Give a role in a project or at one resource of it, or deny it; nobody gives more than they hold."""
+        return cast(
+            "models.BindingView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def create_version(
         self, project: str | int, model: str | int, body: models.VersionCreate, *, idempotency_key: str | None = None
     ) -> models.VersionDetail:
@@ -578,6 +612,20 @@ class AsyncOperations(AsyncSending):
                         "/api/v1/projects/{project}/models/{model}/aliases/{alias}",
                         {"project": project, "model": model, "alias": alias},
                     ),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    async def delete_binding(self, binding: str | int, *, if_match: str | None = None) -> None:
+        """Take a binding away, also one in a project; it holds no more from the next request on."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "DELETE",
+                    path_of("/api/v1/bindings/{binding}", {"binding": binding}),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -690,6 +738,22 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "DELETE",
                     path_of("/api/v1/webhooks/{webhook}", {"webhook": webhook}),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    async def delete_project_binding(
+        self, project: str | int, binding: str | int, *, if_match: str | None = None
+    ) -> None:
+        """Take a binding in a project away; it holds no more from the next request on."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "DELETE",
+                    path_of("/api/v1/projects/{project}/bindings/{binding}", {"project": project, "binding": binding}),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -894,6 +958,15 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def get_binding(self, binding: str | int) -> models.BindingView:
+        """Read any binding of the organization."""
+        return cast(
+            "models.BindingView",
+            await self._send(
+                Call("GET", path_of("/api/v1/bindings/{binding}", {"binding": binding}), {}, headers_of())
+            ),
+        )
+
     async def get_budget(self, project: str | int, budget: str | int) -> models.BudgetView:
         """One budget: spent, set aside and left this month."""
         return cast(
@@ -1094,6 +1167,20 @@ class AsyncOperations(AsyncSending):
             "models.ProjectView",
             await self._send(
                 Call("GET", path_of("/api/v1/projects/{project}", {"project": project}), {}, headers_of())
+            ),
+        )
+
+    async def get_project_binding(self, project: str | int, binding: str | int) -> models.BindingView:
+        """Read a binding in a project."""
+        return cast(
+            "models.BindingView",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings/{binding}", {"project": project, "binding": binding}),
+                    {},
+                    headers_of(),
+                )
             ),
         )
 
@@ -1365,6 +1452,43 @@ class AsyncOperations(AsyncSending):
         return cast(
             "models.PublicKeys",
             await self._send(Call("GET", path_of("/api/v1/audit-events:keys", {}), {}, headers_of())),
+        )
+
+    async def list_bindings(
+        self,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.BindingViewPage:
+        """List all bindings of the organization, those in projects included."""
+        return cast(
+            "models.BindingViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/bindings", {}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_bindings(
+        self, *, page_size: int | None = None, filter: str | None = None, order_by: str | None = None
+    ) -> AsyncIterator[models.BindingView]:
+        """As `list_bindings`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.BindingView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/bindings", {}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
         )
 
     async def list_budgets(
@@ -2129,6 +2253,49 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def list_project_bindings(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.BindingViewPage:
+        """List the bindings in a project."""
+        return cast(
+            "models.BindingViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_project_bindings(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> AsyncIterator[models.BindingView]:
+        """As `list_project_bindings`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.BindingView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
     async def list_projects(
         self,
         *,
@@ -2137,7 +2304,7 @@ class AsyncOperations(AsyncSending):
         filter: str | None = None,
         order_by: str | None = None,
     ) -> models.ProjectViewPage:
-        """List projects."""
+        """List the projects that one may see."""
         return cast(
             "models.ProjectViewPage",
             await self._send(
@@ -2259,6 +2426,10 @@ class AsyncOperations(AsyncSending):
                 )
             ),
         )
+
+    async def list_roles(self) -> models.Roles:
+        """List the roles that can be bound, and what each holds."""
+        return cast("models.Roles", await self._send(Call("GET", path_of("/api/v1/roles", {}), {}, headers_of())))
 
     async def list_scans(
         self,

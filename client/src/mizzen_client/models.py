@@ -269,6 +269,32 @@ class BillingProfileView(TypedDict):
     tax_percent: NotRequired[str | None]
 
 
+class BindingCreate(TypedDict):
+    """Somebody gets a role, or is denied what it holds."""
+
+    effect: NotRequired[Effect]
+    labels: NotRequired[dict[str, str]]
+    principal: str
+    role: str
+
+
+class BindingView(TypedDict):
+    """Who holds a role where. Its name is its id; to change one, make another and delete it."""
+
+    created_at: str
+    created_by: str
+    effect: Effect
+    etag: str
+    id: str
+    labels: NotRequired[dict[str, str]]
+    name: str
+    principal: str
+    project: str | None
+    resource: str | None
+    role: str
+    updated_at: str
+
+
 Bucket = Literal["15m", "hour", "day", "month"]
 
 
@@ -569,6 +595,8 @@ class Difference(TypedDict):
     field: str
     widening: bool
 
+
+Effect = Literal["allow", "deny"]
 
 Enforcement = Literal["enforce", "shadow", "off"]
 
@@ -1176,6 +1204,13 @@ class AuditEventViewPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class BindingViewPage(TypedDict):
+    """BindingViewPage"""
+
+    items: list[BindingView]
+    next_page_token: NotRequired[str]
+
+
 class BudgetViewPage(TypedDict):
     """BudgetViewPage"""
 
@@ -1360,6 +1395,56 @@ class PaymentWrite(TypedDict):
     reference: NotRequired[str]
 
 
+Permission = Literal[
+    "projects:create",
+    "projects:read",
+    "projects:write",
+    "keys:read",
+    "keys:write",
+    "models:read",
+    "models:write",
+    "versions:write",
+    "versions:publish",
+    "quarantine:override",
+    "model-policies:write",
+    "aliases:write",
+    "aliases:force",
+    "deployments:read",
+    "deployments:write",
+    "deployments:promote",
+    "grants:read",
+    "grants:write",
+    "limits:read",
+    "limits:write",
+    "budgets:read",
+    "budgets:write",
+    "prices:read",
+    "prices:write",
+    "usage:read",
+    "requests:read",
+    "invoices:read",
+    "invoices:write",
+    "webhooks:read",
+    "webhooks:write",
+    "audit:read",
+    "bindings:read",
+    "bindings:write",
+    "self",
+    "manage",
+    "access:read",
+    "usage:write",
+    "budget:lease",
+    "objects:read",
+    "objects:write",
+    "occurrences:write",
+    "models:resolve",
+    "artifacts:describe",
+    "artifacts:read",
+    "project-limits:read",
+    "content:keep",
+]
+
+
 class PersonPatch(TypedDict):
     """What of a person may change here; the rest is the provider's."""
 
@@ -1465,6 +1550,16 @@ class ProjectAccess(TypedDict):
     id: str
     name: str
     namespace: str
+
+
+class ProjectBindingCreate(TypedDict):
+    """The same, in a project or at one resource of it."""
+
+    effect: NotRequired[Effect]
+    labels: NotRequired[dict[str, str]]
+    principal: str
+    resource: NotRequired[str | None]
+    role: str
 
 
 class ProjectCreate(TypedDict):
@@ -1653,6 +1748,21 @@ class Rewrapped(TypedDict):
 
     items: list[SealingKey]
     rewrapped: int
+
+
+class RoleView(TypedDict):
+    """A named set of permissions."""
+
+    built_in: bool
+    description: str
+    name: str
+    permissions: list[Permission]
+
+
+class Roles(TypedDict):
+    """All roles."""
+
+    items: list[RoleView]
 
 
 class RollbackBody(TypedDict):

@@ -287,6 +287,21 @@ class Operations(Sending):
             ),
         )
 
+    def create_binding(self, body: models.BindingCreate, *, idempotency_key: str | None = None) -> models.BindingView:
+        """Give a role in the whole organization, or deny it; nobody gives more than they hold."""
+        return cast(
+            "models.BindingView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/bindings", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     def create_budget(
         self, project: str | int, body: models.BudgetCreate, *, idempotency_key: str | None = None
     ) -> models.BudgetView:
@@ -529,6 +544,23 @@ class Operations(Sending):
             ),
         )
 
+    def create_project_binding(
+        self, project: str | int, body: models.ProjectBindingCreate, *, idempotency_key: str | None = None
+    ) -> models.BindingView:
+        """Give a role in a project or at one resource of it, or deny it; nobody gives more than they hold."""
+        return cast(
+            "models.BindingView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     def create_version(
         self, project: str | int, model: str | int, body: models.VersionCreate, *, idempotency_key: str | None = None
     ) -> models.VersionDetail:
@@ -576,6 +608,20 @@ class Operations(Sending):
                         "/api/v1/projects/{project}/models/{model}/aliases/{alias}",
                         {"project": project, "model": model, "alias": alias},
                     ),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    def delete_binding(self, binding: str | int, *, if_match: str | None = None) -> None:
+        """Take a binding away, also one in a project; it holds no more from the next request on."""
+        return cast(
+            "None",
+            self._send(
+                Call(
+                    "DELETE",
+                    path_of("/api/v1/bindings/{binding}", {"binding": binding}),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -688,6 +734,20 @@ class Operations(Sending):
                 Call(
                     "DELETE",
                     path_of("/api/v1/webhooks/{webhook}", {"webhook": webhook}),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    def delete_project_binding(self, project: str | int, binding: str | int, *, if_match: str | None = None) -> None:
+        """Take a binding in a project away; it holds no more from the next request on."""
+        return cast(
+            "None",
+            self._send(
+                Call(
+                    "DELETE",
+                    path_of("/api/v1/projects/{project}/bindings/{binding}", {"project": project, "binding": binding}),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -890,6 +950,13 @@ class Operations(Sending):
             ),
         )
 
+    def get_binding(self, binding: str | int) -> models.BindingView:
+        """Read any binding of the organization."""
+        return cast(
+            "models.BindingView",
+            self._send(Call("GET", path_of("/api/v1/bindings/{binding}", {"binding": binding}), {}, headers_of())),
+        )
+
     def get_budget(self, project: str | int, budget: str | int) -> models.BudgetView:
         """One budget: spent, set aside and left this month."""
         return cast(
@@ -1087,6 +1154,20 @@ class Operations(Sending):
         return cast(
             "models.ProjectView",
             self._send(Call("GET", path_of("/api/v1/projects/{project}", {"project": project}), {}, headers_of())),
+        )
+
+    def get_project_binding(self, project: str | int, binding: str | int) -> models.BindingView:
+        """Read a binding in a project."""
+        return cast(
+            "models.BindingView",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings/{binding}", {"project": project, "binding": binding}),
+                    {},
+                    headers_of(),
+                )
+            ),
         )
 
     def get_rate_card(self, rate_card: str | int) -> models.RateCardView:
@@ -1356,6 +1437,43 @@ class Operations(Sending):
         """The public keys of anchors: give them to whoever verifies an export."""
         return cast(
             "models.PublicKeys", self._send(Call("GET", path_of("/api/v1/audit-events:keys", {}), {}, headers_of()))
+        )
+
+    def list_bindings(
+        self,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.BindingViewPage:
+        """List all bindings of the organization, those in projects included."""
+        return cast(
+            "models.BindingViewPage",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/bindings", {}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_bindings(
+        self, *, page_size: int | None = None, filter: str | None = None, order_by: str | None = None
+    ) -> Iterator[models.BindingView]:
+        """As `list_bindings`, item by item over all pages."""
+        return cast(
+            "Iterator[models.BindingView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/bindings", {}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
         )
 
     def list_budgets(
@@ -2120,6 +2238,49 @@ class Operations(Sending):
             ),
         )
 
+    def list_project_bindings(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.BindingViewPage:
+        """List the bindings in a project."""
+        return cast(
+            "models.BindingViewPage",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_project_bindings(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> Iterator[models.BindingView]:
+        """As `list_project_bindings`, item by item over all pages."""
+        return cast(
+            "Iterator[models.BindingView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/bindings", {"project": project}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
     def list_projects(
         self,
         *,
@@ -2128,7 +2289,7 @@ class Operations(Sending):
         filter: str | None = None,
         order_by: str | None = None,
     ) -> models.ProjectViewPage:
-        """List projects."""
+        """List the projects that one may see."""
         return cast(
             "models.ProjectViewPage",
             self._send(
@@ -2250,6 +2411,10 @@ class Operations(Sending):
                 )
             ),
         )
+
+    def list_roles(self) -> models.Roles:
+        """List the roles that can be bound, and what each holds."""
+        return cast("models.Roles", self._send(Call("GET", path_of("/api/v1/roles", {}), {}, headers_of())))
 
     def list_scans(
         self,
