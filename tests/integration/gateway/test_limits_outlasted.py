@@ -43,10 +43,10 @@ async def test_what_a_request_may_still_use_is_kept_for_it_however_long_it_takes
         slow = [await gateway.admitted(Estimate(0, 1, 250)) for _ in range(4)]
         await window_passes()
         assert await refuses(gateway, Estimate(0, 1, 1))
+        ended = time.monotonic()
         for one in slow:
             one.settle(Usage(0, 5))
         await gateway.told()
-        ended = time.monotonic()
         used = 20
         while not await refuses(gateway, Estimate(0, 1, 50)):
             used += 50
