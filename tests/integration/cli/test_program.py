@@ -98,8 +98,11 @@ def test_a_reader_that_goes_away_is_no_error(mizzen: CommandLine) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_completion(shell: str, mizzen: CommandLine) -> None:
-    shown = mizzen("--show-completion", shell)
-    assert "_MIZZEN_COMPLETE" in shown.out
+    # Which shell asks is found among the program's ancestors; here it is told.
+    told = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    asking = [*PROGRAM, "--show-completion", shell]
+    shown = subprocess.run(asking, env={**mizzen.environment, **told}, capture_output=True, text=True, check=True)
+    assert f"_MIZZEN_COMPLETE=complete_{shell}" in shown.stdout
 
 
 def test_the_shells_question_is_answered_with_commands(mizzen: CommandLine) -> None:
