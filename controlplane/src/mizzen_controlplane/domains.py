@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
+from mizzen_controlplane.allowances import endpoints as allowances
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.audit.anchoring import trail_kept
 from mizzen_controlplane.authorization import endpoints as authorization
@@ -80,6 +81,7 @@ DOMAINS = (
     Domain("access", access.router, boundaries_passed),
     Domain("grants", grants.router),
     Domain("limits", limits.router),
+    Domain("allowances", allowances.router),
     Domain("budgets", budgets.router),
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),

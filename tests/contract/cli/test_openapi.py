@@ -130,6 +130,8 @@ COMMANDS = (
     "limits create l --concurrent 5 --organization",
     "limits update l --amount 6 --mode enforce",
     "limits list",
+    "limits explain a --key k",
+    "limits simulate -f {folder}/limits.yaml --days 3",
     "limits delete l",
     "budgets create b --amount 25.00 --key k --notify-at 80 --notify-at 100",
     "budgets create b --amount 9 --unit tokens --window rolling --window-seconds 900 --hardness soft",
@@ -239,6 +241,7 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
 
     (tmp_path / "m.yaml").write_text(json.dumps(MANIFEST))
     (tmp_path / "card.md").write_text("# A model")
+    (tmp_path / "limits.yaml").write_text("limits: [{name: l, metric: requests, amount: 5}]")
     (tmp_path / "model.onnx").write_text("a model")
     with ThreadingHTTPServer(("127.0.0.1", 0), Answerer) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -7,6 +7,7 @@ import typer
 from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, LimitMetric, OnStoreLoss, Scope
 
 from mizzen_cli.client import ApiClient, Json
+from mizzen_cli.commands import limit_questions
 from mizzen_cli.output import Column, Format, Output, Row, acknowledge, column, show, show_one
 from mizzen_cli.served_names import warn_unserved
 from mizzen_cli.session import Project, session
@@ -87,6 +88,7 @@ BUDGET_COLUMNS = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
+    limit_questions.register(limits)
     app.add_typer(limits, name="limits")
     app.add_typer(budgets, name="budgets")
 

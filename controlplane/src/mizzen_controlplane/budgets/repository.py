@@ -114,6 +114,17 @@ async def held_until(
     return (await session.exec(statement)).one()
 
 
+async def leases_in_force(session: AsyncSession, budget_ids: Iterable[str], now: datetime) -> Sequence[BudgetLease]:
+    """Credit that holders have of these budgets now, by budget and holder."""
+    statement = (
+        select(BudgetLease)
+        .where(col(BudgetLease.budget_id).in_(list(budget_ids)))
+        .where(BudgetLease.expires_at > now, BudgetLease.credit_pico > 0)
+        .order_by(col(BudgetLease.budget_id), col(BudgetLease.holder))
+    )
+    return (await session.exec(statement)).all()
+
+
 async def put_lease(session: AsyncSession, lease: BudgetLease) -> None:
     """Write the holder's only lease of the budget."""
     wanted = lease.model_dump()

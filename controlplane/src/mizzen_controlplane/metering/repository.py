@@ -183,6 +183,25 @@ def entries_of(project_id: str) -> SelectOfScalar[LedgerEntry]:
     return select(LedgerEntry).where(LedgerEntry.project_id == project_id)
 
 
+async def recorded_between(
+    session: AsyncSession, project_id: str | None, start: datetime, end: datetime, most: int
+) -> Sequence[Any]:
+    """What a project's requests, or those of all for None, used: key, model, begin, milliseconds and meters.
+
+    In the order of their begin; at most so many, the oldest.
+    """
+    columns = (
+        "key_id", "model", "started_at", "duration_ms", "input_tokens", "cached_tokens", "output_tokens",
+        "reasoning_tokens", "cost_pico",
+    )  # fmt: skip
+    chosen = sql_select(*(getattr(LedgerEntry, name) for name in columns))
+    chosen = chosen.where(col(LedgerEntry.started_at) >= start, col(LedgerEntry.started_at) < end)
+    if project_id is not None:
+        chosen = chosen.where(col(LedgerEntry.project_id) == project_id)
+    ordered = chosen.order_by(col(LedgerEntry.started_at), col(LedgerEntry.request_id)).limit(most)
+    return (await (await session.connection()).execute(ordered)).all()
+
+
 async def first_quarter(session: AsyncSession, project_id: str) -> datetime | None:
     """The oldest quarter-hour in which the project used anything."""
     statement = select(UsageRollup).where(UsageRollup.project_id == project_id)

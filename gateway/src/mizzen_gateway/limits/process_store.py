@@ -11,10 +11,10 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
+from mizzen_crds.gcra import Bucket
 
 from mizzen_gateway.limits.answers import Answer, Denial, LedgerSilent, OverBudget, OverLimit
 from mizzen_gateway.limits.credit import CreditAccount
-from mizzen_gateway.limits.gcra import Bucket
 from mizzen_gateway.limits.leases import CreditLeases, LedgerUnreachableError
 from mizzen_gateway.limits.rules import REQUESTS, Amounts, BudgetRule, LimitRule
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mizzen_crds.access import BudgetUnit, Scope
+from mizzen_crds.gcra import CRUMB, remaining, seconds_until
 
 from mizzen_gateway.limits.answers import OverBudget
-from mizzen_gateway.limits.gcra import CRUMB, remaining, seconds_until
 from mizzen_gateway.limits.rules import (
     CONCURRENCY,
     COST,

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mizzen_gateway.limits.gcra import Bucket, remaining, seconds_until
+from mizzen_crds.gcra import Bucket, remaining, seconds_until
 
 SECOND = 1_000_000_000
 

@@ -2,8 +2,8 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mizzen_crds.gcra import Bucket
 from mizzen_gateway.limits.answers import Denial, OverLimit
-from mizzen_gateway.limits.gcra import Bucket
 from mizzen_gateway.limits.leases import CreditLeases
 from mizzen_gateway.limits.process_store import ProcessStore
 from mizzen_gateway.limits.rules import REQUESTS, budget_rule, limit_rule
