@@ -845,6 +845,20 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def explain_limits(self, project: str | int, *, model: str, key: str | None = None) -> models.Explanation:
+        """Whether the model may be called, and each limit and budget that counts the call: use, holders, remedy."""
+        return cast(
+            "models.Explanation",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/limits:explain", {"project": project}),
+                    {"model": model, "key": key},
+                    headers_of(),
+                )
+            ),
+        )
+
     async def export_audit_events(self, *, after: int | None = None, personal: bool | None = None) -> str:
         """All events behind number `after` as JSON lines, with anchors; `personal=false` leaves names out."""
         return cast(
@@ -3251,6 +3265,23 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/persons/{person}:signOut", {"person": person}),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def simulate_limits(
+        self, project: str | int, body: models.Simulation, *, idempotency_key: str | None = None
+    ) -> models.SimulationOutcome:
+        """Replay the project's requests of the last days against proposed limits; changes nothing."""
+        return cast(
+            "models.SimulationOutcome",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/limits:simulate", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
                 )
             ),
         )

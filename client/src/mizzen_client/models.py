@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class Access(TypedDict):
+    """Whether the model may be called at all."""
+
+    allowed: bool
+    grant: bool | None
+    key: bool | None
+    offer: bool | None
+    reason: str
+
+
 class AccessSnapshot(TypedDict):
     """The state of access at one version."""
 
@@ -66,6 +76,26 @@ class AnnouncedFile(TypedDict):
     path: str
     sha256: str
     size: int
+
+
+class Applying(TypedDict):
+    """A limit or a budget that counts requests of the key for the model."""
+
+    amount: str
+    enforcement: Enforcement
+    held: str | None
+    holders: list[Holder]
+    id: str
+    kind: str
+    measure: str
+    name: str
+    refuses: bool
+    remedy: str
+    scope: Scope
+    scope_id: str
+    until: str | None
+    used: str | None
+    window_seconds: int
 
 
 class ArtifactFile(TypedDict):
@@ -643,6 +673,18 @@ class EvaluationView(TypedDict):
     version: int
 
 
+class Explanation(TypedDict):
+    """What decides about a request for the model."""
+
+    access: Access
+    applying: list[Applying]
+    at: str
+    key: str
+    model: str
+    project: str
+    refused_by: str
+
+
 class FileBegin(TypedDict):
     """Body of `POST /internal/v1/projects/{project}/files`."""
 
@@ -740,6 +782,21 @@ class HTTPValidationError(TypedDict):
 
 
 Hardness = Literal["hard", "soft"]
+
+
+class Holder(TypedDict):
+    """A gateway, or a store of several, that holds credit of a budget."""
+
+    credit: str
+    expires_at: str
+    holder: str
+
+
+class HourRefused(TypedDict):
+    """Refusals of an hour."""
+
+    refused: int
+    start: str
 
 
 class InvoiceLine(TypedDict):
@@ -998,6 +1055,16 @@ class LimitPatch(TypedDict):
     labels: NotRequired[dict[str, str]]
     on_store_loss: NotRequired[OnStoreLoss]
     window_seconds: NotRequired[int]
+
+
+class LimitTried(TypedDict):
+    """What became of one proposed limit."""
+
+    first_at: str | None
+    hours: list[HourRefused]
+    last_at: str | None
+    name: str
+    refused: int
 
 
 class LimitView(TypedDict):
@@ -1855,6 +1922,23 @@ class SignedIn(TypedDict):
     principal: str
     session_id: str
     token: NotRequired[str | None]
+
+
+class Simulation(TypedDict):
+    """Limits to try on what was used."""
+
+    days: NotRequired[int]
+    limits: list[LimitCreate]
+
+
+class SimulationOutcome(TypedDict):
+    """What the proposed limits would have done."""
+
+    end: str
+    limits: list[LimitTried]
+    refused: int
+    requests: int
+    start: str
 
 
 class StatusWrite(TypedDict):
