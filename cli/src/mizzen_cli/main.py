@@ -18,6 +18,7 @@ from mizzen_cli.commands import (
     invoices,
     keys,
     limits,
+    model_content,
     model_imports,
     model_records,
     model_scans,
@@ -57,6 +58,7 @@ model_imports.register(models.app)
 model_records.register(models.app)
 app.add_typer(audit.app, name="audit")
 model_scans.register(models.app)
+model_content.register(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(operations.app, name="operations")

@@ -13,6 +13,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "alias_not_found": "`mizzen models aliases MODEL` lists those there are; `mizzen models alias MODEL ALIAS VERSION` "
     "makes one.",
     "budget_not_found": "`mizzen budgets list` shows those there are.",
+    "content_damaged": "`mizzen models push MODEL PATH` pushes it again.",
     "content_missing": "`mizzen models push` sends it again, as a new version.",
     "deployment_not_found": "`mizzen get` lists those there are.",
     "disk_full": "Then push again: files that arrived whole are not sent twice.",

@@ -37,7 +37,9 @@ from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
 from mizzen_controlplane.models.scanning import endpoints as scans
 from mizzen_controlplane.models.scanning.scanner import scanner_closed
+from mizzen_controlplane.models.works import WORKS
 from mizzen_controlplane.operations import endpoints as operations
+from mizzen_controlplane.operations.running import running
 from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.sealing import endpoints as sealing
@@ -91,9 +93,9 @@ DOMAINS = (
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),
     Domain("webhooks", webhooks.router, webhooks_served),
-    Domain("operations", operations.router),
     Domain("sealing", sealing.router, sealing.sealed_anew),
     Domain("imports", imports.router, imports_done),
+    Domain("operations", operations.router, running(WORKS)),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
     Domain("authentication", authentication.router),
     Domain("openid", openid.router, providers_known, recognize=recognize_bearer),

@@ -83,6 +83,7 @@ COMMANDS = (
     "operations show op_1",
     "operations cancel op_1",
     "models scan a@1",
+    "models verify a@1",
     "models policy --format ONNX",
     "models promotion a --compatible",
     "models quarantine a@1 --reason leaked",

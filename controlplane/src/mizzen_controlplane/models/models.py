@@ -51,6 +51,12 @@ class ModelVersion(ResourceRow, table=True):
     """The version that it was made from."""
     release_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When its release from quarantine ends, and with it being READY."""
+    verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When all of its content was last read and found right."""
+    damaged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when it FAILED because content was found changed, and not for good: its content is kept."""
+    damage: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """What it was before, state and reason: it is that again once its content is found right."""
     ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_by: str = Field(default="", max_length=128)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -75,14 +76,34 @@ async def contents_known(session: AsyncSession, project_id: str, digests: Sequen
     return known
 
 
+def _keeps_content() -> ColumnElement[bool]:
+    """Of a version: not FAILED for good."""
+    return or_(ModelVersion.state != VersionState.FAILED, col(ModelVersion.damaged_at).is_not(None))
+
+
+async def versions_with(session: AsyncSession, digests: Sequence[str]) -> Sequence[tuple[ModelVersion, str]]:
+    """Versions of any project that could be served and have content of `digests`, locked, each with a file's path."""
+    statement = (
+        select(ModelVersion, VersionFile.path)
+        .join(VersionFile, col(ModelVersion.id) == col(VersionFile.version_id))
+        .where(
+            col(VersionFile.sha256).in_(digests),
+            col(ModelVersion.state).not_in((VersionState.PENDING, VersionState.FAILED)),
+        )
+        .order_by(col(ModelVersion.id), col(VersionFile.path))
+        .with_for_update(of=ModelVersion)
+    )
+    return (await session.exec(statement)).all()
+
+
 async def contents_in_use(session: AsyncSession, digests: Sequence[str]) -> set[str]:
-    """Those of `digests` that a version of any project which has not FAILED is made of, uploaded yet or not."""
+    """Those of `digests` that any version that has not FAILED for good is made of, uploaded yet or not."""
     used: set[str] = set()
     for start in range(0, len(digests), 500):
         statement = (
             select(VersionFile.sha256)
             .join(ModelVersion, col(ModelVersion.id) == col(VersionFile.version_id))
-            .where(ModelVersion.state != VersionState.FAILED, col(VersionFile.sha256).in_(digests[start : start + 500]))
+            .where(_keeps_content(), col(VersionFile.sha256).in_(digests[start : start + 500]))
         )
         used.update((await session.exec(statement)).all())
     return used

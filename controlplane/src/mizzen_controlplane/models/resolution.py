@@ -44,7 +44,8 @@ def _unusable(named: str, version: ModelVersion) -> Conflict:
     if state_now(version) == VersionState.QUARANTINED:
         return quarantined(named, version)
     if version.state == VersionState.FAILED:
-        return Conflict(f"{named} is FAILED, which is final: {version.reason}", code="version_failed")
+        final = "" if version.damaged_at else ", which is final"
+        return Conflict(f"{named} is FAILED{final}: {version.reason}", code="version_failed")
     if version.state == VersionState.ARCHIVED:
         return Conflict(f"{named} is ARCHIVED: it was taken out of use.", code="version_archived")
     return Conflict(

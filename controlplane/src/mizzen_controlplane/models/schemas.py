@@ -242,6 +242,8 @@ class VersionView(Resource):
     """Aliases that point at it."""
     ready_at: datetime | None
     """When it became READY."""
+    verified_at: datetime | None
+    """When all of its content was last read again and found right."""
     created_by: str
     """Who made it."""
 

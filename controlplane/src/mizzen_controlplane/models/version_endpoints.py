@@ -11,7 +11,7 @@ from mizzen_controlplane.kit.pages import AskedPage, Page
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import with_etag
-from mizzen_controlplane.models import finalization, uploads, versions
+from mizzen_controlplane.models import finalization, uploads, verification, versions
 from mizzen_controlplane.models.schemas import (
     MAX_FILE_BYTES,
     UploadView,
@@ -21,6 +21,8 @@ from mizzen_controlplane.models.schemas import (
     VersionView,
 )
 from mizzen_controlplane.models.scope import ModelRef, VersionNumber
+from mizzen_controlplane.operations import service as operations
+from mizzen_controlplane.operations.schemas import OperationView
 
 router = api_router("versions")
 
@@ -121,6 +123,15 @@ async def archive_version(
     row, done = await versions.archive(plane, subject, project, model, version, if_match)
     with_etag(response, row)
     return done
+
+
+@router.post(VERSION + ":verify", status_code=202)
+async def verify_version(
+    project: ProjectRef, model: ModelRef, version: VersionNumber, plane: ThePlane, subject: VersionPublisher
+) -> OperationView:
+    """Read all of its content again: a file that is not what was pushed fails every version that has it."""
+    owner, row = await verification.begin(plane, subject, project, model, version)
+    return operations.view(owner, row)
 
 
 @router.head(FILE, status_code=204)

@@ -237,5 +237,6 @@ def _fields(project: Project, model: Model, version: ModelVersion, aliases: dict
         "tags": version.tags,
         "aliases": aliases.get(version.number, []),
         "ready_at": version.ready_at,
+        "verified_at": version.verified_at,
         "created_by": version.created_by,
     }
