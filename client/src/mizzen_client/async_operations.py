@@ -3388,6 +3388,25 @@ class AsyncOperations(AsyncSending):
             await self._send(Call("GET", path_of("/api/v1/audit-events:verify", {}), {}, headers_of())),
         )
 
+    async def verify_version(
+        self, project: str | int, model: str | int, version: str | int, *, idempotency_key: str | None = None
+    ) -> models.OperationView:
+        """Read all of its content again: a file that is not what was pushed fails every version that has it."""
+        return cast(
+            "models.OperationView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions/{version}:verify",
+                        {"project": project, "model": model, "version": version},
+                    ),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
     async def void_invoice(
         self,
         project: str | int,

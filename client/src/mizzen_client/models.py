@@ -2112,6 +2112,7 @@ class VersionDetail(TypedDict):
     state: VersionState
     tags: dict[str, str]
     updated_at: str
+    verified_at: str | None
     version: int
 
 
@@ -2161,6 +2162,7 @@ class VersionView(TypedDict):
     state: VersionState
     tags: dict[str, str]
     updated_at: str
+    verified_at: str | None
     version: int
 
 
