@@ -106,6 +106,18 @@ class ApiClient:
         """Delete."""
         self.request("DELETE", path)
 
+    def operation(self, name: str, values: Json) -> Any:
+        """Any operation of the API by its name; raises CommandError, as `request` does."""
+        from mizzen_client.operations import Operations
+
+        try:
+            answer = getattr(Operations(self._transport), name)(**values)
+            return list(answer) if isinstance(answer, Iterator) else answer
+        except Unreachable as error:
+            raise unreachable(self.url, error.because, may_have_done=True) from error
+        except ApiError as error:
+            raise sentence_of(error) from error
+
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One exchange; a status of 400 and above raises.
 

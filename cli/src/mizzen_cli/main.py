@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mizzen_cli.commands import (
+    api,
     audit,
     backups,
     calls,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 installation.register(app)
 backups.register(app)
+api.register(app)
 deployments.register(app)
 calls.register(app)
 limits.register(app)

@@ -141,6 +141,9 @@ COMMANDS = (
     "budgets delete b",
     "rate-cards create r --per-request 0.1",
     "rate-cards list",
+    "api list_keys page_size=5",
+    "api all_keys -o table",
+    "api create_key -f {folder}/key.yaml -o yaml",
 )
 MANIFEST = {
     "apiVersion": "mizzen.dev/v1alpha1",
@@ -231,6 +234,7 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
             sent.append((self.command, self.path, body))
             content = b"" if self.command == "HEAD" else json.dumps(ANSWER).encode()
             self.send_response(200)
+            self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -241,6 +245,7 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
             """Say nothing."""
 
     (tmp_path / "m.yaml").write_text(json.dumps(MANIFEST))
+    (tmp_path / "key.yaml").write_text("name: k")
     (tmp_path / "card.md").write_text("# A model")
     (tmp_path / "limits.yaml").write_text("limits: [{name: l, metric: requests, amount: 5}]")
     (tmp_path / "model.onnx").write_text("a model")
