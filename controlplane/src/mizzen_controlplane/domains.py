@@ -26,6 +26,7 @@ from mizzen_controlplane.imports import endpoints as imports
 from mizzen_controlplane.imports.work import imports_done
 from mizzen_controlplane.invoices import credit_endpoints as credits_in_hand
 from mizzen_controlplane.invoices import endpoints as invoices
+from mizzen_controlplane.invoices import focus_endpoints as focus
 from mizzen_controlplane.invoices import profile_endpoints as billing_profiles
 from mizzen_controlplane.kit.plane import Plane, Recognizer
 from mizzen_controlplane.limits import endpoints as limits
@@ -89,6 +90,7 @@ DOMAINS = (
     Domain("metering", metering.router, drift_watched),
     Domain("invoices", invoices.router),
     Domain("credits", credits_in_hand.router),
+    Domain("focus", focus.router),
     Domain("billing-profiles", billing_profiles.router),
     Domain("files", files.router, content_kept),
     Domain("batches", batches.router),

@@ -93,10 +93,17 @@ def usage(
         str, typer.Option(help="Of model, key, operation, status_class, rate_card_version, as model,key.")
     ] = "model",
     chosen: Annotated[str, typer.Option("--filter", help="As 'model = \"chat\" AND status_class = 2'.")] = "",
+    focus: Annotated[
+        str | None, typer.Option(help="Print this month, as 2027-01, as CSV of FOCUS 1.2, with its costs, instead.")
+    ] = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
-    """Show requests, tokens and cost."""
+    """Show requests, tokens and cost; `mizzen usage --focus 2027-01 > costs.csv` is for tools that compare costs."""
+    if focus is not None:
+        with session(project) as api:
+            typer.echo(api.request("GET", api.path("usage:exportFocus"), params={"month": focus}).text, nl=False)
+        return
     columns = (
         column("START", "bucket_start"),
         column("MODEL", spare=True),

@@ -31,8 +31,8 @@ def csv_text(invoice: InvoiceView) -> str:
         writer.writerow(
             [
                 invoice.month,
-                _plain(invoice.project),
-                _plain(line.model),
+                plain(invoice.project),
+                plain(line.model),
                 line.kind,
                 line.quantity,
                 line.unit,
@@ -46,7 +46,7 @@ def csv_text(invoice: InvoiceView) -> str:
     writer.writerow(
         [
             invoice.month,
-            _plain(invoice.project),
+            plain(invoice.project),
             "",
             "total",
             "",
@@ -61,5 +61,6 @@ def csv_text(invoice: InvoiceView) -> str:
     return text.getvalue()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text; one that a spreadsheet would run as a formula with an apostrophe in front."""
     return "'" + text if text.startswith(_FORMULA) else text
