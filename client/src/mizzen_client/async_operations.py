@@ -873,6 +873,20 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def export_focus(self, project: str | int, *, month: str | None = None) -> str:
+        """A month's usage as CSV of FOCUS 1.2; `month` as 2027-01, absent for the month under way."""
+        return cast(
+            "str",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/usage:exportFocus", {"project": project}),
+                    {"month": month},
+                    headers_of(),
+                )
+            ),
+        )
+
     async def finalize_invoice(
         self, project: str | int, invoice: str | int, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> models.InvoiceView:
