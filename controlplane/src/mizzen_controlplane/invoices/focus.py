@@ -129,13 +129,13 @@ def _rows(usage: UsedOn, versions: Mapping[str, RateCardVersion]) -> Iterator[di
             quantity = charged(used.sums, price.meter)
             if quantity:
                 explained += quantity * pico[price.meter]
-                yield _common(usage) | _of_meter(usage, price, quantity, pico[price.meter])
+                yield _resource_on(usage) | _of_meter(usage, price, quantity, pico[price.meter])
     rest = used.sums.cost_pico - explained
     if rest:
-        yield _common(usage) | _of_rest(used, rest)
+        yield _resource_on(usage) | _of_rest(used, rest)
 
 
-def _common(usage: UsedOn) -> dict[str, str]:
+def _resource_on(usage: UsedOn) -> dict[str, str]:
     tags = {"mizzen/key": usage.key_id, "mizzen/operation": usage.operation}
     return {
         "ChargePeriodStart": _moment(usage.day.start),
