@@ -95,6 +95,7 @@ SAYS_IT_ALL: Final = frozenset(
         "cross_site",
         "csrf_token_needed",
         "database_busy",
+        "database_read_only",
         "database_unavailable",
         "empty_file",
         "event_not_found",

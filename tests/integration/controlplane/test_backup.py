@@ -60,6 +60,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[ControlPlane, Spend
         blob = blob_path(root / "controlplane", DIGEST)
         blob.parent.mkdir(parents=True)
         blob.write_bytes(WEIGHTS)
+        (root / "controlplane" / "blobs" / "lock").touch()  # as after a push
         assert charged(spending, MARCH, "2026-03") == "INV-000001"
         back_up(folder, root.parent / "saved.tar")
         assert spending.admin("POST", "/keys", json={"name": "later"}).status_code == 201

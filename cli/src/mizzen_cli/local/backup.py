@@ -108,7 +108,7 @@ def checked(connection: sqlite3.Connection, named: Path) -> str:
 
 def _kept(folder: DataFolder) -> Iterator[tuple[str, Path]]:
     """Secrets, and finished artifacts. What is not here is made anew: pods, logs, uploads that are under way."""
-    for place in (folder.secrets, folder.controlplane / "blobs"):
+    for place in (folder.secrets, folder.controlplane / "blobs" / "sha256"):
         for path in sorted(place.rglob("*")):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 yield path.relative_to(folder.root).as_posix(), path

@@ -95,6 +95,15 @@ async def _database(_request: Request, error: Exception) -> Response:
                 code="disk_full",
             )
         )
+    if "read-only transaction" in said or "readonly database" in said:
+        return render(
+            Unavailable(
+                "The database takes no writes now, as a standby or a volume that is mounted read-only does. Nothing "
+                "was written, and reading works. Make it writable, or lead MIZZEN_DATABASE_URL to the primary.",
+                code="database_read_only",
+                headers={"Retry-After": "5"},
+            )
+        )
     log.error("the database failed", error=type(error.orig).__name__, said=said)
     return render(
         Unavailable(

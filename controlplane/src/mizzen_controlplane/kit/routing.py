@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from mizzen_controlplane.kit.auth import PUBLIC_PATHS, Allow, Public
 from mizzen_controlplane.kit.idempotency import answer_once
+from mizzen_controlplane.kit.request_text import TextRequest
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -37,11 +38,13 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The handler, with Idempotency-Key honoured on POST; not without a subject, whom to tell an answer again."""
         handler = super().get_route_handler()
+        remembers = self.methods and "POST" in self.methods and self.path not in PUBLIC_PATHS
 
-        async def once(request: Request) -> Response:
-            return await answer_once(request, self._guard, handler)
+        async def answer(given: Request) -> Response:
+            request = TextRequest(given.scope, given.receive)
+            return await (answer_once(request, self._guard, handler) if remembers else handler(request))
 
-        return once if self.methods and "POST" in self.methods and self.path not in PUBLIC_PATHS else handler
+        return answer
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:
