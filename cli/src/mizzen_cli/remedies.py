@@ -64,6 +64,7 @@ OWN_WORDS: Final[dict[str, str]] = {
 
 SAYS_IT_ALL: Final = frozenset(
     {
+        "artifacts_not_served",
         "file_name_refused",
         "files_needed",
         "format_unknown",

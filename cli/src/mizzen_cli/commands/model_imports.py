@@ -17,9 +17,17 @@ EXAMPLE = "Example: mizzen models import https://models.example.org/house/model.
 
 
 def import_version(
-    source: Annotated[str, typer.Argument(help="Where it is, such as https://host/path/model.onnx.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="https://host/path/model.onnx, hf://organization/name@revision or mlflow://host/models:/name/version."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="Name of the model; made where there is none.")],
-    file: Annotated[list[str] | None, typer.Option(help="Only this file below the source; repeatable.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this file, or those that a pattern such as *.safetensors means; repeatable."),
+    ] = None,
     digest: Annotated[
         list[str] | None, typer.Option(metavar="PATH=HEX", help="SHA-256 that a file must have; repeatable.")
     ] = None,

@@ -6,14 +6,24 @@ from contextlib import asynccontextmanager
 from mizzen_controlplane.egress.proxy import WayOut
 from mizzen_controlplane.imports.origin import Origin
 from mizzen_controlplane.imports.origins.https import WebServer
+from mizzen_controlplane.imports.origins.hub import Hub
+from mizzen_controlplane.imports.origins.mlflow import MlflowServer
 from mizzen_controlplane.imports.source import source_of
 from mizzen_controlplane.imports.web import web_of
+from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.operations.models import Operation
 
 
 @asynccontextmanager
-async def origin_of(operation: Operation, way: WayOut) -> AsyncIterator[Origin]:
+async def origin_of(plane: Plane, operation: Operation, way: WayOut) -> AsyncIterator[Origin]:
     """The origin of an import, reached through `way`."""
     source = source_of(operation.arguments["source"])
     async with web_of(way) as web:
-        yield WebServer(web, source, operation.arguments["files"])
+        names = operation.arguments["files"]
+        match source.scheme:
+            case "hf":
+                yield Hub(web, plane.settings.hub_url, source, names)
+            case "mlflow":
+                yield MlflowServer(web, source, names)
+            case _:
+                yield WebServer(web, source, names)

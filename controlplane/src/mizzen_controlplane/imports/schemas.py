@@ -18,9 +18,10 @@ class VersionImport(Body):
     """A new version whose files are fetched."""
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
-    """Where it is: a file `https://host/path/model.onnx`, or a folder `https://host/path/` with `files`."""
+    """`https://host/path/model.onnx`, or a folder `https://host/path/` with `files`; `hf://organization/name@revision`;
+    `mlflow://host/models:/name/version`."""
     files: Annotated[list[Pattern], Field(max_length=100)] = Field(default_factory=list)
-    """Only these: names of files below a folder of `https://`."""
+    """Only these: names below a folder of `https://`; elsewhere patterns such as `*.safetensors`."""
     sha256: Annotated[dict[FilePath, Sha256], Field(max_length=10_000)] = Field(default_factory=dict)
     """Path -> hex digest that the file must have."""
     format: ModelFormat | None = None

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.imports.origins.mlflow import model_named
 from mizzen_controlplane.imports.schemas import VersionImport
 from mizzen_controlplane.imports.source import Source, source_of
 from mizzen_controlplane.kit.auth import Subject
@@ -32,6 +33,8 @@ async def begin_import(
 
 
 def _require_names(source: Source, body: VersionImport) -> None:
+    if source.scheme == "mlflow":
+        model_named(source)
     if source.scheme != "https":
         return
     folder = source.path.endswith("/") or not source.path

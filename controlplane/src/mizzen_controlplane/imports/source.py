@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 from mizzen_controlplane.kit.problem import Invalid, invalid_field
 
 LONGEST = 2048
-PLAIN = {"https": "http", "mlflow": "mlflow+http", "oci": "oci+http"}
+PLAIN = {"https": "http", "mlflow": "mlflow+http"}
 """Kinds that trusted hosts may be asked for without TLS, and how that is written."""
-SCHEMES = ("hf", "https", "s3", "oci", "mlflow")
+SCHEMES = ("https", "hf", "mlflow")
 _SECRET = re.compile(r"(?i)(signature|^sig$|token|secret|password|passwd|^key$|api[-_]?key|credential)")
 
 
@@ -22,7 +22,7 @@ class Source:
     scheme: str
     """One of SCHEMES."""
     host: str
-    """`host` or `host:port`; of hf the organization, of s3 the bucket."""
+    """`host` or `host:port`; of hf the organization."""
     path: str
     """What follows the host, without its first `/`."""
     tls: bool = True
@@ -45,15 +45,15 @@ def source_of(text: str) -> Source:
     if scheme not in SCHEMES:
         raise _unfit(f"it begins with none of {', '.join(f'{known}://' for known in SCHEMES)}")
     if "@" in parts.netloc and scheme != "hf":
-        raise _unfit("it carries a name or password, which everyone who reads the version would see: store it with "
-                     "`mizzen credentials add`, and name that")  # fmt: skip
+        raise _unfit("it carries a name or password, which everyone who reads the version would see: leave it "
+                     "out")  # fmt: skip
     if not parts.netloc or parts.fragment or not text.isprintable() or " " in text or "\\" in text:
         raise _unfit("a host, or what stands in its place, is missing, or it has characters that no URL has")
     if any(part in (".", "..") for part in parts.path.split("/")):
         raise _unfit("`.` and `..` lead elsewhere")
     if secret := next((name for name, _ in parse_qsl(parts.query, True) if _SECRET.search(name)), ""):
         raise _unfit(f"its parameter {secret!r} looks like a secret, which everyone who reads the version would see: "
-                     "store a credential with `mizzen credentials add`")  # fmt: skip
+                     "leave it out")  # fmt: skip
     path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
     return Source(text, scheme, parts.netloc.lower() if scheme != "hf" else parts.netloc, path, parts.scheme == scheme)
 
@@ -61,7 +61,7 @@ def source_of(text: str) -> Source:
 def _unfit(why: str) -> Invalid:
     return invalid_field(
         "/source",
-        f"The source cannot be taken: {why}. Write hf://organization/name@revision, https://host/file, "
-        "s3://bucket/prefix, oci://host/repository:tag or mlflow://host/models:/name/version.",
+        f"The source cannot be taken: {why}. Write https://host/file, hf://organization/name@revision or "
+        "mlflow://host/models:/name/version.",
         code="source_malformed",
     )

@@ -57,8 +57,8 @@ class Web:
                 raise Invalid(f"{host_of(url)} leads to {at[:64]!r}, which is no web address.", code="origin_refused")
         raise Invalid(f"{host_of(url)} redirects more than {MOST_REDIRECTS} times.", code="origin_refused")
 
-    async def json(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[Any, Mapping[str, str], bytes]:
-        """A document, the headers that came with it, and its bytes; raises Invalid where it is none or too large."""
+    async def json(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[Any, Mapping[str, str]]:
+        """A document, and the headers that came with it; raises Invalid where it is none or too large."""
         async with self.asked(url, headers) as response:
             content = b""
             async for chunk in pieces(response, url):
@@ -66,7 +66,7 @@ class Web:
                 if len(content) > MOST_ANSWER_BYTES:
                     raise Invalid(f"{host_of(url)} answers with more than 16 MiB.", code="origin_refused")
             try:
-                return orjson.loads(content), response.headers, content
+                return orjson.loads(content), response.headers
             except orjson.JSONDecodeError as error:
                 raise Invalid(
                     f"{host_of(url)} answers with no JSON: check the source.", code="origin_refused"
@@ -105,8 +105,8 @@ class Web:
             )
         if status in (401, 403):
             raise Invalid(
-                f"{host} answered {status}: it wants a credential, or another one. Store one with `mizzen credentials "
-                "add`, and name it.",
+                f"{host} answered {status}: it wants to know who asks, and imports send no credential. Fetch it "
+                "yourself and push it.",
                 code="origin_denied",
             )
         if status in (404, 410):

@@ -54,7 +54,7 @@ async def run(proxy: EgressProxy, plane: Plane, operation: Operation, report: Re
 async def _through(
     way: WayOut, plane: Plane, operation: Operation, report: Report, workshop: Workshop
 ) -> dict[str, Any]:
-    async with origin_of(operation, way) as origin:
+    async with origin_of(plane, operation, way) as origin:
         report.stage = "listing"
         listing = await _listing(origin, operation, workshop)
         sizes = [file.size for file in listing.files]
