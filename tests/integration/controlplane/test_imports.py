@@ -2,12 +2,10 @@
 
 import asyncio
 import hashlib
-import json
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -181,29 +179,3 @@ async def test_after_a_kill_the_import_goes_on_and_fetches_nothing_twice(
     assert done["result"]["size_bytes"] == len(MODEL) + len(weights)
     assert (origin.times("/d/model.onnx"), origin.times("/d/weights.bin")) == (1, 2)
     assert origin.asked[-1][1]["range"] == f"bytes={here}-"
-
-
-async def test_a_version_of_mlflow_is_walked_and_fetched(
-    admin: httpx.AsyncClient, project: str, origin: FileOrigin
-) -> None:
-    def said(path: str, _headers: dict[str, str]) -> tuple[int, bytes] | None:
-        url, asked = urlsplit(path), parse_qs(urlsplit(path).query)
-        answers: dict[str, Any] = {
-            "/api/2.0/mlflow/registered-models/alias": {
-                "model_version": {"name": "house", "version": "3", "run_id": "r1"}
-            },
-            "/api/2.0/mlflow/model-versions/get-download-uri": {"artifact_uri": "mlflow-artifacts:/1/r1/model"},
-            "/api/2.0/mlflow-artifacts/artifacts": {
-                "1/r1/model": {"files": [{"path": "data", "is_dir": True}, {"path": "MLmodel", "file_size": 2}]},
-                "1/r1/model/data": {"files": [{"path": "model.onnx", "file_size": len(MODEL)}]},
-            }.get(asked.get("path", [""])[0]),
-        }
-        return (200, json.dumps(answers[url.path]).encode()) if url.path in answers else None
-
-    files = "/api/2.0/mlflow-artifacts/artifacts/1/r1/model"
-    origin.answers, origin.files = said, {f"{files}/MLmodel": b"{}", f"{files}/data/model.onnx": MODEL}
-    done = await imported(admin, project, f"mlflow+http://{origin.host}/models:/house@champion")
-    assert (done["state"], done["result"]["state"]) == ("SUCCEEDED", "READY"), done
-    version = (await admin.get(f"/api/v1/projects/{project}/models/m/versions/1")).json()
-    assert version["lineage"]["origin"]["revision"] == "house/3 run r1"
-    assert [file["path"] for file in version["files"]] == ["MLmodel", "data/model.onnx"]
