@@ -59,7 +59,8 @@ def shared_responses() -> dict[str, Any]:
 
 def possible(route: GuardedRoute, method: str, *, public: bool) -> list[int]:
     """The statuses of 400 and above that `method` of `route` may answer, ascending."""
-    writes, guarded = method in WRITES, not public or method == "POST"
+    # A public path that names something is a way to sign in: it refuses people, and asks servers that may be away.
+    writes, guarded = method in WRITES, not public or method == "POST" or "{" in route.path
     may = {
         400: writes,
         401: guarded,
@@ -71,7 +72,7 @@ def possible(route: GuardedRoute, method: str, *, public: bool) -> list[int]:
         413: writes,
         422: method == "POST" or _reads_input(route.dependant),
         429: guarded,
-        503: not public or writes or route.path == "/readyz",
+        503: guarded or route.path == "/readyz",
         507: writes,
     }
     return sorted(status for status, so in may.items() if so)
