@@ -1212,6 +1212,15 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def get_quota(self, project: str | int) -> models.QuotaView:
+        """How much the project may keep, and keeps."""
+        return cast(
+            "models.QuotaView",
+            await self._send(
+                Call("GET", path_of("/api/v1/projects/{project}/quota", {"project": project}), {}, headers_of())
+            ),
+        )
+
     async def get_rate_card(self, rate_card: str | int) -> models.RateCardView:
         """One rate card with its newest version."""
         return cast(
@@ -2882,6 +2891,21 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/projects/{project}/model-policy", {"project": project}),
                     {},
                     headers_of(if_match=if_match),
+                    json=body,
+                )
+            ),
+        )
+
+    async def put_quota(self, project: str | int, body: models.QuotaWrite) -> models.QuotaView:
+        """Set how much the project may keep; what is left out has no bound. For platform administrators."""
+        return cast(
+            "models.QuotaView",
+            await self._send(
+                Call(
+                    "PUT",
+                    path_of("/api/v1/projects/{project}/quota", {"project": project}),
+                    {},
+                    headers_of(),
                     json=body,
                 )
             ),

@@ -1683,6 +1683,23 @@ class QuarantineCreate(TypedDict):
     reason: str
 
 
+class QuotaView(TypedDict):
+    """A project's quota and how much of it is used."""
+
+    deployments: int | None
+    deployments_used: int
+    project: str
+    storage_bytes: int | None
+    storage_bytes_used: int
+
+
+class QuotaWrite(TypedDict):
+    """What a project may keep, as a whole: what is left out has no bound."""
+
+    deployments: NotRequired[int | None]
+    storage_bytes: NotRequired[int | None]
+
+
 class RateCardVersionView(TypedDict):
     """Prices from a date on."""
 

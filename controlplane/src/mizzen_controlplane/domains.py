@@ -43,6 +43,7 @@ from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.operations.running import running
 from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
+from mizzen_controlplane.quotas import endpoints as quotas
 from mizzen_controlplane.sealing import endpoints as sealing
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
@@ -85,6 +86,7 @@ DOMAINS = (
     Domain("grants", grants.router),
     Domain("limits", limits.router),
     Domain("allowances", allowances.router),
+    Domain("quotas", quotas.router),
     Domain("budgets", budgets.router),
     Domain("pricing", pricing.router),
     Domain("metering", metering.router, drift_watched),

@@ -33,6 +33,7 @@ from mizzen_controlplane.kit.problem import (
     PreconditionFailed,
     invalid_field,
 )
+from mizzen_controlplane.quotas.service import require_deployment
 
 KIND = "ModelDeployment"
 EVENTS_SHOWN = 100
@@ -101,6 +102,8 @@ async def apply_deployment(
             raise Conflict(
                 f"A deployment named {name!r} exists already: choose another name, or change it.", code="name_taken"
             )
+        if before is None:
+            await require_deployment(session, plane, owner)
         _require_match(if_match, before)
         document = _checked(owner, name, body, before)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})

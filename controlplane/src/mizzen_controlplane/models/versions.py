@@ -33,6 +33,7 @@ from mizzen_controlplane.models.schemas import (
 )
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
 from mizzen_controlplane.models.standing import state_now
+from mizzen_controlplane.quotas.service import require_storage
 
 FIELDS = {
     "id": ModelVersion.id,
@@ -56,6 +57,7 @@ async def create(
     here = await _known_and_here(plane, project_ref, model_ref, digests)
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref, lock=True)
+        await require_storage(session, project, {one.sha256: one.size for one in body.files})
         await require_format(session, project, body.format)
         known = here & await contents_known(session, project.id, digests)
         if sum(file.size for file in files if file.sha256 not in known) > free_bytes(plane.settings.data_dir):

@@ -1,0 +1,1 @@
+"""Quotas of projects: bytes of model content, and deployments."""
