@@ -26,9 +26,9 @@ class SignedInPerson:
 def new_person(plane: ControlPlane) -> SignedInPerson:
     """As an OpenID provider would have brought somebody in; there is no route that makes people up."""
     secret, now = new_secret(), utc_now()
-    person = Person(id=new_id("per"), name="Somebody", issuer="https://id.example", subject=secrets.token_hex(8))
+    person = Person(id=new_id("per"), name="Somebody", issuer="local", subject=secrets.token_hex(8))
     session = SignInSession(
-        id=new_id("ses"), digest=digest_of(secret), person_id=person.id, kind=Kind.COMMAND_LINE, provider="test",
+        id=new_id("ses"), digest=digest_of(secret), person_id=person.id, kind=Kind.COMMAND_LINE, provider="local",
         created_at=now, used_at=now, expires_at=now + timedelta(hours=1),
     )  # fmt: skip
 

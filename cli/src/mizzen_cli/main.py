@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mizzen_cli.commands import (
+    access,
     api,
     audit,
     backups,
@@ -58,6 +59,7 @@ app.add_typer(invoices.billing, name="billing")
 app.add_typer(invoices.credits_in_hand, name="credits")
 model_imports.register(models.app)
 model_records.register(models.app)
+app.add_typer(access.app, name="access")
 app.add_typer(audit.app, name="audit")
 model_scans.register(models.app)
 model_content.register(models.app)

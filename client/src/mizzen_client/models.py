@@ -15,6 +15,19 @@ class Access(TypedDict):
     reason: str
 
 
+class AccessExplanation(TypedDict):
+    """Whether somebody may do something, and why."""
+
+    allowed: bool
+    because: str
+    bindings: list[DecidingBinding]
+    permission: Permission
+    principal: str
+    project: str | None
+    resource: str | None
+    roles: list[str]
+
+
 class AccessSnapshot(TypedDict):
     """The state of access at one version."""
 
@@ -573,6 +586,15 @@ class Dataset(TypedDict):
     digest: NotRequired[str]
     name: NotRequired[str]
     uri: NotRequired[str]
+
+
+class DecidingBinding(TypedDict):
+    """A binding that made the decision."""
+
+    effect: Effect
+    id: str
+    principal: str
+    role: str
 
 
 DeliveryState = Literal["PENDING", "DELIVERED", "DEAD"]

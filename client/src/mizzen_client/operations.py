@@ -823,6 +823,20 @@ class Operations(Sending):
             ),
         )
 
+    def explain_access(self, *, principal: str, permission: models.Permission) -> models.AccessExplanation:
+        """Say whether somebody may do something in the whole organization, and which bindings decide so."""
+        return cast(
+            "models.AccessExplanation",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/access:explain", {}),
+                    {"principal": principal, "permission": permission},
+                    headers_of(),
+                )
+            ),
+        )
+
     def explain_deployment(self, project: str | int, name: str | int) -> models.Why:
         """Why it does not answer or does not move on: each cause with its remedy."""
         return cast(
@@ -846,6 +860,38 @@ class Operations(Sending):
                     "GET",
                     path_of("/api/v1/projects/{project}/limits:explain", {"project": project}),
                     {"model": model, "key": key},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def explain_my_access(
+        self, *, permission: models.Permission, project: str | None = None, resource: str | None = None
+    ) -> models.AccessExplanation:
+        """Say whether one may do something, and why."""
+        return cast(
+            "models.AccessExplanation",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/me:explain", {}),
+                    {"permission": permission, "project": project, "resource": resource},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def explain_project_access(
+        self, project: str | int, *, principal: str, permission: models.Permission, resource: str | None = None
+    ) -> models.AccessExplanation:
+        """Say whether somebody may do something in a project or at one resource, and which bindings decide so."""
+        return cast(
+            "models.AccessExplanation",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/access:explain", {"project": project}),
+                    {"principal": principal, "permission": permission, "resource": resource},
                     headers_of(),
                 )
             ),

@@ -121,3 +121,23 @@ def test_an_erased_person_holds_nothing(admin: httpx.Client, project: str, perso
     ident = person.principal.removeprefix("person:")
     assert admin.post(f"/api/v1/persons/{ident}:erase").json()["erased"]["bindings"] == 1
     assert admin.get(f"/api/v1/bindings/{binding}").status_code == 404
+
+
+def test_access_is_explained_as_it_is_decided(admin: httpx.Client, project: str, person: SignedInPerson) -> None:
+    path, asked = f"/api/v1/projects/{project}", {"permission": "models:read", "principal": person.principal}
+    mine = {"permission": "models:read", "project": project}
+
+    def told() -> tuple[bool, list[str]]:
+        answer = admin.get(path + "/access:explain", params=asked).json()
+        assert answer["allowed"] == person.client.get("/api/v1/me:explain", params=mine).json()["allowed"]
+        assert answer["allowed"] == (person.client.get(path + "/models").status_code == 200)
+        return answer["allowed"], [one["id"] for one in answer["bindings"]]
+
+    assert told() == (False, [])
+    viewer = bind(admin, person.principal, "viewer", project)
+    assert told() == (True, [viewer])
+    denial = bind(admin, person.principal, "viewer", effect="deny")
+    assert told() == (False, [denial])
+    nobody = admin.get(path + "/access:explain", params={**asked, "principal": "person:none"})
+    assert (nobody.status_code, nobody.json()["errors"][0]["pointer"]) == (422, "/principal")
+    assert admin.get("/api/v1/me:explain", params=mine).json()["allowed"]

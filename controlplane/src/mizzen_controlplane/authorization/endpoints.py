@@ -2,17 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Response
+from fastapi import Depends, Path, Query, Response
 
 from mizzen_controlplane.authorization import (
     bindings,
     erasing,  # noqa: F401 - registers what is forgotten of an erased person
+    explaining,
 )
 from mizzen_controlplane.authorization.roles import BUILT_IN
 from mizzen_controlplane.authorization.schemas import (
+    AccessExplanation,
     BindingCreate,
     BindingView,
+    PrincipalName,
     ProjectBindingCreate,
+    ResourceRef,
     Roles,
     RoleView,
 )
@@ -20,6 +24,7 @@ from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.kit.auth import Allow, Permission, Subject
 from mizzen_controlplane.kit.etag import IfMatch
 from mizzen_controlplane.kit.pages import AskedPage, Page
+from mizzen_controlplane.kit.place import Place
 from mizzen_controlplane.kit.plane import ThePlane
 from mizzen_controlplane.kit.routing import api_router
 from mizzen_controlplane.kit.wire import with_etag
@@ -31,6 +36,10 @@ BindingReader = Annotated[Subject, Depends(Allow(Permission.BINDINGS_READ))]
 BindingWriter = Annotated[Subject, Depends(Allow(Permission.BINDINGS_WRITE))]
 BINDINGS = "/api/v1/bindings"
 OF_PROJECT = "/api/v1/projects/{project}/bindings"
+Asked = Annotated[Permission, Query(description="What it would be about, as `models:write`.")]
+OfWhom = Annotated[PrincipalName, Query(description="Who, as person:<id>.")]
+OfProject = Annotated[str, Query(max_length=64, description="Id or name of the project; none: the organization.")]
+At = Annotated[ResourceRef | None, Query(description="`model/<name>` or `deployment/<name>` of the project.")]
 BindingRef = Annotated[str, Path(max_length=64, description="Id of the binding.")]
 
 
@@ -113,3 +122,32 @@ async def delete_project_binding(
 ) -> None:
     """Take a binding in a project away; it holds no more from the next request on."""
     await bindings.delete(plane, subject, project, binding, if_match)
+
+
+@router.get("/api/v1/me:explain")
+async def explain_my_access(
+    plane: ThePlane, subject: RoleReader, permission: Asked, project: OfProject = "", resource: At = None
+) -> AccessExplanation:
+    """Say whether one may do something, and why."""
+    return await explaining.explain_mine(plane, subject, permission, Place(project, resource or "" if project else ""))
+
+
+@router.get("/api/v1/access:explain")
+async def explain_access(
+    plane: ThePlane, _subject: BindingReader, principal: OfWhom, permission: Asked
+) -> AccessExplanation:
+    """Say whether somebody may do something in the whole organization, and which bindings decide so."""
+    return await explaining.explain(plane, principal, permission, Place())
+
+
+@router.get("/api/v1/projects/{project}/access:explain")
+async def explain_project_access(
+    project: ProjectRef,
+    plane: ThePlane,
+    _subject: BindingReader,
+    principal: OfWhom,
+    permission: Asked,
+    resource: At = None,
+) -> AccessExplanation:
+    """Say whether somebody may do something in a project or at one resource, and which bindings decide so."""
+    return await explaining.explain(plane, principal, permission, Place(project, resource or ""))

@@ -2,7 +2,9 @@
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from mizzen_controlplane.kit.permission import Permission
 from mizzen_controlplane.kit.problem import invalid_field
+from mizzen_controlplane.kit.subject import Subject
 from mizzen_controlplane.sign_in.repository import find_person
 
 
@@ -13,3 +15,11 @@ async def require_principal(session: AsyncSession, principal: str) -> None:
         raise invalid_field(
             "/principal", f"There is no {principal!r}: give person:<id>; GET /api/v1/persons lists them."
         )
+
+
+async def subject_of(session: AsyncSession, principal: str) -> Subject:
+    """Who that is when it calls; raises Invalid where there is no such principal."""
+    await require_principal(session, principal)
+    person = await find_person(session, principal.partition(":")[2])
+    groups = frozenset(person.groups if person is not None else ())
+    return Subject(principal, frozenset({Permission.SELF}), groups=groups)

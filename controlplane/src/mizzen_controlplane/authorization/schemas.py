@@ -70,3 +70,41 @@ class BindingView(Resource):
     """`model/<name>` or `deployment/<name>`; null for the whole of that."""
     created_by: str
     """Principal that made it."""
+
+
+class DecidingBinding(BaseModel):
+    """A binding that made the decision."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    """rbd_..."""
+    role: str
+    """Name of the role."""
+    principal: str
+    """Whom it binds."""
+    effect: Effect
+    """Allow, or deny."""
+
+
+class AccessExplanation(BaseModel):
+    """Whether somebody may do something, and why."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    principal: str
+    """Who."""
+    permission: Permission
+    """What."""
+    project: str | None
+    """Where, as it was asked; null for the organization."""
+    resource: str | None
+    """`model/<name>` or `deployment/<name>`; null for the whole of that."""
+    allowed: bool
+    """What a route would say now."""
+    because: str
+    """For people."""
+    bindings: list[DecidingBinding]
+    """Those that deny; else those that allow; none where nothing does."""
+    roles: list[str]
+    """Roles of every installation that hold the permission."""
