@@ -30,6 +30,7 @@ from mizzen_cli.commands import (
     projects,
     rollout,
     secrets_at_rest,
+    sign_in,
     webhooks,
 )
 from mizzen_cli.errors import CommandError, ExitCode
@@ -52,6 +53,7 @@ backups.register(app)
 api.register(app)
 deployments.register(app)
 calls.register(app)
+sign_in.register(app)
 limits.register(app)
 money.register(app)
 app.add_typer(invoices.app, name="invoices")

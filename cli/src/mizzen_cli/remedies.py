@@ -37,6 +37,8 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
     "rollout_paused": "`mizzen rollout resume NAME` does that.",
     "upload_incomplete": "Push again: files that arrived whole are not sent twice.",
+    "session_ended": "`mizzen login` does that.",
+    "token_refused": "`mizzen login` signs in anew.",
     "store_away": "Push again then: what was sent is kept.",
     "store_full": "Then push again: what was sent is kept.",
     "store_refused": "Push again once that is done.",
@@ -65,6 +67,10 @@ OWN_WORDS: Final[dict[str, str]] = {
 SAYS_IT_ALL: Final = frozenset(
     {
         "artifacts_not_served",
+        "no_such_attempt",
+        "provider_not_found",
+        "provider_unavailable",
+        "sign_in_refused",
         "file_name_refused",
         "files_needed",
         "format_unknown",
@@ -153,7 +159,6 @@ SAYS_IT_ALL: Final = frozenset(
         "resource_version_too_old",
         "sealed_secret_changed",
         "sealing_key_missing",
-        "session_ended",
         "session_not_found",
         "stale_resource_version",
         "token_not_reviewed",

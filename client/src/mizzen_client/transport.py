@@ -26,7 +26,7 @@ class Connection:
 
     def options(self) -> dict[str, Any]:
         """Arguments of httpx's clients; the environment's proxies are not asked."""
-        headers = {"authorization": f"Bearer {self.token}"}
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         return {
             "base_url": self.url, "headers": headers, "timeout": self.timeout_seconds, "trust_env": False,
             "verify": self.verify,

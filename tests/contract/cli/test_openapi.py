@@ -29,6 +29,8 @@ LOCAL = {
     "engines list",
     "engines install",
 }
+LOCAL = {"up", "down", "status", "env", "doctor", "chat", "infer", "engines list", "engines install"}
+LOCAL |= {"login", "logout"}  # of the provider and of a session: tried against real ones
 LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
 LOCAL |= {"secrets rotate"}  # a file of this machine, and then what `secrets rewrap` sends
@@ -116,6 +118,9 @@ COMMANDS = (
     "keys update k --all-models --expires-at 2027-01-31T00:00:00Z",
     "projects create p",
     "projects list",
+    "whoami",
+    "sessions list",
+    "sessions end ses_1",
     "projects update p --allow-code",
     "keys rotate k --overlap 60",
     "keys revoke k",

@@ -4,9 +4,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
+from support.command_line import CommandLine
 from support.controlplane import FIRST_PASSWORD, ControlPlane
 from support.plain_http import NOBODY
 
@@ -194,3 +196,19 @@ def test_a_forgotten_password_is_replaced_by_one_that_works_once(installation: I
         changed = browser.post("/auth/password", json={**given, "new_password": installation.password})
         assert changed.status_code == 200
         assert admin.post("/api/v1/persons/per_nobody:resetPassword").status_code == 404
+
+
+def test_the_command_line_signs_in_by_password_and_out_again(installation: Installation, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    mizzen = CommandLine({"MIZZEN_CONFIG": str(config)})
+    mizzen("login", "--url", installation.plane.url, "--password", stdin="not the password\n", code=1)
+    assert not config.exists()
+    mizzen("login", "--url", installation.plane.url, "--password", stdin=installation.password + "\n")
+    assert config.stat().st_mode & 0o777 == 0o600
+    me = mizzen("whoami", "-o", "json").json
+    assert (me["name"], me["provider"]) == ("Administrator", "local")
+    here = [one["id"] for one in mizzen("sessions", "list", "-o", "json").json if one["current"]]
+    assert here == [me["session_id"]]
+    mizzen("logout")
+    assert "mzt_session_" not in config.read_text()
+    mizzen("whoami", code=1)

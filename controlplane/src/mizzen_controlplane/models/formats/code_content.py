@@ -58,5 +58,5 @@ def _holds_pickle(content: Path) -> bool:
     try:
         with zipfile.ZipFile(content) as archive:
             return any(name.lower().endswith((".pkl", ".pickle")) for name in archive.namelist())
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError):
         return False

@@ -1,5 +1,6 @@
 """What would an archive do to whoever unpacks it? Bombs, paths that lead out, links, devices, untrue sizes."""
 
+import errno
 import stat
 import tarfile
 import zipfile
@@ -32,7 +33,16 @@ def scan_zip(file: str, stream: IO[bytes], depth: int, found: Findings, look: Lo
             for entry in entries:
                 _zip_entry(file, archive, entry, depth, found, look)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError) as error:
-        found.add(file, "archive-broken", "high", f"the archive cannot be read whole ({type(error).__name__})")
+        _broken(file, error, found)
+    except OSError as error:
+        # A directory that points before the file's begin; a disk that fails says something else.
+        if error.errno != errno.EINVAL:
+            raise
+        _broken(file, error, found)
+
+
+def _broken(file: str, error: Exception, found: Findings) -> None:
+    found.add(file, "archive-broken", "high", f"the archive cannot be read whole ({type(error).__name__})")
 
 
 def _bomb_of_zip(file: str, entries: list[zipfile.ZipInfo], length: int, found: Findings) -> bool:
