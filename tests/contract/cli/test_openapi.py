@@ -29,7 +29,6 @@ LOCAL = {
     "engines list",
     "engines install",
 }
-LOCAL = {"up", "down", "status", "env", "doctor", "chat", "infer", "engines list", "engines install"}
 LOCAL |= {"login", "logout"}  # of the provider and of a session: tried against real ones
 LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
