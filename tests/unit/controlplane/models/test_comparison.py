@@ -15,8 +15,8 @@ def a_version(number: int, **signature: Any) -> VersionDetail:
     return VersionDetail(
         id=f"mv_{number}", name=str(number), created_at=now, updated_at=now, etag="", project="p", model="m",
         version=number, format="ONNX", state="READY", reason="", digest="sha256:0", size_bytes=1,
-        signature=Signature(**signature), metadata={}, tags={}, aliases=[], ready_at=now, verified_at=None, created_by="admin",
-        lineage=Lineage(), files=[],
+        signature=Signature(**signature), metadata={}, tags={}, aliases=[], ready_at=now, verified_at=None,
+        created_by="admin", lineage=Lineage(), files=[],
     )  # fmt: skip
 
 
