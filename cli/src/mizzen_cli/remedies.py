@@ -12,9 +12,11 @@ from mizzen_cli.context import key_source, token_source
 PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "alias_not_found": "`mizzen models aliases MODEL` lists those there are; `mizzen models alias MODEL ALIAS VERSION` "
     "makes one.",
+    "binding_not_found": "`mizzen access list` shows those there are.",
     "budget_not_found": "`mizzen budgets list` shows those there are.",
     "content_damaged": "`mizzen models push MODEL PATH` pushes it again.",
     "content_missing": "`mizzen models push` sends it again, as a new version.",
+    "delivery_not_found": "`mizzen webhooks deliveries WEBHOOK` shows those there are.",
     "deployment_not_found": "`mizzen get` lists those there are.",
     "disk_full": "Then push again: files that arrived whole are not sent twice.",
     "file_too_long": "Push again once nothing writes to it any more.",
@@ -28,6 +30,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "model_priced_already": "`mizzen rate-cards list` shows the cards; `mizzen rate-cards create` with the name of one "
     "writes its next version.",
     "no_version_reference": "`mizzen apply -f FILE` does that.",
+    "no_such_role": "`mizzen access roles` shows those there are.",
     "nothing_to_roll_back_to": "`mizzen deploy NAME --model MODEL@VERSION` takes the one that you name; `mizzen models "
     "versions MODEL` lists them.",
     "parent_not_found": "`mizzen models versions MODEL` lists those there are.",
@@ -51,6 +54,8 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "version_in_use": "`mizzen models alias MODEL ALIAS VERSION` moves it, `mizzen models unalias MODEL ALIAS` deletes "
     "it.",
     "version_not_found": "`mizzen models versions MODEL` lists those there are.",
+    "webhook_disabled": "`mizzen webhooks update WEBHOOK --on` does that.",
+    "webhook_not_found": "`mizzen webhooks list` shows those there are.",
 }
 """Code -> what is said after the server's sentence."""
 
@@ -93,6 +98,7 @@ SAYS_IT_ALL: Final = frozenset(
         "batch_ended",
         "batch_not_found",
         "body_too_large",
+        "bound",
         "changed_meanwhile",
         "conflict",
         "container_not_found",
@@ -134,6 +140,7 @@ SAYS_IT_ALL: Final = frozenset(
         "invoice_void",
         "managed_by_project_object",
         "method_not_allowed",
+        "more_than_you_hold",
         "name_missing",
         "name_taken",
         "namespace_missing",
@@ -144,6 +151,7 @@ SAYS_IT_ALL: Final = frozenset(
         "no_logs_here",
         "no_such_part",
         "not_offered",
+        "not_signed",
         "nothing_to_promote",
         "object_not_found",
         "operation_ended",
@@ -174,6 +182,7 @@ SAYS_IT_ALL: Final = frozenset(
         "version_not_ready",
         "wrong_part_length",
         "wrong_password",
+        "too_many_webhooks",
     }
 )
 """Codes whose sentence is the whole story at the command line too, or that no command ever meets."""

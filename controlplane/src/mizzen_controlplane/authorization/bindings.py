@@ -98,7 +98,7 @@ async def _role(session: AsyncSession, plane: Plane, name: str) -> tuple[str, fr
         return name, BUILT_IN[name].permissions
     own: Role | None = await repository.find_role(session, plane.organization_id, name)
     if own is None:
-        raise invalid_field("/role", f"There is no role {name!r}; GET /api/v1/roles lists them.", code="no_such_role")
+        raise invalid_field("/role", f"There is no role {name!r}.", code="no_such_role")
     return own.id, permissions_in(own)
 
 

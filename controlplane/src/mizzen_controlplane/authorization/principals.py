@@ -12,9 +12,7 @@ async def require_principal(session: AsyncSession, principal: str) -> None:
     """Raise Invalid where there is no such principal."""
     kind, _, ident = principal.partition(":")
     if kind != "person" or await find_person(session, ident) is None:
-        raise invalid_field(
-            "/principal", f"There is no {principal!r}: give person:<id>; GET /api/v1/persons lists them."
-        )
+        raise invalid_field("/principal", f"There is no {principal!r}: give person:<id> with the id of a person here.")
 
 
 async def subject_of(session: AsyncSession, principal: str) -> Subject:

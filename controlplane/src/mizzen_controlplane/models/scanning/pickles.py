@@ -1,8 +1,9 @@
 """What would a pickle import and call? Told by its operations; nothing of it is ever executed."""
 
+import io
 import pickletools
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from mizzen_controlplane.models.scanning.findings import Findings
 
@@ -92,11 +93,27 @@ def tell_import(file: str, module: str, name: str, found: Findings) -> None:
         found.add(file, "pickle-import", "info", f"loading it imports {module}.{name}")
 
 
+class _WithinItsEnd:
+    """A stream that is asked for no more than is left of it: a length in a hostile pickle may be 64 bits of lies."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        at = stream.tell()
+        self._end = stream.seek(0, io.SEEK_END)
+        stream.seek(at)
+        self.readline = stream.readline
+        self.tell = stream.tell
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(min(size, self._end - self._stream.tell()))
+
+
 def _operations(stream: IO[bytes]) -> Iterator[tuple[str, object]]:
     count = 0
+    bounded = _WithinItsEnd(stream)
     while stream.read(1):
         stream.seek(-1, 1)
-        for operation, argument, _position in pickletools.genops(stream):
+        for operation, argument, _position in pickletools.genops(cast("IO[bytes]", bounded)):
             count += 1
             if count > MOST_OPERATIONS:
                 raise OverflowError
