@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from support.api_walk import walk
-
 SEED = 6
 CASES = 1
 """Of each operation; tests/long has many, by chance."""
 
 
 def test_no_operation_answers_what_its_document_does_not_tell(tmp_path: Path) -> None:
+    from support.api_walk import walk  # seconds of imports, which only the worker that runs this needs
+
     with walk(tmp_path, f"sqlite+aiosqlite:///{tmp_path / 'controlplane.db'}") as walked:
         walked.run(SEED, CASES)
     print(walked.told())
