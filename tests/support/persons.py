@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,10 +24,12 @@ class SignedInPerson:
     client: httpx.Client
 
 
-def new_person(plane: ControlPlane) -> SignedInPerson:
+def new_person(plane: ControlPlane, groups: Sequence[str] = ()) -> SignedInPerson:
     """As an OpenID provider would have brought somebody in; there is no route that makes people up."""
     secret, now = new_secret(), utc_now()
-    person = Person(id=new_id("per"), name="Somebody", issuer="local", subject=secrets.token_hex(8))
+    person = Person(
+        id=new_id("per"), name="Somebody", issuer="local", subject=secrets.token_hex(8), groups=list(groups)
+    )
     session = SignInSession(
         id=new_id("ses"), digest=digest_of(secret), person_id=person.id, kind=Kind.COMMAND_LINE, provider="local",
         created_at=now, used_at=now, expires_at=now + timedelta(hours=1),

@@ -131,7 +131,7 @@ async def test_an_erased_person_is_nowhere_and_the_chain_is_whole(database: Data
     await tampered(database, "DELETE FROM person WHERE id = 'per_1'")
     async with unit_of_work(database) as session:
         session.add(Person(id="per_1", name="Ada", issuer="https://id.example.org", subject="4711", email="ada@a.org"))
-    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 4, "sign_in": 1}
+    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 4, "bindings": 0, "sign_in": 1}
     async with reading(database) as session:
         left = await session.get(Person, "per_1")
     assert left is not None
@@ -141,7 +141,7 @@ async def test_an_erased_person_is_nowhere_and_the_chain_is_whole(database: Data
     assert everything.count(b"192.0.2.7") == 1, "that of the other person"
     report = await verify_chain(plane)
     assert (report.whole, report.erased) == (True, 4)
-    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 0, "sign_in": 0}
+    assert await erase_person(plane, ADMIN, "per_1") == {"audit_events": 0, "bindings": 0, "sign_in": 0}
     with pytest.raises(NotFound):
         await erase_person(plane, ADMIN, "per_nobody")
 

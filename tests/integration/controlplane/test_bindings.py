@@ -141,3 +141,14 @@ def test_access_is_explained_as_it_is_decided(admin: httpx.Client, project: str,
     nobody = admin.get(path + "/access:explain", params={**asked, "principal": "person:none"})
     assert (nobody.status_code, nobody.json()["errors"][0]["pointer"]) == (422, "/principal")
     assert admin.get("/api/v1/me:explain", params=mine).json()["allowed"]
+
+
+def test_a_role_of_a_group_is_its_members_and_only_theirs(
+    admin: httpx.Client, controlplane: ControlPlane, project: str, person: SignedInPerson
+) -> None:
+    path = f"/api/v1/projects/{project}"
+    bind(admin, "group:Research & Tests", "viewer", project)
+    member = new_person(controlplane, groups=["Research & Tests", "others"])
+    with member.client:
+        assert member.client.get(path).status_code == 200
+    assert person.client.get(path).status_code == 404

@@ -47,8 +47,16 @@ class RolesDecide:
 
 async def bound_to(session: AsyncSession, plane: Plane, subject: Subject) -> list[Bound]:
     """All bindings that concern the caller."""
-    rows = await bindings_of(session, plane.organization_id, [subject.principal])
-    return [bound(binding, role) for binding, role in rows]
+    principals = [subject.principal, *(f"group:{name}" for name in sorted(subject.groups))]
+    rows = await bindings_of(session, plane.organization_id, principals)
+    return [*(bound(binding, role) for binding, role in rows), *_of_settings(subject)]
+
+
+def _of_settings(subject: Subject) -> list[Bound]:
+    return [
+        Bound("of-sign-in-settings", subject.principal, role, BUILT_IN[role].permissions, Effect.ALLOW, Place())
+        for role in sorted(subject.roles)
+    ]
 
 
 def bound(binding: RoleBinding, role: Role | None) -> Bound:

@@ -20,8 +20,10 @@ from mizzen_controlplane.kit.problem import (
     Problem,
     Unavailable,
     body_of,
+    invalid_field,
 )
 from mizzen_controlplane.kit.request_context import current_request_id
+from mizzen_controlplane.kit.request_text import TextRefusedError
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +79,8 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, TextRefusedError):
+        return render(invalid_field(error.pointer, str(error.detail)))
     if error.status_code == 404:
         return render(NotFound("There is no such path. docs/reference/openapi.json lists all of them."))
     if error.status_code == 405:

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from mizzen_controlplane.kit.auth import PUBLIC_PATHS, Allow, Public
 from mizzen_controlplane.kit.idempotency import answer_once
-from mizzen_controlplane.kit.request_text import TextRequest
+from mizzen_controlplane.kit.request_text import TextRequest, refuse_address_with_nul
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -42,6 +42,7 @@ class GuardedRoute(APIRoute):
 
         async def answer(given: Request) -> Response:
             request = TextRequest(given.scope, given.receive)
+            refuse_address_with_nul(request)
             return await (answer_once(request, self._guard, handler) if remembers else handler(request))
 
         return answer

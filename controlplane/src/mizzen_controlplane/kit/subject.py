@@ -46,6 +46,8 @@ class Subject:
     """The one whose project it is confined to; None for who is not confined to one."""
     groups: frozenset[str] = frozenset()
     """Names of the groups that it is in."""
+    roles: frozenset[str] = frozenset()
+    """Roles that the settings of its identity provider give it, in the whole organization."""
     session_id: str = ""
     """Of the session that it came by; empty for a token that is none."""
     reach: Reach = field(default_factory=Reach)

@@ -12,12 +12,11 @@ from mizzen_controlplane.kit.changes import next_access_version
 from mizzen_controlplane.kit.database import Database, reading, unit_of_work
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.settings import Settings, SettingsError
-from mizzen_controlplane.sign_in.models import LocalAccount, Person
+from mizzen_controlplane.sign_in.models import LOCAL, LocalAccount, Person
 from mizzen_controlplane.sign_in.passwords import SHORTEST, hashed
 from mizzen_controlplane.sign_in.repository import any_account
 
 log = structlog.get_logger(__name__)
-LOCAL = "local"
 USERNAME = "admin"
 PASSWORD_FILE = "admin-password"  # noqa: S105 - a file's name
 

@@ -12,8 +12,7 @@ from mizzen_controlplane.kit.database import reading, unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict, Forbidden, NotFound, Unauthorized
 from mizzen_controlplane.sign_in import sessions
-from mizzen_controlplane.sign_in.first_admin import LOCAL
-from mizzen_controlplane.sign_in.models import LocalAccount, Person
+from mizzen_controlplane.sign_in.models import LOCAL, LocalAccount, Person
 from mizzen_controlplane.sign_in.passwords import hashed, is_password, refuse_weak
 from mizzen_controlplane.sign_in.repository import account_named, account_of, find_person
 from mizzen_controlplane.sign_in.sessions import Begun, Caller

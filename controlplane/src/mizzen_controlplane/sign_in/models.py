@@ -9,6 +9,9 @@ from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.columns import UtcDateTime
 from mizzen_controlplane.kit.tables import ResourceRow
 
+LOCAL = "local"
+"""The issuer of those who sign in with a password kept here."""
+
 
 class Person(ResourceRow, table=True):
     """A human being, known by the issuer and its subject, never by e-mail. `name` is for display."""

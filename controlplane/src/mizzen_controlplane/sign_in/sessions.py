@@ -16,7 +16,7 @@ from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Forbidden, NotFound
 from mizzen_controlplane.kit.settings import Settings
-from mizzen_controlplane.sign_in.models import Person, SignInSession
+from mizzen_controlplane.sign_in.models import LOCAL, Person, SignInSession
 from mizzen_controlplane.sign_in.repository import (
     end_sessions,
     find_session,
@@ -64,6 +64,8 @@ def subject_of(person: Person, session_id: str = "") -> Subject:
         f"person:{person.id}",
         frozenset({Permission.SELF}),
         groups=frozenset(person.groups),
+        # Of whom no provider speaks, bindings alone say that they administer: theirs can be taken away.
+        roles=frozenset({"platform-admin"} if person.platform_admin and person.issuer != LOCAL else ()),
         session_id=session_id,
     )
 

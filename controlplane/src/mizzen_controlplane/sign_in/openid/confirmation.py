@@ -13,8 +13,7 @@ from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Unauthorized
 from mizzen_controlplane.kit.sealing import seal, unseal
-from mizzen_controlplane.sign_in.first_admin import LOCAL
-from mizzen_controlplane.sign_in.models import Person, SignInSession
+from mizzen_controlplane.sign_in.models import LOCAL, Person, SignInSession
 from mizzen_controlplane.sign_in.openid.arrivals import arrive
 from mizzen_controlplane.sign_in.openid.bearer import unavailable
 from mizzen_controlplane.sign_in.openid.claims import Identity, TokenRefusedError, check_id_token, identity_of
