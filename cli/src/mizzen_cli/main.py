@@ -28,6 +28,7 @@ from mizzen_cli.commands import (
     money,
     operations,
     projects,
+    quotas,
     rollout,
     secrets_at_rest,
     sign_in,
@@ -71,6 +72,7 @@ app.add_typer(operations.app, name="operations")
 app.add_typer(keys.app, name="keys")
 app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(secrets_at_rest.app, name="secrets")
 app.add_typer(engines.app, name="engines")
 app.add_typer(gateway.app, name="gateway")

@@ -5,6 +5,21 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class AcceleratorQuota(TypedDict):
+    """Accelerators of one class."""
+
+    accelerator_class: str
+    count: int
+
+
+class AcceleratorQuotaView(TypedDict):
+    """Accelerators of one class, and how many are asked for."""
+
+    accelerator_class: str
+    count: int
+    used: int
+
+
 class Access(TypedDict):
     """Whether the model may be called at all."""
 
@@ -1708,16 +1723,19 @@ class QuarantineCreate(TypedDict):
 class QuotaView(TypedDict):
     """A project's quota and how much of it is used."""
 
+    accelerators: list[AcceleratorQuotaView]
     deployments: int | None
     deployments_used: int
+    managed_by: str
     project: str
     storage_bytes: int | None
     storage_bytes_used: int
 
 
 class QuotaWrite(TypedDict):
-    """What a project may keep, as a whole: what is left out has no bound."""
+    """What a project may keep and hold, as a whole: what is left out has no bound."""
 
+    accelerators: NotRequired[list[AcceleratorQuota]]
     deployments: NotRequired[int | None]
     storage_bytes: NotRequired[int | None]
 

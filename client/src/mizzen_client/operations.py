@@ -1245,7 +1245,7 @@ class Operations(Sending):
         )
 
     def get_quota(self, project: str | int) -> models.QuotaView:
-        """How much the project may keep, and keeps."""
+        """What the project may keep and hold, and how much of it is used."""
         return cast(
             "models.QuotaView",
             self._send(
@@ -2928,7 +2928,7 @@ class Operations(Sending):
         )
 
     def put_quota(self, project: str | int, body: models.QuotaWrite) -> models.QuotaView:
-        """Set how much the project may keep; what is left out has no bound. For platform administrators."""
+        """Set what the project may keep and hold; what is left out has no bound. For platform administrators."""
         return cast(
             "models.QuotaView",
             self._send(

@@ -146,3 +146,38 @@ def test_limits_of_a_project_that_the_api_made_are_not_taken_from_its_object(
     declare(everything, later, (later, "Bound"), limits=[FAIR])
     wait_amounts(admin, later, {"fair-use": 600})
     assert amounts(admin, name) == {}
+
+
+def test_the_quota_of_a_project_object_is_that_of_the_api(admin: httpx.Client, everything: Objects, name: str) -> None:
+    said = {"storageBytes": 500, "deployments": 3, "accelerators": [{"acceleratorClass": "h100", "count": 4}]}
+    declare(everything, name, (name, "Bound"), quota=said)
+    path = f"/api/v1/projects/{name}/quota"
+    wait_until(lambda: admin.get(path).json().get("managed_by") == "project_object", 20, lambda: admin.get(path).text)
+    quota = admin.get(path).json()
+    assert (quota["storage_bytes"], quota["deployments"]) == (500, 3)
+    assert quota["accelerators"] == [{"accelerator_class": "h100", "count": 4, "used": 0}]
+    refused = admin.put(path, json={"deployments": 9})
+    assert (refused.status_code, refused.json()["code"]) == (409, "managed_by_project_object")
+
+
+def test_the_object_of_a_project_that_the_api_made_gets_its_quota_and_keeps_no_other(
+    admin: httpx.Client, everything: Objects, name: str
+) -> None:
+    admin.post("/api/v1/projects", json={"name": name})
+    everything.wait("Project", name, lambda _: True)
+    path = f"/api/v1/projects/{name}/quota"
+    admin.put(path, json={"deployments": 9, "accelerators": [{"accelerator_class": "l4", "count": 2}]})
+
+    def is_the_apis(made: dict[str, Any]) -> bool:
+        quota = made["spec"].get("quota") or {}
+        return (quota.get("deployments"), quota.get("accelerators")) == (9, [{"acceleratorClass": "l4", "count": 2}])
+
+    everything.wait("Project", name, is_the_apis)
+    by_hand = {
+        "deployments": 50,
+        "accelerators": [{"acceleratorClass": "h100", "count": 8}],
+        "resources": {"pods": "9"},
+    }
+    everything.merge("Project", name, {"spec": {"quota": by_hand}})
+    everything.wait("Project", name, is_the_apis)
+    assert (everything.get("Project", name) or {})["spec"]["quota"]["resources"] == {"pods": "9"}

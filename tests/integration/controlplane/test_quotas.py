@@ -48,3 +48,36 @@ def test_a_deployment_beyond_the_quota_is_refused_and_a_change_of_one_is_not(adm
     admin.put(base + "/quota", json={}).raise_for_status()
     assert apply("b").is_success
     assert admin.get(base + "/quota").json()["deployments_used"] == 2
+
+
+def test_accelerators_beyond_the_quota_are_refused_at_creation_and_when_scaled_and_the_rest_goes_on(
+    admin: httpx.Client, project: str
+) -> None:
+    base = f"/api/v1/projects/{project}"
+    counts = [{"accelerator_class": "h100", "count": 3}]
+    admin.put(base + "/quota", json={"accelerators": counts}).raise_for_status()
+    resources = {"acceleratorClass": "h100", "acceleratorsPerPod": 1}
+    spec = {"engine": {"type": "Triton"}, "model": {"versionRef": {"model": "m", "version": 1}}, "resources": resources}
+
+    def apply(name: str, replicas: int) -> httpx.Response:
+        metadata = {"name": name}
+        body = {"apiVersion": "mizzen.dev/v1alpha1", "kind": "ModelDeployment", "metadata": metadata}
+        return admin.put(f"{base}/deployments/{name}", json={**body, "spec": {**spec, "replicas": replicas}})
+
+    assert apply("a", 2).is_success
+    refused = apply("b", 2)
+    assert (refused.status_code, refused.json()["code"]) == (403, "quota_exceeded")
+    assert "asks for 2 accelerators of class h100" in refused.json()["detail"]
+    assert "`mizzen quotas set`" in refused.json()["detail"]
+    assert apply("b", 1).is_success
+    scaled = admin.patch(f"{base}/deployments/a", json={"spec": {"replicas": 3}})
+    assert (scaled.status_code, scaled.json()["code"]) == (403, "quota_exceeded")
+    assert admin.patch(f"{base}/deployments/a", json={"spec": {"replicas": 1}}).is_success
+    assert admin.get(base + "/quota").json()["accelerators"] == [{**counts[0], "used": 2}]
+
+
+def test_a_class_that_stands_twice_is_refused_by_name(admin: httpx.Client, project: str) -> None:
+    counts = [{"accelerator_class": "h100", "count": one} for one in (3, 4)]
+    refused = admin.put(f"/api/v1/projects/{project}/quota", json={"accelerators": counts})
+    assert refused.status_code == 422
+    assert "h100 stands twice" in refused.text

@@ -1,8 +1,8 @@
 """Which namespace does a project have in a cluster? That of its Project object; one made here gets such an object.
 
 Whichever side made a project owns it: of a Project object that people wrote the database follows namespace,
-permissions, limits and budgets, of one that is made here the object follows the database. No project is ever deleted by
-this; limits and budgets that leave a spec are.
+permissions, quota, limits and budgets, of one that is made here the object follows the database. No project is ever
+deleted by this; limits and budgets that leave a spec are.
 """
 
 import asyncio
@@ -28,6 +28,9 @@ from mizzen_controlplane.limits.declared import follow_declaration, is_settled, 
 from mizzen_controlplane.limits.declared_entries import Declaration
 from mizzen_controlplane.limits.models import ProjectDeclaration
 from mizzen_controlplane.limits.repository import all_declarations
+from mizzen_controlplane.quotas.declared import Bounds
+from mizzen_controlplane.quotas.models import ProjectQuota
+from mizzen_controlplane.quotas.repository import all_quotas
 
 if TYPE_CHECKING:  # one machine has no API server and need not load its client
     from mizzen_kube.api import Api
@@ -51,9 +54,17 @@ class ProjectObject:
     allow_code: bool
     made_here: bool
     declared: Declaration
-    """Its limits and budgets."""
+    """Its limits, budgets and quota."""
     manifest: Mapping[str, Any]
     """Its identity, for a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the database has of all projects, by their id."""
+
+    declarations: Mapping[str, ProjectDeclaration]
+    quotas: Mapping[str, ProjectQuota]
 
 
 def view_of(manifest: Mapping[str, Any]) -> ProjectObject:
@@ -72,6 +83,7 @@ def view_of(manifest: Mapping[str, Any]) -> ProjectObject:
             limits=spec.get("limits") or (),
             budgets=spec.get("budgets") or (),
             made_here=made_here,
+            quota=spec.get("quota") or {},
         ),
         manifest={"apiVersion": API_VERSION, "kind": "Project", "metadata": identity},
     )
@@ -111,17 +123,20 @@ async def _follow(plane: Plane, api: "Api") -> None:
 async def _pass(plane: Plane, api: "Api", objects: "Reflector[ProjectObject]") -> None:
     async with reading(plane.database) as session:
         rows = {row.name: row for row in await all_projects(session)}
-        declarations = {one.project_id: one for one in await all_declarations(session)}
+        kept = Kept(
+            {one.project_id: one for one in await all_declarations(session)},
+            {one.project_id: one for one in await all_quotas(session)},
+        )
     for (_, name), found in list(objects.items()):
         try:
-            await _follow_one(plane, api, rows.get(name), name, found, declarations)
+            await _follow_one(plane, api, rows.get(name), name, found, kept)
         except Problem as error:  # of this project alone: the others are followed all the same
             log.warning("project not followed", project=name, error=error.detail[:300])
     if objects.absent:
         return
     for row in rows.values():
         if objects.get("", row.name) is None:
-            if row.id in declarations:
+            if row.id in kept.declarations:
                 await release(plane, row.id)
             await _make(api, row)
 
@@ -132,14 +147,16 @@ async def _follow_one(
     row: Project | None,
     name: str,
     found: ProjectObject,
-    declarations: Mapping[str, ProjectDeclaration],
+    kept: Kept,
 ) -> None:
+    project_id = row.id if row is not None else ""
+    quota = kept.quotas.get(project_id)
     if found.made_here and row is not None:
-        await _write_allowance(api, row, found)
+        await _write(api, row, found, quota)
     elif found.namespace and (row is None or _differs(row, found)):
         await follow(plane, CLUSTER, name, found.namespace, allow_code=found.allow_code)
     taken_up = row is not None or bool(found.namespace)
-    if taken_up and not is_settled(found.declared, declarations.get(row.id) if row is not None else None):
+    if taken_up and not is_settled(found.declared, kept.declarations.get(project_id), quota):
         await follow_declaration(plane, CLUSTER, name, found.declared)
 
 
@@ -147,9 +164,25 @@ def _differs(row: Project, found: ProjectObject) -> bool:
     return (row.namespace, row.allow_code) != (found.namespace, found.allow_code)
 
 
-async def _write_allowance(api: "Api", row: Project, found: ProjectObject) -> None:
+async def _write(api: "Api", row: Project, found: ProjectObject, quota: ProjectQuota | None) -> None:
+    """What the object says otherwise than the database: one write in a pass, since each is held to what was read."""
     if row.allow_code != found.allow_code:
         await api.apply(_manifest(row, found.manifest["metadata"]), field_manager=MANAGER)
+    elif quota is not None and Bounds.of_object(found.declared.quota) != Bounds.of_row(quota):
+        await _write_quota(api, found, Bounds.of_row(quota))
+
+
+async def _write_quota(api: "Api", found: ProjectObject, bounds: Bounds) -> None:
+    """Whole, so that no class of accelerators stays that somebody added; bounds of resources are left alone."""
+    from mizzen_kube.resources import PROJECTS
+
+    identity = found.manifest["metadata"]
+    operations = [
+        # That fails where it has changed since: the next pass sees what it is then.
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": identity["resourceVersion"]},
+        {"op": "add", "path": "/spec/quota", "value": bounds.in_object(found.declared.quota)},
+    ]
+    await api.json_patch(PROJECTS, identity["name"], "", operations, field_manager=MANAGER)
 
 
 async def _make(api: "Api", row: Project) -> None:

@@ -33,7 +33,7 @@ from mizzen_controlplane.kit.problem import (
     PreconditionFailed,
     invalid_field,
 )
-from mizzen_controlplane.quotas.service import require_deployment
+from mizzen_controlplane.quotas.service import require_accelerators, require_deployment
 
 KIND = "ModelDeployment"
 EVENTS_SHOWN = 100
@@ -107,6 +107,7 @@ async def apply_deployment(
         _require_match(if_match, before)
         document = _checked(owner, name, body, before)
         require_writable(before, manager, {part: document.get(part) for part in ("metadata", "spec")})
+        await require_accelerators(session, plane, owner, document, before)
         wanted = replace(wanted_of(document, manager), partial=True)
         async with carried_out(session, dry_run=dry_run):
             written = await _write(store, session, subject, owner, before, document, wanted)
@@ -135,6 +136,7 @@ async def patch_deployment(
         require_writable(before, manager, patch)
         changed = merge_patch({"metadata": _owned_metadata(before), "spec": before["spec"]}, patch)
         document = _checked(owner, name, changed, before)
+        await require_accelerators(session, plane, owner, document, before)
         wanted = wanted_of(document, manager)
         async with carried_out(session, dry_run=dry_run):
             written = await _write(store, session, subject, owner, before, document, wanted, action)

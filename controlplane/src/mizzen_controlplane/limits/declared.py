@@ -1,4 +1,4 @@
-"""How do the limits and budgets of a Project object get into force? All of a generation at once, or none of it.
+"""How do limits, budgets and quota of a Project object get into force? All of a generation at once, or none of it.
 
 A generation with an entry that is refused changes nothing, so that those of before stay in force, and the refusal is
 kept for the operator, who tells people.
@@ -20,13 +20,16 @@ from mizzen_controlplane.limits.declared_entries import (
 )
 from mizzen_controlplane.limits.models import ProjectDeclaration
 from mizzen_controlplane.limits.repository import find_declaration
+from mizzen_controlplane.quotas.declared import follow_quota, hand_quota_to_api, is_followed
+from mizzen_controlplane.quotas.models import ProjectQuota
 
 
-def is_settled(declared: Declaration, found: ProjectDeclaration | None) -> bool:
+def is_settled(declared: Declaration, found: ProjectDeclaration | None, quota: ProjectQuota | None) -> bool:
     """Whether this generation needs no other look. A refused one does: a key that it names may be there by now."""
     if found is None or (found.uid, found.generation) != (declared.uid, declared.generation):
         return False
-    return found.state != LimitsState.REFUSED
+    # A release that knew no declared quotas may have settled the generation.
+    return found.state != LimitsState.REFUSED and is_followed(declared.quota, quota, made_here=declared.made_here)
 
 
 async def follow_declaration(plane: Plane, subject: Subject, project: str, declared: Declaration) -> None:
@@ -50,6 +53,7 @@ async def release(plane: Plane, project_id: str) -> None:
     """
     async with unit_of_work(plane.database) as session:
         found = await find_declaration(session, project_id, lock=True)
+        await hand_quota_to_api(session, project_id)
         if found is not None:
             await session.delete(found)
 
@@ -65,11 +69,14 @@ async def answer_about(plane: Plane, name: str, uid: str, generation: int) -> Pr
 
 
 async def _state_after(session: AsyncSession, subject: Subject, parent: Parent, declared: Declaration) -> LimitsState:
+    if parent.project is not None:
+        await follow_quota(session, subject, parent.project, declared.quota, made_here=declared.made_here)
     if not declared.made_here:
         await bring_in_line(session, subject, parent, declared)
         return LimitsState.IN_FORCE
     # An object of people, there before, may have declared some: of this one nobody could change them.
     await hand_to_api(session, parent)
+    await hand_quota_to_api(session, parent.id)
     return LimitsState.MANAGED_THROUGH_API if declared.limits or declared.budgets else LimitsState.IN_FORCE
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mizzen_crds.v1alpha1.project.allowance import LimitMetric, ProjectBudget, ProjectLimit
@@ -31,7 +31,7 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What one generation of a Project object says of limits and budgets."""
+    """What one generation of a Project object says of limits, budgets and the quota."""
 
     uid: str
     generation: int
@@ -41,6 +41,8 @@ class Declaration:
     """spec.budgets, as written."""
     made_here: bool
     """The object follows a project of the API, which therefore owns its limits."""
+    quota: Entry = field(default_factory=dict)
+    """spec.quota, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ async def _meant_budget(session: AsyncSession, parent: Parent, one: BudgetCreate
     counts = {"scope": target.scope, "scope_id": target.scope_id, "window_seconds": seconds}
     return _Meant(
         counts | one.model_dump(mode="json", include={"model", "unit", "window"}),
-        {"amount_pico": amount} | one.model_dump(mode="json", include={"enforcement", "hardness", "on_store_loss"}),
+        {"amount_pico": amount, "notify_at": one.notify_at or None}
+        | one.model_dump(mode="json", include={"enforcement", "hardness", "on_store_loss"}),
     )
 
 
@@ -142,7 +145,7 @@ def _budget(entry: Entry) -> BudgetCreate:
         said = ProjectBudget.model_validate(entry)
         return BudgetCreate.model_validate(
             {
-                **said.model_dump(include={"name", "key", "model", "amount", "window_seconds"}),
+                **said.model_dump(include={"name", "key", "model", "amount", "window_seconds", "notify_at"}),
                 **_words(said, "scope", "unit", "window", "hardness", "enforcement", "on_store_loss"),
             }
         )

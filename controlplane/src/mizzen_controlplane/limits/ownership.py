@@ -22,12 +22,16 @@ async def take_up(session: AsyncSession, entry: Entry, field: str) -> None:
 
     Once that object is gone its entries stay in force, and are anybody's to change.
     """
-    if entry.owner != DECLARED:
-        return
-    if await find_declaration(session, entry.parent_id) is not None:
+    if entry.owner == DECLARED:
+        await require_undeclared(session, entry.parent_id, repr(entry.name), field)
+        entry.owner = ""
+
+
+async def require_undeclared(session: AsyncSession, project_id: str, what: str, field: str) -> None:
+    """Raises Conflict while the project has an object that people wrote, which owns what it declares."""
+    if await find_declaration(session, project_id) is not None:
         raise Conflict(
-            f"{entry.name!r} is declared by the project's object in the cluster, which owns it: change spec.{field} of "
+            f"{what} is declared by the project's object in the cluster, which owns it: change spec.{field} of "
             "the Project there (`kubectl edit projects.mizzen.dev NAME`, or the file that it was applied from).",
             code="managed_by_project_object",
         )
-    entry.owner = ""

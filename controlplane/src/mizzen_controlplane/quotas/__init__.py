@@ -1,1 +1,1 @@
-"""Quotas of projects: bytes of model content, and deployments."""
+"""Quotas of projects: bytes of model content, deployments, and accelerators."""

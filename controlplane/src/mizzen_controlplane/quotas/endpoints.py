@@ -19,7 +19,7 @@ QUOTA = "/api/v1/projects/{project}/quota"
 async def get_quota(
     _: Annotated[Subject, Depends(Allow(Permission.LIMITS_READ))], plane: ThePlane, project: ProjectRef
 ) -> QuotaView:
-    """How much the project may keep, and keeps."""
+    """What the project may keep and hold, and how much of it is used."""
     return await service.read_quota(plane, project)
 
 
@@ -30,5 +30,5 @@ async def put_quota(
     project: ProjectRef,
     body: QuotaWrite,
 ) -> QuotaView:
-    """Set how much the project may keep; what is left out has no bound. For platform administrators."""
+    """Set what the project may keep and hold; what is left out has no bound. For platform administrators."""
     return await service.write_quota(plane, subject, project, body)

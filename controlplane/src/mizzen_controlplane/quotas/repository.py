@@ -1,6 +1,6 @@
 """SQL of quotas, and of what they bound."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -13,6 +13,11 @@ from mizzen_controlplane.quotas.models import ProjectQuota
 async def find_quota(session: AsyncSession, project_id: str, *, lock: bool = False) -> ProjectQuota | None:
     """The project's; with `lock` held until the transaction ends, so that no two writers take the last place."""
     return await session.get(ProjectQuota, project_id, with_for_update=True if lock else None)
+
+
+async def all_quotas(session: AsyncSession) -> Sequence[ProjectQuota]:
+    """Those of all projects."""
+    return (await session.exec(select(ProjectQuota))).all()
 
 
 async def stored_bytes(session: AsyncSession, project_id: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mizzen_controlplane.budgets.schemas import BudgetPatch
-from mizzen_controlplane.budgets.service import delete_budget, patch_budget
+from mizzen_controlplane.budgets.service import delete_budget, get_budget, patch_budget
 from mizzen_controlplane.cluster.projects import CLUSTER
 from mizzen_controlplane.identity.projects import follow
 from mizzen_controlplane.identity.repository import find_project
@@ -59,6 +59,14 @@ async def changed_by_the_api(plane: Plane) -> None:
 async def deleted_by_the_api(plane: Plane) -> None:
     await delete_limit(plane, CLUSTER, "team", "fair-use", None)
     await delete_budget(plane, CLUSTER, "team", "monthly", None)
+
+
+async def test_a_declared_budget_is_announced_as_one_of_the_api_is(plane: Plane) -> None:
+    told = {**BUDGET, "notifyAt": [100, 50, 50]}
+    await follow_declaration(plane, CLUSTER, "team", Declaration("theirs", 2, (), (told,), made_here=False))
+    assert (await get_budget(plane, "team", "monthly")).notify_at == [50, 100]
+    await follow_declaration(plane, CLUSTER, "team", Declaration("theirs", 3, (), (BUDGET,), made_here=False))
+    assert (await get_budget(plane, "team", "monthly")).notify_at == []
 
 
 async def test_once_the_object_is_deleted_the_api_changes_them(plane: Plane) -> None:

@@ -94,7 +94,7 @@ class AcceleratorQuota(Resource):
 
 
 class ProjectQuota(Resource):
-    """What the project's pods may hold at once."""
+    """What the project may keep, and its pods may hold at once."""
 
     accelerators: Annotated[
         list[AcceleratorQuota], Field(max_length=32, json_schema_extra=keyed_by("acceleratorClass"))
@@ -102,6 +102,10 @@ class ProjectQuota(Resource):
     """Accelerators by class; with any entry, classes that are not named may not be used. Empty: no bound."""
     resources: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
     """Further bounds of each namespace, as in a ResourceQuota's spec.hard: requests.cpu, pods, requests.storage."""
+    storage_bytes: Annotated[WholeNumber, Field(ge=1, le=2**60)] | None = None
+    """Bytes of the files of its model versions that are not archived, each content once. Default: no bound."""
+    deployments: Annotated[WholeNumber, Field(ge=0, le=100_000)] | None = None
+    """ModelDeployments at once, over all namespaces of the project. Default: no bound."""
 
 
 class ProjectQueue(Resource):
@@ -164,3 +168,5 @@ class ProjectBudget(Resource):
     """Enforce refuses, Shadow only counts, Off rests."""
     on_store_loss: OnStoreLoss = OnStoreLoss.REFUSE
     """What happens while it cannot be checked."""
+    notify_at: Annotated[list[Annotated[WholeNumber, Field(ge=1, le=1000)]], Field(max_length=10)] = []
+    """Percentages of the amount, such as 50, 80 and 100, that are announced once a window when they are spent."""

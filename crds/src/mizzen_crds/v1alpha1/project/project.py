@@ -74,7 +74,7 @@ class ProjectSpec(Resource):
     network_isolation: NetworkIsolation = NetworkIsolation.DEFAULT_DENY
     """DefaultDeny: pods without a policy of their own neither send nor receive. Unmanaged: no such policy."""
     quota: ProjectQuota = ProjectQuota()
-    """What the project's pods may hold at once."""
+    """What the project may keep, and its pods may hold at once."""
     queue: ProjectQueue | None = None
     """Admission by Kueue; by default a ResourceQuota in each namespace holds the quota."""
     limits: Annotated[list[ProjectLimit], Field(max_length=32, json_schema_extra=keyed_by("name"))] = []
