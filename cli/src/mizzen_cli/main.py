@@ -31,6 +31,7 @@ from mizzen_cli.commands import (
     quotas,
     rollout,
     secrets_at_rest,
+    service_accounts,
     sign_in,
     webhooks,
 )
@@ -74,6 +75,7 @@ app.add_typer(grants.app, name="grants")
 app.add_typer(projects.app, name="projects")
 app.add_typer(quotas.app, name="quotas")
 app.add_typer(secrets_at_rest.app, name="secrets")
+app.add_typer(service_accounts.app, name="service-accounts")
 app.add_typer(engines.app, name="engines")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(webhooks.app, name="webhooks")

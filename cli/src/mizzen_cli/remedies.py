@@ -10,6 +10,9 @@ from typing import Final
 from mizzen_cli.context import key_source, token_source
 
 PROBLEM_REMEDIES: Final[dict[str, str]] = {
+    "account_token_not_found": "`mizzen service-accounts tokens list ACCOUNT` shows those there are.",
+    "account_token_refused": "`mizzen service-accounts tokens create ACCOUNT NAME` makes one.",
+    "account_token_revoked": "`mizzen service-accounts tokens create ACCOUNT NAME` makes one.",
     "alias_not_found": "`mizzen models aliases MODEL` lists those there are; `mizzen models alias MODEL ALIAS VERSION` "
     "makes one.",
     "binding_not_found": "`mizzen access list` shows those there are.",
@@ -40,6 +43,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
     "rollout_paused": "`mizzen rollout resume NAME` does that.",
     "upload_incomplete": "Push again: files that arrived whole are not sent twice.",
+    "service_account_not_found": "`mizzen service-accounts list` shows those there are.",
     "session_ended": "`mizzen login` does that.",
     "token_refused": "`mizzen login` signs in anew.",
     "store_away": "Push again then: what was sent is kept.",

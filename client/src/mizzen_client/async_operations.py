@@ -225,6 +225,31 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def change_service_account(
+        self,
+        project: str | int,
+        service_account: str | int,
+        body: models.ServiceAccountPatch,
+        *,
+        if_match: str | None = None,
+    ) -> models.ServiceAccountView:
+        """Describe, label, disable or enable a service account; to enable it, hold all that it holds."""
+        return cast(
+            "models.ServiceAccountView",
+            await self._send(
+                Call(
+                    "PATCH",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}",
+                        {"project": project, "service_account": service_account},
+                    ),
+                    {},
+                    headers_of(if_match=if_match),
+                    json=body,
+                )
+            ),
+        )
+
     async def change_version(
         self,
         project: str | int,
@@ -565,6 +590,48 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def create_service_account(
+        self, project: str | int, body: models.ServiceAccountCreate, *, idempotency_key: str | None = None
+    ) -> models.ServiceAccountView:
+        """Make a service account; it may do nothing until a role is bound to it."""
+        return cast(
+            "models.ServiceAccountView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/service-accounts", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
+    async def create_service_account_token(
+        self,
+        project: str | int,
+        service_account: str | int,
+        body: models.ServiceAccountTokenCreate,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.ServiceAccountTokenWithSecret:
+        """Make a token; its secret is in this answer alone. Nobody gets one that opens more than they hold."""
+        return cast(
+            "models.ServiceAccountTokenWithSecret",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}/tokens",
+                        {"project": project, "service_account": service_account},
+                    ),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def create_version(
         self, project: str | int, model: str | int, body: models.VersionCreate, *, idempotency_key: str | None = None
     ) -> models.VersionDetail:
@@ -754,6 +821,25 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "DELETE",
                     path_of("/api/v1/projects/{project}/bindings/{binding}", {"project": project, "binding": binding}),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    async def delete_service_account(
+        self, project: str | int, service_account: str | int, *, if_match: str | None = None
+    ) -> None:
+        """Delete a service account with its tokens and bindings; its id is never used again."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "DELETE",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}",
+                        {"project": project, "service_account": service_account},
+                    ),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -1286,6 +1372,23 @@ class AsyncOperations(AsyncSending):
                     path_of(
                         "/api/v1/projects/{project}/models/{model}/versions/{version}/scan",
                         {"project": project, "model": model, "version": version},
+                    ),
+                    {},
+                    headers_of(),
+                )
+            ),
+        )
+
+    async def get_service_account(self, project: str | int, service_account: str | int) -> models.ServiceAccountView:
+        """Read a service account."""
+        return cast(
+            "models.ServiceAccountView",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}",
+                        {"project": project, "service_account": service_account},
                     ),
                     {},
                     headers_of(),
@@ -2573,6 +2676,100 @@ class AsyncOperations(AsyncSending):
             "models.SealingKeys", await self._send(Call("GET", path_of("/api/v1/sealing-keys", {}), {}, headers_of()))
         )
 
+    async def list_service_account_tokens(
+        self,
+        project: str | int,
+        service_account: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.ServiceAccountTokenViewPage:
+        """List an account's tokens, revoked ones included."""
+        return cast(
+            "models.ServiceAccountTokenViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}/tokens",
+                        {"project": project, "service_account": service_account},
+                    ),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_service_account_tokens(
+        self,
+        project: str | int,
+        service_account: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> AsyncIterator[models.ServiceAccountTokenView]:
+        """As `list_service_account_tokens`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.ServiceAccountTokenView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}/tokens",
+                        {"project": project, "service_account": service_account},
+                    ),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    async def list_service_accounts(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.ServiceAccountViewPage:
+        """List a project's service accounts."""
+        return cast(
+            "models.ServiceAccountViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/service-accounts", {"project": project}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_service_accounts(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> AsyncIterator[models.ServiceAccountView]:
+        """As `list_service_accounts`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.ServiceAccountView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/service-accounts", {"project": project}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
     async def list_versions(
         self,
         project: str | int,
@@ -3184,6 +3381,31 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def revoke_service_account_token(
+        self,
+        project: str | int,
+        service_account: str | int,
+        token: str | int,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ServiceAccountTokenView:
+        """Refuse the token for ever, from the next request on."""
+        return cast(
+            "models.ServiceAccountTokenView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}/tokens/{token}:revoke",
+                        {"project": project, "service_account": service_account, "token": token},
+                    ),
+                    {},
+                    headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
     async def rewrap_sealed_secrets(self, *, idempotency_key: str | None = None) -> models.Rewrapped:
         """Have all stored secrets hang on the present key; they can be read all the while."""
         return cast(
@@ -3258,6 +3480,33 @@ class AsyncOperations(AsyncSending):
                     path_of("/api/v1/webhooks/{webhook}:rotateSecret", {"webhook": webhook}),
                     {},
                     headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def rotate_service_account_token(
+        self,
+        project: str | int,
+        service_account: str | int,
+        token: str | int,
+        body: models.KeyRotate | None | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ServiceAccountTokenWithSecret:
+        """Give the token a new secret; the old one works for `overlap_seconds` more."""
+        return cast(
+            "models.ServiceAccountTokenWithSecret",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/service-accounts/{service_account}/tokens/{token}:rotate",
+                        {"project": project, "service_account": service_account, "token": token},
+                    ),
+                    {},
+                    headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                    json=body,
                 )
             ),
         )

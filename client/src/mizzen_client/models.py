@@ -1448,6 +1448,20 @@ class ScanViewPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class ServiceAccountTokenViewPage(TypedDict):
+    """ServiceAccountTokenViewPage"""
+
+    items: list[ServiceAccountTokenView]
+    next_page_token: NotRequired[str]
+
+
+class ServiceAccountViewPage(TypedDict):
+    """ServiceAccountViewPage"""
+
+    items: list[ServiceAccountView]
+    next_page_token: NotRequired[str]
+
+
 class SessionViewPage(TypedDict):
     """SessionViewPage"""
 
@@ -1533,6 +1547,8 @@ Permission = Literal[
     "audit:read",
     "bindings:read",
     "bindings:write",
+    "service-accounts:read",
+    "service-accounts:write",
     "self",
     "manage",
     "access:read",
@@ -1934,6 +1950,83 @@ class SealingKeys(TypedDict):
     """All keys that are held or needed."""
 
     items: list[SealingKey]
+
+
+class ServiceAccountCreate(TypedDict):
+    """A new service account; it may do nothing until a role is bound to it."""
+
+    description: NotRequired[str]
+    labels: NotRequired[dict[str, str]]
+    name: str
+
+
+class ServiceAccountPatch(TypedDict):
+    """What of a service account may change."""
+
+    description: NotRequired[str | None]
+    disabled: NotRequired[bool | None]
+    labels: NotRequired[dict[str, str] | None]
+
+
+class ServiceAccountTokenCreate(TypedDict):
+    """A new token of a service account."""
+
+    expires_at: NotRequired[str | None]
+    labels: NotRequired[dict[str, str]]
+    name: str
+
+
+class ServiceAccountTokenView(TypedDict):
+    """A token of a service account, without its secret."""
+
+    created_at: str
+    created_by: str
+    etag: str
+    expires_at: str | None
+    id: str
+    labels: NotRequired[dict[str, str]]
+    last_used_at: str | None
+    name: str
+    previous_secret_expires_at: str | None
+    revoked_at: str | None
+    service_account: str
+    state: KeyState
+    updated_at: str
+
+
+class ServiceAccountTokenWithSecret(TypedDict):
+    """A token at its making or rotation."""
+
+    created_at: str
+    created_by: str
+    etag: str
+    expires_at: str | None
+    id: str
+    labels: NotRequired[dict[str, str]]
+    last_used_at: str | None
+    name: str
+    previous_secret_expires_at: str | None
+    revoked_at: str | None
+    secret: str
+    service_account: str
+    state: KeyState
+    updated_at: str
+
+
+class ServiceAccountView(TypedDict):
+    """A program that acts in one project."""
+
+    created_at: str
+    created_by: str
+    description: str
+    disabled: bool
+    etag: str
+    id: str
+    labels: NotRequired[dict[str, str]]
+    name: str
+    principal: str
+    project: str
+    updated_at: str
 
 
 class SessionView(TypedDict):

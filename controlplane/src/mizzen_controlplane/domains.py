@@ -45,6 +45,8 @@ from mizzen_controlplane.pricing import endpoints as pricing
 from mizzen_controlplane.privacy import endpoints as privacy
 from mizzen_controlplane.quotas import endpoints as quotas
 from mizzen_controlplane.sealing import endpoints as sealing
+from mizzen_controlplane.service_accounts import endpoints as service_accounts
+from mizzen_controlplane.service_accounts.recognition import recognize as recognize_service_account
 from mizzen_controlplane.sign_in import auth_endpoints as authentication
 from mizzen_controlplane.sign_in import endpoints as sign_in
 from mizzen_controlplane.sign_in.openid import endpoints as openid
@@ -100,6 +102,7 @@ DOMAINS = (
     Domain("sealing", sealing.router, sealing.sealed_anew),
     Domain("imports", imports.router, imports_done),
     Domain("operations", operations.router, running(WORKS)),
+    Domain("service-accounts", service_accounts.router, recognize=recognize_service_account),
     Domain("sign-in", sign_in.router, recognize=recognize_session),
     Domain("authentication", authentication.router),
     Domain("openid", openid.router, providers_known, recognize=recognize_bearer),

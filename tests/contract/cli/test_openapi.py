@@ -72,6 +72,14 @@ COMMANDS = (
     "access explain models:write",
     "access explain models:write --principal person:per_1 --resource model/a",
     "access explain models:write --principal person:per_1 --organization",
+    "service-accounts create ci --description builds",
+    "service-accounts list",
+    "service-accounts update ci --disable",
+    "service-accounts delete ci",
+    "service-accounts tokens create ci laptop --expires-at 2027-01-31T00:00:00Z",
+    "service-accounts tokens list ci",
+    "service-accounts tokens rotate ci laptop --overlap 60",
+    "service-accounts tokens revoke ci laptop",
     "audit",
     "audit verify",
     "audit export --after 3 --no-personal",
@@ -318,5 +326,5 @@ def test_every_command_is_tried_or_asks_this_machine_alone() -> None:
             words = f"{prefix} {name}".strip()
             yield from leaves(command, words) if hasattr(command, "commands") else [words]
 
-    tried = {" ".join(line.split()[:2]) for line in COMMANDS} | {line.split()[0] for line in COMMANDS}
+    tried = {" ".join(line.split()[:words]) for line in COMMANDS for words in (1, 2, 3)}
     assert set(leaves(typer.main.get_command(app))) - LOCAL <= tried

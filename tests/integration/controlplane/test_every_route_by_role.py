@@ -119,6 +119,8 @@ def made_in(admin: httpx.Client, project: str) -> dict[str, str]:
         answer = admin.post(f"{path}/{kind}s", json=body)
         assert answer.status_code == 201, answer.text
         made[kind] = answer.json()["id"]
+    account = admin.post(f"{path}/service-accounts", json={"name": "s"})
+    made["service_account"] = account.json()["id"]
     return made
 
 

@@ -31,7 +31,7 @@ def _path(api: ApiClient, organization: bool, *parts: str) -> str:
 @app.command("grant")
 def grant(
     role: Annotated[str, typer.Argument(help="Name of the role; `mizzen access roles` lists them.")],
-    principal: Annotated[str, typer.Argument(help="Who gets it, as person:<id>.")],
+    principal: Annotated[str, typer.Argument(help="Who gets it, as person:<id> or service-account:<id>.")],
     resource: Resource = None,
     deny: Annotated[bool, typer.Option("--deny", help="Deny what the role holds: that wins over all grants.")] = False,
     organization: Organization = False,
@@ -77,7 +77,9 @@ def roles(output: Output = Format.TABLE) -> None:
 @app.command("explain")
 def explain(
     permission: Annotated[str, typer.Argument(help="What it would be about, as models:write.")],
-    principal: Annotated[str | None, typer.Option(help="Who, as person:<id>; without it, you.")] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="Who, as person:<id> or service-account:<id>; without it, you.")
+    ] = None,
     resource: Resource = None,
     organization: Organization = False,
     output: Output = Format.TABLE,

@@ -49,7 +49,10 @@ async def bound_to(session: AsyncSession, plane: Plane, subject: Subject) -> lis
     """All bindings that concern the caller."""
     principals = [subject.principal, *(f"group:{name}" for name in sorted(subject.groups))]
     rows = await bindings_of(session, plane.organization_id, principals)
-    return [*(bound(binding, role) for binding, role in rows), *_of_settings(subject)]
+    told = [bound(binding, role) for binding, role in rows]
+    if subject.project_id:
+        return [one for one in told if one.place.project == subject.project_id]
+    return [*told, *_of_settings(subject)]
 
 
 def _of_settings(subject: Subject) -> list[Bound]:

@@ -5,7 +5,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from mizzen_controlplane.audit.record import record
 from mizzen_controlplane.authorization import repository
 from mizzen_controlplane.authorization.authority import bound, bound_to, permissions_in
-from mizzen_controlplane.authorization.decision import held_throughout
+from mizzen_controlplane.authorization.decision import Effect, held_throughout
 from mizzen_controlplane.authorization.models import Role, RoleBinding
 from mizzen_controlplane.authorization.principals import require_principal
 from mizzen_controlplane.authorization.roles import BUILT_IN
@@ -30,7 +30,7 @@ async def create(plane: Plane, subject: Subject, project_ref: str | None, body: 
         place = await _place(session, plane, project_ref)
         resource = (body.resource or "") if isinstance(body, ProjectBindingCreate) else ""
         role, permissions = await _role(session, plane, body.role)
-        await require_principal(session, body.principal)
+        await require_principal(session, body.principal, place.project)
         await require_no_more(session, plane, subject, permissions, Place(place.project, resource))
         row = RoleBinding(
             id=made, name=made, organization_id=plane.organization_id, principal=body.principal, role=role,
@@ -87,6 +87,13 @@ async def require_no_more(
             "Ask somebody who holds it.",
             code="more_than_you_hold",
         )
+
+
+async def require_all_that_it_holds(session: AsyncSession, plane: Plane, subject: Subject, other: Subject) -> None:
+    """Raise Forbidden where the caller lacks anything that is bound to `other`: to act as it would be more."""
+    for one in await bound_to(session, plane, other):
+        if one.effect == Effect.ALLOW:
+            await require_no_more(session, plane, subject, one.permissions, one.place)
 
 
 async def _place(session: AsyncSession, plane: Plane, project_ref: str | None) -> Place:

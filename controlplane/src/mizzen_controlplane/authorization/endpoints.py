@@ -37,7 +37,7 @@ BindingWriter = Annotated[Subject, Depends(Allow(Permission.BINDINGS_WRITE))]
 BINDINGS = "/api/v1/bindings"
 OF_PROJECT = "/api/v1/projects/{project}/bindings"
 Asked = Annotated[Permission, Query(description="What it would be about, as `models:write`.")]
-OfWhom = Annotated[PrincipalName, Query(description="Who, as person:<id>.")]
+OfWhom = Annotated[PrincipalName, Query(description="Who, as person:<id> or service-account:<id>.")]
 OfProject = Annotated[str, Query(max_length=64, description="Id or name of the project; none: the organization.")]
 At = Annotated[ResourceRef | None, Query(description="`model/<name>` or `deployment/<name>` of the project.")]
 BindingRef = Annotated[str, Path(max_length=64, description="Id of the binding.")]

@@ -1,8 +1,10 @@
 """Why may somebody do something, or not? The answer of the guard's own decision, with the bindings that made it."""
 
+from dataclasses import replace
+
 from mizzen_controlplane.authorization.authority import bound_to, resolved
 from mizzen_controlplane.authorization.decision import Decision, decide, held_at
-from mizzen_controlplane.authorization.principals import subject_of
+from mizzen_controlplane.authorization.principals import caller_of
 from mizzen_controlplane.authorization.roles import BUILT_IN
 from mizzen_controlplane.authorization.schemas import AccessExplanation, DecidingBinding
 from mizzen_controlplane.identity.scope import project_or_404
@@ -26,12 +28,13 @@ async def explain_mine(plane: Plane, subject: Subject, permission: Permission, a
 async def explain(plane: Plane, principal: str, permission: Permission, asked: Place) -> AccessExplanation:
     """Whether the principal may, and why; raises Invalid for one who is not there, NotFound for such a project."""
     async with reading(plane.database) as session:
-        subject = await subject_of(session, principal)
-        if asked.project:
-            await project_or_404(session, plane, asked.project)
-        bindings = await bound_to(session, plane, subject)
+        project = await project_or_404(session, plane, asked.project) if asked.project else None
+        caller = await caller_of(session, principal, project.id if project is not None else "")
+        bindings = await bound_to(session, plane, caller.subject)
         place = await resolved(session, plane, asked, bindings)
-    return _told(subject, permission, asked, decide(bindings, permission, place or asked))
+    if caller.disabled:
+        return _shut_out(caller.subject, permission, asked)
+    return _told(caller.subject, permission, asked, decide(bindings, permission, place or asked))
 
 
 def _told(subject: Subject, permission: Permission, asked: Place, decision: Decision) -> AccessExplanation:
@@ -49,6 +52,11 @@ def _told(subject: Subject, permission: Permission, asked: Place, decision: Deci
         ],
         roles=[role.name for role in BUILT_IN.values() if permission in role.permissions],
     )
+
+
+def _shut_out(subject: Subject, permission: Permission, asked: Place) -> AccessExplanation:
+    told = _told(replace(subject, permissions=frozenset()), permission, asked, Decision(False, ()))
+    return told.model_copy(update={"because": f"{subject.principal} is disabled: nothing that it asks is answered"})
 
 
 def _because(decision: Decision, permission: Permission) -> str:

@@ -42,6 +42,8 @@ _KEEPS_A_PROJECT: Final = {
     Permission.MODEL_POLICIES_WRITE,
     Permission.BINDINGS_READ,
     Permission.BINDINGS_WRITE,
+    Permission.SERVICE_ACCOUNTS_READ,
+    Permission.SERVICE_ACCOUNTS_WRITE,
     Permission.AUDIT_READ,
     Permission.WEBHOOKS_READ,
     Permission.WEBHOOKS_WRITE,
@@ -78,7 +80,7 @@ BUILT_IN: Final = {
         BuiltIn("model-publisher", "Publishes versions, moves aliases, promotes rollouts.", _PUBLISHES),
         BuiltIn(
             "project-admin",
-            "All of a project: also who may do what, limits, budgets, grants, what is allowed in models.",
+            "All of a project: also who may do what, programs, limits, budgets, grants, what is allowed in models.",
             _DEVELOPS | _PUBLISHES | _KEEPS_A_PROJECT,
         ),
         BuiltIn("billing", "Prices, invoices, credits and budgets; no models.", _BILLS),

@@ -9,7 +9,8 @@ from mizzen_controlplane.kit.permission import Permission
 from mizzen_controlplane.kit.wire import Body, Labels, Resource
 
 PrincipalName = Annotated[
-    str, StringConstraints(pattern=r"^(person:[A-Za-z0-9_-]+|group:[^\x00-\x1f]+)$", max_length=128)
+    str,
+    StringConstraints(pattern=r"^((person|service-account):[A-Za-z0-9_-]+|group:[^\x00-\x1f]+)$", max_length=128),
 ]
 ResourceRef = Annotated[
     str, StringConstraints(pattern=r"^(model|deployment)/[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$", max_length=253)
@@ -43,7 +44,8 @@ class BindingCreate(Body):
     role: Annotated[str, Field(min_length=1, max_length=64)]
     """Name of the role."""
     principal: PrincipalName
-    """`person:<id>`, or `group:<name>` for all whom the identity provider says to be in the group."""
+    """`person:<id>`, `service-account:<id>`, or `group:<name>` for all whom the identity provider says to be in the
+    group."""
     effect: Effect = Effect.ALLOW
     """`deny` wins over every `allow`, wherever that one is."""
     labels: Labels = Field(default_factory=dict)
@@ -63,7 +65,7 @@ class BindingView(Resource):
     role: str
     """Name of the role."""
     principal: str
-    """`person:<id>`."""
+    """`person:<id>`, `service-account:<id>` or `group:<name>`."""
     effect: Effect
     """Allow, or deny."""
     project: str | None

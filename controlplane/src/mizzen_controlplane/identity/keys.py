@@ -79,7 +79,7 @@ def state_of(key: ApiKey) -> KeyState:
 
 async def create(plane: Plane, subject: Subject, project_ref: str, body: KeyCreate) -> tuple[ApiKey, KeyWithSecret]:
     """Make a key and its secret."""
-    _refuse_past(body)
+    refuse_past(body.expires_at)
     secret = new_secret()
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
@@ -164,7 +164,7 @@ async def change(
     plane: Plane, subject: Subject, project_ref: str, key_ref: str, body: KeyPatch, if_match: str | None
 ) -> tuple[ApiKey, KeyView]:
     """Change expiry, scopes, priority or labels of a key that is not revoked."""
-    _refuse_past(body)
+    refuse_past(body.expires_at)
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
         key = await _live_key(session, project, key_ref, if_match)
@@ -238,6 +238,7 @@ def _with_secret(key: ApiKey, project: Project, secret: str, used: datetime | No
     return KeyWithSecret.model_validate({**_fields(key, project, used), "secret": whole_key(key.id, secret)})
 
 
-def _refuse_past(body: KeyCreate | KeyPatch) -> None:
-    if body.expires_at is not None and body.expires_at <= utc_now():
-        raise invalid_field("/expires_at", f"expires_at {body.expires_at.isoformat()} has passed. Give a later time.")
+def refuse_past(expires_at: datetime | None) -> None:
+    """Raise Invalid for an end that has passed."""
+    if expires_at is not None and expires_at <= utc_now():
+        raise invalid_field("/expires_at", f"expires_at {expires_at.isoformat()} has passed. Give a later time.")

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     BINDINGS_READ = "bindings:read"
     BINDINGS_WRITE = "bindings:write"
+    SERVICE_ACCOUNTS_READ = "service-accounts:read"
+    SERVICE_ACCOUNTS_WRITE = "service-accounts:write"
     SELF = "self"
     """To read who one is, and to see and end one's own sessions: everybody's."""
     MANAGE = "manage"

@@ -44,6 +44,8 @@ class Subject:
     """What its token carries everywhere. None for people and service accounts: their roles say."""
     namespace: str | None = None
     """The one whose project it is confined to; None for who is not confined to one."""
+    project_id: str = ""
+    """The only project in which what is bound to it counts; empty for who is not confined to one."""
     groups: frozenset[str] = frozenset()
     """Names of the groups that it is in."""
     roles: frozenset[str] = frozenset()

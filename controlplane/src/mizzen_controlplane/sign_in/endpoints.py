@@ -42,7 +42,7 @@ async def who_am_i(plane: ThePlane, subject: Person, request: Request) -> Me:
     person = await persons.get(plane, person_id) if person_id else None
     permissions = subject.permissions
     if plane.authority is not None and not subject.is_program:
-        permissions = await plane.authority.held(plane, subject, Place())
+        permissions = await plane.authority.held(plane, subject, Place(subject.project_id))
     return Me(
         principal=subject.principal,
         name=person.name if person is not None else subject.name,

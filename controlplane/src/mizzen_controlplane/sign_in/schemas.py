@@ -79,7 +79,8 @@ class Me(View):
     groups: list[str]
     """As the provider said last."""
     permissions: list[str]
-    """What the caller may do in the whole organization; roles of projects come on top."""
+    """What the caller may do in the whole organization, where roles of projects come on top; a service account: in its
+    project."""
     session_id: str
     """Session that the request came by; empty for a token that is none."""
     csrf_token: str | None

@@ -19,7 +19,7 @@ SHAPES: Final = (
     ("a Stripe key", re.compile(rb"\b[rs]k_live_[0-9A-Za-z]{24,}\b")),
     ("a PyPI token", re.compile(rb"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}")),
     ("an npm token", re.compile(rb"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a key of Mizzen", re.compile(rb"\bmz[tk]_[a-z0-9]+_[A-Za-z0-9]{43}\b")),
+    ("a key of Mizzen", re.compile(rb"\bmz[tk]_[a-z0-9]+_[A-Za-z0-9]{43}(?:[0-9a-f]{8})?\b")),
     ("a password in a URL", re.compile(rb"\b[a-z][a-z0-9+.-]{2,20}://[^\s/:@\"']{1,64}:[^\s/:@\"']{4,128}@[A-Za-z0-9.-]+")),
 )  # fmt: skip
 
