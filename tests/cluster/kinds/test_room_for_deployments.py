@@ -105,3 +105,23 @@ def test_a_resource_quota_of_somebody_else_is_named_too(cards: Cluster) -> None:
     found = objects.wait("ModelDeployment", "on-small", says("QuotaReserved", "False"), SECONDS)
     assert "finance" in condition(found, "QuotaReserved")["message"]
     objects.delete("ModelDeployment", "on-small")
+
+
+def test_a_deployment_beyond_the_quota_of_their_number_waits_and_what_runs_goes_on(cards: Cluster) -> None:
+    objects = team(cards, "few", quota={"deployments": 1})
+    objects.create(model("first"))
+    wait_ready(objects, "first")
+    objects.create(model("second"))
+    found = objects.wait("ModelDeployment", "second", says("QuotaReserved", "False"), SECONDS)
+    said = condition(found, "QuotaReserved")
+    assert said["reason"] == "DeploymentQuotaExceeded"
+    assert "spec.quota.deployments of project few is 1, and 1 deployment goes before this one" in said["message"]
+    assert [one["metadata"]["labels"]["mizzen.dev/deployment"] for one in objects.list("Deployment")] == ["first"]
+    cards.objects.wait("Project", "few", lambda one: one["status"].get("deploymentsUsed") == 2, SECONDS)
+    cards.objects.merge("Project", "few", {"spec": {"quota": {"deployments": 0}}})
+    objects.merge("ModelDeployment", "first", {"spec": {"replicas": 2}})
+    objects.wait("ModelDeployment", "first", lambda one: one["status"].get("readyReplicas") == 2, SECONDS)
+    cards.objects.merge("Project", "few", {"spec": {"quota": {"deployments": 1}}})
+    objects.delete("ModelDeployment", "first")
+    wait_ready(objects, "second")
+    objects.delete("ModelDeployment", "second")

@@ -18,6 +18,7 @@ from mizzen_kube.resources import Resource
 
 from mizzen_operator.kinds.accelerator_class.nodes import Live
 from mizzen_operator.kinds.model_deployment.pod import MANAGER
+from mizzen_operator.observation import Refusal
 from mizzen_operator.observing.namespace_view import NamespaceView, namespace_view
 from mizzen_operator.observing.node_view import QuotaView, claim_view, node_view, quota_view
 from mizzen_operator.observing.pod_view import PodView, pod_view
@@ -56,6 +57,8 @@ class Caches:
         """Told of classes, nodes, namespaces, pods that hold devices, and children, after the picture has them."""
         self.share_of: Callable[[Key], Share | None] = lambda _: None
         """The project of a deployment, with what its pods hold; None where no Project has the namespace."""
+        self.place_refusal: Callable[[ModelDeployment], Refusal | None] = lambda _: None
+        """Why a deployment may not begin by its project's quota of their number; None where it may."""
         self.queue_of: Callable[[str], str] = lambda _: ""
         """Kueue's LocalQueue of the project that has a namespace; empty where it has none."""
         self.has_project: Callable[[str], bool] = lambda _: True

@@ -175,6 +175,8 @@ def target_of(
     hands: Hands,
 ) -> Target:
     """Runtime, artifact and revision that the spec asks for. No revision while something forbids new pods."""
+    caches = hands.caches
+    lacking = (class_refusal(deployment, caches.classes()), caches.place_refusal(deployment))
     return find_target(
         deployment,
         runtime_for(deployment, hands.caches.runtimes()),
@@ -182,7 +184,7 @@ def target_of(
         list(hands.caches.primaries.rivals(deployment)),
         {digits: one.revision for digits, one in there.kept.items()},
         environment,
-        further=(lacking,) if (lacking := class_refusal(deployment, hands.caches.classes())) else (),
+        further=tuple(one for one in lacking if one is not None),
     )
 
 

@@ -247,6 +247,12 @@ QUOTA_EXCEEDED: Final = reason_row(
     "The project's quota does not cover the wanted replicas.",
     "Ask for more quota, ask for fewer replicas, or stop another deployment of the project.",
 )
+DEPLOYMENT_QUOTA_EXCEEDED: Final = reason_row(
+    "DeploymentQuotaExceeded",
+    (QUOTA_RESERVED,),
+    "The project has as many deployments as its quota allows, and this one has not begun.",
+    "Delete another deployment of the project, or have spec.quota.deployments raised; it begins by itself then.",
+)
 QUEUED: Final = reason_row(
     "Queued",
     (QUOTA_RESERVED,),

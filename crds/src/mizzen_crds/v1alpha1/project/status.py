@@ -58,3 +58,5 @@ class ProjectStatus(Observed):
     """Sum of the quota of accelerators."""
     accelerators_used: int = 0
     """Sum of the accelerators used of it."""
+    deployments_used: int = 0
+    """ModelDeployments of the project, those that wait for a place too; 0 without spec.quota.deployments."""

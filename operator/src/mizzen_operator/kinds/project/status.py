@@ -41,6 +41,8 @@ class ProjectObservation:
     """What Kueue says of a LocalQueue that is not active."""
     limits: Said | None = None
     """What the control plane said of limits and budgets."""
+    deployments: int = 0
+    """ModelDeployments that it has; 0 where their number has no bound."""
 
 
 ACCESS_KINDS = ("NetworkPolicy", "RoleBinding")
@@ -66,6 +68,7 @@ def project_status(project: Project, seen: ProjectObservation, now: datetime) ->
         accelerators=uses,
         accelerators_hard=sum(one.hard for one in uses),
         accelerators_used=sum(one.used for one in uses),
+        deployments_used=seen.deployments,
     )
 
 
@@ -100,7 +103,8 @@ def quota_ready(project: Project, uses: Sequence[AcceleratorUse], seen: ProjectO
     if over := [one for one in uses if one.used > one.hard]:
         text = ", ".join(f"{one.used} of {one.hard} {one.accelerator_class}" for one in over)
         return no(conditions.USED_BEYOND_QUOTA, f"Used: {text}.")
-    if not (project.spec.quota.accelerators or project.spec.quota.resources or project.spec.queue):
+    quota = project.spec.quota
+    if not (quota.accelerators or quota.resources or project.spec.queue or quota.deployments is not None):
         return yes(conditions.NO_QUOTA)
     return _as_applied(seen, conditions.QUOTA_IN_FORCE)
 

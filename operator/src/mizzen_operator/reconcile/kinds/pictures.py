@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mizzen_crds.v1alpha1 import labels
 from mizzen_crds.v1alpha1.accelerator_class import AcceleratorClass
+from mizzen_crds.v1alpha1.model_deployment import ModelDeployment
 from mizzen_crds.v1alpha1.model_route import ModelRoute
 from mizzen_crds.v1alpha1.project import Project
 from mizzen_kube import resources
@@ -20,7 +21,9 @@ from mizzen_kube.resources import Resource
 
 from mizzen_operator.kinds.accelerator_class.capacity import used_in_namespaces
 from mizzen_operator.kinds.project.claims import owners
+from mizzen_operator.kinds.project.places import place_refusal, standing
 from mizzen_operator.kinds.project.quota import is_queued
+from mizzen_operator.observation import Refusal
 from mizzen_operator.observing.room import Share
 from mizzen_operator.reconcile.caches import OURS, Caches, readable
 from mizzen_operator.reconcile.kinds.targets import backend_targets, claimed_namespaces
@@ -72,6 +75,7 @@ class Pictures:
         caches.also.append(self._hear)
         caches.primaries.heard = self._deployment_changed
         caches.share_of = self.share_of
+        caches.place_refusal = self.place_refusal
         caches.queue_of = self.queue_of
         caches.has_project = self.has_project
 
@@ -117,19 +121,49 @@ class Pictures:
 
         What other deployments were granted, and whose pods are not there yet, counts as held.
         """
-        namespace = key[0]
-        if not self.projects.by_owner(namespace):
+        having = self._having(key[0])
+        if having is None:
             return None
-        held = owners(self.every_project())
-        project = held.get(namespace)
-        if project is None or not project.spec.quota.accelerators or is_queued(project, self.kueue):
+        project, places = having
+        if not project.spec.quota.accelerators or is_queued(project, self.kueue):
             return None
-        places = [name for name, one in held.items() if one is project]
         used = self.used(places)
         for other, (klass, accelerators) in self._caches.granted.items():
             if other != key and other[0] in places:
                 used[klass] = used.get(klass, 0) + accelerators
         return Share(project, used)
+
+    def place_refusal(self, deployment: ModelDeployment) -> Refusal | None:
+        """Return why the deployment may not begin by the project's quota of their number; None where it may."""
+        having = self._having(deployment.metadata.namespace)
+        if having is None or having[0].spec.quota.deployments is None or deployment.status.revisions:
+            return None
+        project, places = having
+        keys = self._deployments_in(places)
+        if len(keys) <= (project.spec.quota.deployments or 0):
+            return None  # seen without reading any
+        found = (self._caches.primaries.get(key) for key in keys)
+        standings = [standing(one) for one in found if one is not None]
+        mine = next((one for one in standings if one.uid == deployment.metadata.uid), None)
+        return place_refusal(project, mine, standings) if mine is not None else None
+
+    def deployments_of(self, project: Project) -> int:
+        """Return how many ModelDeployments the project has, over all namespaces that it has."""
+        held = owners(self.every_project())
+        mine = [name for name, one in held.items() if one.metadata.uid == project.metadata.uid]
+        return len(self._deployments_in(mine))
+
+    def _having(self, namespace: str) -> tuple[Project, list[str]] | None:
+        """Return the project that has a namespace, with all namespaces that it has; None where there is none."""
+        if not self.projects.by_owner(namespace):
+            return None
+        held = owners(self.every_project())
+        project = held.get(namespace)
+        return None if project is None else (project, [name for name, one in held.items() if one is project])
+
+    def _deployments_in(self, namespaces: Iterable[str]) -> list[Key]:
+        places = set(namespaces)
+        return [key for key in list(self._caches.primaries.keys()) if key[0] in places]
 
     def queue_of(self, namespace: str) -> str:
         """Return the LocalQueue of the project that has the namespace; empty where it has none."""
@@ -257,12 +291,24 @@ class Pictures:
         else:
             self._heard[key] = said
         namespace, name = key
+        if said is None or before is None:
+            self._number_changed(namespace, gone=said is None)
         self._wake_by(f"deployment/{namespace}/{name}")
         project = self._caches.project_of(namespace)
         for names in (said, before):
             for served in names[1:] if names else ():
                 self._wake_by(f"model/{project}/{served}")
                 self._wake_by(f"name/{served}")
+
+    def _number_changed(self, namespace: str, *, gone: bool) -> None:
+        """A project has one deployment more or less: where that is bounded, one that waits may begin."""
+        having = self._having(namespace)
+        if having is None or having[0].spec.quota.deployments is None:
+            return
+        project, places = having
+        self._soon(("", project.metadata.name, PROJECT))
+        for place in places if gone else ():
+            self._caches.wake_namespace(place)
 
     # Wake
 

@@ -126,6 +126,7 @@ def observed(project: Project, hands: ProjectHands, result: Result, limits: Said
         refused=result.refused,
         queue_words=queue_words(one for one in pictures.objects_of(project) if one["kind"] == "LocalQueue"),
         limits=limits,
+        deployments=pictures.deployments_of(project) if project.spec.quota.deployments is not None else 0,
     )
 
 
