@@ -33,7 +33,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "model_priced_already": "`mizzen rate-cards list` shows the cards; `mizzen rate-cards create` with the name of one "
     "writes its next version.",
     "no_version_reference": "`mizzen apply -f FILE` does that.",
-    "no_such_role": "`mizzen access roles` shows those there are.",
+    "no_such_role": "`mizzen access roles list` shows those there are.",
     "nothing_to_roll_back_to": "`mizzen deploy NAME --model MODEL@VERSION` takes the one that you name; `mizzen models "
     "versions MODEL` lists them.",
     "parent_not_found": "`mizzen models versions MODEL` lists those there are.",
@@ -41,6 +41,9 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "promotion_refused": "`mizzen models compare MODEL FROM TO` shows all that differs; `mizzen models alias MODEL "
     "ALIAS VERSION --force --reason TEXT` moves it all the same.",
     "rate_card_not_found": "`mizzen rate-cards list` shows those there are.",
+    "role_built_in": "`mizzen access roles create NAME --permission PERMISSION` does that.",
+    "role_in_use": "`mizzen access list --organization` shows who holds it.",
+    "role_not_found": "`mizzen access roles list` shows those there are.",
     "rollout_paused": "`mizzen rollout resume NAME` does that.",
     "upload_incomplete": "Push again: files that arrived whole are not sent twice.",
     "service_account_not_found": "`mizzen service-accounts list` shows those there are.",
@@ -52,6 +55,7 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "store_without_bucket": "Push again once it is there.",
     "upload_stalled": "Push again when the network allows.",
     "scan_not_found": "`mizzen models scan MODEL@VERSION --again` scans it.",
+    "too_many_roles": "`mizzen access roles delete ROLE` does that.",
     "version_archived": "`mizzen models versions MODEL` lists those that can be used.",
     "version_failed": "Push a mended version with `mizzen models push MODEL PATH`.",
     "version_quarantined": "`mizzen models scan MODEL@VERSION` shows all that was found.",

@@ -225,6 +225,23 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def change_role(
+        self, role: str | int, body: models.RolePatch, *, if_match: str | None = None
+    ) -> models.RoleView:
+        """Change what a role holds, at once for all who are bound to it; nobody adds or removes more than they hold."""
+        return cast(
+            "models.RoleView",
+            await self._send(
+                Call(
+                    "PATCH",
+                    path_of("/api/v1/roles/{role}", {"role": role}),
+                    {},
+                    headers_of(if_match=if_match),
+                    json=body,
+                )
+            ),
+        )
+
     async def change_service_account(
         self,
         project: str | int,
@@ -590,6 +607,21 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def create_role(self, body: models.RoleCreate, *, idempotency_key: str | None = None) -> models.RoleView:
+        """Make a role of the organization's own; it holds nothing that its maker does not."""
+        return cast(
+            "models.RoleView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/roles", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def create_service_account(
         self, project: str | int, body: models.ServiceAccountCreate, *, idempotency_key: str | None = None
     ) -> models.ServiceAccountView:
@@ -824,6 +856,15 @@ class AsyncOperations(AsyncSending):
                     {},
                     headers_of(if_match=if_match),
                 )
+            ),
+        )
+
+    async def delete_role(self, role: str | int, *, if_match: str | None = None) -> None:
+        """Delete a role that nobody is bound to."""
+        return cast(
+            "None",
+            await self._send(
+                Call("DELETE", path_of("/api/v1/roles/{role}", {"role": role}), {}, headers_of(if_match=if_match))
             ),
         )
 
@@ -1360,6 +1401,13 @@ class AsyncOperations(AsyncSending):
             await self._send(
                 Call("GET", path_of("/api/v1/rate-cards/{rate_card}", {"rate_card": rate_card}), {}, headers_of())
             ),
+        )
+
+    async def get_role(self, role: str | int) -> models.RoleView:
+        """Read a role."""
+        return cast(
+            "models.RoleView",
+            await self._send(Call("GET", path_of("/api/v1/roles/{role}", {"role": role}), {}, headers_of())),
         )
 
     async def get_scan(self, project: str | int, model: str | int, version: str | int) -> models.ScanView:
@@ -2613,9 +2661,42 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
-    async def list_roles(self) -> models.Roles:
+    async def list_roles(
+        self,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.RoleViewPage:
         """List the roles that can be bound, and what each holds."""
-        return cast("models.Roles", await self._send(Call("GET", path_of("/api/v1/roles", {}), {}, headers_of())))
+        return cast(
+            "models.RoleViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/roles", {}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_roles(
+        self, *, page_size: int | None = None, filter: str | None = None, order_by: str | None = None
+    ) -> AsyncIterator[models.RoleView]:
+        """As `list_roles`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.RoleView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/roles", {}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
 
     async def list_scans(
         self,

@@ -1441,6 +1441,13 @@ class RequestViewPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class RoleViewPage(TypedDict):
+    """RoleViewPage"""
+
+    items: list[RoleView]
+    next_page_token: NotRequired[str]
+
+
 class ScanViewPage(TypedDict):
     """ScanViewPage"""
 
@@ -1547,6 +1554,7 @@ Permission = Literal[
     "audit:read",
     "bindings:read",
     "bindings:write",
+    "roles:write",
     "service-accounts:read",
     "service-accounts:write",
     "self",
@@ -1890,19 +1898,35 @@ class Rewrapped(TypedDict):
     rewrapped: int
 
 
-class RoleView(TypedDict):
-    """A named set of permissions."""
+class RoleCreate(TypedDict):
+    """A role of the organization's own."""
 
-    built_in: bool
-    description: str
+    description: NotRequired[str]
+    labels: NotRequired[dict[str, str]]
     name: str
     permissions: list[Permission]
 
 
-class Roles(TypedDict):
-    """All roles."""
+class RolePatch(TypedDict):
+    """What of a role may change: at once for all who hold it."""
 
-    items: list[RoleView]
+    description: NotRequired[str | None]
+    labels: NotRequired[dict[str, str] | None]
+    permissions: NotRequired[list[Permission] | None]
+
+
+class RoleView(TypedDict):
+    """A named set of permissions."""
+
+    built_in: bool
+    created_at: NotRequired[str | None]
+    description: str
+    etag: NotRequired[str | None]
+    id: str
+    labels: NotRequired[dict[str, str]]
+    name: str
+    permissions: list[Permission]
+    updated_at: NotRequired[str | None]
 
 
 class RollbackBody(TypedDict):

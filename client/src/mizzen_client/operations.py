@@ -225,6 +225,21 @@ class Operations(Sending):
             ),
         )
 
+    def change_role(self, role: str | int, body: models.RolePatch, *, if_match: str | None = None) -> models.RoleView:
+        """Change what a role holds, at once for all who are bound to it; nobody adds or removes more than they hold."""
+        return cast(
+            "models.RoleView",
+            self._send(
+                Call(
+                    "PATCH",
+                    path_of("/api/v1/roles/{role}", {"role": role}),
+                    {},
+                    headers_of(if_match=if_match),
+                    json=body,
+                )
+            ),
+        )
+
     def change_service_account(
         self,
         project: str | int,
@@ -586,6 +601,21 @@ class Operations(Sending):
             ),
         )
 
+    def create_role(self, body: models.RoleCreate, *, idempotency_key: str | None = None) -> models.RoleView:
+        """Make a role of the organization's own; it holds nothing that its maker does not."""
+        return cast(
+            "models.RoleView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/roles", {}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     def create_service_account(
         self, project: str | int, body: models.ServiceAccountCreate, *, idempotency_key: str | None = None
     ) -> models.ServiceAccountView:
@@ -818,6 +848,15 @@ class Operations(Sending):
                     {},
                     headers_of(if_match=if_match),
                 )
+            ),
+        )
+
+    def delete_role(self, role: str | int, *, if_match: str | None = None) -> None:
+        """Delete a role that nobody is bound to."""
+        return cast(
+            "None",
+            self._send(
+                Call("DELETE", path_of("/api/v1/roles/{role}", {"role": role}), {}, headers_of(if_match=if_match))
             ),
         )
 
@@ -1346,6 +1385,13 @@ class Operations(Sending):
             self._send(
                 Call("GET", path_of("/api/v1/rate-cards/{rate_card}", {"rate_card": rate_card}), {}, headers_of())
             ),
+        )
+
+    def get_role(self, role: str | int) -> models.RoleView:
+        """Read a role."""
+        return cast(
+            "models.RoleView",
+            self._send(Call("GET", path_of("/api/v1/roles/{role}", {"role": role}), {}, headers_of())),
         )
 
     def get_scan(self, project: str | int, model: str | int, version: str | int) -> models.ScanView:
@@ -2598,9 +2644,42 @@ class Operations(Sending):
             ),
         )
 
-    def list_roles(self) -> models.Roles:
+    def list_roles(
+        self,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.RoleViewPage:
         """List the roles that can be bound, and what each holds."""
-        return cast("models.Roles", self._send(Call("GET", path_of("/api/v1/roles", {}), {}, headers_of())))
+        return cast(
+            "models.RoleViewPage",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/roles", {}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_roles(
+        self, *, page_size: int | None = None, filter: str | None = None, order_by: str | None = None
+    ) -> Iterator[models.RoleView]:
+        """As `list_roles`, item by item over all pages."""
+        return cast(
+            "Iterator[models.RoleView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/roles", {}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
 
     def list_scans(
         self,

@@ -12,6 +12,7 @@ from mizzen_controlplane.allowances import endpoints as allowances
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.audit.anchoring import trail_kept
 from mizzen_controlplane.authorization import endpoints as authorization
+from mizzen_controlplane.authorization import role_endpoints as roles
 from mizzen_controlplane.batches import batch_endpoints as batches
 from mizzen_controlplane.batches import endpoints as files
 from mizzen_controlplane.batches.upkeep import content_kept
@@ -74,6 +75,7 @@ class Domain:
 DOMAINS = (
     Domain("identity", identity.router),
     Domain("authorization", authorization.router),
+    Domain("roles", roles.router),
     Domain("audit", audit.router, trail_kept),
     Domain("privacy", privacy.router),
     Domain("models", models.router),

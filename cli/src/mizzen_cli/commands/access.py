@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from mizzen_cli.client import ApiClient
+from mizzen_cli.commands import access_roles
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one
 from mizzen_cli.session import Project, session
 
 app = typer.Typer(help="Who holds which role where, and why somebody may or may not.", no_args_is_help=True)
+app.add_typer(access_roles.app, name="roles")
 
 COLUMNS = (
     column("ID"),
@@ -18,7 +20,6 @@ COLUMNS = (
     Column("WHERE", lambda row: "/".join(filter(None, (row.get("project"), row.get("resource")))) or "organization"),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
-ROLES = (column("NAME"), column("DESCRIPTION"), Column("PERMISSIONS", lambda row: row.get("permissions"), spare=True))
 EXPLAINED = (column("ALLOWED"), column("PERMISSION"), column("PRINCIPAL"), column("BECAUSE"), column("ROLES"))
 Organization = Annotated[bool, typer.Option("--organization", help="In the whole organization, not in one project.")]
 Resource = Annotated[str | None, typer.Option(help="Only there, as model/<name> or deployment/<name>.")]
@@ -30,7 +31,7 @@ def _path(api: ApiClient, organization: bool, *parts: str) -> str:
 
 @app.command("grant")
 def grant(
-    role: Annotated[str, typer.Argument(help="Name of the role; `mizzen access roles` lists them.")],
+    role: Annotated[str, typer.Argument(help="Name of the role; `mizzen access roles list` lists them.")],
     principal: Annotated[str, typer.Argument(help="Who gets it, as person:<id> or service-account:<id>.")],
     resource: Resource = None,
     deny: Annotated[bool, typer.Option("--deny", help="Deny what the role holds: that wins over all grants.")] = False,
@@ -65,13 +66,6 @@ def revoke(
     with session(project) as api:
         api.delete(_path(api, organization, binding))
     acknowledge(f"{binding}: no longer bound.", {"id": binding}, output, "id")
-
-
-@app.command("roles")
-def roles(output: Output = Format.TABLE) -> None:
-    """List the roles; -o yaml shows what each holds."""
-    with session() as api:
-        show(api.get("/api/v1/roles")["items"], ROLES, output)
 
 
 @app.command("explain")

@@ -103,7 +103,8 @@ async def _place(session: AsyncSession, plane: Plane, project_ref: str | None) -
 async def _role(session: AsyncSession, plane: Plane, name: str) -> tuple[str, frozenset[Permission]]:
     if name in BUILT_IN:
         return name, BUILT_IN[name].permissions
-    own: Role | None = await repository.find_role(session, plane.organization_id, name)
+    # Locked, so that nobody deletes it before the binding is there.
+    own: Role | None = await repository.find_role(session, plane.organization_id, name, lock=True)
     if own is None:
         raise invalid_field("/role", f"There is no role {name!r}.", code="no_such_role")
     return own.id, permissions_in(own)

@@ -1,4 +1,4 @@
-"""Routes of roles and bindings."""
+"""Routes of bindings, and of why somebody may or may not."""
 
 from typing import Annotated
 
@@ -9,7 +9,6 @@ from mizzen_controlplane.authorization import (
     erasing,  # noqa: F401 - registers what is forgotten of an erased person
     explaining,
 )
-from mizzen_controlplane.authorization.roles import BUILT_IN
 from mizzen_controlplane.authorization.schemas import (
     AccessExplanation,
     BindingCreate,
@@ -17,8 +16,6 @@ from mizzen_controlplane.authorization.schemas import (
     PrincipalName,
     ProjectBindingCreate,
     ResourceRef,
-    Roles,
-    RoleView,
 )
 from mizzen_controlplane.identity.scope import ProjectRef
 from mizzen_controlplane.kit.auth import Allow, Permission, Subject
@@ -31,7 +28,7 @@ from mizzen_controlplane.kit.wire import with_etag
 
 router = api_router("authorization")
 
-RoleReader = Annotated[Subject, Depends(Allow(Permission.SELF))]
+Anybody = Annotated[Subject, Depends(Allow(Permission.SELF))]
 BindingReader = Annotated[Subject, Depends(Allow(Permission.BINDINGS_READ))]
 BindingWriter = Annotated[Subject, Depends(Allow(Permission.BINDINGS_WRITE))]
 BINDINGS = "/api/v1/bindings"
@@ -41,19 +38,6 @@ OfWhom = Annotated[PrincipalName, Query(description="Who, as person:<id> or serv
 OfProject = Annotated[str, Query(max_length=64, description="Id or name of the project; none: the organization.")]
 At = Annotated[ResourceRef | None, Query(description="`model/<name>` or `deployment/<name>` of the project.")]
 BindingRef = Annotated[str, Path(max_length=64, description="Id of the binding.")]
-
-
-@router.get("/api/v1/roles")
-async def list_roles(_subject: RoleReader) -> Roles:
-    """List the roles that can be bound, and what each holds."""
-    return Roles(
-        items=[
-            RoleView(
-                name=role.name, description=role.description, permissions=sorted(role.permissions), built_in=True
-            )
-            for role in BUILT_IN.values()
-        ]
-    )  # fmt: skip
 
 
 @router.get(BINDINGS)
@@ -126,7 +110,7 @@ async def delete_project_binding(
 
 @router.get("/api/v1/me:explain")
 async def explain_my_access(
-    plane: ThePlane, subject: RoleReader, permission: Asked, project: OfProject = "", resource: At = None
+    plane: ThePlane, subject: Anybody, permission: Asked, project: OfProject = "", resource: At = None
 ) -> AccessExplanation:
     """Say whether one may do something, and why."""
     return await explaining.explain_mine(plane, subject, permission, Place(project, resource or "" if project else ""))

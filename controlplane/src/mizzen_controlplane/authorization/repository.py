@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -57,6 +57,18 @@ async def find_role(session: AsyncSession, organization_id: str, id_or_name: str
     """One of the organization's own roles."""
     statement = own_roles(organization_id).where(or_(Role.id == id_or_name, Role.name == id_or_name))
     return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def count_roles(session: AsyncSession, organization_id: str) -> int:
+    """How many roles of its own the organization has."""
+    statement = select(func.count()).select_from(Role).where(Role.organization_id == organization_id)
+    return (await session.exec(statement)).one()
+
+
+async def count_bindings_of_role(session: AsyncSession, role_id: str) -> int:
+    """How many bindings name the role."""
+    statement = select(func.count()).select_from(RoleBinding).where(RoleBinding.role == role_id)
+    return (await session.exec(statement)).one()
 
 
 async def names_of_projects(session: AsyncSession, ids: Sequence[str]) -> Mapping[str, str]:

@@ -1,12 +1,13 @@
 """Roles and bindings, on the wire."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mizzen_controlplane.authorization.decision import Effect
 from mizzen_controlplane.kit.permission import Permission
-from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
 
 PrincipalName = Annotated[
     str,
@@ -17,11 +18,40 @@ ResourceRef = Annotated[
 ]
 
 
+Permissions = Annotated[list[Permission], Field(min_length=1, max_length=128)]
+
+
+class RoleCreate(Body):
+    """A role of the organization's own."""
+
+    name: ResourceName
+    """Unique in the organization, and not that of a role of every installation."""
+    description: Annotated[str, Field(max_length=1024)] = ""
+    """For people."""
+    permissions: Permissions
+    """What its holders may do where they hold it; each one that you hold in the whole organization."""
+    labels: Labels = Field(default_factory=dict)
+    """The caller's own."""
+
+
+class RolePatch(Body):
+    """What of a role may change: at once for all who hold it."""
+
+    description: Annotated[str, Field(max_length=1024)] | None = None
+    """For people."""
+    permissions: Permissions | None = None
+    """All of them; what is added or left out you must hold in the whole organization."""
+    labels: Labels | None = None
+    """The caller's own."""
+
+
 class RoleView(BaseModel):
     """A named set of permissions."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
+    id: str
+    """Prefixed; of a role of every installation its name."""
     name: str
     """What bindings name."""
     description: str
@@ -30,12 +60,14 @@ class RoleView(BaseModel):
     """What its holders may do where they hold it."""
     built_in: bool
     """It comes with the release and cannot be changed."""
-
-
-class Roles(BaseModel):
-    """All roles."""
-
-    items: list[RoleView]
+    created_at: datetime | None = None
+    """UTC; null for one that comes with the release."""
+    updated_at: datetime | None = None
+    """UTC; null for one that comes with the release."""
+    etag: str | None = None
+    """For If-Match; null for one that comes with the release."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The caller's own."""
 
 
 class BindingCreate(Body):

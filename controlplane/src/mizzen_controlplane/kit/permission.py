@@ -42,6 +42,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     BINDINGS_READ = "bindings:read"
     BINDINGS_WRITE = "bindings:write"
+    ROLES_WRITE = "roles:write"
     SERVICE_ACCOUNTS_READ = "service-accounts:read"
     SERVICE_ACCOUNTS_WRITE = "service-accounts:write"
     SELF = "self"
