@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SOURCES := crds/src kube/src operator/src controlplane/src gateway/src engines/src client/src cli/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm up down test test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces bench-controlplane release-fixture clean
+.PHONY: help setup demo demo-llm up down test test-machine test-newer cluster-tools test-cluster test-services cluster-up cluster-down e2e e2e-down fuzz skips images golden-chart check verify generate bench bench-gateway bench-gateway-spine bench-operator bench-routing bench-limits bench-overload bench-traces bench-controlplane release-fixture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ down: setup ## stop it
 
 test: setup ## run the tests, at most 5 minutes on 2 cores
 	$(RUN) pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-machine: setup ## run the tests of whole installations on this machine, and of programs that are killed, at most 5 minutes
+	$(RUN) pytest tests/machine tests/fault -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-newer: setup ## run the unit tests on every newer Python that this machine has
 	UV="$(UV)" $(RUN) python tools/newer_pythons.py

@@ -1,10 +1,13 @@
 """The `mizzen` command: puts the commands together and turns failures into a sentence and an exit code."""
 
 import sys
+from collections.abc import Callable
+from functools import cache
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.main import get_command
 
 from mizzen_cli.commands import (
     access,
@@ -81,10 +84,16 @@ app.add_typer(gateway.app, name="gateway")
 app.add_typer(webhooks.app, name="webhooks")
 
 
+@cache
+def command() -> Callable[[], object]:
+    """All commands; they take a while to put together."""
+    return get_command(app)
+
+
 def main() -> None:
     """Entry point of the `mizzen` script."""
     try:
-        app()
+        command()()
     except CommandError as error:
         sentence = Text.assemble(("error: ", "red"), str(error))
         Console(stderr=True).print(sentence, highlight=False, soft_wrap=True)

@@ -74,7 +74,7 @@ async def test_a_secret_that_is_set_during_the_rotation_stays_as_it_was_set(
         if not changed:
             changed.append(await plane.envelopes.seal("thing", "t1", b"set meanwhile"))
             async with unit_of_work(plane.database) as session:
-                await session.execute(update(THINGS).where(THINGS.c.id == "t1").values(secret=changed[0]))
+                await session.exec(update(THINGS).where(THINGS.c.id == "t1").values(secret=changed[0]))
         return await rewrapped(self, sealed)  # type: ignore[arg-type]  # the class itself is patched
 
     monkeypatch.setattr(kind, "rewrapped", meanwhile)
@@ -86,7 +86,7 @@ async def test_a_secret_that_is_set_during_the_rotation_stays_as_it_was_set(
 async def test_an_envelope_copied_to_another_row_does_not_open(plane: Plane) -> None:
     async with unit_of_work(plane.database) as session:
         stolen = (await session.execute(select(THINGS.c.secret).where(THINGS.c.id == "t1"))).scalar_one()
-        await session.execute(update(THINGS).where(THINGS.c.id == "t2").values(secret=stolen))
+        await session.exec(update(THINGS).where(THINGS.c.id == "t2").values(secret=stolen))
     with pytest.raises(Unavailable, match="another row's"):
         await texts(plane)
 

@@ -41,22 +41,27 @@ async def next_boundary(plane: Plane, after: datetime) -> datetime:
     return min([*ends, prices] if prices else ends)
 
 
-async def pass_boundaries(plane: Plane, now: datetime) -> bool:
-    """Give a boundary that lies between the last call and now its version; of several replicas only one does."""
+async def pass_boundaries(plane: Plane, now: datetime) -> datetime:
+    """Give a boundary that lies between the last call and now its version; of several replicas only one does.
+
+    Returns the next boundary after `now`.
+    """
     async with reading(plane.database) as session:
         clock = await access_clock(session)
-    if clock is not None and await next_boundary(plane, clock.passed_until) > now:
-        return False
+    if clock is not None and (boundary := await next_boundary(plane, clock.passed_until)) > now:
+        return boundary
+    await _give_version(plane, now)
+    return await next_boundary(plane, now)
+
+
+async def _give_version(plane: Plane, now: datetime) -> None:
     async with unit_of_work(plane.database) as session:
         clock = await access_clock(session, lock=True)
         if clock is None:
             session.add(AccessClock(passed_until=now))
-            return False
-        if clock.passed_until >= now:
-            return False
-        clock.passed_until = now
-        await next_access_version(session)
-        return True
+        elif clock.passed_until < now:
+            clock.passed_until = now
+            await next_access_version(session)
 
 
 @asynccontextmanager
@@ -80,8 +85,7 @@ async def _pass_once(plane: Plane) -> float:
     """Pass what is due; returns the seconds until the next boundary, as far as it is known now."""
     now = utc_now()  # one moment for both, or a boundary between two of them would be slept over
     try:
-        await pass_boundaries(plane, now)
-        rest = await next_boundary(plane, now) - utc_now()
+        rest = await pass_boundaries(plane, now) - utc_now()
     except SQLAlchemyError as error:
         log.warning("access boundaries wait for the database", error=type(error).__name__)
         return _RETRY_SECONDS

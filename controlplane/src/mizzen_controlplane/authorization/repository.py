@@ -45,7 +45,7 @@ async def find_binding(
 async def delete_bindings_of(session: AsyncSession, principal: str) -> int:
     """Remove all bindings of a principal; how many there were."""
     statement = delete(RoleBinding).where(col(RoleBinding.principal) == principal)
-    return len((await session.execute(statement.returning(col(RoleBinding.id)))).all())
+    return len((await session.exec(statement.returning(col(RoleBinding.id)))).all())
 
 
 def own_roles(organization_id: str) -> SelectOfScalar[Role]:

@@ -26,7 +26,7 @@ async def next_number(session: AsyncSession, organization_id: str, series: str) 
     raised = statement.on_conflict_do_update(index_elements=["name"], set_={"value": col(Counter.value) + 1}).returning(
         col(Counter.value)
     )
-    return int((await session.execute(raised)).scalar_one())
+    return int((await session.exec(raised)).scalar_one())
 
 
 async def invoices_of_project(session: AsyncSession, project_id: str) -> Sequence[Invoice]:

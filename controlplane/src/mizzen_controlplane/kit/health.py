@@ -23,7 +23,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(plane: ThePlane) -> dict[str, str]:
     """The database answers; 503 with a problem otherwise."""
     async with reading(plane.database) as session:
-        await session.execute(text("SELECT 1"))
+        await (await session.connection()).execute(text("SELECT 1"))
     return {"status": "ok"}
 
 

@@ -86,7 +86,7 @@ async def _claim(database: Database, claim: Claim, body_digest: str) -> Idempote
     """Take the key, or return the finished claim that has it; raises where the key is in use otherwise."""
     now = utc_now()
     async with unit_of_work(database) as session:
-        await session.execute(delete(IdempotencyClaim).where(col(IdempotencyClaim.claimed_at) < now - LIFETIME))
+        await session.exec(delete(IdempotencyClaim).where(col(IdempotencyClaim.claimed_at) < now - LIFETIME))
         held = await session.get(IdempotencyClaim, claim.key_digest, with_for_update=True)
         if held is None:
             fresh = IdempotencyClaim(
@@ -119,9 +119,9 @@ async def release_claims_of_the_dead(database: Database) -> None:
     if not database.is_sqlite:
         return
     async with unit_of_work(database) as session:
-        await session.execute(delete(IdempotencyClaim).where(col(IdempotencyClaim.state) == RUNNING))
+        await session.exec(delete(IdempotencyClaim).where(col(IdempotencyClaim.state) == RUNNING))
         written = update(IdempotencyClaim).where(col(IdempotencyClaim.state) == WRITTEN)
-        await session.execute(written.values(claimed_at=utc_now() - STALE_AFTER))
+        await session.exec(written.values(claimed_at=utc_now() - STALE_AFTER))
 
 
 def _under_way() -> Conflict:
@@ -160,7 +160,7 @@ async def _first_answer(
 
 async def _confirm(claim: Claim, session: AsyncSession) -> None:
     """Inside the writing transaction: the change of `claim` is made; raises where it was taken over meanwhile."""
-    confirmed = await session.execute(
+    confirmed = await session.exec(
         _of(claim).values(state=WRITTEN).returning(col(IdempotencyClaim.claim_id)),
         execution_options={"synchronize_session": False},
     )
@@ -177,7 +177,7 @@ def _of(claim: Claim) -> Update:
 async def _release(database: Database, claim: Claim) -> None:
     """Free the key after a refusal, so that the caller may try again; a change that was made keeps it."""
     async with unit_of_work(database) as session:
-        await session.execute(
+        await session.exec(
             delete(IdempotencyClaim).where(
                 col(IdempotencyClaim.claim_id) == claim.claim_id, col(IdempotencyClaim.state) == RUNNING
             )
@@ -188,7 +188,7 @@ async def _remember(database: Database, claim: Claim, response: Response, secret
     kept = {name: value for name, value in response.headers.items() if name in ("content-type", "etag", "location")}
     answer = seal(secret, bytes(response.body))
     async with unit_of_work(database) as session:
-        await session.execute(_of(claim).values(state=DONE, status=response.status_code, headers=kept, answer=answer))
+        await session.exec(_of(claim).values(state=DONE, status=response.status_code, headers=kept, answer=answer))
 
 
 def _repeated(earlier: IdempotencyClaim, secret: bytes) -> Response:

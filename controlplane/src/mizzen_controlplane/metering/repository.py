@@ -161,7 +161,7 @@ async def sums_in_buckets(
         .group_by(*groups)
         .order_by(*groups)
     )
-    return [tuple(row) for row in (await session.execute(statement)).all()]
+    return [tuple(row) for row in (await session.exec(statement)).all()]
 
 
 async def sums_between(

@@ -37,7 +37,8 @@ def sealed_columns(metadata: MetaData) -> Iterator[SealedColumn]:
 async def envelopes_by_mark(session: AsyncSession, sealed: SealedColumn) -> dict[bytes, int]:
     """Mark of a key -> envelopes that it wraps."""
     counted = select(sealed.mark.label("mark"), func.count()).where(sealed.column.is_not(None)).group_by("mark")
-    return {bytes(mark): count for mark, count in (await session.execute(counted)).all()}
+    connection = await session.connection()
+    return {bytes(mark): count for mark, count in (await connection.execute(counted)).all()}
 
 
 async def envelopes_of_others(
@@ -46,7 +47,8 @@ async def envelopes_of_others(
     """Primary key, envelope of up to `limit` rows that a key other than `present` wraps."""
     keys = sealed.column.table.primary_key.columns
     others = and_(sealed.column.is_not(None), sealed.mark != literal(present, LargeBinary()))
-    found = await session.execute(select(*keys, sealed.column).where(others).limit(limit))
+    connection = await session.connection()
+    found = await connection.execute(select(*keys, sealed.column).where(others).limit(limit))
     return [tuple(row) for row in found.all()]
 
 
@@ -55,7 +57,7 @@ async def replace_envelope(session: AsyncSession, sealed: SealedColumn, row: tup
     *key, before = row
     table = sealed.column.table
     here = and_(*(column == value for column, value in zip(table.primary_key.columns, key, strict=True)))
-    changed = await session.execute(
+    changed = await session.exec(
         update(table).where(here, sealed.column == before).values({sealed.column.name: envelope})
         .returning(*table.primary_key.columns)
     )  # fmt: skip

@@ -31,7 +31,7 @@ async def account_by_id(session: AsyncSession, account_id: str) -> ServiceAccoun
 
 async def delete_tokens_of(session: AsyncSession, account_id: str) -> None:
     """Remove all tokens of an account."""
-    await session.execute(delete(ServiceAccountToken).where(col(ServiceAccountToken.account_id) == account_id))
+    await session.exec(delete(ServiceAccountToken).where(col(ServiceAccountToken.account_id) == account_id))
 
 
 def tokens_of(account_id: str) -> SelectOfScalar[ServiceAccountToken]:
@@ -62,6 +62,4 @@ async def token_by_digest(session: AsyncSession, digest: str) -> tuple[ServiceAc
 
 async def mark_used(session: AsyncSession, token_id: str, now: datetime) -> None:
     """The token was used now."""
-    await session.execute(
-        update(ServiceAccountToken).where(col(ServiceAccountToken.id) == token_id).values(used_at=now)
-    )
+    await session.exec(update(ServiceAccountToken).where(col(ServiceAccountToken.id) == token_id).values(used_at=now))

@@ -74,23 +74,23 @@ def sessions_of(person_id: str, now: datetime, unused_since: datetime) -> Select
 async def end_sessions(session: AsyncSession, person_id: str, but: str = "") -> Sequence[str]:
     """End all sessions of a person but one; returns the ids of those that were ended."""
     statement = delete(SignInSession).where(col(SignInSession.person_id) == person_id, col(SignInSession.id) != but)
-    return list((await session.execute(statement.returning(col(SignInSession.id)))).scalars())
+    return list((await session.exec(statement.returning(col(SignInSession.id)))).scalars())
 
 
 async def end_session(session: AsyncSession, session_id: str) -> None:
     """End one session, whoever's."""
-    await session.execute(delete(SignInSession).where(col(SignInSession.id) == session_id))
+    await session.exec(delete(SignInSession).where(col(SignInSession.id) == session_id))
 
 
 async def forget_ended_sessions(session: AsyncSession, now: datetime, unused_since: datetime) -> None:
     """Remove the rows of sessions that are over."""
     over = (col(SignInSession.expires_at) <= now) | (col(SignInSession.used_at) <= unused_since)
-    await session.execute(delete(SignInSession).where(over))
+    await session.exec(delete(SignInSession).where(over))
 
 
 async def mark_used(session: AsyncSession, session_id: str, now: datetime) -> None:
     """The session was used now."""
-    await session.execute(update(SignInSession).where(col(SignInSession.id) == session_id).values(used_at=now))
+    await session.exec(update(SignInSession).where(col(SignInSession.id) == session_id).values(used_at=now))
 
 
 async def claim_check(session: AsyncSession, session_id: str, seen: datetime | None, now: datetime) -> bool:
@@ -100,14 +100,14 @@ async def claim_check(session: AsyncSession, session_id: str, seen: datetime | N
         .where(col(SignInSession.id) == session_id, col(SignInSession.checked_at) == seen)
         .values(checked_at=now)
     )
-    return bool((await session.execute(statement.returning(col(SignInSession.id)))).first())
+    return bool((await session.exec(statement.returning(col(SignInSession.id)))).first())
 
 
 async def use_once(session: AsyncSession, digest: str, until: datetime, now: datetime) -> bool:
     """Whether this ID token is used for the first time; what was over is forgotten."""
-    await session.execute(delete(UsedIdToken).where(col(UsedIdToken.until) < now))
+    await session.exec(delete(UsedIdToken).where(col(UsedIdToken.until) < now))
     insertion = insert_into(session, UsedIdToken).values(digest=digest, until=until).on_conflict_do_nothing()
-    return bool((await session.execute(insertion.returning(col(UsedIdToken.digest)))).first())
+    return bool((await session.exec(insertion.returning(col(UsedIdToken.digest)))).first())
 
 
 async def attempts_in(session: AsyncSession, buckets: Sequence[str]) -> dict[str, SignInAttempts]:
@@ -124,4 +124,4 @@ async def attempts_in(session: AsyncSession, buckets: Sequence[str]) -> dict[str
 async def forget_attempts(session: AsyncSession, buckets: Sequence[str], before: datetime) -> None:
     """Forget these counts, and those in which nothing happened since `before`."""
     named = col(SignInAttempts.bucket).in_(buckets)
-    await session.execute(delete(SignInAttempts).where(named | (col(SignInAttempts.last_at) < before)))
+    await session.exec(delete(SignInAttempts).where(named | (col(SignInAttempts.last_at) < before)))

@@ -102,14 +102,14 @@ async def succeeded(session: AsyncSession, tries: Tries) -> None:
     await forget_attempts(session, [tries.pair], now - FORGOTTEN_AFTER)
     fresh = {"bucket": tries.entered, "failures": 0, "refused_until": now, "last_at": now}
     entered = insert_into(session, SignInAttempts).values(**fresh)
-    await session.execute(entered.on_conflict_do_update(index_elements=["bucket"], set_={"last_at": now}))
+    await session.exec(entered.on_conflict_do_update(index_elements=["bucket"], set_={"last_at": now}))
 
 
 async def _make_rows(session: AsyncSession, tries: Tries, now: datetime) -> None:
     # So that there is a row to lock, and two first tries at once are two.
     for bucket in sorted(tries.counted({})):
         fresh = {"bucket": bucket, "failures": 0, "refused_until": now, "last_at": now}
-        await session.execute(insert_into(session, SignInAttempts).values(**fresh).on_conflict_do_nothing())
+        await session.exec(insert_into(session, SignInAttempts).values(**fresh).on_conflict_do_nothing())
 
 
 def _too_many(wait: timedelta) -> TooManyRequests:

@@ -31,7 +31,7 @@ async def _made(session: AsyncSession, identity: Identity) -> Person:
     )  # fmt: skip
     # Two first requests at once are one person.
     insertion = insert_into(session, Person).values(**fresh.model_dump())
-    await session.execute(insertion.on_conflict_do_nothing(index_elements=["issuer", "subject"]))
+    await session.exec(insertion.on_conflict_do_nothing(index_elements=["issuer", "subject"]))
     person = await person_of(session, identity.issuer, identity.subject, lock=True)
     assert person is not None
     if person.id == fresh.id:

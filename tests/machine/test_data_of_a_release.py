@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.installation import Installation
 
-RELEASES = sorted((Path(__file__).resolve().parents[2] / "releases").glob("*/data-folder.tar.gz"))
+RELEASES = sorted((Path(__file__).resolve().parents[1] / "releases").glob("*/data-folder.tar.gz"))
 
 
 @pytest.mark.parametrize("archive", RELEASES, ids=lambda path: path.parent.name)

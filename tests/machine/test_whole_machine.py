@@ -9,7 +9,7 @@ from mizzen_cli.errors import ExitCode
 from support.command_line import CommandLine, Ended
 from support.installation import Installation
 
-CHAT = Path(__file__).parents[3] / "examples/simulated/chat.yaml"
+CHAT = Path(__file__).parents[2] / "examples/simulated/chat.yaml"
 
 
 @pytest.fixture(scope="module")
