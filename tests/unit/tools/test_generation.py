@@ -5,12 +5,15 @@ from typing import Annotated, Any
 import pytest
 from crdgen.kinds import KINDS
 from crdgen.schema import structural_schema
+from mizzen_controlplane.authorization.roles import BUILT_IN
+from mizzen_controlplane.kit.permission import GRANTABLE, Permission
 from mizzen_crds.v1alpha1.conditions import REASONS
 from mizzen_crds.wire import Resource
 from pydantic import Field
 from reference.commands import commands_page
 from reference.fields import fields_page
 from reference.reasons import reasons_page
+from reference.roles import roles_page
 
 
 class Part(Resource):
@@ -84,6 +87,17 @@ def test_the_page_of_fields_has_every_rule() -> None:
 def test_the_page_of_reasons_has_every_remedy() -> None:
     page = reasons_page()
     assert all(row.reason in page and row.remedy in page for row in REASONS.values())
+
+
+def test_the_page_of_roles_has_every_permission_with_who_holds_it_and_what_it_opens() -> None:
+    path = {"get": {"operationId": "list_keys_api_v1_keys_get", "x-mizzen-permission": "keys:read"}}
+    rows = [line.split(" | ") for line in roles_page({"paths": {"/api/v1/keys": path}}).splitlines()]
+    table = {row[0].strip("| `"): row[1:] for row in rows if len(row) == len(BUILT_IN) + 1}
+    names = [name.strip(" |") for name in table["permission"]]
+    for permission in GRANTABLE - {Permission.SELF}:
+        held = {name for name, mark in zip(names, table[permission], strict=True) if mark.strip(" |")}
+        assert held == {role.name for role in BUILT_IN.values() if permission in role.permissions}
+    assert ["| `keys:read`", "`list_keys` |"] in rows
 
 
 def test_the_page_of_commands_has_every_group_its_options_and_their_variables() -> None:
