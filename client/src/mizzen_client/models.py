@@ -56,6 +56,8 @@ class AccessSnapshot(TypedDict):
     keys: list[KeyAccess]
     limits: list[LimitAccess]
     organization_id: str
+    owner_budgets: NotRequired[list[BudgetAccess]]
+    owner_limits: NotRequired[list[LimitAccess]]
     prices: list[Price]
     projects: list[ProjectAccess]
     version: int
@@ -387,6 +389,7 @@ class BudgetCreate(TypedDict):
     name: str
     notify_at: NotRequired[list[int]]
     on_store_loss: NotRequired[OnStoreLoss]
+    owner: NotRequired[str | None]
     scope: NotRequired[Scope | None]
     unit: NotRequired[BudgetUnit]
     window: NotRequired[BudgetWindow]
@@ -920,6 +923,7 @@ class KeyAccess(TypedDict):
     ip_ranges: NotRequired[list[str] | None]
     models: NotRequired[list[str] | None]
     operations: NotRequired[list[KeyOperation] | None]
+    owner: NotRequired[str]
     previous_digest: NotRequired[str | None]
     previous_expires_at: NotRequired[str | None]
     priority: NotRequired[Priority]
@@ -1076,6 +1080,7 @@ class LimitCreate(TypedDict):
     model: NotRequired[str | None]
     name: str
     on_store_loss: NotRequired[OnStoreLoss]
+    owner: NotRequired[str | None]
     scope: NotRequired[Scope | None]
     window_seconds: NotRequired[int | None]
 
@@ -1958,7 +1963,7 @@ class ScanView(TypedDict):
     version: int
 
 
-Scope = Literal["organization", "project", "key", "user", "model"]
+Scope = Literal["organization", "project", "owner", "key", "user", "model"]
 
 
 class SealingKey(TypedDict):

@@ -12,6 +12,8 @@ class Scope(StrEnum):
 
     ORGANIZATION = "organization"
     PROJECT = "project"
+    OWNER = "owner"
+    """All keys that one person or service account has made in a project, together."""
     KEY = "key"
     USER = "user"
     """Each end user on its own, as callers name them; requests that name none count together as one."""
@@ -141,6 +143,9 @@ class KeyAccess(Message):
     """What it may ask for; None for everything."""
     ip_ranges: list[str] | None = None
     """Networks, as 192.0.2.0/24, that it may be used from; None for anywhere."""
+    owner: str = ""
+    """`prj_.../per_...` or `prj_.../sva_...`, who made it: the scope_id of limits and budgets of scope owner. Empty
+    where there are none of this one's."""
 
     @property
     def is_narrower_than_first_release_knows(self) -> bool:
@@ -158,7 +163,8 @@ class LimitAccess(Message):
     scope: Scope
     """What it is counted over; each key or project of the scope has its own count."""
     scope_id: str
-    """Id of the organization, project or key; of scope user: whose end users; of scope model: `project/served-name`."""
+    """Id of the organization, project or key; of scope user: whose end users; of scope model: `project/served-name`; of
+    scope owner: `project/owner`, both as ids."""
     model: str | None = None
     """Served name that it is confined to; None for all together. None for scope model, whose scope_id says it."""
     metric: LimitMetric
@@ -276,6 +282,10 @@ class AccessSnapshot(Message):
     does not know in `limits` would cost it the snapshot."""
     further_budgets: list[BudgetAccess] = []
     """Budgets of all other kinds."""
+    owner_limits: list[LimitAccess] = []
+    """Limits of scope owner, which a gateway of an earlier release passes over."""
+    owner_budgets: list[BudgetAccess] = []
+    """Budgets of scope owner."""
     batch_prices: list[Price] = []
     """What takes the place of a price of the same version and model, for lines of batches."""
     further_keys: list[KeyAccess] = []

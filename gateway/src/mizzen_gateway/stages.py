@@ -63,6 +63,8 @@ class Caller:
     """Networks that the key may be used from; None for anywhere."""
     batch: bool = False
     """Its requests are lines of a batch, which may have a rate of their own."""
+    owner: str = ""
+    """Who made the key, as limits of scope owner name it; empty where there are none."""
 
 
 class Authenticator(Protocol):

@@ -154,6 +154,8 @@ COMMANDS = (
     "webhooks delete ops",
     "limits create l --requests 5 --window 60 --model a --key k",
     "limits create l --tokens 5",
+    "limits create l --tokens 5 --owner service-account:ci",
+    "budgets create b --amount 5.00 --owner person:per_1",
     "limits create l --cost 5.00 --scope user --mode shadow --on-store-loss allow",
     "limits create l --concurrent 5 --organization",
     "limits update l --amount 6 --mode enforce",

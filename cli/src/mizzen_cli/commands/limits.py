@@ -35,11 +35,21 @@ Name = Annotated[str, typer.Argument(help="Name, unique in the project.")]
 Identity = Annotated[str, typer.Argument(help="Name or id.")]
 Model = Annotated[str | None, typer.Option(help="Served name that it is confined to; default: all together.")]
 Key = Annotated[str | None, typer.Option(help="Key (name or id) that it is counted over; default: the project.")]
+Owner = Annotated[
+    str | None,
+    typer.Option(help="person:ID or service-account:NAME whose keys count together; `mizzen whoami` tells an ID."),
+]
 CountedOver = Annotated[
     Scope | None,
-    typer.Option(help="project, key, user (each end user on its own) or model (whoever calls it); default: by --key."),
+    typer.Option(
+        help="project, owner, key, user (each end user on its own) or model (whoever calls it); default: by --key "
+        "and --owner."
+    ),
 ]
-BudgetOver = Annotated[Scope | None, typer.Option(help="project, key or model (whoever calls it); default: by --key.")]
+BudgetOver = Annotated[
+    Scope | None,
+    typer.Option(help="project, owner, key or model (whoever calls it); default: by --key and --owner."),
+]
 Mode = Annotated[Enforcement, typer.Option("--mode", help="enforce refuses, shadow only counts, off rests.")]
 NewMode = Annotated[Enforcement | None, typer.Option("--mode", help="enforce, shadow or off.")]
 StoreLoss = Annotated[OnStoreLoss, typer.Option(help="What happens while it cannot be checked.")]
@@ -55,6 +65,8 @@ Window = Annotated[int | None, typer.Option(help="Length of the window in second
 def _scope_text(row: Row) -> str:
     if row.get("scope") == "key":
         return f"key {row.get('scope_id')}"
+    if row.get("scope") == "owner":
+        return f"owner {str(row.get('scope_id')).rpartition('/')[2]}"
     return f"each user of {row.get('scope_id')}" if row.get("scope") == "user" else str(row.get("scope"))
 
 
@@ -106,6 +118,7 @@ def create_limit(
     scope: CountedOver = None,
     model: Model = None,
     key: Key = None,
+    owner: Owner = None,
     mode: Mode = Enforcement.ENFORCE,
     on_store_loss: StoreLoss = OnStoreLoss.REFUSE,
     organization: Organization = False,
@@ -121,7 +134,7 @@ def create_limit(
         _window_in_range(window)
         body["window_seconds"] = window
     with session(project) as api:
-        body |= _counted_over(scope, key, model, organization)
+        body |= _counted_over(scope, key, owner, model, organization)
         made = api.post(_path(api, "limits", organization), body)
         show_one(_scopes_named(api, [made], output)[0], LIMIT_COLUMNS, output)
         warn_unserved(api, None if organization else model, f"the limit {name}")
@@ -181,6 +194,7 @@ def create_budget(
     scope: BudgetOver = None,
     model: Model = None,
     key: Key = None,
+    owner: Owner = None,
     mode: Mode = Enforcement.ENFORCE,
     on_store_loss: StoreLoss = OnStoreLoss.REFUSE,
     notify_at: NotifyAt = None,
@@ -195,7 +209,7 @@ def create_budget(
         "on_store_loss": on_store_loss, **_given(window_seconds=window_seconds, notify_at=notify_at),
     }  # fmt: skip
     with session(project) as api:
-        body |= _counted_over(scope, key, model, organization)
+        body |= _counted_over(scope, key, owner, model, organization)
         made = api.post(_path(api, "budgets", organization), body)
         show_one(_scopes_named(api, [made], output)[0], BUDGET_COLUMNS, output)
         warn_unserved(api, None if organization else model, f"the budget {name}")
@@ -279,9 +293,14 @@ def _rolling_has_its_length(window: BudgetWindow, seconds: int | None) -> None:
         )
 
 
-def _counted_over(scope: Scope | None, key: str | None, model: str | None, organization: bool) -> Json:
-    asked = scope or (Scope.ORGANIZATION if organization else Scope.KEY if key else Scope.PROJECT)
-    return {"scope": asked, **_given(key=key, model=model)}
+def _counted_over(
+    scope: Scope | None, key: str | None, owner: str | None, model: str | None, organization: bool
+) -> Json:
+    narrow = Scope.OWNER if owner else Scope.KEY if key else Scope.PROJECT
+    return {
+        "scope": scope or (Scope.ORGANIZATION if organization else narrow),
+        **_given(key=key, owner=owner, model=model),
+    }
 
 
 def _given(**options: object) -> Json:

@@ -13,6 +13,8 @@ from mizzen_controlplane.identity.repository import find_key
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import invalid_field
+from mizzen_controlplane.service_accounts.repository import find_account
+from mizzen_controlplane.sign_in.repository import find_person
 
 CallableName = Annotated[
     str,
@@ -42,6 +44,8 @@ class Asked:
     scope: Scope | None
     key: str | None
     model: str | None
+    owner: str | None = None
+    """person:<id>, or service-account:<id or name>."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,13 @@ async def target_of(session: AsyncSession, parent: Parent, asked: Asked, now: da
     """The target; raises Invalid for one that no request could ever match."""
     if parent.project is None:
         return _of_organization(parent, asked)
+    if asked.owner is not None or asked.scope is Scope.OWNER:
+        return await _of_owner(session, parent.project, asked)
     scope = asked.scope or (Scope.KEY if asked.key is not None else Scope.PROJECT)
     if scope is Scope.ORGANIZATION:
         raise invalid_field(
-            "/scope", "A project's scope is project, key, user or model; for the organization leave the project out"
+            "/scope",
+            "A project's scope is project, owner, key, user or model; for the organization leave the project out",
         )
     if scope is Scope.MODEL:
         return _of_model(parent, asked)
@@ -87,13 +94,32 @@ async def target_of(session: AsyncSession, parent: Parent, asked: Asked, now: da
 
 
 def _of_organization(parent: Parent, asked: Asked) -> Target:
-    if asked.scope not in (None, Scope.ORGANIZATION, Scope.USER) or asked.key is not None:
+    if asked.scope not in (None, Scope.ORGANIZATION, Scope.USER) or asked.key is not None or asked.owner is not None:
         raise invalid_field(
             "/scope",
-            "Here the scope is organization, or user for each end user of all projects; for a project, a key or a "
-            "model use /api/v1/projects/{project}/...",
+            "Here the scope is organization, or user for each end user of all projects; for a project, an owner, a "
+            "key or a model use /api/v1/projects/{project}/...",
         )
     return Target(asked.scope or Scope.ORGANIZATION, parent.id)
+
+
+async def _of_owner(session: AsyncSession, project: Project, asked: Asked) -> Target:
+    """All keys that one person or service account has made in the project."""
+    if asked.scope not in (None, Scope.OWNER) or asked.key is not None:
+        raise invalid_field("/owner", "owner goes with scope owner, and without key: it counts all keys of the owner")
+    kind, _, ident = (asked.owner or "").partition(":")
+    found: str | None = None
+    if kind == "person" and (person := await find_person(session, ident)) is not None:
+        found = person.id
+    if kind == "service-account" and (account := await find_account(session, project.id, ident)) is not None:
+        found = account.id
+    if found is None:
+        raise invalid_field(
+            "/owner",
+            f"There is no {(asked.owner or 'owner')[:64]!r} here: give person:<id> with the id of a person, or "
+            "service-account:<name> with a service account of the project",
+        )
+    return Target(Scope.OWNER, f"{project.id}/{found}")
 
 
 def _of_model(parent: Parent, asked: Asked) -> Target:

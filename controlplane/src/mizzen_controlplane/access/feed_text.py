@@ -5,7 +5,7 @@ objects for all of them would take ten times as long.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,7 +14,8 @@ from mizzen_crds.access_signature import signed_line, signing_key
 from sqlalchemy import Row
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from mizzen_controlplane.access.snapshot import build_without_keys
+from mizzen_controlplane.access.snapshot import build_without_keys, owners_counted
+from mizzen_controlplane.identity.models import scope_of_owner
 from mizzen_controlplane.identity.repository import live_key_rows, live_key_rows_of
 from mizzen_controlplane.kit.changes import ACCESS, current_version, keys_changed_after
 from mizzen_controlplane.kit.clock import utc_now
@@ -27,9 +28,9 @@ LATEST_DELTAS: Final = 64
 """Kept: gateways ask for the same ones at the same moment."""
 FIELDS: Final = (
     "id", "digest", "previous_digest", "previous_expires_at", "project_id", "expires_at", "models", "priority",
-    "routes", "operations", "ip_ranges",
+    "routes", "operations", "ip_ranges", "created_by",
 )  # fmt: skip
-"""Of a key, in the order of its columns."""
+"""Of a key, in the order of its columns; who made it is told as its owner, where limits count over that."""
 NARROWING: Final = ("routes", "operations", "ip_ranges")
 STANDARD: Final = Priority.STANDARD.value
 
@@ -68,10 +69,11 @@ class FeedTexts:
 
     async def _make(self, session: AsyncSession) -> tuple[int, bytes]:
         rest = await build_without_keys(session, self._plane.organization_id, utc_now())
+        owners = {one.scope_id for one in rest.owner_limits} | {one.scope_id for one in rest.owner_budgets}
         keys, narrow, last = list[bytes](), list[bytes](), ""
         while rows := await live_key_rows(session, last, ROWS_AT_ONCE):
             for row in rows:
-                key = told(row)
+                key = told(row, owners)
                 (narrow if any(name in key for name in NARROWING) else keys).append(orjson.dumps(key))
             last = rows[-1][0]
             await asyncio.sleep(0)
@@ -81,16 +83,20 @@ class FeedTexts:
 
     async def _delta(self, session: AsyncSession, after: int, version: int, ids: Sequence[str]) -> bytes:
         live: list[dict[str, Any]] = []
+        owners = await owners_counted(session)
         for at in range(0, len(ids), IDS_AT_ONCE):
-            live.extend(told(row) for row in await live_key_rows_of(session, ids[at : at + IDS_AT_ONCE]))
+            live.extend(told(row, owners) for row in await live_key_rows_of(session, ids[at : at + IDS_AT_ONCE]))
         gone = sorted(set(ids) - {key["id"] for key in live})
         text = orjson.dumps({"after": after, "version": version, "keys": live, "removed_keys": gone})
         return signed_line(self._key, "DELTA", version, text)
 
 
-def told(row: Row[Any]) -> dict[str, Any]:
-    """A `KeyAccess`, without what is as by default."""
+def told(row: Row[Any], owners: Collection[str]) -> dict[str, Any]:
+    """A `KeyAccess`, without what is as by default; `owners` are those that limits or budgets count over."""
     key = {name: value for name, value in zip(FIELDS, row, strict=True) if value is not None}
+    owner = scope_of_owner(key["project_id"], key.pop("created_by"))
+    if owner in owners:
+        key["owner"] = owner
     if key["priority"] == STANDARD:
         del key["priority"]
     return key

@@ -1,7 +1,9 @@
 """What may whom do now? The access snapshot, built from one read of the tables at one version of the counter."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from mizzen_crds.access import (
     AccessSnapshot,
@@ -23,21 +25,26 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.budgets.models import Budget
 from mizzen_controlplane.budgets.repository import budgets_in_force
+from mizzen_controlplane.budgets.repository import owner_scopes as budgets_of_owners
 from mizzen_controlplane.grants.repository import all_grants
-from mizzen_controlplane.identity.models import ApiKey, Organization, Project
+from mizzen_controlplane.identity.models import ApiKey, Organization, Project, scope_of_owner
 from mizzen_controlplane.identity.repository import all_projects, live_keys, organization
 from mizzen_controlplane.kit.changes import ACCESS, current_version
 from mizzen_controlplane.limits.first_kinds import held_by_first_gateway, known_to_first_release
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.repository import limits_in_force
+from mizzen_controlplane.limits.repository import owner_scopes as limits_of_owners
 from mizzen_controlplane.pricing.prices_in_force import batch_prices_in_force, prices_in_force
 from mizzen_controlplane.pricing.repository import all_rate_cards, versions_of
+
+Entry = TypeVar("Entry", LimitAccess, BudgetAccess)
 
 
 async def build_snapshot(session: AsyncSession, organization_id: str, now: datetime) -> AccessSnapshot:
     """The snapshot. The version is read first, so that what it names is in it, and at most something newer as well."""
     without_keys = await build_without_keys(session, organization_id, now)
-    keys = [_key(row) for row in await live_keys(session)]
+    owners = await owners_counted(session)
+    keys = [_key(row, owners) for row in await live_keys(session)]
     return without_keys.model_copy(
         update={
             "keys": [key for key in keys if not key.is_narrower_than_first_release_knows],
@@ -52,8 +59,9 @@ async def build_without_keys(session: AsyncSession, organization_id: str, now: d
     owner: Organization = await organization(session, organization_id)
     projects = await all_projects(session)
     names = {row.id: row.name for row in projects}
-    limits = [_limit(row, names) for row in await limits_in_force(session)]
-    budgets = [_budget(row, names, owner.time_zone, now) for row in await budgets_in_force(session)]
+    limits = _sorted((_limit(row, names) for row in await limits_in_force(session)), _first_kind_of_limit)
+    in_force = await budgets_in_force(session)
+    budgets = _sorted((_budget(row, names, owner.time_zone, now) for row in in_force), _first_kind_of_budget)
     cards = await all_rate_cards(session)
     versions = await versions_of(session, [card.id for card in cards])
     return AccessSnapshot(
@@ -62,14 +70,40 @@ async def build_without_keys(session: AsyncSession, organization_id: str, now: d
         currency=owner.currency,
         projects=[_project(row) for row in projects],
         keys=[],
-        limits=[limit for limit in limits if _first_kind_of_limit(limit)],
-        budgets=[budget for budget in budgets if _first_kind_of_budget(budget)],
+        limits=limits.first,
+        budgets=budgets.first,
         prices=prices_in_force(cards, versions, now),
         batch_prices=batch_prices_in_force(cards, versions, now),
         grants=[Grant(project_id=row.project_id, model=row.name) for row in await all_grants(session)],
-        further_limits=[limit for limit in limits if not _first_kind_of_limit(limit)],
-        further_budgets=[budget for budget in budgets if not _first_kind_of_budget(budget)],
+        further_limits=limits.further,
+        further_budgets=budgets.further,
+        owner_limits=limits.of_owners,
+        owner_budgets=budgets.of_owners,
     )
+
+
+async def owners_counted(session: AsyncSession) -> set[str]:
+    """Whose keys some limit or budget counts together: keys of these are told with their owner."""
+    return await limits_of_owners(session) | await budgets_of_owners(session)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted(Generic[Entry]):
+    """Limits or budgets by who can read them: since when gateways know their kind."""
+
+    first: list[Entry]
+    further: list[Entry]
+    of_owners: list[Entry]
+
+
+def _sorted(entries: Iterable[Entry], is_first: Callable[[Entry], bool]) -> _Sorted[Entry]:
+    found: _Sorted[Entry] = _Sorted([], [], [])
+    for one in entries:
+        if one.scope is Scope.OWNER:
+            found.of_owners.append(one)
+        else:
+            (found.first if is_first(one) else found.further).append(one)
+    return found
 
 
 def _first_kind_of_limit(limit: LimitAccess) -> bool:
@@ -84,7 +118,8 @@ def _project(row: Project) -> ProjectAccess:
     return ProjectAccess(id=row.id, name=row.name, namespace=row.namespace)
 
 
-def _key(row: ApiKey) -> KeyAccess:
+def _key(row: ApiKey, owners: Collection[str]) -> KeyAccess:
+    owner = scope_of_owner(row.project_id, row.created_by)
     return KeyAccess(
         id=row.id,
         digest=row.digest,
@@ -97,6 +132,7 @@ def _key(row: ApiKey) -> KeyAccess:
         routes=row.routes,
         operations=None if row.operations is None else [KeyOperation(one) for one in row.operations],
         ip_ranges=row.ip_ranges,
+        owner=owner if owner in owners else "",
     )
 
 

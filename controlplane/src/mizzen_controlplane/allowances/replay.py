@@ -41,12 +41,15 @@ class Proposed:
     key_id: str = ""
     """That it is confined to; empty for all keys."""
     model: str | None = None
+    keys: frozenset[str] | None = None
+    """Those of an owner that it is confined to; None for all."""
     enforced: bool = True
     """It refuses; else it only counts, and is told as if it did."""
 
     def applies_to(self, one: Recorded) -> bool:
         """Whether it counts the request."""
-        return self.key_id in ("", one.key_id) and self.model in (None, one.model)
+        whose = self.key_id in ("", one.key_id) and (self.keys is None or one.key_id in self.keys)
+        return whose and self.model in (None, one.model)
 
     def bucket(self) -> Bucket:
         """An empty count."""

@@ -17,8 +17,8 @@ from mizzen_controlplane.allowances.schemas import Applying, Explanation, Holder
 from mizzen_controlplane.budgets import amounts
 from mizzen_controlplane.budgets.models import BudgetLease
 from mizzen_controlplane.budgets.repository import leases_in_force, spent_of
-from mizzen_controlplane.identity.models import ApiKey
-from mizzen_controlplane.identity.repository import find_key
+from mizzen_controlplane.identity.models import ApiKey, scope_of_owner
+from mizzen_controlplane.identity.repository import find_key, ids_of_owner
 from mizzen_controlplane.identity.scope import project_or_404
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading
@@ -44,11 +44,13 @@ async def explain(plane: Plane, project: str, key: str | None, model: str) -> Ex
             raise invalid_field("query:key", f"The project has no key {key[:64]!r}: give the id or name of one")
         snapshot = await build_without_keys(session, plane.organization_id, now)
         scopes = _scopes(plane.organization_id, owner.name, owner.id, found, model)
-        limits = matching((*snapshot.limits, *snapshot.further_limits), scopes, model)
-        budgets = matching((*snapshot.budgets, *snapshot.further_budgets), scopes, model)
+        limits = matching((*snapshot.limits, *snapshot.further_limits, *snapshot.owner_limits), scopes, model)
+        budgets = matching((*snapshot.budgets, *snapshot.further_budgets, *snapshot.owner_budgets), scopes, model)
         recent = await _recent(session, owner.id, limits, now)
+        makers = {one.scope_id.rpartition("/")[2] for one in limits if one.scope is Scope.OWNER}
+        owned = {one: await ids_of_owner(session, owner.id, one) for one in makers}
         access = await access_to(session, plane, snapshot, owner, found, model)
-        applying = [_limit(one, recent, now) for one in limits]
+        applying = [_limit(one, recent, owned, now) for one in limits]
         applying += await _budgets(session, budgets, now)
     applying.sort(key=lambda one: (scopes.index(one.scope_id), one.kind == "budget"))
     refusing = next((one.name for one in applying if one.refuses), "")
@@ -70,7 +72,8 @@ def matching(entries: Sequence[Entry], scopes: Sequence[str], model: str) -> lis
 
 def _scopes(organization: str, project: str, project_id: str, key: ApiKey | None, model: str) -> list[str]:
     owned = model if "/" in model else f"{project}/{model}"
-    return [organization, owned, project_id, *([key.id] if key else [])]
+    owner = scope_of_owner(project_id, key.created_by) if key else ""
+    return [organization, owned, project_id, *([owner] if owner else []), *([key.id] if key else [])]
 
 
 async def _recent(
@@ -79,7 +82,7 @@ async def _recent(
     """Requests of the longest window, by the scope of limits that count them; none of a scope for too many."""
     found: dict[Scope, list[Recorded]] = {}
     for scope, whose in ((Scope.ORGANIZATION, None), (Scope.PROJECT, project_id)):
-        wanted = (scope,) if scope is Scope.ORGANIZATION else (Scope.PROJECT, Scope.KEY)
+        wanted = (scope,) if scope is Scope.ORGANIZATION else (Scope.PROJECT, Scope.OWNER, Scope.KEY)
         windows = [one.window_seconds for one in limits if one.scope in wanted and 0 < one.window_seconds <= LONGEST]
         if not windows:
             continue
@@ -91,9 +94,11 @@ async def _recent(
     return found
 
 
-def _limit(entry: Entry, recent: Mapping[Scope, list[Recorded]], now: datetime) -> Applying:
+def _limit(
+    entry: Entry, recent: Mapping[Scope, list[Recorded]], owned: Mapping[str, frozenset[str]], now: datetime
+) -> Applying:
     assert isinstance(entry, LimitAccess)
-    used = _used(entry, recent, now)
+    used = _used(entry, recent, owned, now)
     needs = 1 if entry.metric is LimitMetric.REQUESTS else 0
     full = used is not None and (used + needs > entry.amount or used >= entry.amount)
     refuses = full and entry.enforcement is Enforcement.ENFORCE
@@ -108,12 +113,15 @@ def _limit(entry: Entry, recent: Mapping[Scope, list[Recorded]], now: datetime) 
     )  # fmt: skip
 
 
-def _used(entry: LimitAccess, recent: Mapping[Scope, list[Recorded]], now: datetime) -> int | None:
+def _used(
+    entry: LimitAccess, recent: Mapping[Scope, list[Recorded]], owned: Mapping[str, frozenset[str]], now: datetime
+) -> int | None:
     known = recent.get(entry.scope)
     if known is None or not 0 < entry.window_seconds <= LONGEST:
         return None
     key = entry.scope_id if entry.scope is Scope.KEY else ""
-    counted = Proposed(entry.name, entry.metric, entry.amount, entry.window_seconds, key, entry.model)
+    keys = owned.get(entry.scope_id.rpartition("/")[2]) if entry.scope is Scope.OWNER else None
+    counted = Proposed(entry.name, entry.metric, entry.amount, entry.window_seconds, key, entry.model, keys)
     return math.ceil(level_of(counted, known, nanoseconds(now)))
 
 

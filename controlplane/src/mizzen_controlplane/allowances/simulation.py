@@ -11,6 +11,7 @@ from mizzen_controlplane.access.counted_over import Asked, Parent, parent_of, ta
 from mizzen_controlplane.allowances.recorded import as_recorded, moment
 from mizzen_controlplane.allowances.replay import Proposed, Refusals, replay
 from mizzen_controlplane.allowances.schemas import HourRefused, LimitTried, Simulation, SimulationOutcome
+from mizzen_controlplane.identity.repository import ids_of_owner
 from mizzen_controlplane.kit.clock import utc_now
 from mizzen_controlplane.kit.database import reading
 from mizzen_controlplane.kit.plane import Plane
@@ -41,14 +42,16 @@ async def simulate(plane: Plane, project: str, body: Simulation) -> SimulationOu
 
 
 async def _proposed(session: AsyncSession, parent: Parent, place: int, body: LimitCreate) -> Proposed:
-    target = await target_of(session, parent, Asked(body.scope, body.key, body.model), utc_now())
-    if target.scope not in (Scope.PROJECT, Scope.KEY):
+    target = await target_of(session, parent, Asked(body.scope, body.key, body.model, body.owner), utc_now())
+    if target.scope not in (Scope.PROJECT, Scope.OWNER, Scope.KEY):
         raise invalid_field(
             f"/limits/{place}/scope",
             f"limits[{place}].scope: {target.scope.value} cannot be replayed, since the project's ledger does not tell "
-            "end users, nor other projects' requests; use project or key",
+            "end users, nor other projects' requests; use project, owner or key",
         )
     measure = measure_of(body)
+    owner = target.scope_id.rpartition("/")[2]
+    keys = await ids_of_owner(session, parent.id, owner) if target.scope is Scope.OWNER else None
     return Proposed(
         body.name,
         body.metric,
@@ -56,6 +59,7 @@ async def _proposed(session: AsyncSession, parent: Parent, place: int, body: Lim
         measure.window_seconds,
         target.scope_id if target.scope is Scope.KEY else "",
         body.model,
+        keys,
         body.enforcement is Enforcement.ENFORCE,
     )
 

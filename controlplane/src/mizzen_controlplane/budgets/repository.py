@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from mizzen_crds.access import Scope
 from mizzen_crds.periods import Period
 from sqlalchemy import case, delete, func, update
 from sqlmodel import col, or_, select
@@ -43,6 +44,12 @@ async def declared_budgets(session: AsyncSession, project_id: str) -> Sequence[B
 async def budgets_in_force(session: AsyncSession) -> Sequence[Budget]:
     """Every budget that is not off, by id."""
     return (await session.exec(select(Budget).where(Budget.enforcement != "off").order_by(col(Budget.id)))).all()
+
+
+async def owner_scopes(session: AsyncSession) -> set[str]:
+    """What budgets of owners that are not off are counted over."""
+    statement = select(Budget.scope_id).where(Budget.scope == Scope.OWNER, Budget.enforcement != "off")
+    return set((await session.exec(statement)).all())
 
 
 async def locked_budgets(session: AsyncSession, budget_ids: Iterable[str]) -> Sequence[Budget]:

@@ -27,9 +27,12 @@ class BudgetCreate(Body):
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""
     scope: Scope | None = None
-    """project (with a project's path), key or model; organization without a project."""
+    """project (with a project's path), owner, key or model; organization without a project."""
     key: str | None = None
     """Id or name of the key, for scope key."""
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """person:<id> or service-account:<name or id>, for scope owner: all keys that this one has made in the project
+    count together."""
     model: CallableName | None = None
     """Served name that it is confined to; absent for all together. For scope model: one of the project's own."""
     unit: BudgetUnit = BudgetUnit.MONEY
@@ -75,7 +78,8 @@ class BudgetView(Resource):
     scope: Scope
     """What it is counted over."""
     scope_id: str
-    """Id of the organization, project or key; of scope model: of the project that has it."""
+    """Id of the organization, project or key; of scope owner: project/owner; of scope model: of the project that has
+    it."""
     model: str | None
     """Served name that it is confined to."""
     enforcement: Enforcement

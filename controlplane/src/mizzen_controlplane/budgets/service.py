@@ -24,7 +24,7 @@ from mizzen_controlplane.kit.schema_floor import raise_floor
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.limits import held
 from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
-from mizzen_controlplane.limits.first_kinds import FURTHER_KINDS, kept_by_first_release
+from mizzen_controlplane.limits.first_kinds import FURTHER_KINDS, kept_by_first_release, known_since
 from mizzen_controlplane.limits.ownership import take_up
 
 BUDGETS = Kind(
@@ -109,7 +109,7 @@ async def add_budget(
 ) -> Budget:
     """Make a budget in this transaction; raises Invalid for one that could never match, Conflict for a taken name."""
     amount, seconds = amount_of(body.unit, body.amount), rolling_seconds(body)
-    target = await target_of(session, parent, Asked(body.scope, body.key, body.model), utc_now())
+    target = await target_of(session, parent, Asked(body.scope, body.key, body.model, body.owner), utc_now())
     held.refuse_unheld_budget(body, target.scope)
     row = Budget(
         id=new_id("bud"),
@@ -126,7 +126,7 @@ async def add_budget(
         **body.model_dump(mode="json", include={"unit", "window", "hardness", "enforcement", "on_store_loss"}),
     )
     if not kept_by_first_release(body.unit, body.hardness, target.scope, body.window):
-        await raise_floor(session, FURTHER_KINDS)
+        await raise_floor(session, known_since(target.scope))
     await add_row(session, subject, BUDGETS, parent, row)
     return row
 

@@ -34,6 +34,12 @@ class Project(ResourceRow, table=True):
     """Artifacts that carry code may be served."""
 
 
+def scope_of_owner(project_id: str, created_by: str) -> str:
+    """What limits and budgets of who made a key are counted over; empty for a key that a program made."""
+    kind, _, ident = created_by.partition(":")
+    return f"{project_id}/{ident}" if kind in ("person", "service-account") and ident else ""
+
+
 class KeyUse(SQLModel, table=True):
     """When a key was last used, to the minute: beside the key, since use is no change of it."""
 

@@ -72,6 +72,7 @@ KEY_OF_ACCESS: tuple[Any, ...] = (
     ApiKey.routes,
     ApiKey.operations,
     ApiKey.ip_ranges,
+    ApiKey.created_by,
 )
 """Columns of a key that gateways are told, in the order of `live_key_rows`."""
 
@@ -96,6 +97,13 @@ async def find_key(session: AsyncSession, project_id: str, id_or_name: str, *, l
         ApiKey.project_id == project_id, or_(ApiKey.id == id_or_name, ApiKey.name == id_or_name)
     )
     return (await session.exec(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def ids_of_owner(session: AsyncSession, project_id: str, owner_id: str) -> frozenset[str]:
+    """Ids of the keys that a person or a service account has made in the project, revoked ones too."""
+    makers = (f"person:{owner_id}", f"service-account:{owner_id}")
+    statement = select(ApiKey.id).where(ApiKey.project_id == project_id, col(ApiKey.created_by).in_(makers))
+    return frozenset((await session.exec(statement)).all())
 
 
 async def note_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:

@@ -105,7 +105,7 @@ async def _keep(
 
 async def _meant_limit(session: AsyncSession, parent: Parent, one: LimitCreate) -> _Meant:
     with _refused_as("limits", one.name):
-        target = await target_of(session, parent, Asked(one.scope, one.key, one.model), utc_now())
+        target = await target_of(session, parent, Asked(one.scope, one.key, one.model, one.owner), utc_now())
         measure = measure_of(one)
         held.refuse_unheld_limit(one, target.scope)
     return _Meant(
@@ -116,7 +116,7 @@ async def _meant_limit(session: AsyncSession, parent: Parent, one: LimitCreate) 
 
 async def _meant_budget(session: AsyncSession, parent: Parent, one: BudgetCreate) -> _Meant:
     with _refused_as("budgets", one.name):
-        target = await target_of(session, parent, Asked(one.scope, one.key, one.model), utc_now())
+        target = await target_of(session, parent, Asked(one.scope, one.key, one.model, one.owner), utc_now())
         amount, seconds = amount_of(one.unit, one.amount), rolling_seconds(one)
         held.refuse_unheld_budget(one, target.scope)
     counts = {"scope": target.scope, "scope_id": target.scope_id, "window_seconds": seconds}
@@ -132,7 +132,7 @@ def _limit(entry: Entry) -> LimitCreate:
         said = ProjectLimit.model_validate(entry)
         return LimitCreate.model_validate(
             {
-                **said.model_dump(include={"name", "key", "model", "amount", "cost"}),
+                **said.model_dump(include={"name", "key", "owner", "model", "amount", "cost"}),
                 **_words(said, "scope", "metric", "enforcement", "on_store_loss"),
                 # The definition's default fills it in for every metric.
                 "window_seconds": None if said.metric is LimitMetric.CONCURRENCY else said.window_seconds,
@@ -145,7 +145,7 @@ def _budget(entry: Entry) -> BudgetCreate:
         said = ProjectBudget.model_validate(entry)
         return BudgetCreate.model_validate(
             {
-                **said.model_dump(include={"name", "key", "model", "amount", "window_seconds", "notify_at"}),
+                **said.model_dump(include={"name", "key", "owner", "model", "amount", "window_seconds", "notify_at"}),
                 **_words(said, "scope", "unit", "window", "hardness", "enforcement", "on_store_loss"),
             }
         )

@@ -6,8 +6,15 @@ from mizzen_crds.access import BudgetUnit, BudgetWindow, Hardness, LimitMetric, 
 
 FURTHER_KINDS: Final = "0004"
 """The migration whose release knows the others."""
+OWNERS: Final = "0027"
+"""The migration whose release knows those that are counted over owners of keys."""
 _METRICS: Final = frozenset({LimitMetric.REQUESTS, LimitMetric.TOKENS})
 _SCOPES: Final = frozenset({Scope.ORGANIZATION, Scope.PROJECT, Scope.KEY})
+
+
+def known_since(scope: Scope) -> str:
+    """The migration whose release knows all further kinds of that scope."""
+    return OWNERS if scope is Scope.OWNER else FURTHER_KINDS
 
 
 def known_to_first_release(metric: LimitMetric, scope: Scope) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mizzen_crds.access import Scope
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -33,6 +34,12 @@ async def find_limit(session: AsyncSession, parent_id: str, id_or_name: str, *, 
 async def limits_in_force(session: AsyncSession) -> Sequence[Limit]:
     """Every limit that is not off, by id."""
     return (await session.exec(select(Limit).where(Limit.enforcement != "off").order_by(col(Limit.id)))).all()
+
+
+async def owner_scopes(session: AsyncSession) -> set[str]:
+    """What limits of owners that are not off are counted over."""
+    statement = select(Limit.scope_id).where(Limit.scope == Scope.OWNER, Limit.enforcement != "off")
+    return set((await session.exec(statement)).all())
 
 
 async def declared_limits(session: AsyncSession, project_id: str) -> Sequence[Limit]:

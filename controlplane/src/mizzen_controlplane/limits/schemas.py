@@ -22,10 +22,13 @@ class LimitCreate(Body):
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""
     scope: Scope | None = None
-    """project (with a project's path), key, user (each end user on its own) or model; without a project organization
-    or user."""
+    """project (with a project's path), owner, key, user (each end user on its own) or model; without a project
+    organization or user."""
     key: str | None = None
     """Id or name of the key, for scope key; for scope user: whose end users, where not the whole project's."""
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """person:<id> or service-account:<name or id>, for scope owner: all keys that this one has made in the project
+    count together."""
     model: CallableName | None = None
     """Served name that it is confined to; absent for all together. For scope model: one of the project's own."""
     metric: LimitMetric
@@ -67,8 +70,8 @@ class LimitView(Resource):
     scope: Scope
     """What it is counted over."""
     scope_id: str
-    """Id of the organization, project or key; of scope user: whose end users; of scope model: of the project that has
-    it."""
+    """Id of the organization, project or key; of scope owner: project/owner; of scope user: whose end users; of scope
+    model: of the project that has it."""
     model: str | None
     """Served name that it is confined to."""
     metric: LimitMetric

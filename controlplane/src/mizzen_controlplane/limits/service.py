@@ -15,7 +15,7 @@ from mizzen_controlplane.kit.problem import NotFound
 from mizzen_controlplane.kit.schema_floor import raise_floor
 from mizzen_controlplane.limits import held, repository
 from mizzen_controlplane.limits.entries import Kind, add_row, alter_row, drop_row
-from mizzen_controlplane.limits.first_kinds import FURTHER_KINDS, known_to_first_release
+from mizzen_controlplane.limits.first_kinds import known_since, known_to_first_release
 from mizzen_controlplane.limits.measures import measure_of, measured_changes
 from mizzen_controlplane.limits.models import Limit
 from mizzen_controlplane.limits.ownership import take_up
@@ -82,20 +82,20 @@ async def add_limit(
 ) -> Limit:
     """Make a limit in this transaction; raises Invalid for one that could never match, Conflict for a taken name."""
     measure = measure_of(body)
-    target = await target_of(session, parent, Asked(body.scope, body.key, body.model), utc_now())
+    target = await target_of(session, parent, Asked(body.scope, body.key, body.model, body.owner), utc_now())
     held.refuse_unheld_limit(body, target.scope)
     limit = Limit(
         id=new_id("lim"),
         parent_id=parent.id,
         scope_id=target.scope_id,
-        **body.model_dump(mode="json", exclude={"scope", "key", "amount", "cost", "window_seconds"}),
+        **body.model_dump(mode="json", exclude={"scope", "key", "owner", "amount", "cost", "window_seconds"}),
         amount=measure.amount,
         window_seconds=measure.window_seconds,
         scope=target.scope.value,
         owner=owner,
     )
     if not known_to_first_release(body.metric, target.scope):
-        await raise_floor(session, FURTHER_KINDS)
+        await raise_floor(session, known_since(target.scope))
     await add_row(session, subject, LIMITS, parent, limit)
     return limit
 

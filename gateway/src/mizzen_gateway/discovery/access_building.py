@@ -46,9 +46,9 @@ def index_snapshot(snapshot: AccessSnapshot) -> AccessIndex:
     building.expect(snapshot.organization_id, snapshot.projects, snapshot.grants)
     for key in (*snapshot.keys, *snapshot.further_keys):
         building.add_key(key)
-    for limit in (*snapshot.limits, *snapshot.further_limits):
+    for limit in (*snapshot.limits, *snapshot.further_limits, *snapshot.owner_limits):
         building.add_limit(limit)
-    for budget in (*snapshot.budgets, *snapshot.further_budgets):
+    for budget in (*snapshot.budgets, *snapshot.further_budgets, *snapshot.owner_budgets):
         building.add_budget(budget)
     return without_pause(building.finished(snapshot))
 
@@ -77,6 +77,7 @@ def indexed(key: KeyAccess, tenant: Tenant, known: dict[frozenset[str], frozense
         routes=NO_ROUTES if key.routes is None else frozenset(key.routes),
         operations=None if key.operations is None else frozenset(one.value for one in key.operations),
         addresses=None if key.ip_ranges is None else networks_of(key.ip_ranges),
+        owner=key.owner,
     )
     return IndexedKey(
         bytes.fromhex(key.digest),
@@ -255,6 +256,7 @@ def _of(tenant: Tenant, caller: Caller) -> Caller:
         caller.routes,
         caller.operations,
         caller.addresses,
+        owner=caller.owner,
     )
 
 

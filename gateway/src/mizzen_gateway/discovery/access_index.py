@@ -45,7 +45,7 @@ class ByScope(Generic[Entry]):
         """All that apply to this caller and served name: the organization's first, the key's last."""
         found = self.entries
         owned = model if "/" in model else f"{caller.project}/{model}"
-        scopes = (caller.organization_id, owned, caller.project_id, caller.key_id)
+        scopes = (caller.organization_id, owned, caller.project_id, caller.owner, caller.key_id)
         return tuple(e for s in scopes for e in found.get(s, ()) if e.model is None or e.model == model)
 
 

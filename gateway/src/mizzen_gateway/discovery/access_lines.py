@@ -32,8 +32,10 @@ ENTRIES: dict[str, type[BaseModel]] = {
     "further_keys": KeyAccess,
     "limits": LimitAccess,
     "further_limits": LimitAccess,
+    "owner_limits": LimitAccess,
     "budgets": BudgetAccess,
     "further_budgets": BudgetAccess,
+    "owner_budgets": BudgetAccess,
     "prices": Price,
     "batch_prices": Price,
     "grants": Grant,
@@ -95,9 +97,9 @@ def _snapshot(text: JsonPieces, before: AccessIndex | None) -> Generator[None, N
         if name in ("keys", "further_keys"):
             building.expect(str(rest.get("organization_id", "")), rest.get("projects", ()), rest.get("grants", ()))
             yield from _entries(text, KeyAccess, marks.keys, building.add_key, building.take_key)
-        elif name in ("limits", "further_limits"):
+        elif name in ("limits", "further_limits", "owner_limits"):
             yield from _entries(text, LimitAccess, marks.limits, building.add_limit, building.take_limit)
-        elif name in ("budgets", "further_budgets"):
+        elif name in ("budgets", "further_budgets", "owner_budgets"):
             yield from _entries(text, BudgetAccess, marks.budgets, building.add_budget, building.add_budget)
         else:
             for number, _ in enumerate(text.elements()):

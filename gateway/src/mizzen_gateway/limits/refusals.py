@@ -35,7 +35,10 @@ BUSY_SECONDS = 1
 HELD_SECONDS = 2
 """Likewise where what requests under way hold of a budget would be enough."""
 
-WHOSE = {scope: f"the {scope.value}" for scope in Scope} | {Scope.ORGANIZATION: "all projects together"}
+WHOSE = {scope: f"the {scope.value}" for scope in Scope} | {
+    Scope.ORGANIZATION: "all projects together",
+    Scope.OWNER: "all keys of this key's owner",
+}
 """A gateway alone has no organization; what one has over all of its projects is over all projects for it too."""
 
 Headers = tuple[tuple[str, str], ...]

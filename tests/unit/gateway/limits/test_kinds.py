@@ -100,3 +100,20 @@ async def test_credit_given_back_is_not_spent_when_the_ledgers_answer_is_lost():
         await bench.leases.close()
     assert bench.ledger.credit == 10
     assert bench.leases.account("bud_a").free(bench.clock()) == 0
+
+
+async def test_keys_of_one_owner_count_together_and_those_of_others_do_not():
+    ours = a_limit(2, scope=Scope.OWNER, scope_id="prj_a/sva_ci", name="of-ci")
+    bench = QuotaBench(a_snapshot(owner_limits=[ours], limits=[a_limit(9, id="lim_b")]))
+
+    def made_by(owner, key):
+        return Caller("org_a", "prj_a", "default", "default", key, owner=owner)
+
+    for key in ("key_1", "key_2"):
+        assert not isinstance(await bench.reserve(ONE, caller=made_by("prj_a/sva_ci", key)), Refusal)
+    refusal = await bench.reserve(ONE, caller=made_by("prj_a/sva_ci", "key_3"))
+    assert isinstance(refusal, Refusal)
+    assert "of-ci" in refusal.message
+    assert "2 requests per 60 s for all keys of this key's owner" in refusal.message
+    others = [made_by("prj_a/per_x", "key_4"), made_by("", "key_5")]
+    assert not any([isinstance(await bench.reserve(ONE, caller=one), Refusal) for one in others])

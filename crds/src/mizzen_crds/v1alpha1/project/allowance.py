@@ -14,6 +14,7 @@ CALLABLE_PATTERN = r"^[a-zA-Z0-9]([-._/a-zA-Z0-9]*[a-zA-Z0-9])?$"
 CallableName = Annotated[str, StringConstraints(min_length=1, max_length=127, pattern=CALLABLE_PATTERN)]
 """What a caller writes in "model": a served name, or owner-project/served-name."""
 KeyName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+OwnerName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^(person|service-account):.+$")]
 
 
 class LimitMetric(StrEnum):
@@ -31,6 +32,7 @@ class LimitScope(StrEnum):
     """What a limit is counted over."""
 
     PROJECT = "Project"
+    OWNER = "Owner"
     KEY = "Key"
     USER = "User"
     MODEL = "Model"
@@ -40,6 +42,7 @@ class BudgetScope(StrEnum):
     """What a budget is counted over."""
 
     PROJECT = "Project"
+    OWNER = "Owner"
     KEY = "Key"
     MODEL = "Model"
 
@@ -124,9 +127,11 @@ class ProjectLimit(Resource):
     """Unique in the project; refusals name it."""
     scope: LimitScope | None = None
     """User: each end user on its own. Model: one of the project's models, whoever calls it. Default: Key with a key,
-    else Project."""
+    Owner with an owner, else Project."""
     key: KeyName | None = None
     """Name of the API key that it is confined to; by default all keys count together."""
+    owner: OwnerName | None = None
+    """person:<id> or service-account:<name> whose keys count together, for scope Owner."""
     model: CallableName | None = None
     """Served name that it is confined to; by default all models count together."""
     metric: LimitMetric
@@ -149,9 +154,12 @@ class ProjectBudget(Resource):
     name: DnsLabel
     """Unique in the project; refusals name it."""
     scope: BudgetScope | None = None
-    """Model: one of the project's models, whoever calls it. Default: Key with a key, else Project."""
+    """Model: one of the project's models, whoever calls it. Default: Key with a key, Owner with
+    an owner, else Project."""
     key: KeyName | None = None
     """Name of the API key that it is confined to; by default all keys count together."""
+    owner: OwnerName | None = None
+    """person:<id> or service-account:<name> whose keys count together, for scope Owner."""
     model: CallableName | None = None
     """Served name that it is confined to; by default all models count together."""
     unit: BudgetUnit = BudgetUnit.MONEY
