@@ -122,6 +122,7 @@ def test_a_deployment_beyond_the_quota_of_their_number_waits_and_what_runs_goes_
     objects.merge("ModelDeployment", "first", {"spec": {"replicas": 2}})
     objects.wait("ModelDeployment", "first", lambda one: one["status"].get("readyReplicas") == 2, SECONDS)
     cards.objects.merge("Project", "few", {"spec": {"quota": {"deployments": 1}}})
+    cards.objects.wait("Project", "few", says("Ready"), SECONDS)
     objects.delete("ModelDeployment", "first")
     wait_ready(objects, "second")
     objects.delete("ModelDeployment", "second")
