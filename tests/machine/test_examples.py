@@ -12,7 +12,7 @@ import pytest
 import tritonclient.http as triton
 from support.triton import lay_out, running_triton
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def example(name: str) -> ModuleType:
