@@ -7,9 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from mizzen_controlplane.authorization.models import RoleBinding
+from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.kit.database import open_database, unit_of_work
+from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.models.scanning.findings import Findings
 from mizzen_controlplane.models.scanning.tokens import scan_text
 from mizzen_controlplane.service_accounts.token_secret import TOKEN_PATTERN
+from sqlmodel import select
 from support.controlplane import ControlPlane
 from support.persons import bind, new_person
 
@@ -76,6 +81,31 @@ def test_it_can_be_bound_in_its_own_project_alone(
     answers = [admin.get(other + "/access:explain", params=asked).json() for asked in (absent, foreign)]
     told = [answer["errors"][0]["detail"].replace(program.principal, "service-account:sva_none") for answer in answers]
     assert told[0] == told[1]
+
+
+async def test_a_binding_elsewhere_opens_nothing_even_where_it_is_there(
+    controlplane: ControlPlane, program: Program
+) -> None:
+    other = controlplane.new_project()
+    database = open_database(controlplane.database_url)
+    async with unit_of_work(database) as work:
+        project = (await work.exec(select(Project).where(Project.name == other))).one()
+        for place in ("", project.id):
+            work.add(
+                RoleBinding(
+                    id=(made := new_id("rbd")),
+                    name=made,
+                    organization_id=project.organization_id,
+                    principal=program.principal,
+                    role="org-admin",
+                    effect="allow",
+                    project_id=place,
+                )
+            )
+    await database.close()
+    assert program.get(f"/api/v1/projects/{other}").status_code == 404
+    assert program.get("/api/v1/bindings").status_code == 403
+    assert program.get("/api/v1/projects").json()["items"] == []
 
 
 def test_its_access_is_explained_as_it_is_decided(admin: httpx.Client, project: str, program: Program) -> None:
