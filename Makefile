@@ -86,12 +86,15 @@ images: setup ## build all container images without a daemon, as root; NAMES="ga
 golden-chart: setup ## write the chart's golden renders anew; read the difference before you commit it
 	MIZZEN_WRITE_GOLDEN=1 $(RUN) pytest tests/cluster/chart/test_renders.py -q -k golden
 
-check: setup ## format, lint, types, layers, house rules, generated files
+check: setup ## format, lint, types, layers, house rules, security, secrets, advisories, generated files
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy $(SOURCES) tools benchmarks
 	$(RUN) lint-imports
 	$(RUN) python tools/house_rules.py
+	$(RUN) bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
+	$(RUN) python tools/secret_scan.py
+	$(RUN) python tools/advisories.py $(UV)
 	@$(MAKE) --no-print-directory verify
 
 verify: setup ## tell which generated files are not as generated
