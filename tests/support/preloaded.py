@@ -1,7 +1,8 @@
 """Control planes that are forked from a process that has imported them already: an import takes most of a start.
 
 Each is a process of its own in all that a test can see, with its environment, log, signals and exit code; but for
-what is read when a module is imported, which is nothing of its settings.
+what is read when a module is imported, which is nothing of its settings, and for what a password's hash costs: a
+thousandth, as tests hash hundreds. `tests/unit/controlplane/sign_in/test_passwords.py` holds the real cost.
 """
 
 import multiprocessing
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from unittest.mock import patch
 
 PRELOADED = (
     "mizzen_controlplane.serving",
@@ -76,4 +78,13 @@ def _serve(variables: dict[str, str], log: str) -> None:
     sys.argv = ["mizzen_controlplane"]
     from mizzen_controlplane.__main__ import main
 
+    _hash_cheaply()
     sys.exit(main())
+
+
+def _hash_cheaply() -> None:
+    from argon2 import PasswordHasher
+    from mizzen_controlplane.sign_in import passwords
+
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    patch.multiple(passwords, _HASHER=cheap, _NOBODYS=cheap.hash("nobody's")).start()
