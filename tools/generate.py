@@ -20,6 +20,7 @@ from reference.fields import fields_page
 from reference.gateway_file import gateway_file_page
 from reference.python_client import models_text, operations_text
 from reference.reasons import reasons_page
+from reference.rest_api import rest_api_page
 from reference.roles import roles_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,6 +105,7 @@ def wanted_files() -> Mapping[Path, Callable[[], str]]:
         Path("charts/mizzen-crds/Chart.yaml"): lambda: _YAML_HEAD + _CHART.format(version=version),
     }
     files[Path("docs/reference/roles.md")] = lambda: _PAGE_HEAD + roles_page(_rest_api())
+    files[Path("docs/reference/rest-api.md")] = lambda: _PAGE_HEAD + rest_api_page(_rest_api())
     files[Path("docs/reference/openapi.json")] = _openapi
     files[Path("docs/reference/gateway-openapi.json")] = lambda: _gateway_openapi(version)
     client = Path("client/src/mizzen_client")
