@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mizzen_crds.periods import QUARTER
+from mizzen_crds.periods import QUARTER, quarter_of
 
 from mizzen_controlplane.metering.meters import METERS, Sums
 
@@ -29,11 +29,12 @@ class UsageSum:
     sums: Sums
 
 
-def bucket_start(quarter: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
-    """Begin of the bucket that holds the quarter-hour, UTC, by the zone's clocks.
+def bucket_start(moment: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    """Begin of the bucket that holds the quarter-hour of `moment`, UTC, by the zone's clocks.
 
     Where clocks are set back by an hour, the hour that they show twice is two buckets, and its day has 25.
     """
+    quarter = quarter_of(moment)
     local = quarter.astimezone(zone)
     if bucket is Bucket.QUARTER:
         return quarter

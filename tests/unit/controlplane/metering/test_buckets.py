@@ -20,8 +20,11 @@ LONG = {Bucket.QUARTER: 1, Bucket.HOUR: 3, Bucket.DAY: 40, Bucket.MONTH: 100}
 
 
 @settings(deadline=None)
-@given(MOMENTS, st.sampled_from(list(Bucket)), st.sampled_from(ZONES), st.floats(0.1, 1))
-def test_every_quarter_hour_is_in_one_bucket(start: datetime, bucket: Bucket, zone: str, part: float) -> None:
+@given(MOMENTS, st.integers(0, 899), st.sampled_from(list(Bucket)), st.sampled_from(ZONES), st.floats(0.1, 1))
+def test_every_quarter_hour_is_in_one_bucket(
+    quarter_hour: datetime, seconds: int, bucket: Bucket, zone: str, part: float
+) -> None:
+    start = quarter_hour + timedelta(seconds=seconds)
     end = start + timedelta(days=LONG[bucket]) * part
     found = buckets_between(start, end, bucket, zone)
     assert found[0][0] <= start
@@ -29,6 +32,7 @@ def test_every_quarter_hour_is_in_one_bucket(start: datetime, bucket: Bucket, zo
     assert all(one[1] == other[0] for one, other in pairwise(found))
     for begins, ends in found:
         assert begins < ends
+        assert begins == quarter_of(begins), "also where the question begins within a quarter-hour"
         for quarter in (begins, begins + (ends - begins) // 2, ends - QUARTER):
             assert bucket_start(quarter_of(quarter), bucket, ZoneInfo(zone)) == begins
 
