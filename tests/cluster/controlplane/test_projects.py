@@ -55,6 +55,26 @@ def test_what_a_project_object_says_is_followed(admin: httpx.Client, everything:
     assert {event["actor"] for event in trail["items"]} == {"cluster"}
 
 
+def test_the_api_leaves_alone_the_project_that_people_declare(
+    admin: httpx.Client, everything: Objects, name: str
+) -> None:
+    declare(everything, name, (name, "Bound"))
+    path = f"/api/v1/projects/{name}"
+
+    def refused() -> bool:
+        wait_until(lambda: project_of(admin, name).get("allow_code") is False, 20, "no project")
+        answer = admin.patch(path, json={"allow_code": True})
+        told = answer.status_code == 409 and answer.json()["code"] == "managed_by_project_object"
+        return told and "spec.modelCode" in answer.json()["detail"]
+
+    wait_until(refused, 20, lambda: admin.get(path).text)
+    assert admin.patch(path, json={"labels": {"team": "a"}}).status_code == 200, "no object says them"
+    everything.delete("Project", name)
+    wait_until(
+        lambda: admin.patch(path, json={"allow_code": True}).status_code == 200, 20, lambda: admin.get(path).text
+    )
+
+
 def test_a_project_without_a_namespace_of_its_own_waits_for_the_operator(
     admin: httpx.Client, everything: Objects, name: str
 ) -> None:

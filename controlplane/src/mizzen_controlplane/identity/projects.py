@@ -14,6 +14,7 @@ from mizzen_controlplane.kit.pages import PageQuery, page_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import Conflict
 from mizzen_controlplane.kit.wire import resource_fields
+from mizzen_controlplane.limits.ownership import require_made_here
 
 FIELDS = {"id": Project.id, "name": Project.name, "created_at": Project.created_at, "updated_at": Project.updated_at}
 
@@ -47,13 +48,14 @@ async def create(plane: Plane, subject: Subject, body: ProjectCreate) -> Project
 
 
 async def change(plane: Plane, subject: Subject, ref: str, body: ProjectPatch, if_match: str | None) -> Project:
-    """Change settings or labels."""
+    """Change settings or labels; raises Conflict for a setting that the project's object in the cluster owns."""
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, ref, lock=True)
         require_match(if_match, project)
         before = project.model_dump()
-        if body.allow_code is not None:
-            project.allow_code = body.allow_code
+        if body.allow_code not in (None, project.allow_code):
+            await require_made_here(session, project.id, f"Whether project {project.name} runs code", "modelCode")
+            project.allow_code = not project.allow_code
         if body.labels is not None:
             project.labels = body.labels
         if project.model_dump() != before:

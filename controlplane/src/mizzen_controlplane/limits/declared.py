@@ -28,6 +28,8 @@ def is_settled(declared: Declaration, found: ProjectDeclaration | None, quota: P
     """Whether this generation needs no other look. A refused one does: a key that it names may be there by now."""
     if found is None or (found.uid, found.generation) != (declared.uid, declared.generation):
         return False
+    if found.made_here != declared.made_here:  # or an earlier release settled it, which did not note that
+        return False
     # A release that knew no declared quotas may have settled the generation.
     return found.state != LimitsState.REFUSED and is_followed(declared.quota, quota, made_here=declared.made_here)
 
@@ -97,4 +99,5 @@ async def _tell(
     found = await find_declaration(session, parent.id, lock=True)
     row = found or ProjectDeclaration(project_id=parent.id, uid="", generation=0, state="", message="")
     row.uid, row.generation, row.state, row.message = declared.uid, declared.generation, state.value, message
+    row.made_here = declared.made_here
     session.add(row)

@@ -48,3 +48,5 @@ class ProjectDeclaration(SQLModel, table=True):
     """in_force, refused or managed_through_api."""
     message: str
     """Of a refusal: the entry and why."""
+    made_here: bool | None = None
+    """Whether the object follows the API, not the API the object; None where an earlier release looked at it."""

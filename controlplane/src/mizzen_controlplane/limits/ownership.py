@@ -27,11 +27,22 @@ async def take_up(session: AsyncSession, entry: Entry, field: str) -> None:
         entry.owner = ""
 
 
+async def require_made_here(session: AsyncSession, project_id: str, what: str, field: str) -> None:
+    """Raises Conflict where people wrote the project's object: all that it can say is the object's to say."""
+    found = await find_declaration(session, project_id)
+    if found is not None and found.made_here is False:
+        raise _managed_by_object(what, field)
+
+
 async def require_undeclared(session: AsyncSession, project_id: str, what: str, field: str) -> None:
     """Raises Conflict while the project has an object that people wrote, which owns what it declares."""
     if await find_declaration(session, project_id) is not None:
-        raise Conflict(
-            f"{what} is declared by the project's object in the cluster, which owns it: change spec.{field} of "
-            "the Project there (`kubectl edit projects.mizzen.dev NAME`, or the file that it was applied from).",
-            code="managed_by_project_object",
-        )
+        raise _managed_by_object(what, field)
+
+
+def _managed_by_object(what: str, field: str) -> Conflict:
+    return Conflict(
+        f"{what} is declared by the project's object in the cluster, which owns it: change spec.{field} of "
+        "the Project there (`kubectl edit projects.mizzen.dev NAME`, or the file that it was applied from).",
+        code="managed_by_project_object",
+    )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from mizzen_controlplane.kit.columns import UtcDateTime
@@ -29,7 +29,16 @@ class ModelVersion(ResourceRow, table=True):
     """A version; its files are immutable once it is READY. Its name is its number."""
 
     __tablename__ = "model_version"
-    __table_args__ = (UniqueConstraint("model_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("model_id", "number"),
+        Index("ix_model_version_id", "model_id", "id"),
+        Index("ix_model_version_created_at_id", "model_id", "created_at", "id"),
+        # Lists are ordered by these too (then by id), and filtered by them in the order of numbers.
+        Index("ix_model_version_state_id", "model_id", "state", "id"),
+        Index("ix_model_version_state_number", "model_id", "state", "number"),
+        Index("ix_model_version_format_id", "model_id", "format", "id"),
+        Index("ix_model_version_format_number", "model_id", "format", "number"),
+    )
 
     project_id: str = Field(foreign_key="project.id", max_length=64)
     model_id: str = Field(foreign_key="model.id", max_length=64)
