@@ -58,6 +58,7 @@ TRANSCRIPTS := $(patsubst %,tests/contract/test_%.py,openai langchain_openai cur
 test-services: setup ## run the tests against real servers and engines, at most 15 minutes; installs vLLM once (6 GB)
 	$(RUN) mizzen engines install vllm
 	$(RUN) python tools/cluster/build.py services
+	sh tools/prerequisites.sh services
 	$(RUN) pytest tests/services $(TRANSCRIPTS) --engine vllm --timeout 600 $(PYTEST_ARGS)
 
 e2e: setup ## run the stories on a real node with containers, as root on Debian 12, at most 15 minutes; SUITE="node" runs some

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sees to what the tests need of the machine and no package index has: curl, and Python's shared library, against which
 # Triton's Python backend is linked and which Debian packages apart.
+# `services` adds what the suite of real servers needs: Java 17 and Maven, for Keycloak.
 # For machines that tests own: installs what lacks where root may and apt-get is there; else says what to do.
 set -eu
 version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -21,9 +22,21 @@ has_curl() {
     command -v curl || { echo "curl lacks: transcripts of its calls need it"; return 1; }
 }
 
+has_java() {
+    command -v java || { echo "java lacks: Keycloak runs on it"; return 1; }
+}
+
+has_maven() {
+    command -v mvn || { echo "mvn lacks: it fetches Keycloak"; return 1; }
+}
+
 missing=
 has_library || missing="$missing libpython$version"
 has_curl || missing="$missing curl"
+if [ "${1:-}" = services ]; then
+    has_java || missing="$missing default-jre-headless"
+    has_maven || missing="$missing maven"
+fi
 if [ -z "$missing" ]; then
     exit 0
 elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
