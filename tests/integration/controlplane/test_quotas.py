@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import httpx
+from support.pushing import new_model, push
 
 
 def version(*contents: bytes) -> dict[str, Any]:
@@ -28,6 +29,16 @@ def test_a_version_that_does_not_fit_is_refused_and_shared_content_counts_once(
     assert "60 of its quota of 100 bytes" in refused.json()["detail"]
     assert admin.post(base + "/models/m/versions", json=version(b"a" * 60, b"b" * 40)).status_code == 201
     assert admin.get(base + "/quota").json()["storage_bytes_used"] == 100
+
+
+def test_what_a_failed_version_was_made_of_is_gone_and_counts_no_more(admin: httpx.Client, project: str) -> None:
+    model = new_model(admin, project)
+    broken = b"no model at all"
+    quota = f"/api/v1/projects/{project}/quota"
+    admin.put(quota, json={"storage_bytes": len(broken)}).raise_for_status()
+    assert push(admin, model, {"model.onnx": broken})["state"] == "FAILED"
+    assert admin.get(quota).json()["storage_bytes_used"] == 0
+    assert push(admin, model, {"model.onnx": broken})["state"] == "FAILED", "there is room again"
 
 
 def test_a_deployment_beyond_the_quota_is_refused_and_a_change_of_one_is_not(admin: httpx.Client, project: str) -> None:

@@ -76,7 +76,7 @@ async def contents_known(session: AsyncSession, project_id: str, digests: Sequen
     return known
 
 
-def _keeps_content() -> ColumnElement[bool]:
+def keeps_content() -> ColumnElement[bool]:
     """Of a version: not FAILED for good."""
     return or_(ModelVersion.state != VersionState.FAILED, col(ModelVersion.damaged_at).is_not(None))
 
@@ -103,7 +103,7 @@ async def contents_in_use(session: AsyncSession, digests: Sequence[str]) -> set[
         statement = (
             select(VersionFile.sha256)
             .join(ModelVersion, col(ModelVersion.id) == col(VersionFile.version_id))
-            .where(_keeps_content(), col(VersionFile.sha256).in_(digests[start : start + 500]))
+            .where(keeps_content(), col(VersionFile.sha256).in_(digests[start : start + 500]))
         )
         used.update((await session.exec(statement)).all())
     return used

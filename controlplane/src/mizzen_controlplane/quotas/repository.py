@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.models.models import ModelVersion, VersionFile
+from mizzen_controlplane.models.repository import keeps_content
 from mizzen_controlplane.quotas.models import ProjectQuota
 
 
@@ -20,12 +21,16 @@ async def all_quotas(session: AsyncSession) -> Sequence[ProjectQuota]:
     return (await session.exec(select(ProjectQuota))).all()
 
 
+def _counted() -> tuple[ColumnElement[bool], ...]:
+    return keeps_content(), col(ModelVersion.state) != "ARCHIVED"
+
+
 async def stored_bytes(session: AsyncSession, project_id: str) -> int:
-    """Announced bytes of all versions that are not archived, each content once."""
+    """Announced bytes of all versions that are neither archived nor FAILED for good, each content once."""
     contents = (
         select(VersionFile.sha256, func.max(VersionFile.size).label("size"))
         .join(ModelVersion, col(ModelVersion.id) == col(VersionFile.version_id))
-        .where(ModelVersion.project_id == project_id, ModelVersion.state != "ARCHIVED")
+        .where(ModelVersion.project_id == project_id, *_counted())
         .group_by(col(VersionFile.sha256))
         .subquery()
     )
@@ -37,7 +42,7 @@ async def kept_contents(session: AsyncSession, project_id: str, digests: Collect
     statement = (
         select(VersionFile.sha256)
         .join(ModelVersion, col(ModelVersion.id) == col(VersionFile.version_id))
-        .where(ModelVersion.project_id == project_id, ModelVersion.state != "ARCHIVED")
+        .where(ModelVersion.project_id == project_id, *_counted())
         .where(col(VersionFile.sha256).in_(sorted(digests)))
     )
     return set((await session.exec(statement)).all())
