@@ -17,6 +17,7 @@ ACCEPTED: Final = {
     ("charts/mizzen/values.yaml", URL): "says what such a URL looks like",
     ("docs/how-to/install.md", URL): "says what such a URL looks like",
     ("docs/reference/values.md", URL): "says what such a URL looks like",
+    ("tests/integration/controlplane/test_version_records.py", URL): "is refused",
     ("tests/integration/controlplane/test_webhooks.py", URL): "is refused",
     ("tests/integration/gateway/test_limit_store_faults.py", URL): "of a server that the test starts",
     ("tests/integration/gateway/test_traces.py", URL): "must not reach a log",
