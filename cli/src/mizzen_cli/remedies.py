@@ -116,6 +116,7 @@ SAYS_IT_ALL: Final = frozenset(
         "cross_site",
         "csrf_token_needed",
         "database_busy",
+        "database_out_of_connections",
         "database_read_only",
         "database_unavailable",
         "empty_file",

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.engine import make_url
 
 from mizzen_controlplane.kit.ended_task import ended
+from mizzen_controlplane.kit.postgres_dialect import ANSWERS_WITHIN
 
 CHANNEL = "mizzen_changes"
 _RETRY_SECONDS = 2.0
@@ -71,7 +72,7 @@ class ChangeSignals:
     async def _listen_once(self) -> None:
         assert self._postgres_url is not None
         url = make_url(self._postgres_url).set(drivername="postgresql")
-        connection: Any = await asyncpg.connect(url.render_as_string(hide_password=False))
+        connection: Any = await asyncpg.connect(url.render_as_string(hide_password=False), timeout=ANSWERS_WITHIN)
         gone = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _connection: gone.set())

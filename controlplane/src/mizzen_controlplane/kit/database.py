@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
@@ -17,10 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.kit.change_signals import CHANNEL, ChangeSignals
+from mizzen_controlplane.kit.postgres_dialect import ANSWERS_WITHIN, DRIVER
 from mizzen_controlplane.kit.problem import Problem
 
 BeforeCommit = Callable[[AsyncSession], Awaitable[None]]
 
+FREE_WITHIN: Final = 10.0
+"""Seconds that a request waits for one of this process's connections."""
 COMMIT_GUARD: ContextVar[BeforeCommit | None] = ContextVar("commit_guard", default=None)
 """Runs inside each writing transaction of the request under way, and may refuse it (kit/idempotency)."""
 
@@ -52,7 +55,14 @@ def open_database(url: str) -> Database:
         _prepare_sqlite(writing, "BEGIN IMMEDIATE")
         _prepare_sqlite(reading, "BEGIN")
         return Database(url, reading, writing, is_sqlite=True, signals=ChangeSignals(None))
-    engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(
+        make_url(url).set(drivername=DRIVER),
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_timeout=FREE_WITHIN,
+        connect_args={"timeout": ANSWERS_WITHIN},
+    )
     return Database(url, engine, engine, is_sqlite=False, signals=ChangeSignals(url))
 
 

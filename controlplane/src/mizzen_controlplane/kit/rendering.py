@@ -108,10 +108,20 @@ async def _database(_request: Request, error: Exception) -> Response:
                 headers={"Retry-After": "5"},
             )
         )
+    if "too many connections" in said or "connection slots are reserved" in said:
+        return render(
+            Unavailable(
+                "The database has no connection left, so nothing was written. Repeat in a moment; where it lasts, "
+                "raise PostgreSQL's max_connections, or run fewer replicas: each takes up to 21 connections.",
+                code="database_out_of_connections",
+                headers={"Retry-After": "5"},
+            )
+        )
     log.error("the database failed", error=type(error.orig).__name__, said=said)
     return render(
         Unavailable(
-            "The database does not answer. Repeat in a moment.",
+            "The database does not answer. Repeat in a moment; where it lasts, see that the server of "
+            "MIZZEN_DATABASE_URL runs and can be reached.",
             code="database_unavailable",
             headers={"Retry-After": "2"},
         )
