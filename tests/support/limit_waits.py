@@ -3,9 +3,12 @@
 import asyncio
 import secrets
 
+from mizzen_crds.access import BudgetAccess
+from mizzen_gateway.limits.shared_server import CreditGrant
 from mizzen_gateway.limits.shared_store import SharedStore
 from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.limit_gateways import QuotaGateway
+from support.shared_ledger import SharedLedger
 
 ONE = Estimate(0, 0, 0)
 
@@ -74,3 +77,23 @@ async def credit_free(gateway: QuotaGateway, budget_id: str) -> int:
         await gateway.reserve(ONE)
     credit = await gateway.store.server.look("org_a", budget_id, gateway.store.epochs["org_a"])
     return credit.credit - credit.in_use
+
+
+def holder_of(gateway: QuotaGateway) -> str:
+    """Who holds the leases of the store's memory."""
+    assert isinstance(gateway.store, SharedStore)
+    return gateway.store.credit.holder(gateway.store.epochs["org_a"])
+
+
+async def put_in_credit(gateway: QuotaGateway, ledger: SharedLedger, budget: BudgetAccess) -> None:
+    """Have the ledger answer once more, now, and the store take its answer."""
+    assert isinstance(gateway.store, SharedStore)
+    epoch, server = gateway.store.epochs["org_a"], gateway.store.server
+    seen = await server.look("org_a", budget.id, epoch)
+    grant = ledger.grant(holder_of(gateway), budget.id, seen.credit)
+    assert await server.grant(
+        "org_a",
+        budget.id,
+        epoch,
+        CreditGrant(seen, grant.credit_pico, grant.charged_pico, grant.sequence, seen.period, ledger.lease_seconds),
+    )

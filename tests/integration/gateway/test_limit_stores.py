@@ -18,7 +18,7 @@ from mizzen_gateway.stages import Estimate, Refusal, Usage
 from support.access_snapshots import Enforcement, LimitMetric, a_budget, a_limit, a_price, a_snapshot
 from support.limit_gateways import QuotaGateway, quota_gateways
 from support.limit_servers import RedisProcess, running_valkey
-from support.limit_waits import credit_free, reserved
+from support.limit_waits import credit_free, holder_of, in_use, put_in_credit, reserved
 from support.postgres import Postgres, running_postgres
 from support.shared_ledger import SharedLedger
 
@@ -116,6 +116,25 @@ async def test_of_a_budget_that_is_lowered_the_store_keeps_no_more_credit_than_i
             while await credit_free(gateways[1], budget.id) > 50:  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.02)
         assert await tries(gateways, 20, Estimate(10, 0, 0), seeded()) == 4
+
+
+@pytest.mark.parametrize(("store", "count"), FLEETS[1:])
+async def test_what_is_charged_before_its_request_ends_is_never_on_its_way_though_credit_comes_between(
+    addresses, store, count
+):
+    budget = a_budget(1000, id=fresh("bud"), unit=BudgetUnit.TOKENS)
+    ledger = SharedLedger(1000)
+    async with quota_gateways(addresses[store], count, a_snapshot(further_budgets=[budget]), ledger) as gateways:
+        requests = [await gateway.admitted(Estimate(5, 1, 25)) for gateway in gateways]
+        for _ in requests:
+            ledger.charge(holder_of(gateways[0]), 20)
+            await put_in_credit(gateways[0], ledger, budget)
+        await put_in_credit(gateways[0], ledger, budget)
+        for request in requests:
+            request.settle(Usage(5, 15))
+        for gateway in gateways:
+            await gateway.told()
+        assert await in_use(gateways[0], budget.id) == 0
 
 
 @pytest.mark.parametrize(("store", "count"), FLEETS)

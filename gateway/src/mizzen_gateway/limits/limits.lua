@@ -9,7 +9,7 @@
 -- request takes of a row that is SPENT is held beside the level, where nothing drains, until it is known to be used.
 local RATE, RUNNING, BUDGET, SPENT = 0, 1, 2, 3
 local LIVE, EXPIRED = 0, 1
-local KEEP_EXPIRED_MS, KEEP_BUDGET_MS, KEEP_HELD_MS, SWEPT_AT_ONCE = 600000, 172800000, 120000, 20
+local KEEP_EXPIRED_MS, KEEP_BUDGET_MS, KEEP_HELD_MS, KEEP_EARLY_MS, SWEPT_AT_ONCE = 600000, 172800000, 120000, 10000, 20
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -81,19 +81,22 @@ end
 
 -- A budget that another epoch wrote is one that nobody wrote.
 local function budget(key)
-  local f = redis.call('HMGET', key, 'epoch', 'credit', 'on_the_way', 'reserved', 'until', 'period', 'sequence', 'charged', 'early')
+  local f = redis.call('HMGET', key, 'epoch', 'credit', 'on_the_way', 'reserved', 'until', 'period', 'sequence', 'charged', 'early',
+                       'early_until')
   if f[1] ~= epoch then
     redis.call('DEL', key)
-    return {credit = 0, on_the_way = 0, early = 0, reserved = 0, ends = 0, period = '', sequence = '0', charged = '0'}
+    return {credit = 0, on_the_way = 0, early = 0, early_until = 0, reserved = 0, ends = 0, period = '', sequence = '0',
+            charged = '0'}
   end
   return {credit = tonumber(f[2]), on_the_way = tonumber(f[3]), reserved = tonumber(f[4]), ends = tonumber(f[5]),
-          period = f[6], sequence = f[7], charged = f[8], early = tonumber(f[9])}
+          period = f[6], sequence = f[7], charged = f[8], early = tonumber(f[9]),
+          early_until = tonumber(f[10] or 0)}
 end
 
 local function put_budget(key, b)
   redis.call('HSET', key, 'epoch', epoch, 'credit', whole(b.credit), 'on_the_way', whole(b.on_the_way), 'reserved',
              whole(b.reserved), 'until', whole(b.ends), 'period', b.period, 'sequence', b.sequence, 'charged', b.charged,
-             'early', whole(b.early))
+             'early', whole(b.early), 'early_until', whole(b.early_until))
   redis.call('PEXPIRE', key, KEEP_BUDGET_MS)
 end
 
@@ -300,7 +303,9 @@ function calls.grant()
   if b.period ~= '' and b.period ~= ARGV[10] then
     b.on_the_way, b.reserved, b.early = 0, 0, 0
   else
-    local left = b.on_the_way - ARGV[7]
+    if now_ms >= b.early_until then b.early = 0 end
+    local left = b.on_the_way - b.early - ARGV[7]
+    if b.early == 0 then b.early_until = now_ms + KEEP_EARLY_MS end
     b.on_the_way, b.early = math.max(0, left), math.min(b.reserved, math.max(0, -left))
   end
   b.credit, b.ends, b.sequence = tonumber(ARGV[6]), now_ms + ARGV[9], ARGV[5]

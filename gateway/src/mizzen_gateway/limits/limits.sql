@@ -21,8 +21,14 @@ CREATE UNLOGGED TABLE IF NOT EXISTS running (
 CREATE UNLOGGED TABLE IF NOT EXISTS budget (
   key text PRIMARY KEY, credit bigint NOT NULL, on_the_way bigint NOT NULL, reserved bigint NOT NULL,
   usable_until float8 NOT NULL, charged bigint NOT NULL, sequence bigint NOT NULL, period text NOT NULL,
-  early bigint NOT NULL DEFAULT 0
+  early bigint NOT NULL DEFAULT 0, early_until float8 NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
+DO $$ BEGIN
+  -- Asked first: the alteration locks the table even where there is nothing to do.
+  IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'mizzen_limits.budget'::regclass AND attname = 'early_until') THEN
+    ALTER TABLE budget ADD COLUMN early_until float8 NOT NULL DEFAULT 0;
+  END IF;
+END $$;
 CREATE UNLOGGED TABLE IF NOT EXISTS reservation (
   id text PRIMARY KEY, organization text NOT NULL, ends float8 NOT NULL, live boolean NOT NULL, keys text[] NOT NULL,
   types smallint[] NOT NULL, amounts float8[] NOT NULL, windows float8[] NOT NULL, taken float8[] NOT NULL,
@@ -271,23 +277,31 @@ BEGIN
   charged := coalesce(b.charged, 0); sequence := coalesce(b.sequence, 0); period := coalesce(b.period, '');
 END $$;
 
--- The epoch in force; empty where another answer came first.
+-- The epoch in force; empty where another answer came first. What was charged early is kept from answer to answer, for
+-- ten seconds: an end that is not told by then was lost with its gateway, and must not make credit of another's use.
 CREATE OR REPLACE FUNCTION put_credit(
   org text, known text, fresh text, k text, seen bigint, number bigint, lent bigint, since bigint, charged_in_all bigint,
   usable float8, of_period text
 ) RETURNS text LANGUAGE plpgsql SET search_path TO mizzen_limits AS $$
-DECLARE ends float8; current text := enter(org, fresh);
+DECLARE now float8; b budget; ahead bigint; current text := enter(org, fresh);
 BEGIN
   IF current <> known THEN RETURN current; END IF;
-  ends := micros() + usable;
+  now := micros();
   INSERT INTO budget VALUES (k, 0, 0, 0, 0, 0, 0, '') ON CONFLICT (key) DO NOTHING;
+  SELECT * INTO b FROM budget WHERE key = k AND sequence = seen FOR UPDATE;
+  IF NOT FOUND THEN RETURN ''; END IF;
+  IF b.period NOT IN ('', of_period) THEN
+    b.on_the_way := 0; b.reserved := 0; b.early := 0; since := 0;
+  ELSIF b.early_until <= now THEN
+    b.early := 0;
+  END IF;
+  ahead := since + b.early - b.on_the_way;
   UPDATE budget SET
-    on_the_way = CASE WHEN period IN ('', of_period) THEN greatest(0, on_the_way - since) ELSE 0 END,
-    reserved = CASE WHEN period IN ('', of_period) THEN reserved ELSE 0 END,
-    early = CASE WHEN period IN ('', of_period) THEN least(reserved, greatest(0, since - on_the_way)) ELSE 0 END,
-    credit = lent, usable_until = ends, charged = charged_in_all, sequence = number, period = of_period
-  WHERE key = k AND sequence = seen;
-  RETURN CASE WHEN FOUND THEN current ELSE '' END;
+    on_the_way = greatest(0, -ahead), reserved = b.reserved, early = least(b.reserved, greatest(0, ahead)),
+    early_until = CASE WHEN b.early > 0 THEN b.early_until ELSE now + 10000000 END,
+    credit = lent, usable_until = now + usable, charged = charged_in_all, sequence = number, period = of_period
+  WHERE key = k;
+  RETURN current;
 END $$;
 
 -- Forget what has drained.
