@@ -119,6 +119,25 @@ async def test_callers_who_leave_while_the_server_decides_hold_nothing_and_harm_
             await gateway.admitted(ONE)
 
 
+@pytest.mark.parametrize("store", SHARED)
+async def test_a_caller_who_leaves_while_it_tells_the_ends_of_others_loses_none_of_them(addresses, store):
+    limit = a_limit(5, LimitMetric.CONCURRENCY, id=fresh(), window_seconds=0)
+    async with quota_gateways(addresses[store], 1, a_snapshot(further_limits=[limit]), SharedLedger(1)) as [gateway]:
+        assert isinstance(gateway.store, SharedStore)
+        await until_admitted(gateway)
+        for turns in range(12):
+            held = [await gateway.admitted(ONE) for _ in range(5)]
+            telling = asyncio.create_task(gateway.store.settle_all())  # before the store's own task wakes
+            for one in held:
+                one.settle(Usage(billable=False))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            await gateway.told()
+        assert [await gateway.admitted(ONE) for _ in range(5)]
+
+
 async def test_a_server_that_is_silent_is_taken_for_lost_and_found_again(servers):
     valkey = servers["valkey"]
     limit = a_limit(5, id=fresh(), name="strict", window_seconds=DAY)

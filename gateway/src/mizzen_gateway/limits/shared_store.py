@@ -88,6 +88,7 @@ class SharedStore:
         self._due: deque[Settlement] = deque()
         self._settled = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._telling: set[asyncio.Task[bool]] = set()
         self._names = (f"{secrets.token_hex(6)}{number:x}" for number in itertools.count())
 
     @property
@@ -196,6 +197,13 @@ class SharedStore:
                 raise StoreUnreachableError("ends of requests cannot be told")
 
     async def _settle_some(self) -> bool:
+        """Tell some; who leaves meanwhile takes nobody's end along."""
+        telling = asyncio.create_task(self._tell_some())
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        return await asyncio.shield(telling)
+
+    async def _tell_some(self) -> bool:
         async with self._sending:  # so that who finds nothing due knows that all is told
             some = [self._due.popleft() for _ in range(min(SETTLED_AT_ONCE, len(self._due)))]
             try:
