@@ -14,7 +14,7 @@ from mizzen_controlplane.egress.proxy import EgressProxy
 from mizzen_controlplane.egress.resolution import resolver_of
 from mizzen_controlplane.imports.fetching import Fetching
 from mizzen_controlplane.imports.origins.hub import Hub
-from mizzen_controlplane.imports.origins.mlflow import MlflowServer
+from mizzen_controlplane.imports.origins.mlflow import MlflowServer, model_named
 from mizzen_controlplane.imports.source import source_of
 from mizzen_controlplane.imports.web import Web, web_of
 from mizzen_controlplane.imports.workshop import Workshop
@@ -121,6 +121,11 @@ async def test_a_version_of_mlflow_is_walked_and_its_files_fetched(tmp_path: Pat
         assert sorted(file.path for file in listing.files) == ["MLmodel", "data/model.onnx"]
         fetching = Fetching(reader, Workshop(tmp_path), Report(), 10**6)
         assert sorted([(await fetching.fetch(file)).size for file in listing.files]) == [2, len(WEIGHTS)]
+
+
+def test_a_name_with_a_space_is_written_as_urls_write_it_and_asked_for_as_it_is() -> None:
+    assert model_named(source_of("mlflow://a.test/models:/house%20prices/3")) == ("house prices", "3", "")
+    assert model_named(source_of("mlflow://a.test/models:/house@the%20best")) == ("house", "", "the best")
 
 
 async def test_artifacts_that_mlflow_does_not_serve_itself_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

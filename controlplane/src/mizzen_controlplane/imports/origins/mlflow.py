@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -51,7 +51,7 @@ def model_named(source: Source) -> tuple[str, str, str]:
             "mlflow://host/models:/name@alias.",
             code="source_malformed",
         )
-    return found[1], found[2] or "", found[3] or ""
+    return unquote(found[1]), found[2] or "", unquote(found[3] or "")
 
 
 class MlflowServer(WebFiles):
