@@ -27,6 +27,7 @@ from mizzen_cli.commands import (
     model_imports,
     model_records,
     model_scans,
+    model_signatures,
     models,
     money,
     operations,
@@ -36,6 +37,7 @@ from mizzen_cli.commands import (
     secrets_at_rest,
     service_accounts,
     sign_in,
+    signing_keys,
     webhooks,
 )
 from mizzen_cli.errors import CommandError, ExitCode
@@ -69,6 +71,7 @@ model_records.register(models.app)
 app.add_typer(access.app, name="access")
 app.add_typer(audit.app, name="audit")
 model_scans.register(models.app)
+model_signatures.register(models.app)
 model_content.register(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
@@ -79,6 +82,7 @@ app.add_typer(projects.app, name="projects")
 app.add_typer(quotas.app, name="quotas")
 app.add_typer(secrets_at_rest.app, name="secrets")
 app.add_typer(service_accounts.app, name="service-accounts")
+app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(engines.app, name="engines")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(webhooks.app, name="webhooks")

@@ -59,6 +59,13 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "version_archived": "`mizzen models versions MODEL` lists those that can be used.",
     "version_failed": "Push a mended version with `mizzen models push MODEL PATH`.",
     "version_quarantined": "`mizzen models scan MODEL@VERSION` shows all that was found.",
+    "version_unsigned": "`mizzen models sign MODEL@VERSION --key FILE` signs it; `mizzen signing-keys list` shows the "
+    "keys that are trusted.",
+    "no_signing_key": "`mizzen signing-keys add NAME FILE` does that.",
+    "signing_key_known": "`mizzen models sign MODEL@VERSION --key FILE` signs with its private half.",
+    "signing_key_not_found": "`mizzen signing-keys list` shows those there are.",
+    "signing_key_revoked": "`mizzen signing-keys generate FILE` makes one.",
+    "too_many_signing_keys": "`mizzen signing-keys revoke NAME` does that.",
     "version_in_use": "`mizzen models alias MODEL ALIAS VERSION` moves it, `mizzen models unalias MODEL ALIAS` deletes "
     "it.",
     "version_not_found": "`mizzen models versions MODEL` lists those there are.",
@@ -177,6 +184,7 @@ SAYS_IT_ALL: Final = frozenset(
         "sealed_secret_changed",
         "sealing_key_missing",
         "session_not_found",
+        "signature_invalid",
         "stale_resource_version",
         "token_not_reviewed",
         "too_large",

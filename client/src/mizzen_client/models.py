@@ -1481,6 +1481,20 @@ class SessionViewPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class SigningKeyViewPage(TypedDict):
+    """SigningKeyViewPage"""
+
+    items: list[SigningKeyView]
+    next_page_token: NotRequired[str]
+
+
+class VersionSignatureViewPage(TypedDict):
+    """VersionSignatureViewPage"""
+
+    items: list[VersionSignatureView]
+    next_page_token: NotRequired[str]
+
+
 class VersionViewPage(TypedDict):
     """VersionViewPage"""
 
@@ -1537,6 +1551,7 @@ Permission = Literal[
     "versions:publish",
     "quarantine:override",
     "model-policies:write",
+    "signing-keys:write",
     "aliases:write",
     "aliases:force",
     "deployments:read",
@@ -1615,6 +1630,7 @@ class PolicyPut(TypedDict):
 
     formats: NotRequired[list[ModelFormat] | None]
     quarantine_from: NotRequired[Severity]
+    require_signature: NotRequired[bool | None]
 
 
 class PolicyView(TypedDict):
@@ -1628,6 +1644,7 @@ class PolicyView(TypedDict):
     name: str
     project: str
     quarantine_from: Severity
+    require_signature: bool
     updated_at: str
 
 
@@ -2103,6 +2120,54 @@ class SignedIn(TypedDict):
     token: NotRequired[str | None]
 
 
+class SigningKeyCreate(TypedDict):
+    """A public key whose signatures count from now on."""
+
+    labels: NotRequired[dict[str, str]]
+    name: str
+    public_key: str
+
+
+class SigningKeyRevoke(TypedDict):
+    """How to revoke a key."""
+
+    dry_run: NotRequired[bool]
+
+
+class SigningKeyRevoked(TypedDict):
+    """A key that is revoked, or would be, and what leans on it."""
+
+    created_at: str
+    created_by: str
+    etag: str
+    fingerprint: str
+    id: str
+    labels: NotRequired[dict[str, str]]
+    leaning: list[VersionInUse]
+    name: str
+    project: str
+    public_key: str
+    refused: bool
+    revoked_at: str | None
+    updated_at: str
+
+
+class SigningKeyView(TypedDict):
+    """A public key that a project trusts, or has trusted."""
+
+    created_at: str
+    created_by: str
+    etag: str
+    fingerprint: str
+    id: str
+    labels: NotRequired[dict[str, str]]
+    name: str
+    project: str
+    public_key: str
+    revoked_at: str | None
+    updated_at: str
+
+
 class Simulation(TypedDict):
     """Limits to try on what was used."""
 
@@ -2307,6 +2372,15 @@ class VersionImport(TypedDict):
     tags: NotRequired[dict[str, str]]
 
 
+class VersionInUse(TypedDict):
+    """A version that an alias points at or a deployment names."""
+
+    aliases: list[str]
+    deployments: list[str]
+    model: str
+    version: int
+
+
 class VersionPatch(TypedDict):
     """What of a version may change: what people say of it, never the artifact."""
 
@@ -2314,6 +2388,31 @@ class VersionPatch(TypedDict):
     lineage: NotRequired[Lineage | None]
     metadata: NotRequired[dict[str, Any] | None]
     tags: NotRequired[dict[str, str | None] | None]
+
+
+class VersionSignatureCreate(TypedDict):
+    """A signature of a version."""
+
+    key: NotRequired[str | None]
+    signature: str
+
+
+class VersionSignatureView(TypedDict):
+    """A signature of a version; its name is the key's."""
+
+    created_at: str
+    created_by: str
+    digest: str
+    etag: str
+    fingerprint: str
+    id: str
+    labels: NotRequired[dict[str, str]]
+    name: str
+    revoked_at: str | None
+    signature: str
+    updated_at: str
+    valid: bool
+    version: int
 
 
 VersionState = Literal["PENDING", "READY", "QUARANTINED", "FAILED", "ARCHIVED"]

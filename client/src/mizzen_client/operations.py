@@ -658,6 +658,23 @@ class Operations(Sending):
             ),
         )
 
+    def create_signing_key(
+        self, project: str | int, body: models.SigningKeyCreate, *, idempotency_key: str | None = None
+    ) -> models.SigningKeyView:
+        """Trust a public key: signatures that it makes of versions count."""
+        return cast(
+            "models.SigningKeyView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/signing-keys", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     def create_version(
         self, project: str | int, model: str | int, body: models.VersionCreate, *, idempotency_key: str | None = None
     ) -> models.VersionDetail:
@@ -668,6 +685,32 @@ class Operations(Sending):
                 Call(
                     "POST",
                     path_of("/api/v1/projects/{project}/models/{model}/versions", {"project": project, "model": model}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
+    def create_version_signature(
+        self,
+        project: str | int,
+        model: str | int,
+        version: str | int,
+        body: models.VersionSignatureCreate,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.VersionSignatureView:
+        """Keep a signature of a version, where a key that the project trusts made it."""
+        return cast(
+            "models.VersionSignatureView",
+            self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions/{version}/signatures",
+                        {"project": project, "model": model, "version": version},
+                    ),
                     {},
                     headers_of(idempotency_key=idempotency_key, mint=True),
                     json=body,
@@ -1421,6 +1464,23 @@ class Operations(Sending):
                     path_of(
                         "/api/v1/projects/{project}/service-accounts/{service_account}",
                         {"project": project, "service_account": service_account},
+                    ),
+                    {},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def get_signing_key(self, project: str | int, signing_key: str | int) -> models.SigningKeyView:
+        """Read a key."""
+        return cast(
+            "models.SigningKeyView",
+            self._send(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/signing-keys/{signing_key}",
+                        {"project": project, "signing_key": signing_key},
                     ),
                     {},
                     headers_of(),
@@ -2834,6 +2894,102 @@ class Operations(Sending):
             ),
         )
 
+    def list_signing_keys(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.SigningKeyViewPage:
+        """List the keys that a project trusts, revoked ones included."""
+        return cast(
+            "models.SigningKeyViewPage",
+            self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/signing-keys", {"project": project}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_signing_keys(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> Iterator[models.SigningKeyView]:
+        """As `list_signing_keys`, item by item over all pages."""
+        return cast(
+            "Iterator[models.SigningKeyView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/signing-keys", {"project": project}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def list_version_signatures(
+        self,
+        project: str | int,
+        model: str | int,
+        version: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.VersionSignatureViewPage:
+        """List a version's signatures, those of revoked keys included."""
+        return cast(
+            "models.VersionSignatureViewPage",
+            self._send(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions/{version}/signatures",
+                        {"project": project, "model": model, "version": version},
+                    ),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_version_signatures(
+        self,
+        project: str | int,
+        model: str | int,
+        version: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> Iterator[models.VersionSignatureView]:
+        """As `list_version_signatures`, item by item over all pages."""
+        return cast(
+            "Iterator[models.VersionSignatureView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/models/{model}/versions/{version}/signatures",
+                        {"project": project, "model": model, "version": version},
+                    ),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
     def list_versions(
         self,
         project: str | int,
@@ -3189,7 +3345,7 @@ class Operations(Sending):
     def put_model_policy(
         self, project: str | int, body: models.PolicyPut, *, if_match: str | None = None
     ) -> models.PolicyView:
-        """Write the policy; fields that are left out have their defaults."""
+        """Write the policy; fields that are left out have their defaults, but `require_signature` stays as it is."""
         return cast(
             "models.PolicyView",
             self._send(
@@ -3466,6 +3622,32 @@ class Operations(Sending):
                     ),
                     {},
                     headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    def revoke_signing_key(
+        self,
+        project: str | int,
+        signing_key: str | int,
+        body: models.SigningKeyRevoke | None | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SigningKeyRevoked:
+        """Trust a key no more, for ever; the answer has the versions in use that lean on it. `dry_run` only says so."""
+        return cast(
+            "models.SigningKeyRevoked",
+            self._send(
+                Call(
+                    "POST",
+                    path_of(
+                        "/api/v1/projects/{project}/signing-keys/{signing_key}:revoke",
+                        {"project": project, "signing_key": signing_key},
+                    ),
+                    {},
+                    headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
+                    json=body,
                 )
             ),
         )

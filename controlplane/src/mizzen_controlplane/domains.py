@@ -39,6 +39,7 @@ from mizzen_controlplane.models import version_endpoints as versions
 from mizzen_controlplane.models.records import endpoints as records
 from mizzen_controlplane.models.scanning import endpoints as scans
 from mizzen_controlplane.models.scanning.scanner import scanner_closed
+from mizzen_controlplane.models.signing import endpoints as signatures
 from mizzen_controlplane.models.works import WORKS
 from mizzen_controlplane.operations import endpoints as operations
 from mizzen_controlplane.operations.running import running
@@ -82,6 +83,7 @@ DOMAINS = (
     Domain("versions", versions.router),
     Domain("records", records.router),
     Domain("scans", scans.router, scanner_closed),
+    Domain("signatures", signatures.router),
     Domain("artifacts", artifacts.router),
     Domain("cluster", cluster.router, projects_followed),
     Domain("deployments", deployments.router),

@@ -1,5 +1,6 @@
 """Every request that `mizzen` sends is one that the REST API describes: path, method, parameters and body."""
 
+import hashlib
 import json
 import re
 import threading
@@ -13,6 +14,8 @@ import jsonschema
 import pytest
 import typer
 from mizzen_cli.main import app
+from mizzen_cli.signing import generate
+from mizzen_crds.signing import digest_of
 from support.command_line import CommandLine, command_line
 
 API: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/reference/openapi.json").read_text())
@@ -32,6 +35,7 @@ LOCAL = {
 LOCAL |= {"login", "logout"}  # of the provider and of a session: tried against real ones
 LOCAL |= {"diff"}  # of what `apply --dry-run` and `get` send
 LOCAL |= {"gateway check", "gateway key", "gateway usage"}
+LOCAL |= {"signing-keys generate"}
 LOCAL |= {"secrets rotate"}  # a file of this machine, and then what `secrets rewrap` sends
 """Commands that ask this machine or the gateway alone."""
 COMMANDS = (
@@ -110,6 +114,14 @@ COMMANDS = (
     "models promotion a --compatible",
     "models quarantine a@1 --reason leaked",
     "models release a@1 --reason checked",
+    "models sign a@1 --key {folder}/release.pem",
+    "models sign a@1 --key {folder}/release.pem --path {folder}/model.onnx",
+    "models sign a@1 --statement",
+    "models signatures a@1",
+    "models policy --require-signature",
+    "signing-keys add release {folder}/release.pem",
+    "signing-keys list",
+    "signing-keys revoke release --dry-run",
     "models card a@1 -f {folder}/card.md",
     "models tag a@1 stage=test",
     "models lineage a@1 --dataset d",
@@ -185,6 +197,16 @@ STATUS = {
     "conditions": [{"type": "Ready", "status": "True", "reason": "Available", "message": "m"}],
     "resolvedModel": {"version": 1},
 }
+
+
+class ModelFile:
+    """What the models are made of."""
+
+    path = "model.onnx"
+    size = 7
+    sha256 = hashlib.sha256(b"a model").hexdigest()
+
+
 ANSWER = {
     "items": [],
     "name": "m",
@@ -195,8 +217,10 @@ ANSWER = {
     "reason": "",
     "format": "ONNX",
     "size_bytes": 1,
-    "digest": "sha256:0",
-    "files": [{"path": "model.onnx", "size": 7, "received": False}],
+    "digest": digest_of([ModelFile]),
+    "files": [{"path": "model.onnx", "size": 7, "sha256": ModelFile.sha256, "received": False}],
+    "leaning": [{"model": "a", "version": 1, "aliases": ["champion"], "deployments": ["m"]}],
+    "refused": True,
     "received": False,
     "part_bytes": 4,
     "ranges": [{"first": 4, "end": 7}],
@@ -283,6 +307,7 @@ def mizzen(sent: list[Sent], tmp_path: Path) -> Iterator[CommandLine]:
     (tmp_path / "card.md").write_text("# A model")
     (tmp_path / "limits.yaml").write_text("limits: [{name: l, metric: requests, amount: 5}]")
     (tmp_path / "model.onnx").write_text("a model")
+    generate(tmp_path / "release.pem")
     with ThreadingHTTPServer(("127.0.0.1", 0), Answerer) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"

@@ -18,6 +18,8 @@ from support.persons import new_person
 from support.pushing import gguf_file, push
 
 DOCUMENT = rest_api()
+PUBLIC_KEY = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+"""Of ed25519: a test vector of RFC 8032 has its private half, so that it vouches for nothing."""
 BODIES: Mapping[str, dict[str, Any]] = {
     "AliasForce": {"version": 1, "reason": "x"},
     "AliasPut": {"version": 1},
@@ -28,6 +30,8 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "ReleaseCreate": {"reason": "x"},
     "ScaleBody": {"replicas": 1},
     "ServiceAccountTokenCreate": {"name": "x"},
+    "SigningKeyCreate": {"name": "x", "public_key": PUBLIC_KEY},
+    "VersionSignatureCreate": {"signature": "eA=="},
     "VersionCreate": {"format": "ONNX", "files": [{"path": "x.onnx", "size": 1, "sha256": "0" * 64}]},
     "VersionImport": {"source": "https://models.invalid/x.onnx"},
     "VoidWrite": {"reason": "x"},
@@ -109,6 +113,7 @@ def everything_in(admin: httpx.Client, controlplane: ControlPlane, versions: int
         "invoice": made("/invoices/2026-03:finalize", {}),
         "binding": made("/bindings", {"principal": person.principal, "role": "viewer"}),
         "service_account": account,
+        "signing_key": made("/signing-keys", {"name": "k", "public_key": PUBLIC_KEY}),
         "token": made(f"/service-accounts/{account}/tokens", {"name": "t"}),
         "operation": made(f"/models/{model}/versions:import", BODIES["VersionImport"]),
     }

@@ -72,10 +72,13 @@ def policy(
     quarantine_from: Annotated[
         str | None, typer.Option(help="Quarantine from this severity on: info, low, medium, high or critical.")
     ] = None,
+    require_signature: Annotated[
+        bool | None, typer.Option(help="Serve only versions that a trusted key has signed: `mizzen signing-keys`.")
+    ] = None,
     output: Output = Format.YAML,
     project: Project = None,
 ) -> None:
-    """Show what the project takes into its registry; the options change it."""
+    """Show what the project takes into its registry; options change it: mizzen models policy --require-signature."""
     with session(project) as api:
         path = api.path("model-policy")
         present = api.get(path)
@@ -84,7 +87,9 @@ def policy(
             body["formats"] = None if formats == ["all"] else formats
         if quarantine_from is not None:
             body["quarantine_from"] = quarantine_from
-        if formats is not None or quarantine_from is not None:
+        if require_signature is not None:
+            body["require_signature"] = require_signature
+        if any(option is not None for option in (formats, quarantine_from, require_signature)):
             present = api.put(path, body, if_match=present["etag"])
     write(present, Format.YAML if output is Format.TABLE else output)
 

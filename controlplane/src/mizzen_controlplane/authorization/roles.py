@@ -40,6 +40,7 @@ _KEEPS_A_PROJECT: Final = {
     Permission.BUDGETS_WRITE,
     Permission.ALIASES_FORCE,
     Permission.MODEL_POLICIES_WRITE,
+    Permission.SIGNING_KEYS_WRITE,
     Permission.BINDINGS_READ,
     Permission.BINDINGS_WRITE,
     Permission.SERVICE_ACCOUNTS_READ,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from mizzen_crds.signing import digest_of
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from pydantic import ValidationError
 
@@ -81,7 +82,7 @@ def _announcement(
     arguments: Mapping[str, Any], listing: Listing, arrived: Mapping[OriginFile, Arrived]
 ) -> VersionCreate:
     files = _announced(arrived)
-    revision = listing.revision or versions.digest_of(files)
+    revision = listing.revision or digest_of(files)
     return VersionCreate(
         format=format_of(arguments["format"], listing), files=files, metadata=arguments["metadata"],
         labels=arguments["labels"], tags=arguments["tags"],

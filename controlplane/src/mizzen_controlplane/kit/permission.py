@@ -20,6 +20,7 @@ class Permission(StrEnum):
     VERSIONS_PUBLISH = "versions:publish"
     QUARANTINE_OVERRIDE = "quarantine:override"
     MODEL_POLICIES_WRITE = "model-policies:write"
+    SIGNING_KEYS_WRITE = "signing-keys:write"
     ALIASES_WRITE = "aliases:write"
     ALIASES_FORCE = "aliases:force"
     DEPLOYMENTS_READ = "deployments:read"

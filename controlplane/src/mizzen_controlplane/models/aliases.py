@@ -16,6 +16,7 @@ from mizzen_controlplane.models.promotion import require_promotion
 from mizzen_controlplane.models.repository import aliases_of, find_alias
 from mizzen_controlplane.models.schemas import AliasForce, AliasPut, AliasView, VersionState
 from mizzen_controlplane.models.scope import model_or_404, version_or_404
+from mizzen_controlplane.models.signing.requirement import require_signed
 from mizzen_controlplane.models.standing import quarantined, state_now
 
 FIELDS = {
@@ -48,6 +49,7 @@ async def put(
                 f"Version {version.number} is {version.state}, and an alias points at a READY one. {version.reason}",
                 code="version_not_ready",
             )
+        await require_signed(session, f"Version {version.number}", version)
         reason = body.reason if isinstance(body, AliasForce) else None
         if reason is None:
             await require_promotion(session, model, alias, version)

@@ -13,6 +13,7 @@ from mizzen_controlplane.models.models import Model, ModelVersion, VersionFile
 from mizzen_controlplane.models.repository import files_of, find_alias, find_file, find_model, version_by_id
 from mizzen_controlplane.models.schemas import VersionState
 from mizzen_controlplane.models.scope import version_or_404
+from mizzen_controlplane.models.signing.requirement import require_signed
 from mizzen_controlplane.models.standing import quarantined, state_now
 
 _SERVED = (VersionState.READY, VersionState.ARCHIVED)
@@ -34,8 +35,10 @@ async def resolve(
             number = alias.number
         assert number is not None
         version = await version_or_404(session, model, number)
-    if state_now(version) != VersionState.READY:
-        raise _unusable(f"Version {number} of {model.name!r}", version)
+        named = f"Version {number} of {model.name!r}"
+        if state_now(version) != VersionState.READY:
+            raise _unusable(named, version)
+        await require_signed(session, named, version)
     return _resolved(project, model, version)
 
 
@@ -122,4 +125,5 @@ async def _served(session: AsyncSession, version_id: str, namespace: str | None)
         raise NotFound(f"There is no version {version_id!r}.", code="version_not_found")
     if state_now(version) not in _SERVED:
         raise _unusable(f"The version {version_id}", version)
+    await require_signed(session, f"The version {version_id}", version)
     return version

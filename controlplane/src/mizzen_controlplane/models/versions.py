@@ -1,9 +1,9 @@
 """The rules of versions: announced whole, numbered 1, 2, 3 ..., immutable once READY, archived rather than removed."""
 
-import hashlib
 from collections.abc import Sequence
 
 from mizzen_crds.registry import Signature
+from mizzen_crds.signing import digest_of
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.audit.record import record
@@ -105,14 +105,6 @@ def _new_version(
         labels=body.labels,
         created_by=subject.name,
     )
-
-
-def digest_of(files: Sequence[AnnouncedFile | VersionFile]) -> str:
-    """Digest of a version: sha256 over the lines `<sha256>  <size>  <path>` plus newline, by path."""
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        digest.update(f"{file.sha256}  {file.size}  {file.path}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
 
 
 def refuse_clashes(files: Sequence[AnnouncedFile]) -> None:

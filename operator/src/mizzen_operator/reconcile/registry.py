@@ -33,6 +33,7 @@ RESOLUTION_REASONS: Final = {
     "version_not_ready": conditions.VERSION_NOT_READY,
     "version_failed": conditions.VERSION_FAILED,
     "version_quarantined": conditions.VERSION_QUARANTINED,
+    "version_unsigned": conditions.VERSION_UNSIGNED,
     "version_archived": conditions.VERSION_ARCHIVED,
 }
 FRESH_SECONDS: Final = 5.0

@@ -21,6 +21,7 @@ RESOLUTION_REASONS = {
     "version_not_ready": "VersionNotReady",
     "version_failed": "VersionFailed",
     "version_quarantined": "VersionQuarantined",
+    "version_unsigned": "VersionUnsigned",
     "version_archived": "VersionArchived",
 }
 TOO_OLD = 410

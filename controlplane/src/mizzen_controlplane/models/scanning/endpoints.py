@@ -115,7 +115,7 @@ async def put_model_policy(
     if_match: IfMatch,
     response: Response,
 ) -> PolicyView:
-    """Write the policy; fields that are left out have their defaults."""
+    """Write the policy; fields that are left out have their defaults, but `require_signature` stays as it is."""
     row, written = await policy.put(plane, subject, project, body, if_match)
     with_etag(response, row)
     return written

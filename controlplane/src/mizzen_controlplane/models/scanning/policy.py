@@ -1,4 +1,4 @@
-"""The rules of a project's policy: which formats it takes, and from which finding on a version is quarantined."""
+"""The rules of a project's policy: which formats it takes, what quarantines a version, whether one must be signed."""
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,12 +11,15 @@ from mizzen_controlplane.kit.etag import require_match
 from mizzen_controlplane.kit.ids import new_id
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.kit.problem import PreconditionFailed, invalid_field
+from mizzen_controlplane.kit.schema_floor import raise_floor
 from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.scanning.models import ModelPolicy
 from mizzen_controlplane.models.scanning.repository import find_policy
 from mizzen_controlplane.models.scanning.schemas import PolicyPut, PolicyView
 
-_FIELDS = ("formats", "quarantine_from")
+_FIELDS = ("formats", "quarantine_from", "require_signature")
+SIGNATURES_KNOWN_SINCE = "0030"
+"""Migration whose release first knew signatures: earlier ones would serve what has none."""
 
 
 def view(project: Project, policy: ModelPolicy) -> PolicyView:
@@ -45,16 +48,18 @@ async def get(plane: Plane, project_ref: str) -> tuple[ModelPolicy, PolicyView]:
 async def put(
     plane: Plane, subject: Subject, project_ref: str, body: PolicyPut, if_match: str | None
 ) -> tuple[ModelPolicy, PolicyView]:
-    """Write the policy; it holds for versions that are pushed or scanned from now on."""
+    """Write the policy; formats and findings hold for what is pushed or scanned from now on, signatures for all."""
     async with unit_of_work(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
         stored = await find_policy(session, project.id, lock=True)
         policy = stored or await policy_of(session, project)
         require_match(if_match, policy)
         before = policy.model_dump(include=set(_FIELDS))
-        for name, value in body.model_dump(mode="json").items():
+        for name, value in _written(body).items():
             setattr(policy, name, value)
         after = policy.model_dump(include=set(_FIELDS))
+        if policy.require_signature:
+            await raise_floor(session, SIGNATURES_KNOWN_SINCE)
         if stored is None:
             policy.id = new_id("mpo")
             session.add(policy)
@@ -67,6 +72,12 @@ async def put(
                 before=before, after=after,
             )  # fmt: skip
         return policy, view(project, policy)
+
+
+def _written(body: PolicyPut) -> dict[str, object]:
+    """Fields with their values; whether signatures are required changes only where the body says so."""
+    own = body.model_dump(mode="json")
+    return {name: value for name, value in own.items() if name != "require_signature" or value is not None}
 
 
 async def require_format(session: AsyncSession, project: Project, format_name: str) -> None:

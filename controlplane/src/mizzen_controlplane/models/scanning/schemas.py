@@ -93,6 +93,9 @@ class PolicyPut(Body):
     `allow_code` of the project."""
     quarantine_from: Severity = Severity.HIGH
     """A version with a finding of this severity or above is quarantined."""
+    require_signature: bool | None = None
+    """Only versions that a trusted key (`signing-keys`) has signed are aliased, resolved and fetched; absent: as it is.
+    """
 
 
 class PolicyView(Resource):
@@ -104,6 +107,8 @@ class PolicyView(Resource):
     """Formats that may be pushed; null for all."""
     quarantine_from: Severity
     """From which severity on a finding quarantines a version."""
+    require_signature: bool
+    """Only versions that a trusted key has signed are aliased, resolved and fetched."""
 
 
 class ReleaseView(Resource):

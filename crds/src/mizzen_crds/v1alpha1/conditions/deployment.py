@@ -161,6 +161,12 @@ VERSION_QUARANTINED: Final = reason_row(
     "Read `mizzen models scan NAME@VERSION`; push a mended version and name that one, or have this one released with a "
     "reason (`mizzen models release`).",
 )
+VERSION_UNSIGNED: Final = reason_row(
+    "VersionUnsigned",
+    (MODEL_RESOLVED,),
+    "The project's policy requires signatures, and no key that the project trusts has signed the version.",
+    "Sign it (`mizzen models sign NAME@VERSION --key FILE`); `mizzen signing-keys list` shows which keys are trusted.",
+)
 VERSION_ARCHIVED: Final = reason_row(
     "VersionArchived",
     (MODEL_RESOLVED,),
