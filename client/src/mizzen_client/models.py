@@ -1645,6 +1645,7 @@ class PolicyView(TypedDict):
     project: str
     quarantine_from: Severity
     require_signature: bool
+    unsigned: list[VersionInUse]
     updated_at: str
 
 

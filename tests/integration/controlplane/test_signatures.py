@@ -129,6 +129,21 @@ def test_a_signature_is_of_one_content_in_one_format_of_one_model(
     assert admin.get(f"{model}/versions/1/signatures").json()["items"] == []
 
 
+def test_the_policy_names_what_is_in_use_and_not_signed(admin: httpx.Client, project: str) -> None:
+    policy, model = f"/api/v1/projects/{project}/model-policy", new_model(admin, project)
+    push(admin, model, ONNX)
+    assert admin.get(policy).json()["unsigned"] == [], "nothing uses it"
+    spec = {"engine": {"type": "Triton"}, "model": {"versionRef": {"model": "m", "version": 1}}}
+    manifest = {"apiVersion": "mizzen.dev/v1alpha1", "kind": "ModelDeployment", "metadata": {"name": "d"}, "spec": spec}
+    assert admin.put(f"/api/v1/projects/{project}/deployments/d", json=manifest).status_code == 201
+    unsigned = [{"model": "m", "version": 1, "aliases": [], "deployments": ["d"]}]
+    assert admin.put(policy, json={"require_signature": True}).json()["unsigned"] == unsigned
+    sign(admin, model, Signer().trusted(admin, project, "release")).raise_for_status()
+    assert admin.get(policy).json()["unsigned"] == []
+    kept = admin.put(policy, json={"quarantine_from": "critical"}).json()
+    assert kept["require_signature"] is True, "who does not speak of it does not switch it off"
+
+
 def test_what_changes_the_trust_is_in_the_audit_trail(admin: httpx.Client, project: str, model: str) -> None:
     signer = Signer().trusted(admin, project, "release")
     sign(admin, model, signer).raise_for_status()

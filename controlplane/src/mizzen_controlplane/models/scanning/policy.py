@@ -16,15 +16,15 @@ from mizzen_controlplane.kit.wire import resource_fields
 from mizzen_controlplane.models.scanning.models import ModelPolicy
 from mizzen_controlplane.models.scanning.repository import find_policy
 from mizzen_controlplane.models.scanning.schemas import PolicyPut, PolicyView
+from mizzen_controlplane.models.signing.in_use import unsigned_in_use
 
 _FIELDS = ("formats", "quarantine_from", "require_signature")
 SIGNATURES_KNOWN_SINCE = "0030"
 """Migration whose release first knew signatures: earlier ones would serve what has none."""
 
 
-def view(project: Project, policy: ModelPolicy) -> PolicyView:
-    """On the wire."""
-    own = policy.model_dump(include=set(_FIELDS))
+async def _view(session: AsyncSession, plane: Plane, project: Project, policy: ModelPolicy) -> PolicyView:
+    own = {**policy.model_dump(include=set(_FIELDS)), "unsigned": await unsigned_in_use(session, plane, project)}
     return PolicyView.model_validate({**resource_fields(policy), **own, "project": project.name})
 
 
@@ -42,7 +42,7 @@ async def get(plane: Plane, project_ref: str) -> tuple[ModelPolicy, PolicyView]:
     async with reading(plane.database) as session:
         project = await project_or_404(session, plane, project_ref)
         policy = await policy_of(session, project)
-    return policy, view(project, policy)
+        return policy, await _view(session, plane, project, policy)
 
 
 async def put(
@@ -71,7 +71,7 @@ async def put(
                 session, subject, "model-policies.put", policy.id, name=project.name, project_id=project.id,
                 before=before, after=after,
             )  # fmt: skip
-        return policy, view(project, policy)
+        return policy, await _view(session, plane, project, policy)
 
 
 def _written(body: PolicyPut) -> dict[str, object]:

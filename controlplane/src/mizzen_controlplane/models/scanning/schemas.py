@@ -8,6 +8,7 @@ from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from mizzen_controlplane.kit.wire import Body, Resource
+from mizzen_controlplane.models.signing.schemas import VersionInUse
 
 
 def _without_nul(text: str) -> str:
@@ -109,6 +110,8 @@ class PolicyView(Resource):
     """From which severity on a finding quarantines a version."""
     require_signature: bool
     """Only versions that a trusted key has signed are aliased, resolved and fetched."""
+    unsigned: list[VersionInUse]
+    """Versions that an alias or a deployment names and that no trusted key has signed."""
 
 
 class ReleaseView(Resource):
