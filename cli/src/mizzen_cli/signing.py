@@ -1,5 +1,6 @@
 """How does a private key on this machine vouch for a version? Public keys and signatures alone leave it."""
 
+import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from mizzen_crds.signing import digest_of, statement_of
 
 from mizzen_cli.artifact import LocalFile
-from mizzen_cli.client import Json
+from mizzen_cli.client import ApiClient, Json
 from mizzen_cli.errors import CommandError, ExitCode
 
 HOW = "`mizzen signing-keys generate FILE` makes one, `openssl genpkey -algorithm ed25519 -out FILE` too."
@@ -96,6 +97,12 @@ def _difference(told: Sequence[LocalFile], here: Sequence[LocalFile]) -> str:
     if more:
         return f"it has no {more[0]}"
     return f"{next(path for path in sorted(own) if own[path] != there[path])} differs"
+
+
+def post(api: ApiClient, version: Json, signature: bytes) -> Json:
+    """Have the control plane keep a signature; returns it as it is kept."""
+    below = api.path("models", version["model"], "versions", str(version["version"]), "signatures")
+    return api.post(below, {"signature": base64.b64encode(signature).decode()})
 
 
 def made_elsewhere(file: Path) -> bytes:

@@ -96,6 +96,7 @@ COMMANDS = (
     "secrets keys",
     "secrets rewrap",
     "models push a {folder}/model.onnx --alias champion",
+    "models push a {folder}/model.onnx --alias champion --sign-with {folder}/release.pem",
     "models list",
     "models versions a",
     "models alias a champion 1",

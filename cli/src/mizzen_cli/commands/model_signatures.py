@@ -1,12 +1,10 @@
 """`mizzen models sign|signatures`: who vouches for a version."""
 
-import base64
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mizzen_cli.client import Json
 from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
 from mizzen_cli.session import Project, session
 from mizzen_cli.version_text import find_version
@@ -52,9 +50,7 @@ def sign(
             typer.echo(signed.decode(), nl=False)
             return
         raw = private.sign(signed) if private is not None else made
-        body: Json = {"signature": base64.b64encode(raw).decode()}
-        below = api.path("models", version["model"], "versions", str(version["version"]), "signatures")
-        show_one(api.post(below, body), COLUMNS, output)
+        show_one(signing.post(api, version, raw), COLUMNS, output)
 
 
 def signatures(reference: OfVersion, output: Output = Format.TABLE, project: Project = None) -> None:

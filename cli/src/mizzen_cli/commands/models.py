@@ -1,7 +1,7 @@
 """`mizzen models`: push versions, point aliases at them, compare them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,6 +34,9 @@ from mizzen_cli.session import Project, session
 from mizzen_cli.upload import finalize, unfinished, upload
 from mizzen_cli.version_text import find_version, version_lines
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 app = typer.Typer(help="Models and their versions.", no_args_is_help=True)
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
@@ -63,6 +66,9 @@ def push(
     path: Annotated[Path, typer.Argument(help="File or folder of the artifact.")],
     alias: Annotated[list[str] | None, typer.Option(help="Point this alias at the new version; repeatable.")] = None,
     artifact_format: Annotated[str | None, typer.Option("--format", help="ONNX, Safetensors, GGUF, ...")] = None,
+    sign_with: Annotated[
+        Path | None, typer.Option(help="Private ed25519 key, PEM: the version is signed before aliases move.")
+    ] = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
@@ -75,6 +81,7 @@ def push(
         check_alias(name)
     files = local_files(path)
     body = _announcement(path, files, artifact_format)
+    key = _private_key(sign_with)
     with session(project) as api:
         make_model(api, model)
         created = unfinished(api, model, body["format"], files)
@@ -89,6 +96,8 @@ def push(
             raise CommandError(
                 f"{model} version {version['version']} is {version['state']}: {version['reason']}{_allowance(version)}"
             )
+        if key is not None:
+            _sign(api, version, key, files)
         for name in alias or []:
             _point(api, model, name, int(version["version"]), force=True)
         version = api.get(version_path)
@@ -290,6 +299,20 @@ def make_model(api: ApiClient, model: str) -> None:
         if error.code is not ExitCode.NOT_FOUND:
             raise
         api.post(api.path("models"), {"name": model})
+
+
+def _private_key(file: Path | None) -> "Ed25519PrivateKey | None":
+    if file is None:
+        return None
+    from mizzen_cli import signing
+
+    return signing.private_key(file)
+
+
+def _sign(api: ApiClient, version: Json, key: "Ed25519PrivateKey", files: list[LocalFile]) -> None:
+    from mizzen_cli import signing
+
+    signing.post(api, version, key.sign(signing.statement(version, files)))
 
 
 def _point(api: ApiClient, model: str, name: str, version: int, *, force: bool) -> Json:
