@@ -19,6 +19,7 @@ from mizzen_cli.commands import (
     engines,
     gateway,
     grants,
+    import_credentials,
     installation,
     invoices,
     keys,
@@ -74,6 +75,7 @@ model_scans.register(models.app)
 model_signatures.register(models.app)
 model_content.register(models.app)
 app.add_typer(models.app, name="models")
+app.add_typer(import_credentials.app, name="import-credentials")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(operations.app, name="operations")
 app.add_typer(keys.app, name="keys")

@@ -19,6 +19,8 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "budget_not_found": "`mizzen budgets list` shows those there are.",
     "content_damaged": "`mizzen models push MODEL PATH` pushes it again.",
     "content_missing": "`mizzen models push` sends it again, as a new version.",
+    "credential_not_found": "`mizzen import-credentials list` shows those there are.",
+    "credential_of_another_host": "`mizzen import-credentials create NAME --host HOST` stores one for it.",
     "delivery_not_found": "`mizzen webhooks deliveries WEBHOOK` shows those there are.",
     "deployment_not_found": "`mizzen get` lists those there are.",
     "disk_full": "Then push again: files that arrived whole are not sent twice.",
@@ -87,6 +89,7 @@ OWN_WORDS: Final[dict[str, str]] = {
 SAYS_IT_ALL: Final = frozenset(
     {
         "artifacts_not_served",
+        "credential_deleted",
         "no_such_attempt",
         "provider_not_found",
         "provider_unavailable",
@@ -199,6 +202,7 @@ SAYS_IT_ALL: Final = frozenset(
         "version_not_ready",
         "wrong_part_length",
         "wrong_password",
+        "too_many_credentials",
         "too_many_webhooks",
     }
 )

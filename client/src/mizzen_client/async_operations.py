@@ -471,6 +471,23 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def create_import_credential(
+        self, project: str | int, body: models.ImportCredentialCreate, *, idempotency_key: str | None = None
+    ) -> models.ImportCredentialView:
+        """Store what imports show to one host. It is sealed, sent to that host alone, and never shown again."""
+        return cast(
+            "models.ImportCredentialView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}/import-credentials", {"project": project}),
+                    {},
+                    headers_of(idempotency_key=idempotency_key, mint=True),
+                    json=body,
+                )
+            ),
+        )
+
     async def create_key(
         self, project: str | int, body: models.KeyCreate, *, idempotency_key: str | None = None
     ) -> models.KeyWithSecret:
@@ -818,6 +835,25 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "DELETE",
                     path_of("/api/v1/projects/{project}/grants/{grant}", {"project": project, "grant": grant}),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
+    async def delete_import_credential(
+        self, project: str | int, credential: str | int, *, if_match: str | None = None
+    ) -> None:
+        """Remove a credential; an import that has yet to show it fails."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "DELETE",
+                    path_of(
+                        "/api/v1/projects/{project}/import-credentials/{credential}",
+                        {"project": project, "credential": credential},
+                    ),
                     {},
                     headers_of(if_match=if_match),
                 )
@@ -1247,6 +1283,23 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "GET",
                     path_of("/api/v1/projects/{project}/grants/{grant}", {"project": project, "grant": grant}),
+                    {},
+                    headers_of(),
+                )
+            ),
+        )
+
+    async def get_import_credential(self, project: str | int, credential: str | int) -> models.ImportCredentialView:
+        """One credential, without what is secret."""
+        return cast(
+            "models.ImportCredentialView",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of(
+                        "/api/v1/projects/{project}/import-credentials/{credential}",
+                        {"project": project, "credential": credential},
+                    ),
                     {},
                     headers_of(),
                 )
@@ -2052,6 +2105,49 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "GET",
                     path_of("/api/v1/projects/{project}/grants", {"project": project}),
+                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    async def list_import_credentials(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> models.ImportCredentialViewPage:
+        """The project's credentials for imports, without what is secret."""
+        return cast(
+            "models.ImportCredentialViewPage",
+            await self._send(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/import-credentials", {"project": project}),
+                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    headers_of(),
+                )
+            ),
+        )
+
+    def all_import_credentials(
+        self,
+        project: str | int,
+        *,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
+    ) -> AsyncIterator[models.ImportCredentialView]:
+        """As `list_import_credentials`, item by item over all pages."""
+        return cast(
+            "AsyncIterator[models.ImportCredentialView]",
+            self._items(
+                Call(
+                    "GET",
+                    path_of("/api/v1/projects/{project}/import-credentials", {"project": project}),
                     {"page_size": page_size, "filter": filter, "order_by": order_by},
                     headers_of(),
                 )
@@ -3155,6 +3251,31 @@ class AsyncOperations(AsyncSending):
                     "PATCH",
                     path_of("/api/v1/projects/{project}/deployments/{name}", {"project": project, "name": name}),
                     {"field_manager": field_manager, "dry_run": dry_run},
+                    headers_of(if_match=if_match),
+                    json=body,
+                )
+            ),
+        )
+
+    async def patch_import_credential(
+        self,
+        project: str | int,
+        credential: str | int,
+        body: models.ImportCredentialPatch,
+        *,
+        if_match: str | None = None,
+    ) -> models.ImportCredentialView:
+        """Replace the secret, or label it. Its host stays, as whoever changed it would be sent the secret."""
+        return cast(
+            "models.ImportCredentialView",
+            await self._send(
+                Call(
+                    "PATCH",
+                    path_of(
+                        "/api/v1/projects/{project}/import-credentials/{credential}",
+                        {"project": project, "credential": credential},
+                    ),
+                    {},
                     headers_of(if_match=if_match),
                     json=body,
                 )

@@ -545,6 +545,9 @@ class Comparison(TypedDict):
     to_version: int
 
 
+CredentialKind = Literal["bearer", "basic"]
+
+
 class CreditNoteView(TypedDict):
     """A credit note; it never changes."""
 
@@ -837,6 +840,38 @@ class HourRefused(TypedDict):
 
     refused: int
     start: str
+
+
+class ImportCredentialCreate(TypedDict):
+    """A credential to store."""
+
+    host: str
+    kind: NotRequired[CredentialKind]
+    labels: NotRequired[dict[str, str]]
+    name: str
+    secret: str
+    username: NotRequired[str | None]
+
+
+class ImportCredentialPatch(TypedDict):
+    """What of a credential may change: all but host and kind, as whoever changes the host would be sent the secret."""
+
+    labels: NotRequired[dict[str, str]]
+    secret: NotRequired[str | None]
+    username: NotRequired[str | None]
+
+
+class ImportCredentialView(TypedDict):
+    """A credential, without what is secret."""
+
+    created_at: str
+    etag: str
+    host: str
+    id: str
+    kind: CredentialKind
+    labels: NotRequired[dict[str, str]]
+    name: str
+    updated_at: str
 
 
 class InvoiceLine(TypedDict):
@@ -1369,6 +1404,13 @@ class GrantViewPage(TypedDict):
     next_page_token: NotRequired[str]
 
 
+class ImportCredentialViewPage(TypedDict):
+    """ImportCredentialViewPage"""
+
+    items: list[ImportCredentialView]
+    next_page_token: NotRequired[str]
+
+
 class InvoiceSummaryPage(TypedDict):
     """InvoiceSummaryPage"""
 
@@ -1549,6 +1591,8 @@ Permission = Literal[
     "models:write",
     "versions:write",
     "versions:publish",
+    "import-credentials:read",
+    "import-credentials:write",
     "quarantine:override",
     "model-policies:write",
     "signing-keys:write",
@@ -2364,6 +2408,7 @@ class VersionDetail(TypedDict):
 class VersionImport(TypedDict):
     """A new version whose files are fetched."""
 
+    credential: NotRequired[str | None]
     files: NotRequired[list[str]]
     format: NotRequired[ModelFormat | None]
     labels: NotRequired[dict[str, str]]

@@ -24,6 +24,7 @@ from mizzen_controlplane.deployments import observation_endpoints as observation
 from mizzen_controlplane.grants import endpoints as grants
 from mizzen_controlplane.identity import endpoints as identity
 from mizzen_controlplane.imports import endpoints as imports
+from mizzen_controlplane.imports.credentials import endpoints as import_credentials
 from mizzen_controlplane.imports.work import imports_done
 from mizzen_controlplane.invoices import credit_endpoints as credits_in_hand
 from mizzen_controlplane.invoices import endpoints as invoices
@@ -105,6 +106,7 @@ DOMAINS = (
     Domain("webhooks", webhooks.router, webhooks_served),
     Domain("sealing", sealing.router, sealing.sealed_anew),
     Domain("imports", imports.router, imports_done),
+    Domain("import-credentials", import_credentials.router),
     Domain("operations", operations.router, running(WORKS)),
     Domain("service-accounts", service_accounts.router, recognize=recognize_service_account),
     Domain("sign-in", sign_in.router, recognize=recognize_session),

@@ -80,6 +80,11 @@ COMMANDS = (
     "access explain models:write",
     "access explain models:write --principal person:per_1 --resource model/a",
     "access explain models:write --principal person:per_1 --organization",
+    "import-credentials create hub --host huggingface.co",
+    "import-credentials create shelf --host models.example.org:8443 --username reader",
+    "import-credentials list",
+    "import-credentials replace hub",
+    "import-credentials delete hub",
     "service-accounts create ci --description builds",
     "service-accounts list",
     "service-accounts update ci --disable",
@@ -340,7 +345,7 @@ def body_schema(described: dict[str, Any]) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_what_a_command_sends_is_described(line: str, mizzen: CommandLine, sent: list[Sent], tmp_path: Path) -> None:
-    mizzen(*line.format(folder=tmp_path).split())
+    mizzen(*line.format(folder=tmp_path).split(), stdin="a secret that commands read\n")
     assert sent
     for method, target, body in sent:
         url = urlsplit(target)

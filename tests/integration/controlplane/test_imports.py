@@ -14,11 +14,11 @@ from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.operations.models import Operation
 from support.controlplane import ControlPlane
 from support.file_origin import FileOrigin, file_origin
+from support.importing import begun, ended, imported
 from support.plane_in_process import plane_of_process
 from support.pushing import onnx_model
 
 MODEL = onnx_model()
-UNDER_WAY = ("QUEUED", "RUNNING")
 
 
 @pytest.fixture
@@ -31,27 +31,6 @@ async def admin(controlplane: ControlPlane) -> AsyncIterator[httpx.AsyncClient]:
 async def origin() -> AsyncIterator[FileOrigin]:
     async with file_origin() as made:
         yield made
-
-
-async def begun(admin: httpx.AsyncClient, project: str, source: str, **fields: object) -> httpx.Response:
-    await admin.post(f"/api/v1/projects/{project}/models", json={"name": "m"})
-    return await admin.post(f"/api/v1/projects/{project}/models/m/versions:import", json={"source": source, **fields})
-
-
-async def ended(admin: httpx.AsyncClient, project: str, answer: httpx.Response) -> dict[str, Any]:
-    """The operation at its end."""
-    assert answer.status_code == 202, answer.text
-    path = f"/api/v1/projects/{project}/operations/{answer.json()['id']}"
-    async with asyncio.timeout(60):
-        seen = answer.json()
-        while seen["state"] in UNDER_WAY and not seen["reason"]:
-            seen = (await admin.get(path)).json()
-            await asyncio.sleep(0.05)
-    return dict(seen)
-
-
-async def imported(admin: httpx.AsyncClient, project: str, source: str, **fields: object) -> dict[str, Any]:
-    return await ended(admin, project, await begun(admin, project, source, **fields))
 
 
 async def test_a_file_of_a_web_server_becomes_a_version_that_says_where_it_came_from(

@@ -31,6 +31,9 @@ def import_version(
     digest: Annotated[
         list[str] | None, typer.Option(metavar="PATH=HEX", help="SHA-256 that a file must have; repeatable.")
     ] = None,
+    credential: Annotated[
+        str | None, typer.Option(help="Import credential of the project to show; `mizzen import-credentials` has them.")
+    ] = None,
     artifact_format: Annotated[str | None, typer.Option("--format", help="ONNX, Safetensors, GGUF, ...")] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
     output: Output = Format.TABLE,
@@ -39,6 +42,8 @@ def import_version(
     """Have the control plane fetch a new version; it is checked and scanned as one that is pushed."""
     check_model_name(model)
     body: Json = {"source": source, "files": file or [], "sha256": dict(_digest(text) for text in digest or [])}
+    if credential is not None:
+        body["credential"] = credential
     if artifact_format is not None:
         body["format"] = named_format(artifact_format)
     with session(project) as api:

@@ -1,6 +1,5 @@
 """`mizzen login|logout|whoami|sessions`: who one is at the control plane, and where one is signed in."""
 
-import sys
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from mizzen_cli.device_flow import id_token_of
 from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one
 from mizzen_cli.session import session
+from mizzen_cli.typed_secret import typed_secret
 
 sessions = typer.Typer(help="Where you are signed in.", no_args_is_help=True)
 SESSION = "mzt_session_"
@@ -133,18 +133,14 @@ def _tell(code: Json) -> None:
 
 
 def _by_password(api: ApiClient, username: str) -> Json:
-    body = {"username": username, "password": _secret("Password"), "kind": "COMMAND_LINE"}
+    body = {"username": username, "password": typed_secret("Password"), "kind": "COMMAND_LINE"}
     answer = api.exchange("POST", "/auth/password", json=body)
     if answer.status_code == 403 and answer.json().get("code") == "password_change_needed":
         typer.echo("This password works once. Choose your own, of 12 characters or more.", err=True)
-        answer = api.exchange("POST", "/auth/password", json={**body, "new_password": _secret("New password")})
+        answer = api.exchange(
+            "POST", "/auth/password", json={**body, "new_password": typed_secret("New password", twice=True)}
+        )
     if answer.is_error:
         raise refused(answer)
     found: Json = answer.json()
     return found
-
-
-def _secret(what: str) -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt(what, hide_input=True, err=True, confirmation_prompt=what.startswith("New")))
-    return sys.stdin.readline().rstrip("\n")

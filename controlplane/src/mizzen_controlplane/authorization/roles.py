@@ -30,6 +30,7 @@ _PUBLISHES: Final = _VIEWS | {
     Permission.MODELS_WRITE,
     Permission.VERSIONS_WRITE,
     Permission.VERSIONS_PUBLISH,
+    Permission.IMPORT_CREDENTIALS_READ,
     Permission.ALIASES_WRITE,
     Permission.DEPLOYMENTS_PROMOTE,
 }
@@ -46,6 +47,7 @@ _KEEPS_A_PROJECT: Final = {
     Permission.SERVICE_ACCOUNTS_READ,
     Permission.SERVICE_ACCOUNTS_WRITE,
     Permission.AUDIT_READ,
+    Permission.IMPORT_CREDENTIALS_WRITE,
     Permission.WEBHOOKS_READ,
     Permission.WEBHOOKS_WRITE,
 }

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mizzen_controlplane.egress.proxy import WayOut
+from mizzen_controlplane.imports.credentials.showing import opened
 from mizzen_controlplane.imports.origin import Origin
 from mizzen_controlplane.imports.origins.https import WebServer
 from mizzen_controlplane.imports.origins.hub import Hub
 from mizzen_controlplane.imports.origins.mlflow import MlflowServer
 from mizzen_controlplane.imports.source import source_of
-from mizzen_controlplane.imports.web import web_of
+from mizzen_controlplane.imports.web import nobody, web_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.operations.models import Operation
 
@@ -18,7 +19,9 @@ from mizzen_controlplane.operations.models import Operation
 async def origin_of(plane: Plane, operation: Operation, way: WayOut) -> AsyncIterator[Origin]:
     """The origin of an import, reached through `way`."""
     source = source_of(operation.arguments["source"])
-    async with web_of(way) as web:
+    credential = operation.arguments.get("credential")
+    authorize = (await opened(plane, operation.project_id, credential)).headers if credential else nobody
+    async with web_of(way, authorize) as web:
         names = operation.arguments["files"]
         match source.scheme:
             case "hf":

@@ -24,6 +24,8 @@ class VersionImport(Body):
     """Only these: names below a folder of `https://`; elsewhere patterns such as `*.safetensors`."""
     sha256: Annotated[dict[FilePath, Sha256], Field(max_length=10_000)] = Field(default_factory=dict)
     """Path -> hex digest that the file must have."""
+    credential: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """Id or name of an import credential of the project, for the host of the source; null for none."""
     format: ModelFormat | None = None
     """How the weights are stored; null where the names of the files tell."""
     metadata: Metadata = Field(default_factory=dict)

@@ -2,7 +2,11 @@
 
 from typing import Any, Final
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from mizzen_controlplane.identity.models import Project
+from mizzen_controlplane.imports.credentials.place import place_of
+from mizzen_controlplane.imports.credentials.showing import credential_or_404
 from mizzen_controlplane.imports.origins.mlflow import model_named
 from mizzen_controlplane.imports.schemas import VersionImport
 from mizzen_controlplane.imports.source import Source, source_of
@@ -29,7 +33,22 @@ async def begin_import(
         if body.format is not None:
             await require_format(session, project, body.format)
         arguments: dict[str, Any] = {**body.model_dump(mode="json"), "model": model.id}
+        if body.credential is not None:
+            arguments["credential"] = await _credential_for(session, project, body.credential, plane, source)
         return project, begin(session, subject, project, KIND, model.name, arguments)
+
+
+async def _credential_for(session: AsyncSession, project: Project, ref: str, plane: Plane, source: Source) -> str:
+    """Its id; raises NotFound, and Invalid where it would never be shown."""
+    row = await credential_or_404(session, project.id, ref)
+    asked = place_of(source.asked_at(plane.settings.hub_url))
+    if asked != row.host:
+        raise invalid_field(
+            "/credential",
+            f"The credential {row.name!r} is for {row.host} and sent nowhere else; this source asks {asked}.",
+            code="credential_of_another_host",
+        )
+    return row.id
 
 
 def _require_names(source: Source, body: VersionImport) -> None:

@@ -32,6 +32,10 @@ class Source:
         """`https://host:port`, or `http://` for a trusted one."""
         return f"http{'s' if self.tls else ''}://{self.host}"
 
+    def asked_at(self, hub_url: str) -> str:
+        """URL of the host that is asked first."""
+        return hub_url if self.scheme == "hf" else self.origin
+
 
 def source_of(text: str) -> Source:
     """The source; raises Invalid naming what is wrong with it."""

@@ -104,14 +104,18 @@ class Web:
                 f"{host} answered {status}.", _wait(response.headers.get("Retry-After", "")), "origin_away"
             )
         if status in (401, 403):
-            raise Invalid(
-                f"{host} answered {status}: it wants to know who asks, and imports send no credential. Fetch it "
-                "yourself and push it.",
-                code="origin_denied",
-            )
+            raise Invalid(f"{host} answered {status}: {self._why_denied(url)}", code="origin_denied")
         if status in (404, 410):
             raise Invalid(f"{host} has nothing there ({status}). Check the source.", code="origin_not_found")
         raise Invalid(f"{host} answered {status}.", code="origin_refused")
+
+    def _why_denied(self, url: str) -> str:
+        if self.authorize(url):
+            return "the credential that it was shown does not open this. Replace its secret, or name another one."
+        return (
+            "it wants to know who asks. Store a credential for this host (`mizzen import-credentials create`) and name "
+            "it: `credential`."
+        )
 
 
 def host_of(url: str) -> str:

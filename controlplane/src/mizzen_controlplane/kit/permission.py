@@ -18,6 +18,8 @@ class Permission(StrEnum):
     MODELS_WRITE = "models:write"
     VERSIONS_WRITE = "versions:write"
     VERSIONS_PUBLISH = "versions:publish"
+    IMPORT_CREDENTIALS_READ = "import-credentials:read"
+    IMPORT_CREDENTIALS_WRITE = "import-credentials:write"
     QUARANTINE_OVERRIDE = "quarantine:override"
     MODEL_POLICIES_WRITE = "model-policies:write"
     SIGNING_KEYS_WRITE = "signing-keys:write"
