@@ -33,6 +33,7 @@ URL = "http://127.0.0.1"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 WEIGHTS = b"weights"
 P = "/api/v1/projects/walked"
+PROJECT = "/api/v1/projects/{project}"
 ONCE_IN = 4
 """Cases, one keeps the names in its path as they were made."""
 ENDLESS = {"follow": False}
@@ -58,10 +59,10 @@ class Walk:
         return f"{len(self.operations)} operations, {self.statuses.total()} cases; answers {by_status}"
 
     def run(self, chosen: int, cases: int, modes: tuple[GenerationMode, ...] = (GenerationMode.POSITIVE,)) -> None:
-        """Try each operation with so many cases of each mode; those that delete come last."""
+        """Try each operation with so many cases of each mode; those that delete come last, the project last of all."""
         schema = schemathesis.openapi.from_dict(_without_security(self.document))
         operations: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # raises
-        for operation in sorted(operations, key=lambda each: each.method == "delete"):
+        for operation in sorted(operations, key=lambda each: (each.method == "delete", each.path == PROJECT)):
             self.operations.add(operation.label)
             for mode in modes:
                 self._try(operation, chosen, cases, mode)

@@ -39,6 +39,8 @@ PROBLEM_REMEDIES: Final[dict[str, str]] = {
     "nothing_to_roll_back_to": "`mizzen deploy NAME --model MODEL@VERSION` takes the one that you name; `mizzen models "
     "versions MODEL` lists them.",
     "parent_not_found": "`mizzen models versions MODEL` lists those there are.",
+    "project_archived": "`mizzen projects restore NAME` does that.",
+    "project_in_use": "`mizzen delete NAME` does that, and `mizzen get` lists them.",
     "project_not_found": "`mizzen projects list` shows those there are; choose one with --project or MIZZEN_PROJECT.",
     "promotion_refused": "`mizzen models compare MODEL FROM TO` shows all that differs; `mizzen models alias MODEL "
     "ALIAS VERSION --force --reason TEXT` moves it all the same.",

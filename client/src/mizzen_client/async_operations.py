@@ -54,6 +54,20 @@ class AsyncOperations(AsyncSending):
             ),
         )
 
+    async def archive_project(self, project: str | int, *, if_match: str | None = None) -> None:
+        """Archive a project without deployments: its keys are refused and nothing in it changes; invoices stay."""
+        return cast(
+            "None",
+            await self._send(
+                Call(
+                    "DELETE",
+                    path_of("/api/v1/projects/{project}", {"project": project}),
+                    {},
+                    headers_of(if_match=if_match),
+                )
+            ),
+        )
+
     async def archive_version(
         self,
         project: str | int,
@@ -2689,26 +2703,38 @@ class AsyncOperations(AsyncSending):
     async def list_projects(
         self,
         *,
+        archived: bool | None = None,
         page_size: int | None = None,
         page_token: str | None = None,
         filter: str | None = None,
         order_by: str | None = None,
     ) -> models.ProjectViewPage:
-        """List the projects that one may see."""
+        """List the projects that one may see; with `archived` those that are archived instead."""
         return cast(
             "models.ProjectViewPage",
             await self._send(
                 Call(
                     "GET",
                     path_of("/api/v1/projects", {}),
-                    {"page_size": page_size, "page_token": page_token, "filter": filter, "order_by": order_by},
+                    {
+                        "archived": archived,
+                        "page_size": page_size,
+                        "page_token": page_token,
+                        "filter": filter,
+                        "order_by": order_by,
+                    },
                     headers_of(),
                 )
             ),
         )
 
     def all_projects(
-        self, *, page_size: int | None = None, filter: str | None = None, order_by: str | None = None
+        self,
+        *,
+        archived: bool | None = None,
+        page_size: int | None = None,
+        filter: str | None = None,
+        order_by: str | None = None,
     ) -> AsyncIterator[models.ProjectView]:
         """As `list_projects`, item by item over all pages."""
         return cast(
@@ -2717,7 +2743,7 @@ class AsyncOperations(AsyncSending):
                 Call(
                     "GET",
                     path_of("/api/v1/projects", {}),
-                    {"page_size": page_size, "filter": filter, "order_by": order_by},
+                    {"archived": archived, "page_size": page_size, "filter": filter, "order_by": order_by},
                     headers_of(),
                 )
             ),
@@ -3703,6 +3729,22 @@ class AsyncOperations(AsyncSending):
                     ),
                     {"dry_run": dry_run},
                     headers_of(idempotency_key=idempotency_key, mint=True),
+                )
+            ),
+        )
+
+    async def restore_project(
+        self, project: str | int, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> models.ProjectView:
+        """Bring an archived project back as it was: keys that were not revoked open again."""
+        return cast(
+            "models.ProjectView",
+            await self._send(
+                Call(
+                    "POST",
+                    path_of("/api/v1/projects/{project}:restore", {"project": project}),
+                    {},
+                    headers_of(if_match=if_match, idempotency_key=idempotency_key, mint=True),
                 )
             ),
         )

@@ -1585,6 +1585,7 @@ Permission = Literal[
     "projects:create",
     "projects:read",
     "projects:write",
+    "projects:archive",
     "keys:read",
     "keys:write",
     "models:read",
@@ -1783,6 +1784,7 @@ class ProjectView(TypedDict):
     """A tenant."""
 
     allow_code: bool
+    archived_at: str | None
     created_at: str
     etag: str
     id: str

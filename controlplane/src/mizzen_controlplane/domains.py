@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from mizzen_controlplane.access import endpoints as access
 from mizzen_controlplane.access.boundaries import boundaries_passed
 from mizzen_controlplane.allowances import endpoints as allowances
+from mizzen_controlplane.archiving import endpoints as archiving
 from mizzen_controlplane.audit import endpoints as audit
 from mizzen_controlplane.audit.anchoring import trail_kept
 from mizzen_controlplane.authorization import endpoints as authorization
@@ -76,6 +77,7 @@ class Domain:
 
 DOMAINS = (
     Domain("identity", identity.router),
+    Domain("archiving", archiving.router),
     Domain("authorization", authorization.router),
     Domain("roles", roles.router),
     Domain("audit", audit.router, trail_kept),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mizzen_cli.output import Column, Format, Output, age, column, show, show_one
+from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one
 from mizzen_cli.session import session
 
 app = typer.Typer(help="Projects: tenants with their own keys, models, limits and bills.", no_args_is_help=True)
@@ -13,6 +13,7 @@ COLUMNS = (
     column("NAME"),
     column("NAMESPACE"),
     column("ALLOWS-CODE", "allow_code"),
+    Column("ARCHIVED", lambda row: age(row["archived_at"]) if row.get("archived_at") else "", spare=True),
     Column("AGE", lambda row: age(row.get("created_at"))),
 )
 Name = Annotated[str, typer.Argument(help="Name of the project.")]
@@ -27,10 +28,13 @@ def create(name: Name, output: Output = Format.TABLE) -> None:
 
 
 @app.command("list")
-def list_projects(output: Output = Format.TABLE) -> None:
-    """List the projects."""
+def list_projects(
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived instead.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """List the projects: mizzen projects list --archived."""
     with session() as api:
-        show(api.items(PATH), COLUMNS, output)
+        show(api.items(PATH, archived=archived or None), COLUMNS, output)
 
 
 @app.command("update")
@@ -47,3 +51,18 @@ def update(
     """
     with session() as api:
         show_one(api.patch(f"{PATH}/{name}", {"allow_code": allow_code}), COLUMNS, output)
+
+
+@app.command("archive")
+def archive(name: Name, output: Output = Format.TABLE) -> None:
+    """Archive a project without deployments: mizzen projects archive reviews. Its keys are refused; invoices stay."""
+    with session() as api:
+        api.delete(f"{PATH}/{name}")
+    acknowledge(f"{name}: archived. `mizzen projects restore {name}` brings it back.", {"name": name}, output, "name")
+
+
+@app.command("restore")
+def restore(name: Name, output: Output = Format.TABLE) -> None:
+    """Bring an archived project back as it was, keys included: mizzen projects restore reviews."""
+    with session() as api:
+        show_one(api.post(f"{PATH}/{name}:restore"), COLUMNS, output)

@@ -97,7 +97,9 @@ async def require_all_that_it_holds(session: AsyncSession, plane: Plane, subject
 
 
 async def _place(session: AsyncSession, plane: Plane, project_ref: str | None) -> Place:
-    return Place() if project_ref is None else Place((await project_or_404(session, plane, project_ref)).id)
+    if project_ref is None:
+        return Place()
+    return Place((await project_or_404(session, plane, project_ref, even_archived=True)).id)
 
 
 async def _role(session: AsyncSession, plane: Plane, name: str) -> tuple[str, frozenset[Permission]]:

@@ -135,7 +135,7 @@ async def _pass(plane: Plane, api: "Api", objects: "Reflector[ProjectObject]") -
     if objects.absent:
         return
     for row in rows.values():
-        if objects.get("", row.name) is None:
+        if objects.get("", row.name) is None and row.archived_at is None:
             if row.id in kept.declarations:
                 await release(plane, row.id)
             await _make(api, row)
@@ -161,7 +161,7 @@ async def _follow_one(
 
 
 def _differs(row: Project, found: ProjectObject) -> bool:
-    return (row.namespace, row.allow_code) != (found.namespace, found.allow_code)
+    return row.archived_at is not None or (row.namespace, row.allow_code) != (found.namespace, found.allow_code)
 
 
 async def _write(api: "Api", row: Project, found: ProjectObject, quota: ProjectQuota | None) -> None:

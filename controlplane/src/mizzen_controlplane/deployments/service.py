@@ -197,8 +197,8 @@ def name_in(body: Document) -> str:
 
 
 async def _writable_project(session: AsyncSession, plane: Plane, project: str) -> Project:
-    """The project; in a cluster its row is held, so that of two writers of this API the second sees the first's."""
-    return await project_or_404(session, plane, project, lock=plane.cluster is not None)
+    """The project; its row is held, so that the second of two writers sees the first's, and none meets an archiving."""
+    return await project_or_404(session, plane, project, lock=True)
 
 
 async def _write(

@@ -50,9 +50,11 @@ async def create_project(
 
 
 @router.get(PROJECTS)
-async def list_projects(plane: ThePlane, subject: ProjectLister, asked: AskedPage) -> Page[ProjectView]:
-    """List the projects that one may see."""
-    rows, token = await projects.page(plane, subject, asked)
+async def list_projects(
+    plane: ThePlane, subject: ProjectLister, asked: AskedPage, archived: bool = False
+) -> Page[ProjectView]:
+    """List the projects that one may see; with `archived` those that are archived instead."""
+    rows, token = await projects.page(plane, subject, asked, archived=archived)
     return Page(items=[projects.view(row) for row in rows], next_page_token=token)
 
 

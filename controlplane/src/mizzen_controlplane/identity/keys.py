@@ -128,7 +128,7 @@ async def revoke(
 ) -> tuple[ApiKey, KeyView]:
     """Refuse the key for ever, both of its secrets; once more changes nothing."""
     async with unit_of_work(plane.database) as session:
-        project = await project_or_404(session, plane, project_ref)
+        project = await project_or_404(session, plane, project_ref, even_archived=True)
         key = await _key_or_404(session, project, key_ref, lock=True)
         require_match(if_match, key)
         if key.revoked_at is None:
@@ -145,7 +145,7 @@ async def bulk_revoke(
 ) -> BulkRevoked:
     """Revoke the keys that all criteria hold for, at most `AT_ONCE`; `dry_run` only tells which they are."""
     async with unit_of_work(plane.database) as session:
-        project = await project_or_404(session, plane, project_ref)
+        project = await project_or_404(session, plane, project_ref, even_archived=True)
         chosen = ChosenKeys(body.labels, body.created_before, body.last_used_before)
         rows = await keys_to_revoke(session, project.id, chosen, AT_ONCE + 1)
         keys, now = rows[:AT_ONCE], utc_now()

@@ -32,6 +32,8 @@ class Project(ResourceRow, table=True):
     """Namespace whose workloads are its own."""
     allow_code: bool = False
     """Artifacts that carry code may be served."""
+    archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when nothing of it opens or changes; None while it is in use."""
 
 
 def scope_of_owner(project_id: str, created_by: str) -> str:

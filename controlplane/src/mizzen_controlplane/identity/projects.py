@@ -22,7 +22,12 @@ FIELDS = {"id": Project.id, "name": Project.name, "created_at": Project.created_
 def view(project: Project) -> ProjectView:
     """On the wire."""
     return ProjectView.model_validate(
-        {**resource_fields(project), "namespace": project.namespace, "allow_code": project.allow_code}
+        {
+            **resource_fields(project),
+            "namespace": project.namespace,
+            "allow_code": project.allow_code,
+            "archived_at": project.archived_at,
+        }
     )
 
 
@@ -38,7 +43,10 @@ async def create(plane: Plane, subject: Subject, body: ProjectCreate) -> Project
     )
     async with unit_of_work(plane.database) as session:
         session.add(made)
-        taken = f"A project named {body.name!r} exists already. Choose another name, or use that one."
+        taken = (
+            f"A project named {body.name!r} exists already, perhaps an archived one. Choose another name, use that "
+            "one, or restore it."
+        )
         await flush_or(session, Conflict(taken, code="name_taken"))
         await next_access_version(session)
         record(
@@ -69,14 +77,14 @@ async def change(plane: Plane, subject: Subject, ref: str, body: ProjectPatch, i
 
 
 async def follow(plane: Plane, subject: Subject, name: str, namespace: str, *, allow_code: bool) -> None:
-    """Make the project as its owner elsewhere says; raises Conflict where another project has the namespace."""
+    """Make the project as its owner elsewhere says, or bring it back; raises Conflict for a namespace of another."""
     async with unit_of_work(plane.database) as session:
         found = await find_project(session, plane.organization_id, name, lock=True)
         before = found.model_dump() if found is not None else None
         project = found or Project(
             id=new_id("prj"), name=name, namespace=namespace, organization_id=plane.organization_id
         )
-        project.namespace, project.allow_code = namespace, allow_code
+        project.namespace, project.allow_code, project.archived_at = namespace, allow_code, None
         if project.model_dump() == before:
             return
         project.touch()
@@ -90,11 +98,11 @@ async def follow(plane: Plane, subject: Subject, name: str, namespace: str, *, a
         )  # fmt: skip
 
 
-async def page(plane: Plane, subject: Subject, asked: PageQuery) -> tuple[list[Project], str]:
-    """One page of the projects that the subject reaches."""
+async def page(plane: Plane, subject: Subject, asked: PageQuery, *, archived: bool) -> tuple[list[Project], str]:
+    """One page of the projects that the subject reaches: those that are archived, or those that are not."""
     async with reading(plane.database) as session:
-        statement = projects_of(plane.organization_id, subject.reach)
-        return await page_of(session, statement, asked, FIELDS, plane.secrets.page_key, scope="projects")
+        statement = projects_of(plane.organization_id, subject.reach, archived=archived)
+        return await page_of(session, statement, asked, FIELDS, plane.secrets.page_key, scope=f"projects {archived}")
 
 
 async def get(plane: Plane, ref: str) -> Project:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row
 from sqlalchemy import select as sa_select
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -55,9 +55,14 @@ async def all_projects(session: AsyncSession) -> Sequence[Project]:
     return (await session.exec(select(Project).order_by(col(Project.id)))).all()
 
 
+def _live() -> tuple[ColumnElement[bool], ...]:
+    archived = select(Project.id).where(col(Project.archived_at).is_not(None))
+    return col(ApiKey.revoked_at).is_(None), col(ApiKey.project_id).not_in(archived)
+
+
 async def live_keys(session: AsyncSession) -> Sequence[ApiKey]:
-    """Every key that is not revoked, by id; those that expired are among them."""
-    return (await session.exec(select(ApiKey).where(col(ApiKey.revoked_at).is_(None)).order_by(col(ApiKey.id)))).all()
+    """Every key that is not revoked, of no archived project, by id; those that expired are among them."""
+    return (await session.exec(select(ApiKey).where(*_live()).order_by(col(ApiKey.id)))).all()
 
 
 KEY_OF_ACCESS: tuple[Any, ...] = (
@@ -78,15 +83,15 @@ KEY_OF_ACCESS: tuple[Any, ...] = (
 
 
 async def live_key_rows(session: AsyncSession, after: str, most: int) -> Sequence[Row[Any]]:
-    """The next keys that are not revoked, by id: columns alone, since an object for each of 100,000 takes seconds."""
-    live = (col(ApiKey.revoked_at).is_(None), col(ApiKey.id) > after)
+    """The next live keys, by id: columns alone, since an object for each of 100,000 takes seconds."""
+    live = (*_live(), col(ApiKey.id) > after)
     connection = await session.connection()
     return (await connection.execute(sa_select(*KEY_OF_ACCESS).where(*live).order_by(col(ApiKey.id)).limit(most))).all()
 
 
 async def live_key_rows_of(session: AsyncSession, ids: Sequence[str]) -> Sequence[Row[Any]]:
-    """Those of these keys that are not revoked."""
-    live = (col(ApiKey.revoked_at).is_(None), col(ApiKey.id).in_(ids))
+    """Those of these keys that are live."""
+    live = (*_live(), col(ApiKey.id).in_(ids))
     connection = await session.connection()
     return (await connection.execute(sa_select(*KEY_OF_ACCESS).where(*live))).all()
 
@@ -138,10 +143,13 @@ async def keys_to_revoke(session: AsyncSession, project_id: str, chosen: ChosenK
     return (await session.exec(statement.order_by(col(ApiKey.id)).limit(most).with_for_update())).all()
 
 
-def projects_of(organization_id: str, reach: Reach) -> SelectOfScalar[Project]:
-    """All projects of the organization within reach, for a page."""
+def projects_of(organization_id: str, reach: Reach, *, archived: bool = False) -> SelectOfScalar[Project]:
+    """The organization's projects within reach, those that are archived or those that are not, for a page."""
     named = col(Project.id).in_(sorted(reach.projects))
-    return select(Project).where(Project.organization_id == organization_id, ~named if reach.everywhere else named)
+    kept = col(Project.archived_at).is_not(None) if archived else col(Project.archived_at).is_(None)
+    return select(Project).where(
+        Project.organization_id == organization_id, kept, ~named if reach.everywhere else named
+    )
 
 
 def keys_of(project_id: str) -> SelectOfScalar[ApiKey]:

@@ -63,6 +63,8 @@ class ProjectView(Resource):
     """Namespace whose workloads are its own."""
     allow_code: bool
     """Artifacts that carry code may be served."""
+    archived_at: datetime | None
+    """Since when it is archived: its keys are refused and nothing in it changes; null while it is in use."""
 
 
 class KeyCreate(Body):

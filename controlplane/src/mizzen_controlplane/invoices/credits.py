@@ -29,7 +29,7 @@ async def create_credit(plane: Plane, subject: Subject, project: str, body: Cred
     if body.expires_at is not None and body.expires_at <= utc_now():
         raise invalid_field("/expires_at", f"expires_at ({body.expires_at}) has passed: write a later time, or none")
     async with unit_of_work(plane.database) as session:
-        owner = await project_or_404(session, plane, project, lock=True)
+        owner = await project_or_404(session, plane, project, lock=True, even_archived=True)
         made = Credit(
             id=new_id("crd"), name=body.name, labels=body.labels, project_id=owner.id, amount_pico=pico,
             currency=plane.currency, priority=body.priority, expires_at=body.expires_at, reason=body.reason,

@@ -33,7 +33,11 @@ async def patch_profile(
     """Change it; raises Invalid for a tax of more than everything."""
     changes = _kept(body.model_dump(exclude_unset=True), plane.currency)
     async with unit_of_work(plane.database) as session:
-        parent_id = (await project_or_404(session, plane, project, lock=True)).id if project else plane.organization_id
+        parent_id = (
+            (await project_or_404(session, plane, project, lock=True, even_archived=True)).id
+            if project
+            else plane.organization_id
+        )
         row = (await repository.profiles_of(session, [parent_id])).get(parent_id) or _empty(parent_id)
         require_match(if_match, row)
         before = {name: getattr(row, name) for name in SAID}

@@ -123,7 +123,7 @@ class Books:
 
 async def books_of(session: AsyncSession, plane: Plane, project: str, *, lock: bool = False) -> Books:
     """The project's; `lock` has its invoices change one after the other. Raises NotFound."""
-    owner = await project_or_404(session, plane, project, lock=lock)
+    owner = await project_or_404(session, plane, project, lock=lock, even_archived=True)
     zone = (await organization(session, plane.organization_id)).time_zone
     return Books(session, plane, owner, list(await repository.invoices_of_project(session, owner.id)), zone)
 

@@ -22,6 +22,8 @@ from mizzen_controlplane.kit.problem import Problem
 
 BeforeCommit = Callable[[AsyncSession], Awaitable[None]]
 
+WRITES: Final = "writes"
+"""In the `info` of a session that may write."""
 FREE_WITHIN: Final = 10.0
 """Seconds that a request waits for one of this process's connections."""
 COMMIT_GUARD: ContextVar[BeforeCommit | None] = ContextVar("commit_guard", default=None)
@@ -88,6 +90,7 @@ async def unit_of_work(database: Database) -> AsyncIterator[AsyncSession]:
     """
     turn = database.writer if database.is_sqlite else nullcontext()
     async with turn, AsyncSession(database.write_engine, expire_on_commit=False) as session:
+        session.info[WRITES] = True
         yield session
         topics = await _finish(database, session)
         await session.commit()

@@ -12,6 +12,7 @@ class Permission(StrEnum):
     PROJECTS_CREATE = "projects:create"
     PROJECTS_READ = "projects:read"
     PROJECTS_WRITE = "projects:write"
+    PROJECTS_ARCHIVE = "projects:archive"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     MODELS_READ = "models:read"

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from mizzen_controlplane.archiving.service import archive
 from mizzen_controlplane.budgets.schemas import BudgetPatch
 from mizzen_controlplane.budgets.service import delete_budget, get_budget, patch_budget
 from mizzen_controlplane.cluster.projects import CLUSTER
@@ -67,6 +68,15 @@ async def test_a_declared_budget_is_announced_as_one_of_the_api_is(plane: Plane)
     assert (await get_budget(plane, "team", "monthly")).notify_at == [50, 100]
     await follow_declaration(plane, CLUSTER, "team", Declaration("theirs", 3, (), (BUDGET,), made_here=False))
     assert (await get_budget(plane, "team", "monthly")).notify_at == []
+
+
+async def test_a_declared_project_is_archived_once_its_object_is_deleted_and_comes_back_with_it(plane: Plane) -> None:
+    with pytest.raises(Conflict, match="delete that first"):
+        await archive(plane, CLUSTER, "team", None)
+    await object_deleted(plane)
+    assert (await archive(plane, CLUSTER, "team", None)).archived_at is not None
+    await follow(plane, CLUSTER, "team", "team", allow_code=False)
+    await changed_by_the_api(plane)  # which an archived one refuses
 
 
 async def test_once_the_object_is_deleted_the_api_changes_them(plane: Plane) -> None:

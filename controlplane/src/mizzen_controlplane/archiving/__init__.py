@@ -1,0 +1,1 @@
+"""A project that is no longer used: kept whole, and opening nothing."""
