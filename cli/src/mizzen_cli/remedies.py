@@ -92,6 +92,7 @@ SAYS_IT_ALL: Final = frozenset(
     {
         "artifacts_not_served",
         "credential_deleted",
+        "credential_of_another_kind",
         "no_such_attempt",
         "provider_not_found",
         "provider_unavailable",

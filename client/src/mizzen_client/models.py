@@ -545,7 +545,7 @@ class Comparison(TypedDict):
     to_version: int
 
 
-CredentialKind = Literal["bearer", "basic"]
+CredentialKind = Literal["bearer", "basic", "access_key"]
 
 
 class CreditNoteView(TypedDict):

@@ -82,6 +82,7 @@ COMMANDS = (
     "access explain models:write --principal person:per_1 --organization",
     "import-credentials create hub --host huggingface.co",
     "import-credentials create shelf --host models.example.org:8443 --username reader",
+    "import-credentials create bucket --host s3.eu-central-1.amazonaws.com --access-key-id AK1",
     "import-credentials list",
     "import-credentials replace hub",
     "import-credentials delete hub",

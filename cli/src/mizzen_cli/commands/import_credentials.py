@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mizzen_cli.client import Json
+from mizzen_cli.errors import CommandError, ExitCode
 from mizzen_cli.output import Column, Format, Output, acknowledge, age, column, show, show_one
 from mizzen_cli.session import Project, session
 from mizzen_cli.typed_secret import typed_secret
@@ -24,14 +25,19 @@ def create(
     name: Annotated[str, typer.Argument(help="Name, unique in the project.")],
     host: Annotated[str, typer.Option(help="The one that it is sent to: host or host:port.")],
     username: Username = None,
+    access_key_id: Annotated[str | None, typer.Option(help="Of an access key for s3://; its secret is typed.")] = None,
     output: Output = Format.TABLE,
     project: Project = None,
 ) -> None:
     """Store one; the secret is typed, or read from standard input, and never shown again."""
-    body: Json = {"name": name, "host": host, "kind": "bearer" if username is None else "basic"}
+    if username is not None and access_key_id is not None:
+        raise CommandError("--username and --access-key-id are of two kinds: give one.", ExitCode.USAGE)
+    body: Json = {"name": name, "host": host, "kind": "bearer"}
     if username is not None:
-        body["username"] = username
-    body["secret"] = typed_secret("Token" if username is None else "Password")
+        body |= {"kind": "basic", "username": username}
+    if access_key_id is not None:
+        body |= {"kind": "access_key", "username": access_key_id}
+    body["secret"] = typed_secret({"bearer": "Token", "basic": "Password"}.get(body["kind"], "Secret access key"))
     with session(project) as api:
         made = api.post(api.path("import-credentials"), body)
     show_one(made, COLUMNS, output)

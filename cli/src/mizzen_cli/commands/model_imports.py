@@ -20,7 +20,8 @@ def import_version(
     source: Annotated[
         str,
         typer.Argument(
-            help="https://host/path/model.onnx, hf://organization/name@revision or mlflow://host/models:/name/version."
+            help="https://host/path/model.onnx, hf://organization/name@revision, mlflow://host/models:/name/version or "
+            "s3://bucket/prefix."
         ),
     ],
     model: Annotated[str, typer.Option(help="Name of the model; made where there is none.")],

@@ -26,6 +26,9 @@ class TransferPass:
     refusals: list[str] = field(default_factory=list)
     """Why the proxy refused it something, last one last: clients tell their callers a status alone."""
 
+    unreachable: bool = False
+    """The last refusal was that nobody answers: later somebody may."""
+
     def seconds_left(self) -> float:
         """Until its time is over."""
         return self.ends_at - time.monotonic()

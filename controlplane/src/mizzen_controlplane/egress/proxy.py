@@ -100,6 +100,7 @@ class EgressProxy:
             await connection.run(reader, writer)
         except RefusedError as refused:
             allowed.refusals.append(refused.detail)
+            allowed.unreachable = refused.code == "unreachable"
             connection.outcome = refused.code
             await _refuse(writer, 403, refused.code, refused.detail, head.method)
         finally:

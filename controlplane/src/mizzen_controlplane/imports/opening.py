@@ -9,7 +9,7 @@ from mizzen_controlplane.imports.origin import Origin
 from mizzen_controlplane.imports.origins.https import WebServer
 from mizzen_controlplane.imports.origins.hub import Hub
 from mizzen_controlplane.imports.origins.mlflow import MlflowServer
-from mizzen_controlplane.imports.source import source_of
+from mizzen_controlplane.imports.source import bucket_of, source_of
 from mizzen_controlplane.imports.web import nobody, web_of
 from mizzen_controlplane.kit.plane import Plane
 from mizzen_controlplane.operations.models import Operation
@@ -20,9 +20,15 @@ async def origin_of(plane: Plane, operation: Operation, way: WayOut) -> AsyncIte
     """The origin of an import, reached through `way`."""
     source = source_of(operation.arguments["source"])
     credential = operation.arguments.get("credential")
-    authorize = (await opened(plane, operation.project_id, credential)).headers if credential else nobody
-    async with web_of(way, authorize) as web:
-        names = operation.arguments["files"]
+    shown = await opened(plane, operation.project_id, credential) if credential else None
+    names = operation.arguments["files"]
+    if source.scheme == "s3":
+        # Imported where it is used: the library takes memory that an installation without need not give.
+        from mizzen_controlplane.imports.origins.s3 import S3Origin
+
+        yield S3Origin(way, bucket_of(source), names, shown)
+        return
+    async with web_of(way, shown.headers if shown else nobody) as web:
         match source.scheme:
             case "hf":
                 yield Hub(web, plane.settings.hub_url, source, names)

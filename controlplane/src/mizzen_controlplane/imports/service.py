@@ -6,10 +6,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from mizzen_controlplane.identity.models import Project
 from mizzen_controlplane.imports.credentials.place import place_of
+from mizzen_controlplane.imports.credentials.schemas import CredentialKind
 from mizzen_controlplane.imports.credentials.showing import credential_or_404
 from mizzen_controlplane.imports.origins.mlflow import model_named
 from mizzen_controlplane.imports.schemas import VersionImport
-from mizzen_controlplane.imports.source import Source, source_of
+from mizzen_controlplane.imports.source import Source, bucket_of, source_of
 from mizzen_controlplane.kit.auth import Subject
 from mizzen_controlplane.kit.database import unit_of_work
 from mizzen_controlplane.kit.plane import Plane
@@ -48,10 +49,18 @@ async def _credential_for(session: AsyncSession, project: Project, ref: str, pla
             f"The credential {row.name!r} is for {row.host} and sent nowhere else; this source asks {asked}.",
             code="credential_of_another_host",
         )
+    if (row.kind == CredentialKind.ACCESS_KEY) != (source.scheme == "s3"):
+        raise invalid_field(
+            "/credential",
+            f"The credential {row.name!r} is of kind {row.kind}; s3:// takes an access_key, and nothing else does.",
+            code="credential_of_another_kind",
+        )
     return row.id
 
 
 def _require_names(source: Source, body: VersionImport) -> None:
+    if source.scheme == "s3":
+        bucket_of(source)
     if source.scheme == "mlflow":
         model_named(source)
     if source.scheme != "https":

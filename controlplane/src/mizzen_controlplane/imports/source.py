@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mizzen_controlplane.kit.problem import Invalid, invalid_field
 
 LONGEST = 2048
 PLAIN = {"https": "http", "mlflow": "mlflow+http"}
 """Kinds that trusted hosts may be asked for without TLS, and how that is written."""
-SCHEMES = ("https", "hf", "mlflow")
+SCHEMES = ("https", "hf", "mlflow", "s3")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+_ENDPOINT = re.compile(r"https?://[a-zA-Z0-9.-]{1,253}(:[0-9]{1,5})?")
 _SECRET = re.compile(r"(?i)(signature|^sig$|token|secret|password|passwd|^key$|api[-_]?key|credential)")
 
 
@@ -33,8 +36,35 @@ class Source:
         return f"http{'s' if self.tls else ''}://{self.host}"
 
     def asked_at(self, hub_url: str) -> str:
-        """URL of the host that is asked first."""
+        """URL of the host that is asked first; raises Invalid."""
+        if self.scheme == "s3":
+            return bucket_of(self).endpoint
         return hub_url if self.scheme == "hf" else self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What an s3:// source names."""
+
+    name: str
+    prefix: str
+    endpoint: str
+    """`https://host[:port]`, or `http://` for a trusted one."""
+    region: str
+
+
+def bucket_of(source: Source) -> Bucket:
+    """Of `s3://bucket/prefix?region=...&endpoint=https://host:port`; raises Invalid."""
+    prefix, _, query = source.path.partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := set(given) - {"region", "endpoint"}:
+        raise _unfit(f"s3:// knows the parameters region and endpoint, not {min(unknown)!r}")
+    region = given.get("region", "us-east-1")
+    endpoint = given.get("endpoint", f"https://s3.{region}.amazonaws.com").rstrip("/")
+    if not _BUCKET.fullmatch(source.host) or not _REGION.fullmatch(region) or not _ENDPOINT.fullmatch(endpoint):
+        raise _unfit("a bucket, region or endpoint is not written as one; s3://bucket/prefix?region=eu-central-1, or "
+                     "s3://bucket/prefix?endpoint=https://host:port")  # fmt: skip
+    return Bucket(source.host, unquote(prefix), endpoint, region)
 
 
 def source_of(text: str) -> Source:
@@ -65,7 +95,7 @@ def source_of(text: str) -> Source:
 def _unfit(why: str) -> Invalid:
     return invalid_field(
         "/source",
-        f"The source cannot be taken: {why}. Write https://host/file, hf://organization/name@revision or "
-        "mlflow://host/models:/name/version.",
+        f"The source cannot be taken: {why}. Write https://host/file, hf://organization/name@revision, "
+        "mlflow://host/models:/name/version or s3://bucket/prefix.",
         code="source_malformed",
     )

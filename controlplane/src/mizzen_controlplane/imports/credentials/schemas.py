@@ -20,6 +20,8 @@ class CredentialKind(StrEnum):
     """`Authorization: Bearer ...`: tokens of Hugging Face, of MLflow and of most others."""
     BASIC = "basic"
     """A name and a password."""
+    ACCESS_KEY = "access_key"
+    """Id and secret of an access key, which sign requests to S3-compatible stores and are not sent."""
 
 
 class ImportCredentialCreate(Body):
@@ -34,9 +36,9 @@ class ImportCredentialCreate(Body):
     kind: CredentialKind = CredentialKind.BEARER
     """How it is shown."""
     username: Username | None = None
-    """Of `basic`; never shown again."""
+    """Of `basic`; of `access_key` its id. Never shown again."""
     secret: Secret
-    """The token or password; never shown again."""
+    """The token, password or secret key; never shown again."""
 
 
 class ImportCredentialPatch(Body):

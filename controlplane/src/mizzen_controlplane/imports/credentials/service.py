@@ -124,7 +124,9 @@ def _host(plane: Plane, text: str) -> str:
 
 def _username(kind: CredentialKind, given: str | None) -> str:
     if kind is CredentialKind.BEARER and given is not None:
-        raise invalid_field("/username", "A bearer token has no username: leave it out, or set kind to `basic`.")
+        raise invalid_field(
+            "/username", "A bearer token has no username: leave it out, or name the kind: `basic`, `access_key`."
+        )
     if kind is not CredentialKind.BEARER and given is None:
         raise invalid_field("/username", f"A credential of kind `{kind}` needs a username.")
     return given or ""

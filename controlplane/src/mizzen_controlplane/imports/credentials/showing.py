@@ -32,6 +32,8 @@ class Shown:
         """What a request to `url` carries of it; raises nothing."""
         if place_of(url) != self.host:
             return {}
+        if self.kind == CredentialKind.ACCESS_KEY:
+            return {}
         if self.kind == CredentialKind.BASIC:
             pair = b64encode(f"{self.username}:{self.secret}".encode()).decode()
             return {"Authorization": f"Basic {pair}"}
