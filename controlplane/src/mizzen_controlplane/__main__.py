@@ -26,7 +26,7 @@ def main() -> int:
         if command == "secrets":
             return _lay_out_secrets()
         settings = settings_from()
-        read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.files_key_file)
+        read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.named_secrets)
         prepare_folder(settings.data_dir)
         open_content(settings)
         return _serve(settings, _listen(settings.host, settings.port))

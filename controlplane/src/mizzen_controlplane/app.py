@@ -60,9 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Plane:
-    secrets = read_secrets(
-        settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.files_key_file
-    )
+    secrets = read_secrets(settings.secrets_dir, ADMIN_ALONE if settings.accounts else PROGRAMS, settings.named_secrets)
     api = await _api_server(stack) if settings.accounts or settings.store == KUBERNETES else None
     reviewer = _reviewer(api, settings.accounts) if api is not None and settings.accounts else None
     database = open_database(settings.database_url)

@@ -173,6 +173,12 @@ def test_the_rules_are_those_of_the_published_files(tmp_path: Path) -> None:
         ("gateway.accessLogShare=2", "/gateway/accessLogShare"),
         ("controlplane.files.key=secret", "additional properties 'key' not allowed"),
         ("controlplane.files.days=0", "/controlplane/files/days"),
+        ("controlplane.audit.sink=file:///mnt", "/controlplane/audit/sink"),
+        ("controlplane.audit.sink=https://a.example,controlplane.audit.sinkClaim=b", "name one, and empty the other"),
+        ("controlplane.smtp.host=mail", "controlplane.smtp.host and controlplane.smtp.from go together"),
+        ("controlplane.smtp.user=a", "controlplane.smtp.passwordSecret.name go together"),
+        ("controlplane.smtp.password=a", "additional properties 'password' not allowed"),
+        ("controlplane.sealing.key=secret", "additional properties 'key' not allowed"),
         ("gateway.spool.size=10Mi", "gateway.spool.size is 10Mi, at least 20Mi are needed"),
     ],
 )

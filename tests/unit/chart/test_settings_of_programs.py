@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mizzen_controlplane.kit.settings import SmtpSettings
 from mizzen_controlplane.kit.settings import settings_from as controlplane_settings
 from mizzen_gateway.limits.choice import StoreSettings
 from mizzen_gateway.protocols.openai.held_file import HELD_BYTES
@@ -30,7 +31,6 @@ KUBERNETES = "in a cluster deployments are custom resources"
 ACCOUNTS = "service accounts of the chart"
 SELF = "the pod's own name or namespace"
 LEASE = "of leader election and resyncs: tuned together with the code; operator.extraEnv for those who must"
-EXTRA = "new, and set by controlplane.extraEnv so far"
 LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "operator": {
         "MIZZEN_HOST": PORTS,
@@ -57,25 +57,6 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
         "MIZZEN_STORE": KUBERNETES,
         "MIZZEN_GATEWAY_SUBJECT": ACCOUNTS,
         "MIZZEN_OPERATOR_SUBJECT": ACCOUNTS,
-        "MIZZEN_TRUSTED_PROXIES": EXTRA,
-        "MIZZEN_AUDIT_ANCHOR_SECONDS": EXTRA,
-        "MIZZEN_AUDIT_KEEP_DAYS": EXTRA,
-        "MIZZEN_AUDIT_SINK": EXTRA,
-        "MIZZEN_REFUSALS_PER_MINUTE": EXTRA,
-        "MIZZEN_REQUESTS_PER_SECOND": EXTRA,
-        "MIZZEN_EGRESS_ONLY": EXTRA,
-        "MIZZEN_EGRESS_TRUSTED": EXTRA,
-        "MIZZEN_EGRESS_RESOLVER": EXTRA,
-        "MIZZEN_HUB_URL": EXTRA,
-        "MIZZEN_IMPORT_MAX_BYTES": EXTRA,
-        "MIZZEN_SMTP_HOST": EXTRA,
-        "MIZZEN_SMTP_FROM": EXTRA,
-        "MIZZEN_SMTP_PORT": EXTRA,
-        "MIZZEN_SMTP_SECURITY": EXTRA,
-        "MIZZEN_SMTP_USER": EXTRA,
-        "MIZZEN_SMTP_PASSWORD_FILE": EXTRA,
-        "MIZZEN_SESSION_SECONDS": EXTRA,
-        "MIZZEN_SESSION_IDLE_SECONDS": EXTRA,
         "MIZZEN_MAX_BODY_BYTES": "of calls that do not stream, and no document of the API comes near it",
     },
     "gateway": {
@@ -206,3 +187,29 @@ def test_what_values_say_of_the_control_plane_is_what_it_reads(tmp_path: Path) -
     assert read.files_key_file == tmp_path / "files-key" / "files-key"
     assert (read.files_max_bytes, read.files_project_bytes, read.files_days) == (1 << 30, 100 << 30, 7)
     assert (read.batch_max_lines, read.upload_stall_seconds) == (100_000, 120)
+    assert (read.session_idle_seconds, read.session_seconds) == (3600, 86_400)
+    assert (read.requests_per_second, read.refusals_per_minute) == (200, 60)
+    assert [str(network) for network in read.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
+
+
+def test_what_values_say_of_audit_egress_and_e_mail_is_what_the_control_plane_reads(tmp_path: Path) -> None:
+    _, read = asked_by("controlplane", tmp_path)
+    assert read.named_secrets == {
+        name: tmp_path / name / name for name in ("files-key", "audit-key", "audit-sink-token", "sealing-key")
+    }
+    assert read.audit_sink == "https://anchors.example.com:8443/mizzen"
+    assert (read.audit_anchor_seconds, read.audit_keep_days) == (10, 400)
+    assert read.egress_trusted == "mlflow.internal:5000,10.20.0.0/16,2001:db8::5"
+    assert (read.egress_only, read.egress_resolver) == ("*.example.org,huggingface.co", "10.0.0.53")
+    assert (read.hub_url, read.import_max_bytes) == ("https://hub.example.com", 1 << 40)
+    password = tmp_path / "smtp" / "password"
+    assert read.smtp == SmtpSettings("mail.example.com", "mizzen@example.com", 4650, "tls", "mizzen", password)
+
+
+def test_ports_that_settings_of_the_control_plane_name_are_open_in_its_policy_and_no_part_of_an_address_is() -> None:
+    every = yaml.load_all((GOLDEN / "everything.yaml").read_text(), yaml.CSafeLoader)
+    [policy] = [
+        one for one in every if one["kind"] == "NetworkPolicy" and one["metadata"]["name"].endswith("controlplane")
+    ]
+    ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())}
+    assert ports == {53, 443, 6432, 8443, 5000, 4650}, "DNS, API server, database; the sink, MLflow and the mail server"

@@ -65,7 +65,7 @@ class Plane:
     @property
     def envelopes(self) -> Envelopes:
         """What seals and opens secrets that must be read again."""
-        return Envelopes(KeyFile(self.settings.secrets_dir / SEALING_KEY))
+        return Envelopes(KeyFile(self.settings.sealing_key_file or self.settings.secrets_dir / SEALING_KEY))
 
 
 def plane_of(request: Request) -> Plane:

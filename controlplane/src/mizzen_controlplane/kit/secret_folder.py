@@ -5,9 +5,10 @@ The keys that seal stored secrets alone are read whenever they are needed, so th
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from mizzen_controlplane.kit.settings import SettingsError
 
@@ -25,7 +26,7 @@ SEALING_KEY = "sealing-key"
 """The file whose first line wraps the keys of stored secrets; earlier ones on further lines."""
 SEALING_KEY_PATTERN = re.compile(r"^[0-9a-f]{64}$")
 FOLDER = "MIZZEN_SECRETS_DIR must name the folder that `mizzen up` made."
-NAMED = "MIZZEN_FILES_KEY_FILE must name a file that this user may read, or not be set."
+NAMED = "{setting} must name a file that this user may read, or not be set."
 TOKEN_PATTERN = re.compile(r"^mzt_[a-z]+_[A-Za-z0-9]{43}$")
 
 
@@ -46,9 +47,9 @@ class SecretFolder:
 
 
 def read_secrets(
-    folder: Path, programs: Sequence[str] = PROGRAMS, content_key_file: Path | None = None
+    folder: Path, programs: Sequence[str] = PROGRAMS, named: Mapping[str, Path] = MappingProxyType({})
 ) -> SecretFolder:
-    """Read `folder`, with tokens of `programs`, and `content_key_file`, which must then be there.
+    """Read `folder`, with tokens of `programs`; `named` files, which must be there, stand for those of that name.
 
     Raises SettingsError naming the file that is missing or malformed.
     """
@@ -61,15 +62,26 @@ def read_secrets(
                 "Remove the file and start `mizzen up`, which makes a new one."
             )
         digests[token_digest(token)] = program
-    sealing_keys(folder / SEALING_KEY)
+    place = {name: _place(folder, name, named) for name in (CONTENT_KEY, AUDIT_KEY, AUDIT_SINK_TOKEN, SEALING_KEY)}
+    if sealing := place[SEALING_KEY]:
+        sealing_keys(sealing)
+    sink_token = place[AUDIT_SINK_TOKEN]
     return SecretFolder(
         pepper=_text(folder / "pepper").encode(),
         page_key=_text(folder / "page-key").encode(),
         token_digests=digests,
-        content_keys=_content_keys(folder, content_key_file),
-        audit_keys=_audit_keys(folder),
-        audit_sink_token=_text(folder / AUDIT_SINK_TOKEN) if (folder / AUDIT_SINK_TOKEN).exists() else "",
+        content_keys=_content_keys(place[CONTENT_KEY]),
+        audit_keys=_audit_keys(place[AUDIT_KEY]),
+        audit_sink_token=_text(sink_token) if sink_token else "",
     )
+
+
+def _place(folder: Path, name: str, named: Mapping[str, Path]) -> Path | None:
+    """Where an optional secret is, None where nowhere."""
+    if name in named:
+        _text(named[name], NAMED.format(setting=f"MIZZEN_{name.upper().replace('-', '_')}_FILE"))
+        return named[name]
+    return folder / name if (folder / name).exists() else None
 
 
 def sealing_keys(path: Path) -> tuple[bytes, ...]:
@@ -88,9 +100,8 @@ def sealing_keys(path: Path) -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(line) for line in lines)
 
 
-def _audit_keys(folder: Path) -> tuple[str, ...]:
-    path = folder / AUDIT_KEY
-    if not path.exists():
+def _audit_keys(path: Path | None) -> tuple[str, ...]:
+    if path is None:
         return ()
     lines = tuple(_text(path).split())
     if not all(AUDIT_KEY_PATTERN.match(line) for line in lines):
@@ -101,11 +112,10 @@ def _audit_keys(folder: Path) -> tuple[str, ...]:
     return lines
 
 
-def _content_keys(folder: Path, named: Path | None) -> tuple[bytes, ...]:
-    path = named or folder / CONTENT_KEY
-    if named is None and not path.exists():
+def _content_keys(path: Path | None) -> tuple[bytes, ...]:
+    if path is None:
         return ()
-    lines = _text(path, FOLDER if named is None else NAMED).split()
+    lines = _text(path).split()
     if not all(CONTENT_KEY_PATTERN.match(line) for line in lines):
         raise SettingsError(
             f"{path} must hold 64 hexadecimal digits, and earlier keys on further lines. `openssl rand -hex 32` makes "

@@ -69,6 +69,12 @@ class Settings:
     """URL of where anchors of the audit trail are sent; empty for nowhere."""
     audit_anchor_seconds: int = 60
     """How often the audit trail is anchored, where it has grown."""
+    audit_key_file: Path | None = None
+    """What anchors are signed with; None: `audit-key` in the folder of secrets, where there is one."""
+    audit_sink_token_file: Path | None = None
+    """What the sink knows this installation by; None: `audit-sink-token` in that folder, where there is one."""
+    sealing_key_file: Path | None = None
+    """What stored secrets are sealed with; None: `sealing-key` in that folder, where there is one."""
     audit_keep_days: int = 0
     """After how many days audit events are removed; 0 for never."""
     upload_stall_seconds: int = 60
@@ -114,6 +120,17 @@ class Settings:
     """In a cluster: full name of a program's service account -> what its token opens; empty on one machine."""
 
     @property
+    def named_secrets(self) -> Mapping[str, Path]:
+        """Secrets that have a file of their own, by the name that each would have in the folder."""
+        files = {
+            "files-key": self.files_key_file,
+            "audit-key": self.audit_key_file,
+            "audit-sink-token": self.audit_sink_token_file,
+            "sealing-key": self.sealing_key_file,
+        }
+        return {name: file for name, file in files.items() if file is not None}
+
+    @property
     def base_url(self) -> str:
         """Where browsers reach this process, without a slash at the end."""
         return self.public_url or f"http{'s' if self.tls_dir else ''}://{self.host}:{self.port}"
@@ -136,26 +153,29 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         host=given.get("MIZZEN_HOST", "127.0.0.1"),
         port=_whole_number(given, "MIZZEN_PORT", 8470, 65535),
         gateway_url=given.get("MIZZEN_GATEWAY_URL", "http://127.0.0.1:8480"),
-        tls_dir=Path(given["MIZZEN_TLS_DIR"]) if given.get("MIZZEN_TLS_DIR") else None,
+        tls_dir=_path(given, "MIZZEN_TLS_DIR"),
         public_url=_public_url(given.get("MIZZEN_PUBLIC_URL", "")),
-        sign_in_file=Path(given["MIZZEN_SIGN_IN_FILE"]) if given.get("MIZZEN_SIGN_IN_FILE") else None,
+        sign_in_file=_path(given, "MIZZEN_SIGN_IN_FILE"),
         session_idle_seconds=_whole_number(given, "MIZZEN_SESSION_IDLE_SECONDS", 12 * 3600, 90 * 86_400),
         session_seconds=_whole_number(given, "MIZZEN_SESSION_SECONDS", 7 * 86_400, 366 * 86_400),
-        pods_dir=Path(given["MIZZEN_PODS_DIR"]) if given.get("MIZZEN_PODS_DIR") else None,
+        pods_dir=_path(given, "MIZZEN_PODS_DIR"),
         max_body_bytes=_whole_number(given, "MIZZEN_MAX_BODY_BYTES", 8 * 1024 * 1024, 1 << 40),
         trusted_proxies=_networks(given, "MIZZEN_TRUSTED_PROXIES"),
         refusals_per_minute=_whole_number(given, "MIZZEN_REFUSALS_PER_MINUTE", 300, 10_000_000),
         requests_per_second=_whole_number(given, "MIZZEN_REQUESTS_PER_SECOND", 1000, 1_000_000),
         audit_sink=given.get("MIZZEN_AUDIT_SINK", ""),
         audit_anchor_seconds=_whole_number(given, "MIZZEN_AUDIT_ANCHOR_SECONDS", 60, 86_400),
+        audit_key_file=_path(given, "MIZZEN_AUDIT_KEY_FILE"),
+        audit_sink_token_file=_path(given, "MIZZEN_AUDIT_SINK_TOKEN_FILE"),
+        sealing_key_file=_path(given, "MIZZEN_SEALING_KEY_FILE"),
         audit_keep_days=_whole_number(given, "MIZZEN_AUDIT_KEEP_DAYS", 0, 36_500),
         upload_stall_seconds=_whole_number(given, "MIZZEN_UPLOAD_STALL_SECONDS", 60, 86_400),
         artifacts_url=_bucket(given.get("MIZZEN_ARTIFACTS_URL", "")),
         artifacts_endpoint=given.get("MIZZEN_ARTIFACTS_ENDPOINT", ""),
         artifacts_region=given.get("MIZZEN_ARTIFACTS_REGION", ""),
-        artifacts_secrets_dir=_folder(given, "MIZZEN_ARTIFACTS_SECRETS_DIR"),
+        artifacts_secrets_dir=_path(given, "MIZZEN_ARTIFACTS_SECRETS_DIR"),
         artifacts_direct=_switch(given, "MIZZEN_ARTIFACTS_DIRECT"),
-        files_key_file=Path(given["MIZZEN_FILES_KEY_FILE"]) if given.get("MIZZEN_FILES_KEY_FILE") else None,
+        files_key_file=_path(given, "MIZZEN_FILES_KEY_FILE"),
         files_max_bytes=_whole_number(given, "MIZZEN_FILES_MAX_BYTES", 200 * 1024 * 1024, 1 << 40),
         files_project_bytes=_whole_number(given, "MIZZEN_FILES_PROJECT_BYTES", 2 * 1024**3, 1 << 50),
         files_days=_whole_number(given, "MIZZEN_FILES_DAYS", 30, 3650),
@@ -181,7 +201,7 @@ def _needed(given: Mapping[str, str], name: str, what: str) -> str:
     return value
 
 
-def _folder(given: Mapping[str, str], name: str) -> Path | None:
+def _path(given: Mapping[str, str], name: str) -> Path | None:
     return Path(given[name]) if given.get(name) else None
 
 
@@ -234,7 +254,7 @@ def _smtp(given: Mapping[str, str]) -> SmtpSettings | None:
     if security not in SMTP_PORTS:
         raise SettingsError(f"MIZZEN_SMTP_SECURITY is {security!r}: it must be one of {', '.join(SMTP_PORTS)}.")
     port = _whole_number(given, "MIZZEN_SMTP_PORT", SMTP_PORTS[security], 65535)
-    user, password_file = given.get("MIZZEN_SMTP_USER", ""), _folder(given, "MIZZEN_SMTP_PASSWORD_FILE")
+    user, password_file = given.get("MIZZEN_SMTP_USER", ""), _path(given, "MIZZEN_SMTP_PASSWORD_FILE")
     if bool(user) != (password_file is not None):
         raise SettingsError("MIZZEN_SMTP_USER and MIZZEN_SMTP_PASSWORD_FILE go together: set both, or neither.")
     if not host and not sender:

@@ -1,4 +1,4 @@
-"""Where does the key of callers' files come from? The folder of secrets, or the file that a setting names."""
+"""Where do keys of content, audit and stored secrets come from? The folder, or files that settings name."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ def test_the_file_that_is_named_wins_over_that_of_the_folder(folder: Path, tmp_p
         "MIZZEN_SECRETS_DIR": str(folder),
         "MIZZEN_FILES_KEY_FILE": str(tmp_path / "key"),
     }
-    named = settings_from(environment).files_key_file
-    assert read_secrets(folder, content_key_file=named).content_keys == (bytes.fromhex(NEW), bytes.fromhex(OLD))
+    named = settings_from(environment).named_secrets
+    assert read_secrets(folder, named=named).content_keys == (bytes.fromhex(NEW), bytes.fromhex(OLD))
     del environment["MIZZEN_FILES_KEY_FILE"]
     of_folder = bytes.fromhex((folder / "files-key").read_text())
-    assert read_secrets(folder, content_key_file=settings_from(environment).files_key_file).content_keys == (of_folder,)
+    assert read_secrets(folder, named=settings_from(environment).named_secrets).content_keys == (of_folder,)
 
 
 def test_without_any_key_nothing_is_kept(folder: Path) -> None:
@@ -45,4 +45,22 @@ def test_a_named_file_that_holds_no_key_ends_the_start(
     if content is not None:
         (tmp_path / "key").write_text(content)
     with pytest.raises(SettingsError, match=sentence):
-        read_secrets(folder, content_key_file=tmp_path / "key")
+        read_secrets(folder, named={"files-key": tmp_path / "key"})
+
+
+def test_keys_of_audit_and_of_stored_secrets_come_from_files_of_their_own(folder: Path, tmp_path: Path) -> None:
+    environment = {"MIZZEN_DATA_DIR": str(tmp_path), "MIZZEN_SECRETS_DIR": str(folder)}
+    for name, text in (("AUDIT_KEY", NEW), ("AUDIT_SINK_TOKEN", "tellme"), ("SEALING_KEY", f"{OLD}\n{NEW}")):
+        file = tmp_path / name
+        file.write_text(text)
+        environment[f"MIZZEN_{name}_FILE"] = str(file)
+    settings = settings_from(environment)
+    read = read_secrets(folder, named=settings.named_secrets)
+    assert (read.audit_keys, read.audit_sink_token) == ((NEW,), "tellme")
+    assert settings.sealing_key_file == tmp_path / "SEALING_KEY"
+
+
+@pytest.mark.parametrize("name", ["audit-key", "audit-sink-token", "sealing-key"])
+def test_a_named_file_that_is_not_there_is_never_taken_for_no_key(folder: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"MIZZEN_{name.upper().replace('-', '_')}_FILE must name a file"):
+        read_secrets(folder, named={name: tmp_path / "away"})
