@@ -6,7 +6,7 @@ from typing import Annotated
 from mizzen_crds.access import Enforcement, Scope
 from pydantic import BaseModel, ConfigDict, Field
 
-from mizzen_controlplane.kit.wire import Body
+from mizzen_controlplane.kit.wire import Body, example
 from mizzen_controlplane.limits.schemas import LimitCreate
 
 
@@ -99,6 +99,13 @@ class Explanation(Told):
 
 class Simulation(Body):
     """Limits to try on what was used."""
+
+    model_config = example(
+        {
+            "limits": [{"name": "fair-use", "metric": "requests", "amount": 600, "window_seconds": 60}],
+            "days": 7,
+        }
+    )
 
     limits: Annotated[list[LimitCreate], Field(min_length=1, max_length=20)]
     """As one would make them, of scope project or key; these alone are tried, those in force are not."""

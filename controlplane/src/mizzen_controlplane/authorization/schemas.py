@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mizzen_controlplane.authorization.decision import Effect
 from mizzen_controlplane.kit.permission import Permission
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 PrincipalName = Annotated[
     str,
@@ -24,6 +24,14 @@ Permissions = Annotated[list[Permission], Field(min_length=1, max_length=128)]
 class RoleCreate(Body):
     """A role of the organization's own."""
 
+    model_config = example(
+        {
+            "name": "key-maker",
+            "description": "makes and revokes keys",
+            "permissions": ["keys:read", "keys:write"],
+        }
+    )
+
     name: ResourceName
     """Unique in the organization, and not that of a role of every installation."""
     description: Annotated[str, Field(max_length=1024)] = ""
@@ -36,6 +44,8 @@ class RoleCreate(Body):
 
 class RolePatch(Body):
     """What of a role may change: at once for all who hold it."""
+
+    model_config = example({"permissions": ["keys:read"]})
 
     description: Annotated[str, Field(max_length=1024)] | None = None
     """For people."""
@@ -73,6 +83,8 @@ class RoleView(BaseModel):
 class BindingCreate(Body):
     """Somebody gets a role, or is denied what it holds."""
 
+    model_config = example({"principal": "group:search", "role": "viewer"})
+
     role: Annotated[str, Field(min_length=1, max_length=64)]
     """Name of the role."""
     principal: PrincipalName
@@ -86,6 +98,14 @@ class BindingCreate(Body):
 
 class ProjectBindingCreate(BindingCreate):
     """The same, in a project or at one resource of it."""
+
+    model_config = example(
+        {
+            "principal": "group:search",
+            "role": "developer",
+            "resource": "model/sentiment",
+        }
+    )
 
     resource: ResourceRef | None = None
     """`model/<name>` or `deployment/<name>`; without one it is about the whole project."""

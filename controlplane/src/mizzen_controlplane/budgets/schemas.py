@@ -7,7 +7,7 @@ from mizzen_crds.access import BudgetUnit, BudgetWindow, Enforcement, Hardness, 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from mizzen_controlplane.access.counted_over import CallableName
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 RollingSeconds = Annotated[int, Field(ge=900, le=366 * 86_400, multiple_of=900, strict=True)]
 AmountText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -21,6 +21,8 @@ Percentages = Annotated[
 
 class BudgetCreate(Body):
     """A budget to make."""
+
+    model_config = example({"name": "monthly", "amount": "2500.00", "notify_at": [50, 80, 100]})
 
     name: ResourceName
     """Unique in the project, or in the organization."""
@@ -55,6 +57,8 @@ class BudgetCreate(Body):
 
 class BudgetPatch(Body):
     """What of a budget may change."""
+
+    model_config = example({"amount": "3000.00"})
 
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""

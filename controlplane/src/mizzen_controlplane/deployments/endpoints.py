@@ -25,7 +25,15 @@ ONE = PATH + "/{name}"
 
 FieldManager = Annotated[str, Query(min_length=1, max_length=128, description="Who owns the fields from now on.")]
 DryRun = Annotated[bool, Query(description="Check all of it and answer what would be, and write nothing.")]
-Manifest = Annotated[dict[str, Any], Body()]
+_SPEC = {"engine": {"type": "Triton"}, "model": {"versionRef": {"model": "sentiment", "version": 7}}, "replicas": 2}
+_WHOLE = {
+    "apiVersion": "mizzen.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "sentiment"},
+    "spec": _SPEC,
+}
+Manifest = Annotated[dict[str, Any], Body(examples=[_WHOLE])]
+ManifestPatch = Annotated[dict[str, Any], Body(examples=[{"metadata": {"labels": {"team": "search"}}}])]
 API_MANAGER = "mizzen-api"
 
 
@@ -90,7 +98,7 @@ async def patch_deployment(
     plane: ThePlane,
     project: ProjectRef,
     name: str,
-    body: Manifest,
+    body: ManifestPatch,
     response: Response,
     if_match: IfMatch,
     field_manager: FieldManager = API_MANAGER,

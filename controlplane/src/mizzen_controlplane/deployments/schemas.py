@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mizzen_controlplane.kit.wire import Body, Resource
+from mizzen_controlplane.kit.wire import Body, Resource, example
 
 
 class DeploymentView(Resource):
@@ -20,12 +20,16 @@ class DeploymentView(Resource):
 class ScaleBody(Body):
     """Body of `:scale`."""
 
+    model_config = example({"replicas": 3})
+
     replicas: Annotated[int, Field(ge=0, le=10_000, strict=True)]
     """Replicas to run."""
 
 
 class RollbackBody(Body):
     """Body of `:rollback`."""
+
+    model_config = example({"version": 6})
 
     version: Annotated[int, Field(ge=1, strict=True)] | None = None
     """Version to go back to; absent for the one that served before."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, example
 
 SharedName = Annotated[
     str,
@@ -19,6 +19,8 @@ SharedName = Annotated[
 
 class GrantCreate(Body):
     """Access to another project's model."""
+
+    model_config = example({"model": "research/sentiment"})
 
     model: SharedName
     """`owner-project/served-name`; works while that deployment is Shared and its allowedProjects name this project."""

@@ -8,7 +8,7 @@ from typing import Annotated, Self, TypeVar
 from mizzen_crds.access import KeyOperation, Priority
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Listed = TypeVar("Listed")
 
@@ -39,6 +39,8 @@ MAX_OVERLAP_SECONDS = 30 * 24 * 3600
 class ProjectCreate(Body):
     """A new tenant."""
 
+    model_config = example({"name": "reviews", "labels": {"team": "search"}})
+
     name: ResourceName
     """Unique; also its namespace."""
     allow_code: bool = False
@@ -49,6 +51,8 @@ class ProjectCreate(Body):
 
 class ProjectPatch(Body):
     """What of a project may change."""
+
+    model_config = example({"labels": {"team": "search"}})
 
     allow_code: bool | None = None
     """Artifacts that carry code may be served."""
@@ -69,6 +73,15 @@ class ProjectView(Resource):
 
 class KeyCreate(Body):
     """A new API key."""
+
+    model_config = example(
+        {
+            "name": "web-shop",
+            "expires_at": "2099-01-31T00:00:00Z",
+            "models": ["sentiment"],
+            "ip_ranges": ["192.0.2.0/24"],
+        }
+    )
 
     name: ResourceName
     """Unique in the project, revoked keys included."""
@@ -94,6 +107,8 @@ class KeyCreate(Body):
 class KeyPatch(Body):
     """What of a key may change."""
 
+    model_config = example({"expires_at": "2099-01-31T00:00:00Z", "priority": "interactive"})
+
     expires_at: AwareDatetime | None = None
     """Refused from then on; null for never."""
     models: Annotated[list[ServedName], Field(min_length=1, max_length=256)] | None = None
@@ -112,6 +127,8 @@ class KeyPatch(Body):
 
 class KeyRotate(Body):
     """How a key gets a new secret."""
+
+    model_config = example({"overlap_seconds": 3600})
 
     overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS)] = 0
     """How long the old secret works beside the new one; 0 for not at all, at most 30 days."""
@@ -163,6 +180,13 @@ class KeyWithSecret(KeyView):
 
 class BulkRevoke(Body):
     """Which keys of a project: all that is said must hold."""
+
+    model_config = example(
+        {
+            "labels": {"team": "search"},
+            "last_used_before": "2026-01-01T00:00:00Z",
+        }
+    )
 
     labels: Labels = Field(default_factory=dict)
     """Labels that they have, with these values."""

@@ -6,7 +6,7 @@ from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from pydantic import Field, StringConstraints
 
 from mizzen_controlplane.imports.source import LONGEST
-from mizzen_controlplane.kit.wire import Body, Labels
+from mizzen_controlplane.kit.wire import Body, Labels, example
 from mizzen_controlplane.models.records.schemas import Tags
 from mizzen_controlplane.models.schemas import FilePath, Metadata
 
@@ -16,6 +16,13 @@ Pattern = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern
 
 class VersionImport(Body):
     """A new version whose files are fetched."""
+
+    model_config = example(
+        {
+            "source": "https://models.example.com/sentiment/model.onnx",
+            "sha256": {"model.onnx": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        }
+    )
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
     """`https://host/path/model.onnx`, or a folder `https://host/path/` with `files`; `hf://organization/name@revision`;

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
@@ -103,6 +103,8 @@ class InvoiceView(InvoiceSummary):
 class PaymentWrite(Body):
     """That an invoice was paid."""
 
+    model_config = example({"reference": "transfer 4711"})
+
     paid_at: AwareDatetime | None = None
     """When; absent for now."""
     reference: Annotated[str, StringConstraints(max_length=253)] = ""
@@ -112,12 +114,16 @@ class PaymentWrite(Body):
 class VoidWrite(Body):
     """That an invoice is void."""
 
+    model_config = example({"reason": "billed to the wrong project"})
+
     reason: Reason
     """Why."""
 
 
 class CreditNoteWrite(Body):
     """A part of an invoice that is taken back."""
+
+    model_config = example({"amount": "12.50", "reason": "an outage of two hours"})
 
     amount: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     """In whole coins of the currency; at most what is left of the invoice."""
@@ -144,6 +150,15 @@ class CreditNoteView(Resource):
 
 class CreditWrite(Body):
     """Money that a project gets in hand."""
+
+    model_config = example(
+        {
+            "name": "welcome",
+            "amount": "100.00",
+            "expires_at": "2099-01-31T00:00:00Z",
+            "reason": "a first month to try",
+        }
+    )
 
     name: ResourceName
     """Unique in the project."""
@@ -181,6 +196,8 @@ class CreditView(Resource):
 class BillingProfilePatch(Body):
     """What invoices say beside usage. Null takes a value away: the organization's holds then, or none."""
 
+    model_config = example({"tax_name": "VAT", "tax_percent": "19", "payment_days": 30})
+
     tax_name: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     """Name of the tax's line."""
     tax_percent: Percent | None = None
@@ -203,6 +220,8 @@ class BillingProfilePatch(Body):
 
 class BillingProfileView(BillingProfilePatch):
     """What invoices say beside usage."""
+
+    model_config = ConfigDict(json_schema_extra=None)
 
     project_id: str
     """Project whose it is; empty for the organization's."""

@@ -1,7 +1,7 @@
 """What every resource looks like on the wire: id, name, times, etag, labels; and how names are checked."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -29,6 +29,11 @@ class Body(BaseModel):
     """A body that a person sends: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+def example(body: dict[str, Any]) -> ConfigDict:
+    """For the `model_config` of a body: one that a person would send, shown in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
 
 
 class Resource(BaseModel):

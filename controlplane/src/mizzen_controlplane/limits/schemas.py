@@ -6,7 +6,7 @@ from mizzen_crds.access import Enforcement, LimitMetric, OnStoreLoss, Scope
 from pydantic import Field, StringConstraints
 
 from mizzen_controlplane.access.counted_over import CallableName
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Amount = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 CostText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -16,6 +16,15 @@ Seconds = Annotated[int, Field(ge=1, le=31 * 86_400, strict=True)]
 
 class LimitCreate(Body):
     """A rate limit to make."""
+
+    model_config = example(
+        {
+            "name": "fair-use",
+            "metric": "requests",
+            "amount": 600,
+            "window_seconds": 60,
+        }
+    )
 
     name: ResourceName
     """Unique in the project, or in the organization."""
@@ -47,6 +56,8 @@ class LimitCreate(Body):
 
 class LimitPatch(Body):
     """What of a limit may change."""
+
+    model_config = example({"amount": 1200})
 
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""

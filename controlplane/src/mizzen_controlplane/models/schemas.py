@@ -10,7 +10,7 @@ from mizzen_crds.registry import Signature
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat, ModelName
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, example
 from mizzen_controlplane.models.records.schemas import Lineage, Tags, TagsPatch
 
 MAX_FILES = 10_000
@@ -91,6 +91,14 @@ class SignatureRelation(StrEnum):
 class ModelCreate(Body):
     """A new model."""
 
+    model_config = example(
+        {
+            "name": "sentiment",
+            "description": "praise or blame",
+            "tags": {"task": "classification"},
+        }
+    )
+
     name: ModelName
     """Unique in the project."""
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
@@ -103,6 +111,8 @@ class ModelCreate(Body):
 
 class ModelPatch(Body):
     """What of a model may change."""
+
+    model_config = example({"description": "praise or blame, in five languages"})
 
     description: Annotated[str, StringConstraints(max_length=2000)] | None = None
     """For people."""
@@ -143,6 +153,20 @@ class AnnouncedFile(Body):
 class VersionCreate(Body):
     """A new version: all its files are announced at once, then uploaded, then finalized."""
 
+    model_config = example(
+        {
+            "format": "ONNX",
+            "files": [
+                {
+                    "path": "model.onnx",
+                    "size": 1048576,
+                    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                }
+            ],
+            "tags": {"accuracy": "0.93"},
+        }
+    )
+
     format: ModelFormat
     """How the weights are stored."""
     files: Annotated[list[AnnouncedFile], Field(min_length=1, max_length=MAX_FILES)]
@@ -159,6 +183,8 @@ class VersionCreate(Body):
 
 class VersionPatch(Body):
     """What of a version may change: what people say of it, never the artifact."""
+
+    model_config = example({"tags": {"accuracy": "0.93"}})
 
     metadata: Metadata | None = None
     """Merged into the metadata; null removes a field."""
@@ -260,6 +286,8 @@ class VersionDetail(VersionView):
 class AliasPut(Body):
     """Where an alias points."""
 
+    model_config = example({"version": 7})
+
     version: Annotated[int, Field(ge=1)]
     """Number of a READY version."""
 
@@ -275,6 +303,8 @@ class AliasView(Resource):
 
 class AliasForce(Body):
     """Where an alias points, whatever the model asks of promotions."""
+
+    model_config = example({"version": 6, "reason": "version 7 answers wrong"})
 
     version: Annotated[int, Field(ge=1)]
     """Number of a READY version."""

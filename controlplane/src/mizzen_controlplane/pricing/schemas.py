@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 from mizzen_controlplane.pricing.tiers import Mode
 
 PriceText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -92,6 +92,13 @@ class ModelPrice(Body):
 
 class RateCardWrite(Body):
     """Prices in force from a date; a further body of the same name is the card's next version."""
+
+    model_config = example(
+        {
+            "name": "standard",
+            "prices": [{"model": "*", "per_million_input_tokens": "0.15", "per_million_output_tokens": "0.60"}],
+        }
+    )
 
     name: ResourceName
     """Unique in the organization."""

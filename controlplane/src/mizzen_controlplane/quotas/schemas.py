@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body
+from mizzen_controlplane.kit.wire import Body, example
 
 Bytes = Annotated[int, Field(ge=1, le=2**60, strict=True)]
 Count = Annotated[int, Field(ge=0, le=100_000, strict=True)]
@@ -30,6 +30,14 @@ def _each_once(given: list[AcceleratorQuota]) -> list[AcceleratorQuota]:
 
 class QuotaWrite(Body):
     """What a project may keep and hold, as a whole: what is left out has no bound."""
+
+    model_config = example(
+        {
+            "storage_bytes": 1000000000000,
+            "deployments": 20,
+            "accelerators": [{"accelerator_class": "l4", "count": 8}],
+        }
+    )
 
     storage_bytes: Bytes | None = None
     """Bytes of the files of its versions that are not archived, each content once."""

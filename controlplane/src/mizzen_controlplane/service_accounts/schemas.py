@@ -6,13 +6,15 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from mizzen_controlplane.identity.schemas import KeyState
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Description = Annotated[str, Field(max_length=1024)]
 
 
 class ServiceAccountCreate(Body):
     """A new service account; it may do nothing until a role is bound to it."""
+
+    model_config = example({"name": "ci", "description": "pushes versions from the pipeline"})
 
     name: ResourceName
     """Unique in the project."""
@@ -24,6 +26,8 @@ class ServiceAccountCreate(Body):
 
 class ServiceAccountPatch(Body):
     """What of a service account may change."""
+
+    model_config = example({"disabled": True})
 
     description: Description | None = None
     """What it is for."""
@@ -50,6 +54,8 @@ class ServiceAccountView(Resource):
 
 class ServiceAccountTokenCreate(Body):
     """A new token of a service account."""
+
+    model_config = example({"name": "pipeline", "expires_at": "2099-01-31T00:00:00Z"})
 
     name: ResourceName
     """Unique among the account's tokens, revoked ones included."""

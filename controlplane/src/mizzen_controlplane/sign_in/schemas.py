@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, example
 from mizzen_controlplane.sign_in.sessions import Kind
 
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
@@ -19,6 +19,14 @@ class View(BaseModel):
 
 class PasswordSignIn(Body):
     """How somebody signs in to a local account."""
+
+    model_config = example(
+        {
+            "username": "admin",
+            "password": "the-one-time-password",
+            "kind": "COMMAND_LINE",
+        }
+    )
 
     username: Annotated[str, Field(min_length=1, max_length=63)]
     """Name of the account; capital letters do not count."""
@@ -52,6 +60,8 @@ class SignedIn(View):
 class TokenExchange(Body):
     """What the command line got at the provider."""
 
+    model_config = example({"id_token": "eyJ.of.the-provider"})
+
     id_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)]
     """Made for the provider's `device_client_id`; good for one session."""
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)] | None = None
@@ -60,6 +70,13 @@ class TokenExchange(Body):
 
 class PasswordChange(Body):
     """How one changes one's password."""
+
+    model_config = example(
+        {
+            "password": "the-one-time-password",
+            "new_password": "seven-words-that-nobody-else-would-say",
+        }
+    )
 
     password: Password
     """The present one."""
@@ -127,6 +144,8 @@ class PersonView(Resource):
 
 class PersonPatch(Body):
     """What of a person may change here; the rest is the provider's."""
+
+    model_config = example({"disabled": True})
 
     disabled: bool | None = None
     """Nobody signs in as this person; the sessions that there are end."""

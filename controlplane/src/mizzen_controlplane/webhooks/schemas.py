@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Url = Annotated[str, StringConstraints(min_length=8, max_length=2048, pattern=r"^[!-~]+$")]
 """Printable ASCII, without spaces."""
@@ -26,6 +26,14 @@ class DeliveryState(StrEnum):
 class WebhookCreate(Body):
     """A webhook to make."""
 
+    model_config = example(
+        {
+            "name": "pager",
+            "url": "https://hooks.example.com/mizzen",
+            "event_types": ["budget.*"],
+        }
+    )
+
     name: ResourceName
     """Unique in the project, or in the organization."""
     labels: Labels = Field(default_factory=dict)
@@ -40,6 +48,8 @@ class WebhookCreate(Body):
 
 class WebhookPatch(Body):
     """What of a webhook may change."""
+
+    model_config = example({"enabled": False})
 
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=8192)]
 Username = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[!-9;-~][ -9;-~]*$")]
@@ -27,6 +27,14 @@ class CredentialKind(StrEnum):
 class ImportCredentialCreate(Body):
     """A credential to store."""
 
+    model_config = example(
+        {
+            "name": "hub",
+            "host": "models.example.com",
+            "secret": "the-token-of-that-host",
+        }
+    )
+
     name: ResourceName
     """Unique in the project."""
     labels: Labels = Field(default_factory=dict)
@@ -43,6 +51,8 @@ class ImportCredentialCreate(Body):
 
 class ImportCredentialPatch(Body):
     """What of a credential may change: all but host and kind, as whoever changes the host would be sent the secret."""
+
+    model_config = example({"secret": "the-next-token-of-that-host"})
 
     labels: Labels = Field(default_factory=dict)
     """The caller's own."""

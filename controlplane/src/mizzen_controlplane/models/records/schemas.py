@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, example
 
 MAX_CARD_BYTES = 256 * 1024
 MAX_TAGS = 100
@@ -64,6 +64,8 @@ MetricName = Annotated[
 
 class CardPut(Body):
     """A card."""
+
+    model_config = example({"text": "# Sentiment\n\nTells praise from blame in reviews."})
 
     text: CardText
     """Markdown, at most 256 KiB. It is stored and given back as it is: render it with HTML switched off."""
@@ -168,6 +170,8 @@ class Descent(BaseModel):
 
 class EvaluationCreate(Body):
     """A result of an evaluation."""
+
+    model_config = example({"name": "accuracy", "value": 0.93, "dataset": "reviews-2026-10"})
 
     name: MetricName
     """The metric, such as accuracy."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from mizzen_crds.v1alpha1.model_deployment.source import ModelFormat
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Resource
+from mizzen_controlplane.kit.wire import Body, Resource, example
 from mizzen_controlplane.models.signing.schemas import VersionInUse
 
 
@@ -73,6 +73,13 @@ class ScanView(Resource):
 class ReleaseCreate(Body):
     """Why a quarantined version may be used all the same."""
 
+    model_config = example(
+        {
+            "reason": "the pickle is our own",
+            "expires_at": "2099-01-31T00:00:00Z",
+        }
+    )
+
     reason: Reason
     """For the audit trail."""
     expires_at: AwareDatetime | None = None
@@ -82,12 +89,16 @@ class ReleaseCreate(Body):
 class QuarantineCreate(Body):
     """Why a version may not be used."""
 
+    model_config = example({"reason": "its dataset was withdrawn"})
+
     reason: Reason
     """For the audit trail, and for those who meet the version."""
 
 
 class PolicyPut(Body):
     """What a project takes into its registry and lets be served."""
+
+    model_config = example({"formats": ["Safetensors", "ONNX"], "quarantine_from": "high"})
 
     formats: Annotated[list[ModelFormat], Field(min_length=1, max_length=16)] | None = None
     """Formats of versions that may be pushed from now on; null for all, of which those that carry code still need

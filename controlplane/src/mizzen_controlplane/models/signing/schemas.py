@@ -5,11 +5,18 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName
+from mizzen_controlplane.kit.wire import Body, Labels, Resource, ResourceName, example
 
 
 class SigningKeyCreate(Body):
     """A public key whose signatures count from now on."""
+
+    model_config = example(
+        {
+            "name": "release",
+            "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        }
+    )
 
     name: ResourceName
     """Unique in the project, revoked ones included."""
@@ -52,6 +59,8 @@ class VersionInUse(BaseModel):
 class SigningKeyRevoke(Body):
     """How to revoke a key."""
 
+    model_config = example({"dry_run": True})
+
     dry_run: bool = False
     """Say what leans on the key, and change nothing."""
 
@@ -67,6 +76,13 @@ class SigningKeyRevoked(SigningKeyView):
 
 class VersionSignatureCreate(Body):
     """A signature of a version."""
+
+    model_config = example(
+        {
+            "signature": "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc+bRr0lv18FlbviRlUUFDjnoQCw==",
+            "key": "release",
+        }
+    )
 
     signature: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Base64 of the 64 bytes that ed25519 makes of the lines `mizzen-model-version/1`, `model: <model>`,
