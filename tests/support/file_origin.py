@@ -18,8 +18,10 @@ class FileOrigin:
     """Path -> Content-Length that is told instead."""
     stops: dict[str, int] = field(default_factory=dict)
     """Path -> after so many bytes nothing comes until `let_go` is set; only once."""
-    answers: Callable[[str, dict[str, str]], tuple[int, bytes] | None] = lambda _path, _headers: None
-    """Asked first: status and body, or None for the files."""
+    answers: Callable[[str, dict[str, str]], tuple[int, bytes] | tuple[int, bytes, dict[str, str]] | None] = (
+        lambda _path, _headers: None
+    )
+    """Asked first: status, body and maybe headers, or None for the files."""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,7 +49,8 @@ class FileOrigin:
 
     async def _answer(self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> None:
         if said := self.answers(path, headers):
-            writer.write(_head(said[0], {"Content-Length": str(len(said[1]))}) + said[1])
+            status, body, more = (*said, {})[:3]
+            writer.write(_head(status, {"Content-Length": str(len(body)), **more}) + body)
         elif path in self.redirects:
             writer.write(_head(302, {"Location": self.redirects[path], "Content-Length": "0"}))
         elif path.partition("?")[0] not in self.files:

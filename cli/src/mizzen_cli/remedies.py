@@ -90,6 +90,8 @@ OWN_WORDS: Final[dict[str, str]] = {
 
 SAYS_IT_ALL: Final = frozenset(
     {
+        "artifact_is_an_index",
+        "artifact_of_archives",
         "artifacts_not_served",
         "credential_deleted",
         "credential_of_another_kind",

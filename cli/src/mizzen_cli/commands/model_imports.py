@@ -21,7 +21,7 @@ def import_version(
         str,
         typer.Argument(
             help="https://host/path/model.onnx, hf://organization/name@revision, mlflow://host/models:/name/version or "
-            "s3://bucket/prefix."
+            "s3://bucket/prefix, oci://host/repository:tag."
         ),
     ],
     model: Annotated[str, typer.Option(help="Name of the model; made where there is none.")],

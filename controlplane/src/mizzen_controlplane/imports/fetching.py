@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,8 @@ class Fetching:
     report: Report
     most_bytes: int
     """Of all files together."""
+    known: frozenset[str] = frozenset()
+    """Digests of content that the project has."""
     setting: str = "MIZZEN_IMPORT_MAX_BYTES"
 
     async def fetch(self, file: OriginFile) -> Arrived:
@@ -33,6 +35,9 @@ class Fetching:
         if (here := self.workshop.arrived(file)) is not None:
             self.report.done_bytes += here.size
             return here
+        if file.size is not None and had_already(file, self.known):
+            self.report.done_bytes += file.size
+            return Arrived(file.size, file.sha256)
         before, most, in_vain = self.report.done_bytes, -1, 0
         while True:
             arriving = await asyncio.to_thread(_Arriving.of, self, file)
@@ -89,6 +94,11 @@ class Fetching:
         whole = Arrived(arriving.here, found)
         self.workshop.keep_arrived(file, whole)
         return whole
+
+
+def had_already(file: OriginFile, known: Collection[str]) -> bool:
+    """The content need not be fetched: the project has it, by the origin's own word and not only by the caller's."""
+    return file.vouched and file.sha256 in known
 
 
 class _Arriving:

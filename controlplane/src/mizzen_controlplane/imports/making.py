@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +23,7 @@ from mizzen_controlplane.models.records.schemas import Lineage, Origin
 from mizzen_controlplane.models.repository import files_of, version_by_id
 from mizzen_controlplane.models.schemas import MAX_FILES, AnnouncedFile, VersionCreate, VersionDetail
 from mizzen_controlplane.operations.models import Operation
+from mizzen_controlplane.operations.work import TryLaterError
 
 _FORMATS = {
     ".onnx": ModelFormat.ONNX, ".safetensors": ModelFormat.SAFETENSORS, ".gguf": ModelFormat.GGUF,
@@ -108,8 +110,11 @@ def _gather(
 ) -> None:  # fmt: skip
     """Move what is not content yet to where its upload would have left it. Blocks."""
     parts = {file.path: workshop.part(file) for file in arrived}
+    skipped = {file.path for file in arrived if workshop.arrived(file) is None}
     for file in files:
         target = gathering_of(plane, version, file).part
         if not file.received and parts[file.path].exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             parts[file.path].replace(target)
+        if not file.received and file.path in skipped:
+            raise TryLaterError(f"The content of {file.path} was here and is no more: it is fetched now.", timedelta())

@@ -9,6 +9,7 @@ from mizzen_controlplane.imports.origin import Origin
 from mizzen_controlplane.imports.origins.https import WebServer
 from mizzen_controlplane.imports.origins.hub import Hub
 from mizzen_controlplane.imports.origins.mlflow import MlflowServer
+from mizzen_controlplane.imports.origins.oci import Registry
 from mizzen_controlplane.imports.source import bucket_of, source_of
 from mizzen_controlplane.imports.web import nobody, web_of
 from mizzen_controlplane.kit.plane import Plane
@@ -32,6 +33,8 @@ async def origin_of(plane: Plane, operation: Operation, way: WayOut) -> AsyncIte
         match source.scheme:
             case "hf":
                 yield Hub(web, plane.settings.hub_url, source, names)
+            case "oci":
+                yield Registry(web, source, names)
             case "mlflow":
                 yield MlflowServer(web, source, names)
             case _:

@@ -20,6 +20,8 @@ class OriginFile:
     """Hex digest, where it is known before; what arrives is held to it."""
     etag: str = ""
     """What the origin calls this content, where it was listed with one."""
+    vouched: bool = False
+    """The origin itself told the digest: where the project has that content, it is this file."""
 
 
 @dataclass(frozen=True, slots=True)

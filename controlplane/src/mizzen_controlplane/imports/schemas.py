@@ -26,7 +26,8 @@ class VersionImport(Body):
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
     """`https://host/path/model.onnx`, or a folder `https://host/path/` with `files`; `hf://organization/name@revision`;
-    `mlflow://host/models:/name/version`; `s3://bucket/prefix?region=...&endpoint=https://host:port`."""
+    `mlflow://host/models:/name/version`; `s3://bucket/prefix?region=...&endpoint=https://host:port`;
+    `oci://host/repository:tag`."""
     files: Annotated[list[Pattern], Field(max_length=100)] = Field(default_factory=list)
     """Only these: names below a folder of `https://`; elsewhere patterns such as `*.safetensors`."""
     sha256: Annotated[dict[FilePath, Sha256], Field(max_length=10_000)] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from mizzen_controlplane.imports.credentials.place import place_of
 from mizzen_controlplane.imports.credentials.schemas import CredentialKind
 from mizzen_controlplane.imports.credentials.showing import credential_or_404
 from mizzen_controlplane.imports.origins.mlflow import model_named
+from mizzen_controlplane.imports.origins.oci import artifact_named
 from mizzen_controlplane.imports.schemas import VersionImport
 from mizzen_controlplane.imports.source import Source, bucket_of, source_of
 from mizzen_controlplane.kit.auth import Subject
@@ -61,6 +62,8 @@ async def _credential_for(session: AsyncSession, project: Project, ref: str, pla
 def _require_names(source: Source, body: VersionImport) -> None:
     if source.scheme == "s3":
         bucket_of(source)
+    if source.scheme == "oci":
+        artifact_named(source)
     if source.scheme == "mlflow":
         model_named(source)
     if source.scheme != "https":

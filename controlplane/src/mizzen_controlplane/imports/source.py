@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from mizzen_controlplane.kit.problem import Invalid, invalid_field
 
 LONGEST = 2048
-PLAIN = {"https": "http", "mlflow": "mlflow+http"}
+PLAIN = {"https": "http", "mlflow": "mlflow+http", "oci": "oci+http"}
 """Kinds that trusted hosts may be asked for without TLS, and how that is written."""
-SCHEMES = ("https", "hf", "mlflow", "s3")
+SCHEMES = ("https", "hf", "mlflow", "s3", "oci")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z0-9-]{1,63}")
 _ENDPOINT = re.compile(r"https?://[a-zA-Z0-9.-]{1,253}(:[0-9]{1,5})?")
@@ -96,6 +96,6 @@ def _unfit(why: str) -> Invalid:
     return invalid_field(
         "/source",
         f"The source cannot be taken: {why}. Write https://host/file, hf://organization/name@revision, "
-        "mlflow://host/models:/name/version or s3://bucket/prefix.",
+        "mlflow://host/models:/name/version, s3://bucket/prefix or oci://host/repository:tag.",
         code="source_malformed",
     )

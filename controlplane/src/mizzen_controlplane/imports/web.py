@@ -59,18 +59,23 @@ class Web:
 
     async def json(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[Any, Mapping[str, str]]:
         """A document, and the headers that came with it; raises Invalid where it is none or too large."""
-        async with self.asked(url, headers) as response:
+        _, content, told = await self.document(url, headers)
+        try:
+            return orjson.loads(content), told
+        except orjson.JSONDecodeError as error:
+            raise Invalid(f"{host_of(url)} answers with no JSON: check the source.", code="origin_refused") from error
+
+    async def document(
+        self, url: str, headers: Mapping[str, str] | None = None, *, fine: frozenset[int] = frozenset({200})
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Status, body and headers of an answer of at most 16 MiB; raises as `asked` does."""
+        async with self.asked(url, headers, fine=fine) as response:
             content = b""
             async for chunk in pieces(response, url):
                 content += chunk
                 if len(content) > MOST_ANSWER_BYTES:
                     raise Invalid(f"{host_of(url)} answers with more than 16 MiB.", code="origin_refused")
-            try:
-                return orjson.loads(content), response.headers
-            except orjson.JSONDecodeError as error:
-                raise Invalid(
-                    f"{host_of(url)} answers with no JSON: check the source.", code="origin_refused"
-                ) from error
+            return response.status, content, response.headers
 
     async def _sent(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         try:

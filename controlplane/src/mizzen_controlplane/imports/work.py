@@ -9,7 +9,7 @@ from typing import Any
 
 from mizzen_controlplane.egress.proxy import EgressProxy, WayOut
 from mizzen_controlplane.egress.start import egress_open
-from mizzen_controlplane.imports.fetching import Fetching
+from mizzen_controlplane.imports.fetching import Fetching, had_already
 from mizzen_controlplane.imports.making import format_of, make, require_fit, version_id_of
 from mizzen_controlplane.imports.opening import origin_of
 from mizzen_controlplane.imports.origin import Listing, Origin
@@ -21,6 +21,7 @@ from mizzen_controlplane.kit.problem import Invalid, TooLarge
 from mizzen_controlplane.models.blob_folder import disk_full, forget_uploads, free_bytes
 from mizzen_controlplane.models.repository import version_by_id
 from mizzen_controlplane.models.schemas import VersionState
+from mizzen_controlplane.models.versions import content_here
 from mizzen_controlplane.operations.models import Operation
 from mizzen_controlplane.operations.running import running
 from mizzen_controlplane.operations.work import Report, Work
@@ -57,11 +58,14 @@ async def _through(
     async with origin_of(plane, operation, way) as origin:
         report.stage = "listing"
         listing = await _listing(origin, operation, workshop)
+        digests = sorted({file.sha256 for file in listing.files if file.vouched})
+        known = frozenset(await content_here(plane, operation.project_id, operation.arguments["model"], digests))
         sizes = [file.size for file in listing.files]
         if None not in sizes:
             report.total_bytes = sum(size or 0 for size in sizes)
-            _require_room(plane, report.total_bytes, workshop)
-        fetching = Fetching(origin, workshop, report, plane.settings.import_max_bytes)
+            had = sum(file.size or 0 for file in listing.files if had_already(file, known))
+            _require_room(plane, report.total_bytes, had, workshop)
+        fetching = Fetching(origin, workshop, report, plane.settings.import_max_bytes, known)
         arrived = {}
         for file in listing.files:
             report.stage = f"fetching {file.path}"[:200]
@@ -86,7 +90,11 @@ async def _listing(origin: Origin, operation: Operation, workshop: Workshop) -> 
     wanted: dict[str, str] = operation.arguments["sha256"]
     told = await origin.listing()
     listing = replace(told, files=tuple(
-        replace(file, sha256=wanted.get(file.path, file.sha256)) for file in told.files
+        replace(
+            file, sha256=wanted.get(file.path, file.sha256),
+            vouched=bool(file.sha256) and wanted.get(file.path, file.sha256) == file.sha256,
+        )
+        for file in told.files
     ))  # fmt: skip
     require_fit(listing)
     format_of(operation.arguments["format"], listing)
@@ -96,7 +104,7 @@ async def _listing(origin: Origin, operation: Operation, workshop: Workshop) -> 
     return listing
 
 
-def _require_room(plane: Plane, size: int, workshop: Workshop) -> None:
+def _require_room(plane: Plane, size: int, had: int, workshop: Workshop) -> None:
     if size > plane.settings.import_max_bytes:
         raise TooLarge(
             f"The files have {size} bytes together, and {plane.settings.import_max_bytes} are the most that is "
@@ -104,7 +112,7 @@ def _require_room(plane: Plane, size: int, workshop: Workshop) -> None:
             code="import_too_large",
         )
     here = sum(path.stat().st_size for path in workshop.folder.glob("*.part"))
-    if size - here > free_bytes(plane.settings.data_dir):
+    if size - had - here > free_bytes(plane.settings.data_dir):
         raise disk_full()
 
 

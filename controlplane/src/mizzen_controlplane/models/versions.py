@@ -54,7 +54,7 @@ async def create(
     files = sorted(body.files, key=lambda file: file.path)
     refuse_clashes(files)
     digests = sorted({file.sha256 for file in files})
-    here = await _known_and_here(plane, project_ref, model_ref, digests)
+    here = await content_here(plane, project_ref, model_ref, digests)
     async with unit_of_work(plane.database) as session:
         project, model = await model_or_404(session, plane, project_ref, model_ref, lock=True)
         await require_storage(session, project, {one.sha256: one.size for one in body.files})
@@ -79,8 +79,8 @@ async def create(
         return version, await detail(session, project, model, version)
 
 
-async def _known_and_here(plane: Plane, project_ref: str, model_ref: str, digests: Sequence[str]) -> set[str]:
-    """What need not be uploaded, as far as it is looked up outside of the transaction: a store may be slow."""
+async def content_here(plane: Plane, project_ref: str, model_ref: str, digests: Sequence[str]) -> set[str]:
+    """Those of `digests` that need not be sent again; looked up outside of the transaction, as a store may be slow."""
     async with reading(plane.database) as session:
         project, _model = await model_or_404(session, plane, project_ref, model_ref)
         known = await contents_known(session, project.id, digests)
