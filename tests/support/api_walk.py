@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from support.controlplane import write_secrets
 URL = "http://127.0.0.1"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 WEIGHTS = b"weights"
+PUBLIC_KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 P = "/api/v1/projects/walked"
 PROJECT = "/api/v1/projects/{project}"
 ONCE_IN = 4
@@ -47,7 +49,9 @@ class Walk:
     client: TestClient
     document: Mapping[str, Any]
     things: Mapping[str, str]
-    """Name of a path's parameter -> one that is there."""
+    """Name of a path's parameter -> one that is there, in the project."""
+    of_organization: Mapping[str, str]
+    """The same of what has another id there."""
     operations: set[str] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
     found: dict[str, str] = field(default_factory=dict)
@@ -100,7 +104,9 @@ class Walk:
             self.found.setdefault(case.operation.label, f"{said}\n{sent}\n{answer.status_code} {answer.text[:500]}")
 
     def _known(self, case: Any) -> dict[str, str]:
-        return {name: self.things[name] for name in case.path_parameters or {} if name in self.things}
+        names = case.path_parameters or {}
+        things = self.things if "project" in names else {**self.things, **self.of_organization}
+        return {name: things[name] for name in names if name in things}
 
 
 def _without_security(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,13 +132,13 @@ def walk(folder: Path, database_url: str) -> Iterator[Walk]:
     headers = {"Authorization": f"Bearer {tokens['admin']}"}
     try:
         with TestClient(app, URL, raise_server_exceptions=False, headers=headers) as client:
-            yield Walk(client, openapi_document(app), _things(client))
+            yield Walk(client, openapi_document(app), *_things(client))
     finally:
         structlog.configure(wrapper_class=quiet)
 
 
-def _things(client: TestClient) -> dict[str, str]:
-    """Make one of most things; returns what paths call them."""
+def _things(client: TestClient) -> tuple[dict[str, str], dict[str, str]]:
+    """Make one of most things; returns what paths call them, in the project and in the organization."""
 
     def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = client.post(path, json=body)
@@ -140,20 +146,28 @@ def _things(client: TestClient) -> dict[str, str]:
         created: dict[str, Any] = answer.json()
         return created
 
-    made("/api/v1/projects", {"name": "walked"})
+    for name in ("walked", "lender"):
+        made("/api/v1/projects", {"name": name})
     made(P + "/models", {"name": "m"})
-    key = made(P + "/keys", {"name": "k"})
-    made(P + "/limits", {"name": "l", "metric": "requests", "amount": 5, "window_seconds": 60})
-    made(P + "/budgets", {"name": "b", "amount": "9"})
-    for path in ("/api/v1/limits", "/api/v1/budgets"):
-        made(path, {"name": "l", "metric": "requests", "amount": 5, "window_seconds": 60} if "lim" in path else
-             {"name": "b", "amount": "9"})  # fmt: skip
     file = {"path": "model.gguf", "size": len(WEIGHTS), "sha256": hashlib.sha256(WEIGHTS).hexdigest()}
     made(P + "/models/m/versions", {"format": "GGUF", "files": [file]})
+    made("/api/v1/roles", {"name": "r", "permissions": ["keys:read"]})
+    for place in ("/api/v1", P):
+        made(place + "/limits", {"name": "l", "metric": "requests", "amount": 5, "window_seconds": 60})
+        made(place + "/budgets", {"name": "b", "amount": "9"})
+        made(place + "/webhooks", {"name": "w", "url": "https://hooks.invalid/w"})
+    made(P + "/grants", {"model": "lender/m"})
+    made(P + "/service-accounts", {"name": "s"})
+    made(P + "/service-accounts/s/tokens", {"name": "t"})
+    made(P + "/signing-keys", {"name": "sk", "public_key": PUBLIC_KEY})
+    made(P + "/import-credentials", {"name": "c", "host": "models.invalid", "secret": "s"})
+    key, binding = made(P + "/keys", {"name": "k"}), {"principal": "group:g", "role": "viewer"}
     return {
         "project": "walked", "model": "m", "version": "1", "path": "model.gguf", "key": key["id"], "limit": "l",
-        "budget": "b", "rate_card": "default", "alias": "champion", "name": "d", "deployment": "d",
-    }  # fmt: skip
+        "budget": "b", "rate_card": "default", "alias": "champion", "name": "d", "deployment": "d", "grant": "lender/m",
+        "service_account": "s", "token": "t", "webhook": "w", "role": "r", "signing_key": "sk", "credential": "c",
+        "invoice": f"{datetime.now(UTC):%Y-%m}", "binding": made(P + "/bindings", binding)["id"],
+    }, {"binding": made("/api/v1/bindings", binding)["id"]}  # fmt: skip
 
 
 def some_seed(given_seed: str | None) -> int:
