@@ -62,7 +62,7 @@ def possible(route: GuardedRoute, method: str, *, public: bool) -> list[int]:
     # A public path that names something is a way to sign in: it refuses people, and asks servers that may be away.
     writes, guarded = method in WRITES, not public or method == "POST" or "{" in route.path
     may = {
-        400: writes,
+        400: True,  # a NUL in the address
         401: guarded,
         403: guarded,
         404: "{" in route.path,
