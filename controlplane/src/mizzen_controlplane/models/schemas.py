@@ -288,7 +288,7 @@ class AliasPut(Body):
 
     model_config = example({"version": 7})
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     """Number of a READY version."""
 
 
@@ -306,7 +306,7 @@ class AliasForce(Body):
 
     model_config = example({"version": 6, "reason": "version 7 answers wrong"})
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     """Number of a READY version."""
     reason: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")]
     """For the audit trail."""
