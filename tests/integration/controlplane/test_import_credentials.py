@@ -88,7 +88,8 @@ async def test_a_replaced_secret_counts_and_the_host_never_changes(
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [({"host": "10.0.0.1:8080"}, "/host"), ({"host": "user@a.test"}, "/host"), ({"secret": "a\nb"}, "/secret"),
-     ({"kind": "basic"}, "/username"), ({"username": "u"}, "/username"), ({"host": "a.test:99999"}, "/host")],
+     ({"kind": "basic"}, "/username"), ({"username": "u"}, "/username"), ({"host": "a.test:99999"}, "/host"),
+     ({"host": "]"}, "/host")],
 )  # fmt: skip
 async def test_what_could_never_be_shown_is_refused_without_repeating_it(
     admin: httpx.AsyncClient, project: str, fields: dict[str, str], pointer: str

@@ -8,7 +8,7 @@ def place_of(url: str) -> str:
     try:
         read = URL(url)
         host, port = (read.raw_host or "").lower(), read.port
-    except ValueError:
+    except (ValueError, IndexError):  # the parser means the first, and for some brackets raises the second
         return ""
     if read.scheme not in ("http", "https") or not host or port is None:
         return ""
